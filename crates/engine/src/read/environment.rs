@@ -14,6 +14,7 @@ use hallway_plan::{Observed, mark};
 use hallway_spec::{IpVersion, Name};
 use ipnet::IpNet;
 
+use super::diverted::diverted;
 use crate::observe;
 
 /// RT_TABLE_LOCAL, linux/rtnetlink.h.
@@ -47,6 +48,7 @@ pub fn environment(settled: &Settled) -> Result<Environment, KernelError> {
         host_addresses: host_addresses(&seen, settled),
         routes: routes(&seen),
         policy_routed: policy_routed(&rules),
+        diverted: diverted(&rules, &seen.host, settled),
         marked: marked(&rules, &foreign),
         own_routes: own_routes(&kernel, settled),
         projects: projects(&mut kernel, &seen, settled)?,

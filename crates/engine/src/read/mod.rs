@@ -2,6 +2,7 @@
 //! uses the executor.
 
 pub mod capture;
+pub(crate) mod diverted;
 pub mod environment;
 pub mod filter;
 pub mod live;

@@ -1,4 +1,4 @@
-//! Warnings when a project is built: what rules of other programs drop.
+//! Warnings when a project is built: what rules of other programs drop or send elsewhere.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -11,6 +11,7 @@ use hallway_spec::{Action, PolicyService, PortProto, Protocol};
 
 use super::Caller;
 use crate::event::Warning;
+use crate::read::diverted::asks_others;
 use crate::read::environment::environment;
 use crate::{Engine, Failure, Planned, Reason};
 
@@ -21,7 +22,8 @@ const HTTPS: PortProto = PortProto {
 };
 
 impl Engine {
-    /// Warns of what rules of other programs drop, one warning for each chain.
+    /// Warns of what rules of other programs drop, one warning for each chain, and of what their routing
+    /// rules send elsewhere.
     pub(super) fn warn_of_firewalls(
         &self,
         planned: &Planned,
@@ -30,11 +32,13 @@ impl Engine {
         let settled = &planned.settled;
         let tables = self.kernel().tables();
         let tables = tables.map_err(|e| Failure::caused(Reason::Kernel, e))?;
-        if tables.iter().all(|t| mark::is_ours(&t.name)) {
+        let rules = self.kernel().routing_rules();
+        let rules = rules.map_err(|e| Failure::caused(Reason::Kernel, e))?;
+        if tables.iter().all(|t| mark::is_ours(&t.name)) && !asks_others(&rules) {
             return Ok(());
         }
         let around = environment(settled).map_err(|e| Failure::caused(Reason::Kernel, e))?;
-        if around.foreign.is_empty() {
+        if around.foreign.is_empty() && around.diverted.is_empty() {
             return Ok(());
         }
         let addresses = addresses(&around.host_addresses);
@@ -45,7 +49,7 @@ impl Engine {
         let mut blocked: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
         let mut add = |what: String, paths: Vec<Path>| {
             for reason in paths.into_iter().map(|p| p.reason) {
-                if reason.code == ReasonCode::ForeignRule {
+                if matches!(reason.code, ReasonCode::ForeignRule | ReasonCode::Diverted) {
                     let by = blocked.entry((reason.text, reason.help)).or_default();
                     if !by.contains(&what) {
                         by.push(what.clone());

@@ -17,7 +17,8 @@ use hallway_testkit::{Hallway, sh, wait_for};
 use names::nodes_get_servers_that_they_can_reach;
 use projects::one_reaches_what_the_other_publishes;
 use routes::{
-    automatic_subnets_avoid_routes, what_is_used_is_not_taken_away, wider_routes_are_no_conflict,
+    automatic_subnets_avoid_routes, routes_of_other_tables_are_said_and_predicted,
+    what_is_used_is_not_taken_away, wider_routes_are_no_conflict,
 };
 use rulesets::{rules_of_others_are_predicted, warnings_know_verdict_maps};
 use uplinks::{
@@ -79,6 +80,7 @@ hallway_testkit::tests![
     warnings_know_verdict_maps,
     one_reaches_what_the_other_publishes,
     wider_routes_are_no_conflict,
+    routes_of_other_tables_are_said_and_predicted,
     what_is_used_is_not_taken_away,
     automatic_subnets_avoid_routes,
     every_uplink_there_is,

@@ -44,6 +44,50 @@ pub(crate) fn wider_routes_are_no_conflict() {
     }
 }
 
+/// A VPN's rule leads to a table with a wider route before the table main is asked: the packets go
+/// there. The remedy that is printed brings them back.
+pub(crate) fn routes_of_other_tables_are_said_and_predicted() {
+    lan(1, "eth0");
+    let h = hallway().project("p");
+    let file = "name: p\nnetworks: { n: { subnet: 10.9.0.0/24 } }\nnodes: { a: { networks: [n], command: hallway serve 80, ready: 80/tcp } }\n";
+    for (rule, route) in [
+        (
+            "priority 220 lookup 220",
+            "10.0.0.0/8 via 192.168.1.254 table 220",
+        ),
+        (
+            "not fwmark 0x80000 lookup 52",
+            "default via 192.168.1.254 table 52",
+        ),
+    ] {
+        h.up(file).ok();
+        sh(&format!("ip rule add {rule}; ip route add {route}"));
+        let said = h.up(file).err;
+        assert!(said.contains("blocked"), "{said}");
+        let answer = h.run(&["explain", "host", "a:80"]).exits(1).out;
+        assert!(answer.contains("filtered"), "{answer}");
+        assert!(
+            answer.contains("looks up before the table main"),
+            "{answer}"
+        );
+        assert_eq!(h.run(&["reach", "host", "a:80"]).code, 1);
+        let help = answer.lines().find_map(|l| l.trim().strip_prefix("help: "));
+        sh(help.unwrap());
+        h.run(&["explain", "host", "a:80"]).exits(0);
+        h.run(&["reach", "host", "a:80"]).exits(0);
+        assert!(!h.up(file).err.contains("blocked"));
+        h.ok("down");
+        sh(&format!("ip rule del {rule}; ip route del {route}"));
+        sh("ip rule del to 10.9.0.0/24 lookup main");
+    }
+    // As wg-quick does it: only the default route is another one.
+    sh("ip route add default via 192.168.1.254 table 51820; ip rule add not fwmark 0xca6c lookup 51820
+        ip rule add lookup main suppress_prefixlength 0");
+    assert!(!h.up(file).err.contains("blocked"));
+    h.run(&["explain", "host", "a:80"]).exits(0);
+    h.run(&["reach", "host", "a:80"]).exits(0);
+}
+
 /// A subnet that would take addresses that the host uses is refused before anything is changed.
 pub(crate) fn what_is_used_is_not_taken_away() {
     lan(1, "eth0");

@@ -53,6 +53,8 @@ codes! {
     NoReplyRoute = "no-reply-route",
     /// The namespace that a node joins has a route of its own to the address, past the networks of the project.
     OtherRoute = "other-route",
+    /// A routing rule of the host (ip rule), of another program, leads to a route past the network.
+    Diverted = "diverted",
     /// The packet goes to others by an external network: what they do is not predicted.
     External = "external",
     /// The host and macvlan interfaces of one of its links do not reach one another by that link.

@@ -23,6 +23,8 @@ pub struct Environment {
     /// Addresses of the host whose packets have routes of their own (`ip rule add from`). Replies of
     /// nodes do not follow them: they have the node's address while they are routed.
     pub policy_routed: Vec<IpNet>,
+    /// Networks of the project whose packets follow routes of other programs.
+    pub diverted: Vec<Diverted>,
     /// Rules of the host that choose routes by the mark of a packet, which other programs set: in nft's
     /// and ip's words, with the IP version.
     pub marked: Vec<(IpVersion, String)>,
@@ -36,6 +38,17 @@ pub struct Environment {
     pub no_echo: Vec<IpVersion>,
     /// The numbers of the host's links.
     pub indexes: BTreeMap<String, u32>,
+}
+
+/// A network whose packets follow a route of another program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diverted {
+    /// The network's prefix.
+    pub net: IpNet,
+    /// That route and the routing rule that leads to it, in words.
+    pub by: String,
+    /// The priority of a routing rule that would come before.
+    pub before: u32,
 }
 
 /// A route of the host.
@@ -58,6 +71,7 @@ impl Default for Environment {
             host_addresses: Vec::new(),
             routes: Vec::new(),
             policy_routed: Vec::new(),
+            diverted: Vec::new(),
             marked: Vec::new(),
             own_routes: BTreeMap::new(),
             projects: Vec::new(),

@@ -62,7 +62,13 @@ impl<'w> Walk<'w> {
         let route = self.world.host_route(packet.flow.to);
         let interface = match route {
             HostRoute::Local => "local",
-            HostRoute::Network(_, link) => link,
+            HostRoute::Network(_, link) => {
+                let mut diverted = self.world.environment.diverted.iter();
+                if let Some(found) = diverted.find(|d| d.net.contains(&packet.flow.to)) {
+                    return Err(DropReason::Diverted(found.clone()));
+                }
+                link
+            }
             HostRoute::Uplink(_) => {
                 self.by_mark(packet);
                 UPLINK.name

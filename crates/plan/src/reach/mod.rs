@@ -26,7 +26,7 @@ mod walk;
 mod world;
 
 pub use code::ReasonCode;
-pub use environment::{Environment, HostNet};
+pub use environment::{Diverted, Environment, HostNet};
 pub use hallway_spec::Service;
 pub use measured::{Listener, Measured};
 pub use packet::Flow;

@@ -8,6 +8,7 @@ use hallway_spec::Name;
 use ipnet::IpNet;
 
 use super::conntrack::Table;
+use super::environment::Diverted;
 use super::packet::{Flow, Packet};
 use super::path::{Hop, HopEvent, Location, Outcome};
 use super::world::World;
@@ -37,6 +38,8 @@ pub(super) enum DropReason {
         to: IpNet,
         interface: String,
     },
+    /// A routing rule of another program takes it elsewhere.
+    Diverted(Diverted),
     /// It goes to a machine on an external network that is no node, or from there to the outside.
     External { network: Name, to: IpAddr },
     /// From the host to a macvlan interface of one of its links, or the other way.
@@ -81,6 +84,7 @@ impl DropReason {
             Self::Rule { .. }
             | Self::NotForwarding { .. }
             | Self::Impaired { .. }
+            | Self::Diverted(_)
             | Self::Loop
             | Self::Foreign(_) => Outcome::Filtered,
             Self::OwnRoute { .. } | Self::External { .. } => Outcome::Unknown,
