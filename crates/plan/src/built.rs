@@ -234,6 +234,8 @@ fn link(wanted: &Link, index: u32) -> SeenLink {
         port: wanted.port.iter().copied().collect(),
         nf_call: wanted.nf_call.map(|on| (on, on)),
         group_learning: wanted.group_learning,
+        ageing_time: None,
+        max_learned: None,
         bridge: wanted.bridge.iter().copied().collect(),
         kernel_address: Some(!wanted.no_kernel_address),
         shaping: Some(wanted.shaping),

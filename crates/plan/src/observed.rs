@@ -191,6 +191,10 @@ pub struct SeenLink {
     /// A bridge learns MAC addresses from frames to the group addresses of bridges too; not known
     /// before Linux 5.0.
     pub group_learning: Option<bool>,
+    /// How long a bridge keeps what it has learned, in hundredths of a second.
+    pub ageing_time: Option<u32>,
+    /// How many MAC addresses a bridge learns, 0 for any number; not known before Linux 6.7.
+    pub max_learned: Option<u32>,
     /// Other attributes of a bridge; empty if it is none.
     pub bridge: BTreeMap<BridgeFlag, bool>,
     /// The kernel adds an IPv6 address itself; not known where IPv6 is not built in.

@@ -164,6 +164,16 @@ fn change_link(
         let bridge = match attribute {
             Attribute::NfCall(on) => Some(link::change_nf_call(name, *on)),
             Attribute::GroupLearning(on) => Some(link::change_group_learning(name, *on)),
+            Attribute::AgeingTime(time) => Some(link::change_bridge_number(
+                name,
+                link::BridgeNumber::AgeingTime,
+                *time,
+            )),
+            Attribute::MaxLearned(count) => Some(link::change_bridge_number(
+                name,
+                link::BridgeNumber::MaxLearned,
+                *count,
+            )),
             Attribute::Bridge(flag, on) => {
                 Some(link::change_bridge_flag(name, bridge_flag(*flag), *on))
             }
@@ -190,7 +200,11 @@ fn change_link(
                 change.port = &port;
             }
             Attribute::KernelAddress(made) => change.no_link_local = !made,
-            Attribute::NfCall(_) | Attribute::GroupLearning(_) | Attribute::Bridge(..) => {}
+            Attribute::NfCall(_)
+            | Attribute::GroupLearning(_)
+            | Attribute::AgeingTime(_)
+            | Attribute::MaxLearned(_)
+            | Attribute::Bridge(..) => {}
         }
         batch.push(link::change_link(name, &change));
     }

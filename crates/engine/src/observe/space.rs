@@ -200,6 +200,8 @@ pub(crate) fn link(info: LinkInfo) -> SeenLink {
             .bridge
             .map(|b| (b.nf_call_iptables, b.nf_call_ip6tables)),
         group_learning: info.bridge.and_then(|b| b.group_learning),
+        ageing_time: info.bridge.map(|b| b.ageing_time),
+        max_learned: info.bridge.and_then(|b| b.max_learned),
         bridge: info.bridge.map(bridge_flags).unwrap_or_default(),
         kernel_address: info
             .address_generation

@@ -7,6 +7,7 @@ use super::{
 use crate::wire::{Attrs, Writer, u16_of, u32_of};
 
 const IFLA_BR_AGEING_TIME: u16 = 4;
+const IFLA_BR_FDB_MAX_LEARNED: u16 = 49;
 const IFLA_BR_STP_STATE: u16 = 5;
 const IFLA_BR_VLAN_FILTERING: u16 = 7;
 const IFLA_BR_GROUP_FWD_MASK: u16 = 9;
@@ -58,6 +59,8 @@ pub struct BridgeInfo {
     pub group_learning: Option<bool>,
     /// Time after which a learned MAC address is dropped, in hundredths of a second.
     pub ageing_time: u32,
+    /// How many entries may come from frames, 0 for any number; known since Linux 6.7.
+    pub max_learned: Option<u32>,
 }
 
 impl BridgeInfo {
@@ -80,6 +83,7 @@ impl BridgeInfo {
                         .and_then(u32_of)
                         .map(|bits| bits & NO_LL_LEARN == 0);
                 }
+                IFLA_BR_FDB_MAX_LEARNED => out.max_learned = u32_of(value),
                 IFLA_BR_AGEING_TIME => out.ageing_time = u32_of(value).unwrap_or_default(),
                 _ => {}
             }
@@ -115,6 +119,25 @@ impl BridgeFlag {
                 w.attr(IFLA_BR_GROUP_FWD_MASK, &mask.to_ne_bytes());
             }
         }
+    }
+}
+
+/// A number that a bridge has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BridgeNumber {
+    /// [`BridgeInfo::ageing_time`].
+    AgeingTime,
+    /// [`BridgeInfo::max_learned`].
+    MaxLearned,
+}
+
+impl BridgeNumber {
+    pub(super) fn write(self, w: &mut Writer, value: u32) {
+        let kind = match self {
+            Self::AgeingTime => IFLA_BR_AGEING_TIME,
+            Self::MaxLearned => IFLA_BR_FDB_MAX_LEARNED,
+        };
+        w.u32(kind, value);
     }
 }
 

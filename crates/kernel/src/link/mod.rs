@@ -6,13 +6,14 @@ mod read;
 mod settings;
 mod write;
 
-pub use bridge::{BridgeFlag, BridgeInfo, BridgePort, PortFlag, PortState};
+pub use bridge::{BridgeFlag, BridgeInfo, BridgeNumber, BridgePort, PortFlag, PortState};
 pub use lower::{create_macvlan, create_vlan};
 pub use read::{AddressGeneration, LinkInfo, OperationalState};
 pub use settings::LinkSettings;
 pub use write::{
-    BridgeSpec, LinkChange, VethEnd, change_bridge_flag, change_group_learning, change_link,
-    change_nf_call, create_bridge, create_veth, delete_group, rename_link,
+    BridgeSpec, LinkChange, VethEnd, change_bridge_flag, change_bridge_number,
+    change_group_learning, change_link, change_nf_call, create_bridge, create_veth, delete_group,
+    rename_link,
 };
 
 pub(crate) use read::parse;

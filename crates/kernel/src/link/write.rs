@@ -85,6 +85,12 @@ pub fn change_bridge_flag(name: &str, flag: BridgeFlag, on: bool) -> Request {
     change_bridge(name, |w| flag.write(w, on))
 }
 
+/// Changes a number that a bridge has.
+#[must_use]
+pub fn change_bridge_number(name: &str, number: BridgeNumber, value: u32) -> Request {
+    change_bridge(name, |w| number.write(w, value))
+}
+
 fn change_bridge(name: &str, attributes: impl FnOnce(&mut Writer)) -> Request {
     let mut w = Writer::with_header(&header(0, 0, Flags::NONE));
     w.str(IFLA_IFNAME, name);

@@ -32,6 +32,10 @@ pub enum Attribute {
     GroupLearning(bool),
     /// An attribute of a bridge.
     Bridge(BridgeFlag, bool),
+    /// How long a bridge keeps what it has learned, in hundredths of a second.
+    AgeingTime(u32),
+    /// How many MAC addresses a bridge learns; 0 for any number.
+    MaxLearned(u32),
     /// The kernel adds an IPv6 address itself.
     KernelAddress(bool),
 }
@@ -53,6 +57,8 @@ impl Attribute {
             Self::Bridge(flag, _) => flag.name(),
             Self::NfCall(_) => "nf_call_iptables",
             Self::GroupLearning(_) => "no_linklocal_learn",
+            Self::AgeingTime(_) => "ageing_time",
+            Self::MaxLearned(_) => "fdb_max_learned",
             Self::KernelAddress(_) => "addrgenmode",
         }
     }
@@ -63,7 +69,7 @@ impl fmt::Display for Attribute {
         let on_off = |on: bool| if on { "on" } else { "off" };
         match self {
             Self::Up(up) => f.write_str(if *up { "up" } else { "down" }),
-            Self::Mtu(n) | Self::Group(n) => n.fmt(f),
+            Self::Mtu(n) | Self::Group(n) | Self::AgeingTime(n) | Self::MaxLearned(n) => n.fmt(f),
             Self::Mac(mac) => f.write_str(&mac_words(*mac)),
             Self::Alias(text) | Self::Master(text) => {
                 f.write_str(text.as_deref().unwrap_or("none"))

@@ -10,6 +10,8 @@ use crate::observed::{Seen, SeenLink};
 use crate::shaping::Shaping;
 use crate::target::{Link, LinkRole, Setting, Space};
 
+/// How long a new bridge keeps what it has learned (BR_DEFAULT_AGEING_TIME), in hundredths of a second.
+const AGEING_TIME: u32 = 300 * 100;
 /// The MTU of a bridge or veth without one in the file, in bytes.
 const DEFAULT_MTU: u32 = 1500;
 
@@ -144,6 +146,7 @@ fn attributes(wanted: &Link, found: &SeenLink, seen: &Index<'_>, out: &mut Vec<F
         ))
     });
     let all = pairs.into_iter().flatten().chain(bridge);
+    let all = all.chain(learning(wanted, found));
     let all = all.chain(port_flags(wanted, found, seen));
     for (wanted_value, found_value) in all {
         if wanted_value != found_value {
@@ -154,6 +157,16 @@ fn attributes(wanted: &Link, found: &SeenLink, seen: &Index<'_>, out: &mut Vec<F
             });
         }
     }
+}
+
+/// How a bridge learns, as wanted and as found. If it forgets at once, frames go to every port.
+fn learning(wanted: &Link, found: &SeenLink) -> impl Iterator<Item = (Attribute, Attribute)> {
+    let is_bridge = wanted.role == LinkRole::Bridge;
+    let ageing = found.ageing_time.filter(|_| is_bridge);
+    let ageing = ageing.map(|f| (Attribute::AgeingTime(AGEING_TIME), Attribute::AgeingTime(f)));
+    let learned = found.max_learned.filter(|_| is_bridge);
+    let learned = learned.map(|f| (Attribute::MaxLearned(0), Attribute::MaxLearned(f)));
+    ageing.into_iter().chain(learned)
 }
 
 /// The flags of a bridge port, as wanted and as found.

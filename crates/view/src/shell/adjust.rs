@@ -117,6 +117,9 @@ fn change_link(script: &mut Script<'_>, ip: &str, name: &str, attribute: &Attrib
         }
         Attribute::NfCall(on) => return nf_call(script, name, *on),
         Attribute::GroupLearning(on) => format!("type bridge no_linklocal_learn {}", u8::from(!on)),
+        Attribute::AgeingTime(_) | Attribute::MaxLearned(_) => {
+            format!("type bridge {} {attribute}", attribute.name())
+        }
         Attribute::Bridge(flag, on) => format!("type bridge {} {}", flag.name(), u8::from(*on)),
         Attribute::KernelAddress(_) => return no_own_address(script, ip, &link),
     };

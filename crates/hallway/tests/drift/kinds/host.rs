@@ -96,6 +96,10 @@ pub(crate) const HOST_LINKS: &[Kind] = &[
         "nf_call_arptables of br-apps is on, not off",
     ),
     kind(
+        "ip link set br-apps type bridge ageing_time 0",
+        "ageing_time of br-apps is 0, not 30000",
+    ),
+    kind(
         "ip link set br-apps arp off",
         "arp of br-apps is off, not on",
     ),
