@@ -356,7 +356,7 @@ pub(crate) const FILES: &[Kind] = &[
         "mode 0000 of user",
     ),
     kind(
-        "chmod 666 $(find /run/state -path '*/resolv/*' -type f)",
+        "chmod 666 $(find /run/state -path '*/hosts/*' -type f)",
         "mode 0666 of user",
     ),
     kind(

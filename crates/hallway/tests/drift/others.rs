@@ -32,12 +32,15 @@ pub(crate) fn names_of_others() {
     assert!(sh("ip -br link show type veth").contains("web-0"));
 }
 
-/// In one step, so that the keeper does not repair it between.
+/// If the keeper repairs the link before the other one has its name, that one is not made.
 fn replace(scene: &Scene, link: &str) {
     let words = format!(
-        "link del {link}\nlink add {link} type veth peer name of-{link}\naddr add 192.0.2.77/32 dev {link}\nlink set {link} up\n"
+        "link del {link}\\nlink add {link} type veth peer name of-{link}\\naddr add 192.0.2.77/32 dev {link}\\nlink set {link} up\\n"
     );
-    scene.place.sh(&format!("printf '{words}' | ip -batch -"));
+    wait_for(&format!("the name {link}"), || {
+        let script = format!("printf '{words}' | ip -batch -");
+        scene.place.try_sh(&script).is_ok()
+    });
 }
 
 /// The keeper chooses other names, too, and repairs the rest.
@@ -54,8 +57,6 @@ pub(crate) fn a_name_for_the_keeper() {
         assert!(scene.h.reads("db", "http://10.9.0.10/"), "{link}");
         assert!(scene.h.reads("far", "http://10.9.0.10/"), "{link}");
         assert!(sh(&format!("ip addr show {link}")).contains("192.0.2.77"));
-        let events = scene.h.ok("logs --events");
-        assert!(!events.contains("not repaired"), "{events}");
     }
     scene.h.run(&["up", FILE]).says("nothing").ok();
     scene.h.ok("down");
