@@ -134,6 +134,7 @@ fn a_command_with_arguments_of_docker() {
         assert_eq!(ran("exec -it rep-1 echo x"), "x");
         assert_eq!(ran("exec -T -e A=1 -e OWN=2 rep-1 printenv A OWN"), "1\n2");
         assert_eq!(ran("exec -w / rep-1 pwd"), "/");
+        assert_eq!(ran("exec -w /tmp rep-1 printenv PWD"), "/tmp");
         assert_eq!(ran("exec -u 0 rep-1 id -u"), "0");
         h.run(&["exec", "-w", "/none", "rep-1", "pwd"])
             .exits(125)
@@ -181,9 +182,27 @@ fn arguments_that_change_nothing() {
     h.ok("down");
 }
 
+/// `import` of something else says what it is.
+fn files_that_cannot_be_imported() {
+    let h = Hallway::host(PROGRAM);
+    for (text, said) in [
+        (FILE, "is a hallway file already"),
+        ("services:\n\ta: { image: x }\n", "indented with a tab"),
+        (
+            "services: { a: }\n---\nservices: { b: }\n",
+            "more than one YAML document",
+        ),
+        ("some text\n", "this is not a Compose file"),
+    ] {
+        std::fs::write("/run/some.yaml", text).unwrap();
+        h.run(&["import", "/run/some.yaml"]).exits(2).says(said);
+    }
+}
+
 hallway_testkit::tests![
     names_are_those_that_programs_resolve,
     programs_of_a_name,
     a_command_with_arguments_of_docker,
     arguments_that_change_nothing,
+    files_that_cannot_be_imported,
 ];

@@ -2,14 +2,44 @@
 
 use std::process::ExitCode;
 
-use hallway_import::{Format, export, without_places};
-use hallway_spec::{Document, Problems, parse};
+use hallway_import::{File, Format, export, without_places};
+use hallway_spec::problem::{ProblemKind, TextProblem};
+use hallway_spec::{Document, Problem, Problems, parse};
 
 use crate::args::{Common, ExportFormat, FileArg};
 use crate::diagnose::VerbError;
 use crate::scope::{here, present};
 use crate::source::{Files, files, text_file};
 use crate::{imported, ui};
+
+fn no_format() -> VerbError {
+    VerbError::usage(
+        "this is not a Compose file, a containerlab topology or a Kathara lab",
+        "name one: hallway import compose.yaml",
+    )
+}
+
+/// Why a file is of no other format: it is a hallway file, or its text cannot be read at all.
+fn of_no_other_format(file: &File) -> VerbError {
+    let unreadable = |problem: &Problem| match &problem.kind {
+        ProblemKind::Text(text) => !matches!(
+            text,
+            TextProblem::PlainText
+                | TextProblem::AList
+                | TextProblem::Empty
+                | TextProblem::OtherFormat(_)
+        ),
+        _ => false,
+    };
+    match parse(&file.path, &file.text) {
+        Ok(_) => VerbError::usage(
+            format!("{} is a hallway file already", file.path),
+            "hallway import is for Compose files, containerlab topologies and Kathara labs",
+        ),
+        Err(problems) if problems.problems.iter().any(unreadable) => problems.into(),
+        Err(_) => no_format(),
+    }
+}
 
 /// Prints the hallway file for a file of another format, with comments on what has no equivalent.
 pub(crate) fn read_in(common: &Common, file: &FileArg) -> Result<ExitCode, VerbError> {
@@ -20,10 +50,7 @@ pub(crate) fn read_in(common: &Common, file: &FileArg) -> Result<ExitCode, VerbE
     let files = paths.iter().map(text_file).collect::<Result<Vec<_>, _>>()?;
     let other = files.first().and_then(|f| Format::of(&f.path, &f.text));
     if other.is_none() {
-        return Err(VerbError::usage(
-            "this is not a Compose file, a containerlab topology or a Kathara lab",
-            "name one: hallway import compose.yaml",
-        ));
+        return Err(files.first().map_or_else(no_format, of_no_other_format));
     }
     let imported = imported::translate(common, &file.import, &files, named_by_variable)?;
     ui::out(&imported.commented());

@@ -30,7 +30,13 @@ pub(crate) fn run(common: &Common, args: ExecArgs) -> Result<ExitCode, VerbError
         enter.environment.extend(account.environment);
     }
     enter.environment.extend(variables(&args.env)?);
-    enter.working_dir = args.workdir;
+    if let Some(directory) = args.workdir {
+        if directory.is_absolute() {
+            let text = directory.to_string_lossy().into_owned();
+            enter.environment.insert("PWD".into(), text);
+        }
+        enter.working_dir = Some(directory);
+    }
     if let Some(text) = other_user(&enter.command, &node).filter(|_| has_one_user()) {
         ui::note(common, text);
     }

@@ -255,7 +255,7 @@ impl Details for ValueProblem {
             Self::DuplicateKey { .. } | Self::NetworkListedTwice { .. } => {
                 "remove one of the two".into()
             }
-            Self::Variable(_) => "write the value itself, or have another program fill it in: envsubst < FILE | hallway up -; in Compose files variables are replaced".into(),
+            Self::Variable(_) => "write the value itself, or have another program fill it in: envsubst < FILE | hallway up -; in Compose files variables are replaced, except in keys".into(),
             Self::Publish(_) => {
                 "write [ip:]host-port[-range]:node-port[-range][/tcp|udp], like \"8080:80\"".into()
             }
