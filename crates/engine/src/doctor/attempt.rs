@@ -20,6 +20,8 @@ const LINKS: &str = "bridges";
 const SETTINGS: &str = "settings of links";
 const RULES: &str = "nf_tables";
 const NETEM: &str = "netem";
+const MACVLAN: &str = "macvlan";
+const VLAN: &str = "VLANs";
 
 /// A project with rules of every kind.
 const PROJECT: &str = "
@@ -62,13 +64,15 @@ pub fn attempt() -> Vec<String> {
     note(SETTINGS, setting.map_err(words));
     note(RULES, load(&mut kernel));
     let netem = kernel.has_netem().map_err(words);
-    note(
-        NETEM,
-        netem.and_then(|has| {
-            has.then_some(())
-                .ok_or_else(|| "not in this kernel".to_owned())
-        }),
-    );
+    let there = |has: bool| {
+        has.then_some(())
+            .ok_or_else(|| "not in this kernel".to_owned())
+    };
+    note(NETEM, netem.and_then(there));
+    for (what, kind) in [(MACVLAN, "macvlan"), (VLAN, "vlan")] {
+        let has = kernel.has_link_kind(kind).map_err(words);
+        note(what, has.and_then(there));
+    }
     out
 }
 
@@ -166,6 +170,20 @@ fn of_line(what: &str, error: &str, refusal: Option<Refusal>) -> Check {
             CheckOutcome::Warning,
             found("available"),
             "delay, loss and other impairments need it: modprobe sch_netem; bandwidth needs none",
+        ),
+        MACVLAN => check(
+            MACVLAN,
+            good,
+            CheckOutcome::Warning,
+            found("available"),
+            "networks with parent need it: modprobe macvlan",
+        ),
+        VLAN => check(
+            VLAN,
+            good,
+            CheckOutcome::Warning,
+            found("available"),
+            "networks with vlan need them, unless the VLAN's link is there already: modprobe 8021q",
         ),
         _ => check(
             RULES,
