@@ -164,27 +164,7 @@ fn of_line(what: &str, error: &str, refusal: Option<Refusal>) -> Check {
             found("one was changed"),
             "nothing can be built without: /proc/sys is read-only, as in a container: run it with --privileged, or as root: mount -o remount,rw,bind /proc/sys",
         ),
-        NETEM => check(
-            NETEM,
-            good,
-            CheckOutcome::Warning,
-            found("available"),
-            "delay, loss and other impairments need it: modprobe sch_netem; bandwidth needs none",
-        ),
-        MACVLAN => check(
-            MACVLAN,
-            good,
-            CheckOutcome::Warning,
-            found("available"),
-            "networks with parent need it: modprobe macvlan",
-        ),
-        VLAN => check(
-            VLAN,
-            good,
-            CheckOutcome::Warning,
-            found("available"),
-            "networks with vlan need them, unless the VLAN's link is there already: modprobe 8021q",
-        ),
+        NETEM | MACVLAN | VLAN => optional(what, error),
         _ => check(
             RULES,
             good,
@@ -193,6 +173,23 @@ fn of_line(what: &str, error: &str, refusal: Option<Refusal>) -> Check {
             "load what they need: modprobe -a nf_tables nft_ct nft_nat nft_masq nft_fib_inet nft_reject_inet",
         ),
     }
+}
+
+/// What only some files need.
+fn optional(what: &str, error: &str) -> Check {
+    let (name, advice) = match what {
+        NETEM => (
+            NETEM,
+            "delay, loss and other impairments need it: modprobe sch_netem; bandwidth needs none",
+        ),
+        MACVLAN => (MACVLAN, "networks with parent need it: modprobe macvlan"),
+        _ => (
+            VLAN,
+            "networks with vlan need them, unless the VLAN's link is there already: modprobe 8021q",
+        ),
+    };
+    let found = if error.is_empty() { "available" } else { error };
+    check(name, error.is_empty(), CheckOutcome::Warning, found, advice)
 }
 
 #[cfg(test)]
