@@ -32,7 +32,7 @@ const OTHERS: [&str; 7] = [
         chain q { type filter hook postrouting priority 0; meta mark 0x10 tcp dport 80 drop; }; }",
     "table inet others { chain p { type filter hook prerouting priority raw; iifname br-net1 udp dport 53 notrack; }; }",
     "table inet others {
-        chain i { type filter hook input priority 0; iifname vmap { br-net0 : drop }; }
+        chain i { type filter hook input priority 0; meta nfproto ipv4 iifname vmap { br-net0 : drop }; }
         chain o { type filter hook output priority 0; oifname br-net1 meta l4proto tcp drop; }; }",
     "table ip others {
         chain p { type nat hook prerouting priority -101; iifname br-net0 tcp dport 8000-8003 redirect to :9; }

@@ -16,11 +16,10 @@ mod xt;
 pub use marks::may_mark;
 pub use packet::{Mark, Packet, Translation, Tuple};
 
-use answer::{Act, Answer};
+use answer::{Act, Answer, Step};
 use load::Load;
 use loaded::Loaded;
-use raw::{Step, put};
-use sets::Registers;
+use sets::{Registers, put};
 
 /// The limit of nested chain calls (NFT_JUMP_STACK_SIZE).
 const DEPTH_MAX: usize = 16;

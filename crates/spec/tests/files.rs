@@ -206,11 +206,6 @@ const CASES: &[(Code, &str, &str)] = &[
         "networks: { e: { external: true, bridge: br0 } }\nnodes: { a: { networks: { e: { address: 10.1.0.2 } } }, b: { networks: { e: { address: 10.1.0.3 } } } }\npolicies: [{ action: deny, between: [a, b] }]\n",
     ),
     (
-        Code::PolicyNoEffect,
-        "",
-        "networks: { e: { external: true, bridge: br0 } }\nnodes: { a: { networks: { e: { address: 10.1.0.2 } } } }\npolicies: [{ from: a, to: host }]\n",
-    ),
-    (
         Code::RouteUnreachable,
         "",
         "NETS nodes: { a: { networks: [n], routes: [{ to: default, via: 10.9.0.1 }] } }\n",

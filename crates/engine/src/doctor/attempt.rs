@@ -20,6 +20,8 @@ const LINKS: &str = "bridges";
 const SETTINGS: &str = "settings of links";
 const RULES: &str = "nf_tables";
 const NETEM: &str = "netem";
+const MACVLAN: &str = "macvlan";
+const VLAN: &str = "VLANs";
 
 /// A project with rules of every kind.
 const PROJECT: &str = "
@@ -62,13 +64,15 @@ pub fn attempt() -> Vec<String> {
     note(SETTINGS, setting.map_err(words));
     note(RULES, load(&mut kernel));
     let netem = kernel.has_netem().map_err(words);
-    note(
-        NETEM,
-        netem.and_then(|has| {
-            has.then_some(())
-                .ok_or_else(|| "not in this kernel".to_owned())
-        }),
-    );
+    let there = |has: bool| {
+        has.then_some(())
+            .ok_or_else(|| "not in this kernel".to_owned())
+    };
+    note(NETEM, netem.and_then(there));
+    for (what, kind) in [(MACVLAN, "macvlan"), (VLAN, "vlan")] {
+        let has = kernel.has_link_kind(kind).map_err(words);
+        note(what, has.and_then(there));
+    }
     out
 }
 
@@ -160,13 +164,7 @@ fn of_line(what: &str, error: &str, refusal: Option<Refusal>) -> Check {
             found("one was changed"),
             "nothing can be built without: /proc/sys is read-only, as in a container: run it with --privileged, or as root: mount -o remount,rw,bind /proc/sys",
         ),
-        NETEM => check(
-            NETEM,
-            good,
-            CheckOutcome::Warning,
-            found("available"),
-            "delay, loss and other impairments need it: modprobe sch_netem; bandwidth needs none",
-        ),
+        NETEM | MACVLAN | VLAN => optional(what, error),
         _ => check(
             RULES,
             good,
@@ -175,6 +173,23 @@ fn of_line(what: &str, error: &str, refusal: Option<Refusal>) -> Check {
             "load what they need: modprobe -a nf_tables nft_ct nft_nat nft_masq nft_fib_inet nft_reject_inet",
         ),
     }
+}
+
+/// What only some files need.
+fn optional(what: &str, error: &str) -> Check {
+    let (name, advice) = match what {
+        NETEM => (
+            NETEM,
+            "delay, loss and other impairments need it: modprobe sch_netem; bandwidth needs none",
+        ),
+        MACVLAN => (MACVLAN, "networks with parent need it: modprobe macvlan"),
+        _ => (
+            VLAN,
+            "networks with vlan need them, unless the VLAN's link is there already: modprobe 8021q",
+        ),
+    };
+    let found = if error.is_empty() { "available" } else { error };
+    check(name, error.is_empty(), CheckOutcome::Warning, found, advice)
 }
 
 #[cfg(test)]

@@ -51,3 +51,17 @@ pub(super) enum Act {
     Unknown,
     Nothing,
 }
+
+/// What an expression does to a rule.
+pub(super) enum Step {
+    /// The rule continues, if that holds.
+    Goes(Answer),
+    /// The rule ends with this.
+    Ends(Act),
+}
+
+impl From<Answer> for Step {
+    fn from(answer: Answer) -> Self {
+        Self::Goes(answer)
+    }
+}

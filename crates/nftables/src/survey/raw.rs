@@ -3,27 +3,13 @@
 use std::cmp::Ordering;
 
 use super::Survey;
-use super::answer::{Act, Answer};
+use super::answer::{Act, Answer, Step};
 use super::load::{self, Load};
 use super::packet::{Mark, Translation};
-use super::sets::{Entry, Registers, verdict};
+use super::sets::{Entry, Registers, put, verdict};
 use super::xt;
 use crate::expr::{Reg, Verdict};
 use crate::wire::{Attrs, be32_of, string_of};
-
-/// What an expression does to a rule.
-pub(super) enum Step {
-    /// The rule continues, if that holds.
-    Goes(Answer),
-    /// The rule ends with this.
-    Ends(Act),
-}
-
-impl From<Answer> for Step {
-    fn from(answer: Answer) -> Self {
-        Self::Goes(answer)
-    }
-}
 
 fn number(attrs: Attrs<'_>, kind: u16) -> Option<u32> {
     attrs.find(kind).and_then(be32_of)
@@ -35,24 +21,6 @@ fn reg(attrs: Attrs<'_>, kind: u16) -> Option<Reg> {
 
 fn data(attrs: Attrs<'_>, kind: u16) -> Option<&[u8]> {
     Attrs(attrs.find(kind)?).find(1)
-}
-
-/// Puts what was loaded into a register.
-pub(super) fn put(registers: &mut Registers, to: Option<Reg>, loaded: Load) -> Answer {
-    let Some(to) = to else {
-        registers.clear();
-        return Answer::Maybe;
-    };
-    match loaded {
-        Load::Value(value) => {
-            registers.insert(to, value);
-        }
-        Load::Unknown => {
-            registers.remove(&to);
-        }
-        Load::Missing => return Answer::No,
-    }
-    Answer::Yes
 }
 
 impl Survey<'_> {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::answer::Answer;
+use super::load::Load;
 use super::loaded::Loaded;
 use crate::expr::{Reg, Verdict};
 use crate::value::Form;
@@ -13,6 +14,24 @@ const ANONYMOUS_OR_CONSTANT: u32 = 3;
 
 /// Registers with values; one that is not in it has a value that is not known.
 pub(super) type Registers = BTreeMap<Reg, Loaded>;
+
+/// Puts what was loaded into a register.
+pub(super) fn put(registers: &mut Registers, to: Option<Reg>, loaded: Load) -> Answer {
+    let Some(to) = to else {
+        registers.clear();
+        return Answer::Maybe;
+    };
+    match loaded {
+        Load::Value(value) => {
+            registers.insert(to, value);
+        }
+        Load::Unknown => {
+            registers.remove(&to);
+        }
+        Load::Missing => return Answer::No,
+    }
+    Answer::Yes
+}
 
 /// What a map has for a key.
 pub(super) enum Entry {

@@ -96,6 +96,13 @@ impl Environment {
         fits.rev().max_by_key(|r| r.to.prefix_len())
     }
 
+    /// Another address of the link on which the host has an address.
+    pub(super) fn neighbour(&self, of: IpAddr) -> Option<IpAddr> {
+        let on_link = self.route(of).filter(|r| !r.via && r.link.is_some())?;
+        let mut all = on_link.to.hosts().skip(1);
+        all.find(|a| *a != of)
+    }
+
     /// The link by which the host sends packets to addresses outside the project's networks, with
     /// its device group; `None` without a route.
     pub(super) fn uplink(&self, to: IpAddr) -> Option<(&str, u32)> {

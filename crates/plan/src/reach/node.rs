@@ -236,11 +236,22 @@ impl<'w> Walk<'w> {
             self.between_ports(port, to, &packet)?;
             packet
         };
-        let sent = frame(&packet, ("", to), port.mac);
+        self.out_of_bridge((far, interface), port.mac, packet)
+    }
+
+    /// Out by a port of a bridge, to the node there.
+    fn out_of_bridge(
+        &mut self,
+        (node, interface): (&'w Node, usize),
+        mac: [u8; 6],
+        packet: Packet,
+    ) -> WalkResult {
+        let to = link_of(node, interface);
+        let sent = frame(&packet, ("", to), mac);
         self.by_bridge(Hook::Postrouting, &packet, sent)?;
         self.by_device((Hook::Egress, to), &packet, None)?;
-        self.far_port(far, interface, packet.flow);
-        self.arrive(far, interface, packet)
+        self.far_port(node, interface, packet.flow);
+        self.arrive(node, interface, packet)
     }
 
     /// From one port of a bridge to another.

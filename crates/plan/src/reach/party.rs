@@ -165,7 +165,13 @@ impl World<'_> {
             }
             (Location::Outside, Party::Address(address)) => Some(*address),
             (Location::Outside, _) if is_link_local6(to) => Some(NEIGHBOUR.into()),
-            (Location::Outside, _) => Some(anywhere(IpVersion::of(to))),
+            (Location::Outside, _) => {
+                let any = anywhere(IpVersion::of(to));
+                let own = self.network_of(to).is_some();
+                let routed = own || self.environment.uplink(any).is_some();
+                let near = self.environment.neighbour(to).filter(|_| !routed);
+                Some(near.unwrap_or(any))
+            }
         }
     }
 

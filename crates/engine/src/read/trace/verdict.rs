@@ -96,6 +96,8 @@ impl Observations<'_> {
             ReasonCode::OtherRoute,
             ReasonCode::External,
             ReasonCode::PastHost,
+            // Chains of devices are not reported.
+            ReasonCode::ForeignRule,
             ReasonCode::SpoofedSource,
             ReasonCode::NoCommonFamily,
             ReasonCode::Asymmetric,
