@@ -171,7 +171,6 @@ fn cases(seed: u8, links: u8) {
         "default-deny",
         "published",
         "no-route",
-        "direct-routing",
         "host",
         "host-services",
         "egress",

@@ -11,8 +11,8 @@ pub(crate) fn rules_of_others() {
         assert_eq!(value["agrees"], agrees, "{to}");
         value
     };
-    // The prediction includes rules of others that the request passes into and through the host;
-    // the others are found only with the packet.
+    // The prediction includes rules of others that packets pass on the host; those in nodes are found
+    // only with the packet.
     let predicted = |h: &Hallway, to: &str, words: &[&str]| dropped(h, to, true, words);
     let foreign = |h: &Hallway, to: &str, words: &[&str]| dropped(h, to, false, words);
     sh(
@@ -77,8 +77,8 @@ pub(crate) fn rules_of_others() {
     sh(
         "nft 'table inet late { chain out { type filter hook postrouting priority 300; udp dport 53 drop; }; chain back { type filter hook forward priority 10; tcp sport 85 drop; }; }'",
     );
-    foreign(&h, "db:53/udp", &["table inet late", "udp dport 53 drop"]);
-    foreign(
+    predicted(&h, "db:53/udp", &["table inet late", "udp dport 53 drop"]);
+    predicted(
         &h,
         "db:85",
         &[
@@ -91,7 +91,7 @@ pub(crate) fn rules_of_others() {
     sh(
         "nft 'table bridge wall { chain x { type filter hook forward priority 0; ip6 daddr fd01::11 drop; }; }'",
     );
-    foreign(
+    predicted(
         &h,
         "[fd01::11]:80",
         &["chain x of table bridge wall", "ip6 daddr fd01::11 drop"],
