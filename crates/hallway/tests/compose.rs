@@ -273,7 +273,7 @@ fn import_and_export() {
     }
     h.run(&["import", "shop.hallway.yaml"])
         .exits(2)
-        .says("not a Compose file");
+        .says("is a hallway file already");
     h.ok("-p shop down");
 }
 

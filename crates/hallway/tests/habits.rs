@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 
-use hallway_testkit::{Hallway, Snapshot};
+use hallway_testkit::{Hallway, Snapshot, wait_for};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_hallway");
 
@@ -95,6 +95,10 @@ fn programs_of_a_name() {
     h.run(&["exec", "legacy", "true"])
         .exits(125)
         .says("no node legacy");
+    wait_for("the programs to have printed", || {
+        let all = h.ok("logs rep");
+        all.contains("one") && all.contains("two")
+    });
     assert!(ran("logs www.example").starts_with("one\n"));
     for words in ["logs rep", "logs rep-1 rep-2"] {
         let all = h.ok(words);

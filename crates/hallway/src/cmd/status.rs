@@ -151,6 +151,7 @@ fn differences(status: &Status) {
     let lost = |d: &Difference| matches!(d.fact, Fact::JoinedMissing { .. });
     let left = all.iter().filter(|d| d.fact.is_left_to_others()).count();
     let remedy = match (left, all.iter().any(lost)) {
+        _ if status.silent.is_some() => "repaired once the project's keeper answers",
         (0, true) => "hallway up can repair this when the namespace can be entered",
         (0, false) => "hallway up repairs this",
         (left, _) if left == all.len() => "made by others, and left to them",

@@ -118,8 +118,10 @@ pub(super) fn elsewhere(
         };
         let has = |l: &&Link| l.addresses.iter().any(|a| a.addr() == found.net.addr());
         // None is a link of others, also with the name of one of the project's.
-        let ours = seen.name(found.interface).and_then(|name| links.get(name));
-        let had = ours.is_some_and(|l| before.link(&l.name).iter().any(has));
+        let name = seen.name(found.interface);
+        let ours = name.and_then(|name| links.get(name));
+        // Also where an interface gets another name: it is still there with its old one.
+        let had = name.is_some_and(|name| before.link(name).iter().any(has));
         if ours.is_some_and(has) || had {
             continue;
         }

@@ -161,17 +161,18 @@ pub(super) fn postrouting() -> Chain {
     };
     let shared = |daddr, saddr, version| {
         rule(
-            vec![within(&[daddr, saddr], sets::SHARED.of(version))],
+            vec![
+                within(&[daddr, saddr], sets::SHARED.of(version)),
+                // Members of its network. With br_netfilter, bridged packets pass here, too.
+                Match::NotIn(
+                    vec![Field::OifGroup, saddr],
+                    sets::HAIRPIN.of(version).name.into(),
+                ),
+            ],
             Action::Masquerade { random: false },
             "a node asked from another network that it is on: the reply must pass here",
         )
     };
-    // Members of one network reach each other there. Bridged packets pass here, too, with br_netfilter.
-    let members = rule(
-        vec![within(&[Field::IifGroup, Field::OifGroup], &sets::INTRA)],
-        Verdict::Accept,
-        purpose::INSIDE,
-    );
     let out = |net: Match| {
         rule(
             vec![
@@ -189,7 +190,6 @@ pub(super) fn postrouting() -> Chain {
         rules: vec![
             hairpin(Field::Ip4Saddr, IpVersion::V4),
             hairpin(Field::Ip6Saddr, IpVersion::V6),
-            members,
             shared(Field::Ip4Daddr, Field::Ip4Saddr, IpVersion::V4),
             shared(Field::Ip6Daddr, Field::Ip6Saddr, IpVersion::V6),
             out(member(

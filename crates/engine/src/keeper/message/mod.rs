@@ -3,7 +3,8 @@
 //! **Exchange.** Each side sends one [`Hello`] first. If the protocol numbers are equal, the client
 //! sends [`Request`]s and gets one [`Answer`] for each; otherwise both close the connection.
 //!
-//! **Versions.** [`PROTOCOL`] grows with every change of a message. The meaning of `Hello` never
+//! **Versions.** [`PROTOCOL`] grows with every change of a message, and of the rules that a keeper loads
+//! when it repairs: one of an earlier build would replace those of the present one. The meaning of `Hello` never
 //! changes and its unknown fields are ignored, so that any two versions can exchange it. All other
 //! messages are exchanged between equal versions only: an unknown field or variant there is an
 //! error, never ignored.
@@ -29,8 +30,9 @@ use crate::rights::Rights;
 
 /// The version of these messages. Version 1 had no `Hello`, version 2 no guard, no rights and no
 /// [`Request::Change`], version 3 no links and no socket in it, version 4 no health checks, no host
-/// names and no inode numbers of files, version 5 not how long ago a program ended.
-pub const PROTOCOL: u32 = 6;
+/// names and no inode numbers of files, version 5 not how long ago a program ended, version 6 no rule
+/// about packets of networks that represent the outside.
+pub const PROTOCOL: u32 = 7;
 
 /// The first message of each side.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
