@@ -27,6 +27,8 @@ mod ui;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use clap::CommandFactory as _;
+
 fn main() -> ExitCode {
     if let Err(failure) = hallway_engine::enter::check_rights() {
         diagnose::brief(&failure);
@@ -105,8 +107,11 @@ fn wrong_usage(error: &clap::Error) -> ExitCode {
         _ => None,
     });
     let instead = habits::instead(error, before.unwrap_or_default());
-    let ours = words.iter().skip(1).find(|w| !w.starts_with('-'));
-    let ours = ours.map_or("", String::as_str);
+    // A word may also be the value of a flag.
+    let known = args::Args::command();
+    let mut ours = words.iter().skip(1).map(String::as_str);
+    let ours = ours.find(|w| known.find_subcommand(w).is_some());
+    let ours = ours.unwrap_or_default();
     let flag = habits::instead_of_flag(error, ours);
     let said = match (instead, flag) {
         (Some((verb, instead)), _) => format!("hallway has no verb {verb}\n  help: {instead}"),

@@ -154,8 +154,8 @@ impl Survey<'_> {
                     for verdict in all {
                         self.doubtful = true;
                         let (decided, leaves) = self.act(Act::Verdict(verdict), &place, depth);
+                        may_have_left |= leaves && decided.is_none();
                         self.maybe.extend(decided);
-                        may_have_left |= leaves;
                     }
                     continue;
                 }
@@ -171,11 +171,11 @@ impl Survey<'_> {
                 }
                 (decided, leaves) => {
                     let ends = sure && (leaves || decided.is_some());
+                    may_have_left |= leaves && decided.is_none();
                     self.maybe.extend(decided);
                     if ends {
                         break;
                     }
-                    may_have_left |= leaves;
                 }
             }
         }

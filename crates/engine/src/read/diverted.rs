@@ -1,8 +1,10 @@
-//! Networks of a project that the host does not reach, since a rule of another program finds a route
-//! in a table of its own before the table main is asked (ip-rule(8)). VPNs add such rules.
+//! Networks of a project that the host does not reach, since by a routing rule of another program
+//! (ip-rule(8)) a route is looked up in another table before the table main. VPNs add such rules.
 
+use hallway_kernel::route::{RouteInfo, RouteKind};
 use hallway_kernel::rule::{RoutingRule, RuleAction, RuleFamily};
-use hallway_plan::observed::{SeenRoute, SeenSpace};
+use hallway_kernel::{Kernel, KernelError};
+use hallway_plan::observed::SeenLink;
 use hallway_plan::reach::Diverted;
 use hallway_plan::settled::Settled;
 use hallway_spec::IpVersion;
@@ -12,8 +14,16 @@ use ipnet::IpNet;
 const LOCAL_TABLE: u32 = 255;
 const MAIN_TABLE: u32 = 254;
 
-/// Whether a rule asks another table than the kernel's own.
-pub(crate) fn asks_others(rules: &[RoutingRule]) -> bool {
+/// The routing rules; none on a kernel without them.
+pub(crate) fn routing_rules(kernel: &mut Kernel) -> Result<Vec<RoutingRule>, KernelError> {
+    match kernel.routing_rules() {
+        Err(e) if e.is_unsupported() => Ok(Vec::new()),
+        other => other,
+    }
+}
+
+/// Whether routes are looked up in other tables than the kernel's own.
+pub(crate) fn use_other_tables(rules: &[RoutingRule]) -> bool {
     let known = |table| matches!(table, LOCAL_TABLE | MAIN_TABLE | 253);
     let others = |rule: &RoutingRule| !matches!(rule.action, RuleAction::Table(t) if known(t));
     rules.iter().any(others)
@@ -21,16 +31,26 @@ pub(crate) fn asks_others(rules: &[RoutingRule]) -> bool {
 
 /// The networks of the project whose packets follow such a route.
 pub(super) fn diverted(
+    kernel: &mut Kernel,
     rules: &[RoutingRule],
-    host: &SeenSpace,
+    links: &[SeenLink],
     settled: &Settled,
-) -> Vec<Diverted> {
+) -> Result<Vec<Diverted>, KernelError> {
+    if !use_other_tables(rules) {
+        return Ok(Vec::new());
+    }
+    let routes = kernel.routes()?;
     let nets = settled.inner_networks().flat_map(|n| &n.subnets);
-    nets.filter_map(|subnet| of_net(rules, host, subnet.net))
-        .collect()
+    Ok(nets
+        .filter_map(|subnet| of_net(rules, (&routes, links), subnet.net))
+        .collect())
 }
 
-fn of_net(rules: &[RoutingRule], host: &SeenSpace, net: IpNet) -> Option<Diverted> {
+fn of_net(
+    rules: &[RoutingRule],
+    (routes, links): (&[RouteInfo], &[SeenLink]),
+    net: IpNet,
+) -> Option<Diverted> {
     let family = match IpVersion::of(net.addr()) {
         IpVersion::V4 => RuleFamily::V4,
         IpVersion::V6 => RuleFamily::V6,
@@ -46,12 +66,18 @@ fn of_net(rules: &[RoutingRule], host: &SeenSpace, net: IpNet) -> Option<Diverte
             RuleAction::Table(LOCAL_TABLE) | RuleAction::Goto(_) | RuleAction::Nothing => continue,
             RuleAction::Table(MAIN_TABLE) if looks_at(net.prefix_len()) => return None,
             RuleAction::Table(table) => {
-                let mut routes = host.routes.iter().filter(|r| r.table == table);
-                let found = routes.find(|r| r.to.contains(&net) && looks_at(r.to.prefix_len()));
-                let Some(route) = found else { continue };
+                let covers = |r: &&RouteInfo| r.table == table && r.to.contains(&net);
+                let found = routes.iter().filter(covers);
+                // A route of the kind throw ends the lookup in this table.
+                let Some(route) = found
+                    .max_by_key(|r| r.to.prefix_len())
+                    .filter(|r| looks_at(r.to.prefix_len()) && r.kind != RouteKind::Throw)
+                else {
+                    continue;
+                };
                 format!(
                     "{} of table {table}, which the routing rule {} looks up before the table main",
-                    words(route, host),
+                    words(route, links),
                     rule.priority
                 )
             }
@@ -69,13 +95,13 @@ fn of_net(rules: &[RoutingRule], host: &SeenSpace, net: IpNet) -> Option<Diverte
 /// Whether a packet to the network matches the rule, whatever its source. Packets of nodes have no
 /// mark.
 fn applies(rule: &RoutingRule, net: &IpNet) -> bool {
-    let marked = rule.mark.is_some() != rule.not;
     let limited = rule.from.is_some() || rule.iif.is_some() || rule.oif.is_some();
-    !marked && !limited && !rule.has_others && rule.to.is_none_or(|to| to.contains(net))
+    let matches = rule.mark.is_none() && rule.to.is_none_or(|to| to.contains(net));
+    !limited && !rule.has_others && matches != rule.not
 }
 
-fn words(route: &SeenRoute, host: &SeenSpace) -> String {
-    let link = host.links.iter().find(|l| Some(l.index) == route.interface);
+fn words(route: &RouteInfo, links: &[SeenLink]) -> String {
+    let link = links.iter().find(|l| Some(l.index) == route.interface);
     match link {
         Some(link) => format!("the route {} by {}", route.to, link.name),
         None => format!("the route {}", route.to),
@@ -84,21 +110,21 @@ fn words(route: &SeenRoute, host: &SeenSpace) -> String {
 
 #[cfg(test)]
 mod tests {
+    use hallway_kernel::addr::Scope;
+
     use super::*;
 
-    fn host(to: &str, table: u32) -> SeenSpace {
-        let route = SeenRoute {
+    fn route(to: &str, table: u32, kind: RouteKind) -> RouteInfo {
+        RouteInfo {
             to: to.parse().unwrap(),
-            interface: None,
-            protocol: 4,
-            unreachable: false,
-            table,
-            metric: 0,
             via: None,
-        };
-        SeenSpace {
-            routes: vec![route],
-            ..SeenSpace::default()
+            interface: None,
+            source: None,
+            protocol: 4,
+            kind,
+            scope: Scope::Universe,
+            metric: 0,
+            table,
         }
     }
 
@@ -112,7 +138,8 @@ mod tests {
             RuleAction::Table(table) => table,
             _ => 0,
         };
-        of_net(&rules, &host(to, table), "10.20.0.0/24".parse().unwrap()).is_some()
+        let route = route(to, table, RouteKind::Unicast);
+        of_net(&rules, (&[route], &[]), "10.20.0.0/24".parse().unwrap()).is_some()
     }
 
     #[test]
@@ -133,6 +160,9 @@ mod tests {
         };
         assert!(found(to("10.20.0.0/16"), "0.0.0.0/0"));
         assert!(!found(to("10.30.0.0/16"), "0.0.0.0/0"));
+        let not = |to| RoutingRule { not: true, ..to };
+        assert!(found(not(to("10.30.0.0/16")), "0.0.0.0/0"));
+        assert!(!found(not(to("10.20.0.0/16")), "0.0.0.0/0"));
         let drops = RoutingRule {
             action: RuleAction::Blackhole,
             ..rule(10, 0)
@@ -151,6 +181,23 @@ mod tests {
             rule(32765, 51820),
         ];
         let net = "10.20.0.0/24".parse().unwrap();
-        assert!(of_net(&rules, &host("0.0.0.0/0", 51820), net).is_none());
+        let routes = [route("0.0.0.0/0", 51820, RouteKind::Unicast)];
+        assert!(of_net(&rules, (&routes, &[]), net).is_none());
+    }
+
+    #[test]
+    fn of_two_routes_the_longer_one_decides() {
+        let rules = [rule(220, 220), rule(32766, 254)];
+        let net = "10.20.0.0/24".parse().unwrap();
+        let mut routes = vec![
+            route("10.0.0.0/8", 220, RouteKind::Unicast),
+            route("10.20.0.0/24", 220, RouteKind::Throw),
+        ];
+        assert!(of_net(&rules, (&routes, &[]), net).is_none());
+        routes.reverse();
+        assert!(of_net(&rules, (&routes, &[]), net).is_none());
+        routes.push(route("10.20.0.0/24", 220, RouteKind::Blackhole));
+        routes.remove(0);
+        assert!(of_net(&rules, (&routes, &[]), net).is_some());
     }
 }

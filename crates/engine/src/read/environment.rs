@@ -14,7 +14,7 @@ use hallway_plan::{Observed, mark};
 use hallway_spec::{IpVersion, Name};
 use ipnet::IpNet;
 
-use super::diverted::diverted;
+use super::diverted::{diverted, routing_rules};
 use crate::observe;
 
 /// RT_TABLE_LOCAL, linux/rtnetlink.h.
@@ -27,7 +27,7 @@ const LOCAL_TABLE: u32 = 255;
 pub fn environment(settled: &Settled) -> Result<Environment, KernelError> {
     let mut kernel = Kernel::new();
     let seen = observe::network(&mut kernel, &settled.project)?;
-    let rules = kernel.routing_rules()?;
+    let rules = routing_rules(&mut kernel)?;
     let foreign = foreign(&mut kernel)?;
     let on = |key: &str| kernel.read_sysctl(key).is_ok_and(|value| value == "1");
     let bridge_hooks = on("net/bridge/bridge-nf-call-iptables");
@@ -48,7 +48,7 @@ pub fn environment(settled: &Settled) -> Result<Environment, KernelError> {
         host_addresses: host_addresses(&seen, settled),
         routes: routes(&seen),
         policy_routed: policy_routed(&rules),
-        diverted: diverted(&rules, &seen.host, settled),
+        diverted: diverted(&mut kernel, &rules, &seen.host.links, settled)?,
         marked: marked(&rules, &foreign),
         own_routes: own_routes(&kernel, settled),
         projects: projects(&mut kernel, &seen, settled)?,

@@ -11,7 +11,7 @@ use hallway_spec::{Action, PolicyService, PortProto, Protocol};
 
 use super::Caller;
 use crate::event::Warning;
-use crate::read::diverted::asks_others;
+use crate::read::diverted::{routing_rules, use_other_tables};
 use crate::read::environment::environment;
 use crate::{Engine, Failure, Planned, Reason};
 
@@ -32,9 +32,9 @@ impl Engine {
         let settled = &planned.settled;
         let tables = self.kernel().tables();
         let tables = tables.map_err(|e| Failure::caused(Reason::Kernel, e))?;
-        let rules = self.kernel().routing_rules();
+        let rules = routing_rules(&mut self.kernel());
         let rules = rules.map_err(|e| Failure::caused(Reason::Kernel, e))?;
-        if tables.iter().all(|t| mark::is_ours(&t.name)) && !asks_others(&rules) {
+        if tables.iter().all(|t| mark::is_ours(&t.name)) && !use_other_tables(&rules) {
             return Ok(());
         }
         let around = environment(settled).map_err(|e| Failure::caused(Reason::Kernel, e))?;

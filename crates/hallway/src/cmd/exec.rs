@@ -43,13 +43,12 @@ pub(crate) fn run(common: &Common, args: ExecArgs) -> Result<ExitCode, VerbError
     Err(failed(enter.exec()))
 }
 
-/// The variables of `-e`. A name alone is one of hallway's own environment, which commands have in any
-/// case.
+/// The variables of `-e`. A name alone is one of hallway's own environment.
 fn variables(given: &[String]) -> Result<Vec<(String, String)>, VerbError> {
     let mut out = Vec::new();
     for text in given {
         let (name, value) = match text.split_once('=') {
-            Some((name, value)) => (name, Some(value)),
+            Some((name, value)) => (name, Some(value.to_owned())),
             None => (text.as_str(), None),
         };
         if name.is_empty() || text.contains('\0') {
@@ -59,7 +58,8 @@ fn variables(given: &[String]) -> Result<Vec<(String, String)>, VerbError> {
             );
             return Err(error.with_code(OURS));
         }
-        out.extend(value.map(|value| (name.to_owned(), value.to_owned())));
+        let value = value.or_else(|| std::env::var(name).ok());
+        out.extend(value.map(|value| (name.to_owned(), value)));
     }
     Ok(out)
 }

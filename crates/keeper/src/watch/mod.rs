@@ -180,7 +180,7 @@ impl Watcher {
 
     /// A failure is reported as an event once, and not again while it stays the same.
     fn failed(&mut self, failure: &Failure) {
-        // The next regular comparison tries again.
+        // After a failed repair the pace is slower; other failures must not follow one another at once.
         std::thread::sleep(BUSY);
         let mut words = format!("not repaired: {failure}");
         if let Some(cause) = &failure.cause {

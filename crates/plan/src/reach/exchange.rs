@@ -311,14 +311,16 @@ fn later_packets(
         flow,
         kind: PacketKind::Ack,
     };
-    let lost = |result: WalkResult, there: (&Location, Flow)| match result {
+    type Failed = fn(DropReason) -> ExchangeFailure;
+    let lost = |result: WalkResult, there: (&Location, Flow), failed: Failed| match result {
         Ok(arrived) if (&arrived.at, arrived.packet.flow) == there => None,
-        Err(foreign @ DropReason::Foreign(_)) => Some(ExchangeFailure::Request(foreign)),
+        Err(foreign @ DropReason::Foreign(_)) => Some(failed(foreign)),
         _ => Some(ExchangeFailure::LaterPacket),
     };
     let there = walk.send(at, onward);
-    lost(there, (&end.at, end.packet.flow)).or_else(|| {
+    let request = (&end.at, end.packet.flow);
+    lost(there, request, ExchangeFailure::Request).or_else(|| {
         let home = walk.send(&end.at, back(&end.packet, PacketKind::Ack));
-        lost(home, (at, flow.mirrored()))
+        lost(home, (at, flow.mirrored()), ExchangeFailure::Reply)
     })
 }

@@ -32,7 +32,8 @@ impl<'w> Walk<'w> {
         (from, source): (HostPort<'w>, Option<IpAddr>),
     ) -> Result<Packet, DropReason> {
         self.forward_hook(&packet, &state, from, from)?;
-        self.after_routing(&mut packet, state, (from, from), source)?;
+        // br_netfilter gives bridged packets no input link there.
+        self.after_routing(&mut packet, state, (NO_PORT, from), source)?;
         Ok(packet)
     }
 

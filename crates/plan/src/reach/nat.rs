@@ -82,9 +82,10 @@ impl<'w> Walk<'w> {
                 return;
             }
             let passage = self.survey(table, chain, &passing);
+            (self.mark, self.connection_mark) = (passage.mark, passage.connection_mark);
             let (place, translation) = match passage.fate {
-                Fate::Passes | Fate::Dropped(_) => continue,
-                Fate::Unknown(place) => {
+                Fate::Passes => continue,
+                Fate::Unknown(place) | Fate::Dropped(place) => {
                     self.unsure.get_or_insert(rule_words(table, &place));
                     continue;
                 }
@@ -168,14 +169,16 @@ impl<'w> Walk<'w> {
             if done {
                 return;
             }
-            let address = match self.survey(table, chain, &passing).fate {
+            let passage = self.survey(table, chain, &passing);
+            (self.mark, self.connection_mark) = (passage.mark, passage.connection_mark);
+            let address = match passage.fate {
                 Fate::Translated(_, Translation::Masquerade) => own,
                 Fate::Translated(_, Translation::Source(Some(address))) => address,
-                Fate::Translated(place, _) | Fate::Unknown(place) => {
+                Fate::Translated(place, _) | Fate::Unknown(place) | Fate::Dropped(place) => {
                     self.unsure.get_or_insert(rule_words(table, &place));
                     continue;
                 }
-                Fate::Passes | Fate::Dropped(_) => continue,
+                Fate::Passes => continue,
             };
             (packet.flow.from, entry.reply.to, done) = (address, address, true);
         }
