@@ -50,9 +50,10 @@ pub(crate) fn arguments() -> Result<Args, clap::Error> {
             let other = |name: &str| name != "HALLWAY_FILE" && is_set(name);
             parse(made(), &other)
         }
-        Err(error) if !help && HELP.contains(&error.kind()) => {
-            parse(command_line::command(), &is_set)
-        }
+        Err(error) if HELP.contains(&error.kind()) => match help {
+            true => Err(error),
+            false => parse(command_line::command(), &is_set),
+        },
         Err(error) => Err(without_variables(error.kind()).unwrap_or(error)),
         outcome => outcome,
     }

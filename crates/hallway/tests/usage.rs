@@ -372,7 +372,23 @@ fn addresses_that_the_host_does_not_have() {
     h.ok("-p p down");
 }
 
+fn help_and_pictures() {
+    let h = Hallway::host(PROGRAM);
+    for words in [&["--help"][..], &["-h"], &["help"], &["-hq"]] {
+        let help = h.run(words).exits(0).out;
+        assert!(help.contains("Explain and test:"), "{words:?}: {help}");
+    }
+    assert!(h.run(&[]).err.contains("Explain and test:"));
+    let help = h.run(&["node", "add", "--help"]).exits(0).out;
+    assert!(help.contains("Examples:"), "{help}");
+    std::fs::write("/run/slow.yaml", SLOW).unwrap();
+    let drawn = h.run(&["graph", "/run/slow.yaml", "-o", "/run/slow.png"]);
+    drawn.exits(2).says("a file that ends with .svg");
+    assert!(!std::path::Path::new("/run/slow.png").exists());
+}
+
 hallway_testkit::tests![
+    help_and_pictures,
     addresses_that_the_host_does_not_have,
     conflicts_of_edits,
     doctor_names_obstacles,

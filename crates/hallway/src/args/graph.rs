@@ -23,10 +23,20 @@ pub(crate) struct GraphArgs {
 }
 
 impl GraphArgs {
+    /// The ending of the file's name, if that is a kind of picture which is not drawn.
+    pub(crate) fn unknown_ending(&self) -> Option<&str> {
+        const OTHERS: [&str; 7] = ["png", "jpg", "jpeg", "gif", "webp", "pdf", "html"];
+        let ending = self.ending().filter(|_| self.format.is_none());
+        ending.filter(|ending| OTHERS.contains(ending))
+    }
+
+    fn ending(&self) -> Option<&str> {
+        self.output.as_ref()?.extension()?.to_str()
+    }
+
     /// How it is drawn.
     pub(crate) fn picture(&self) -> Picture {
-        let name = self.output.as_ref().and_then(|path| path.extension());
-        let by_name = || match name.and_then(|n| n.to_str()) {
+        let by_name = || match self.ending() {
             Some("svg") => Picture::Svg,
             Some("dot" | "gv") => Picture::Dot,
             Some("mmd" | "mermaid") => Picture::Mermaid,

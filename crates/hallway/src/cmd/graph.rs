@@ -18,6 +18,12 @@ use crate::ui;
 const NARROW: u16 = 40;
 
 pub(crate) fn run(common: &Common, args: &GraphArgs) -> Result<ExitCode, VerbError> {
+    if let Some(ending) = args.unknown_ending() {
+        return Err(VerbError::usage(
+            format!("hallway draws no .{ending} files"),
+            "name a file that ends with .svg, .dot or .mmd, which other programs convert; or give --format",
+        ));
+    }
     // Before a sandbox is entered, since the terminal and the file are the user's.
     let width = terminal();
     let existing = match args.live {
