@@ -101,7 +101,7 @@ hallway_spec::codes! {
         Ipv6Off = "ipv6-off",
         /// A link of others has an address of the project.
         AddressElsewhere = "address-elsewhere",
-        /// A rule of another program drops packets of the project.
+        /// A rule of another program drops packets of the project, or sends them elsewhere.
         Blocked = "blocked",
     }
 }

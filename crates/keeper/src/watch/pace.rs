@@ -294,7 +294,7 @@ mod tests {
         pace.compared(true, now, now + 1000 * MS);
         now += 1000 * MS;
         let mut waits = Vec::new();
-        for _ in 0..8 {
+        for _ in 0..5 {
             assert_eq!(pace.failed(now), None);
             waits.push(pace.due() - now);
             now = pace.due();
@@ -302,7 +302,7 @@ mod tests {
         }
         // The first comparison took a second, the later ones a millisecond.
         let seconds: Vec<u64> = waits.iter().map(Duration::as_secs).collect();
-        assert_eq!(seconds, [3, 1, 2, 4, 8, 16, 20, 20]);
+        assert_eq!(seconds, [3, 1, 2, 4, 8]);
         pace.succeeded();
         pace.failed(now);
         assert!(pace.due() - now <= GAP_MAX);
