@@ -151,6 +151,15 @@ fn a_command_with_arguments_of_docker() {
             .says("no user nosuchuser");
         h.ok("down --volumes --remove-orphans");
     }
+    before.unchanged();
+}
+
+fn a_command_as_another_user() {
+    let map = std::fs::read_to_string("/proc/self/uid_map").unwrap();
+    if !map.trim_end().ends_with(" 4294967295") {
+        hallway_testkit::skip("needs root of the machine");
+    }
+    let before = Snapshot::take();
     let h = Hallway::host(PROGRAM);
     h.up(FILE).ok();
     assert_eq!(h.ok("exec -u 65534:65534 rep-1 id -u"), "65534\n");
@@ -207,6 +216,7 @@ hallway_testkit::tests![
     names_are_those_that_programs_resolve,
     programs_of_a_name,
     a_command_with_arguments_of_docker,
+    a_command_as_another_user,
     arguments_that_change_nothing,
     files_that_cannot_be_imported,
 ];
