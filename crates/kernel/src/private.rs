@@ -159,8 +159,8 @@ const KNOWN_MAX: usize = 64;
 /// times, and one system call takes less time than a walk.
 static KNOWN: Mutex<BTreeMap<PathBuf, (u64, u64)>> = Mutex::new(BTreeMap::new());
 
-/// A directory that was walked to before, if the path still leads to the same one: then nobody could
-/// redirect the path, whatever has become of the directories above. The last directory is checked again.
+/// A directory that was walked to before, if the path leads to the same inode now, without a symbolic
+/// link. Then no other user has redirected the path. The last directory is checked again.
 fn known(path: &Path) -> Option<OwnedFd> {
     let identity = *KNOWN.lock().ok()?.get(path)?;
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;

@@ -14,11 +14,9 @@ use crate::observed::{
 };
 use crate::rules::{Guarded, ruleset};
 use crate::settled::{Plug, Settled};
-use crate::target::{Link, LinkRole, Route, RouteKind, Space, Target, listeners};
+use crate::target::{Link, LinkRole, MAIN_TABLE, Route, RouteKind, Space, Target, listeners};
 use crate::through::{ENTRIES, passes};
 
-/// RT_TABLE_MAIN, linux/rtnetlink.h.
-const MAIN_TABLE: u32 = 254;
 /// The first interface index of the nodes: here no index is used twice.
 const INSIDE: u32 = 1_000_000;
 /// The first interface index of links of others.

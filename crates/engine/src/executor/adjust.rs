@@ -9,14 +9,11 @@ use hallway_plan::compare::Attribute;
 use hallway_plan::shaping::{Queueing, Shaping};
 use hallway_plan::step::Adjustment;
 use hallway_plan::target::{
-    BridgeFlag, Link, PortFlag, Route, RouteKind, RouteOrigin, RoutingRule,
+    BY_KERNEL, BridgeFlag, Link, PortFlag, Route, RouteKind, RouteOrigin, RoutingRule,
 };
 use hallway_spec::{Bandwidth, Delay, Impairments, IpVersion, Share};
 
 use super::outcome::absent_is_done;
-
-/// RTPROT_KERNEL, linux/rtnetlink.h.
-const RTPROT_KERNEL: u8 = 2;
 
 /// Carries out a change.
 pub(super) fn adjust(kernel: &mut Kernel, change: &Adjustment) -> Result<(), KernelError> {
@@ -77,11 +74,11 @@ pub(super) fn adjust(kernel: &mut Kernel, change: &Adjustment) -> Result<(), Ker
         Adjustment::Shape {
             link,
             shaping,
-            anew,
+            replace,
         } => {
             let index = kernel.link_index(link)?;
             let request = shape(index, shaping);
-            if request.is_none() || shaping.needs_netem() || *anew {
+            if request.is_none() || shaping.needs_netem() || *replace {
                 // One of others would keep the settings that are not specified here.
                 absent_is_done(kernel.run(qdisc::remove_root(index)))?;
             }
@@ -97,7 +94,7 @@ fn rule_spec(rule: &RoutingRule) -> rule::RoutingRule {
         IpVersion::V6 => rule::RuleFamily::V6,
     };
     rule::RoutingRule {
-        protocol: RTPROT_KERNEL,
+        protocol: BY_KERNEL,
         ..rule::RoutingRule::to_table(family, rule.priority, rule.table)
     }
 }

@@ -5,7 +5,7 @@ use hallway_plan::observed::{SeenForwarding, SeenSpace};
 use hallway_plan::settled::Settled;
 
 /// Reads those of the MAC addresses that its networks have.
-pub(super) fn read(
+pub(crate) fn read(
     kernel: &mut Kernel,
     settled: &Settled,
     host: &SeenSpace,

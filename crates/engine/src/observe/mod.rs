@@ -14,8 +14,7 @@ use std::path::{Path, PathBuf};
 
 use hallway_kernel::sysctl::SysctlReader;
 use hallway_kernel::{Kernel, KernelError};
-use hallway_plan::observed::{Seen, SeenForwarding, SeenKeeper, SeenSpace};
-use hallway_plan::settled::Settled;
+use hallway_plan::observed::{Seen, SeenKeeper};
 use hallway_plan::target::Setting;
 use hallway_plan::{Observed, mark};
 use hallway_spec::{IpVersion, Name};
@@ -77,19 +76,11 @@ pub(crate) fn network(kernel: &mut Kernel, project: &Name) -> Result<Observed, K
     })
 }
 
-/// Entries of the bridges of a project that do not come from frames.
-pub(crate) fn forwarding(
-    kernel: &mut Kernel,
-    settled: &Settled,
-    host: &SeenSpace,
-) -> Result<Vec<SeenForwarding>, KernelError> {
-    forwarding::read(kernel, settled, host)
-}
-
 /// Asks the keeper of the project whose state is in that directory.
 pub(crate) fn keeper(directory: &Path) -> (Seen<SeenKeeper>, Option<KeeperError>) {
     keeper::read(directory)
 }
+pub(crate) use forwarding::read as forwarding;
 pub(crate) use namespaces::examine_one as examine;
 pub(crate) use space::link;
 

@@ -7,12 +7,9 @@ use hallway_kernel::{Kernel, KernelError};
 use hallway_plan::observed::SeenLink;
 use hallway_plan::reach::Diverted;
 use hallway_plan::settled::Settled;
+use hallway_plan::target::{DEFAULT_TABLE, LOCAL_TABLE, MAIN_TABLE};
 use hallway_spec::IpVersion;
 use ipnet::IpNet;
-
-/// RT_TABLE_LOCAL and RT_TABLE_MAIN, linux/rtnetlink.h.
-const LOCAL_TABLE: u32 = 255;
-const MAIN_TABLE: u32 = 254;
 
 /// The routing rules; none on a kernel without them.
 pub(crate) fn routing_rules(kernel: &mut Kernel) -> Result<Vec<RoutingRule>, KernelError> {
@@ -24,7 +21,7 @@ pub(crate) fn routing_rules(kernel: &mut Kernel) -> Result<Vec<RoutingRule>, Ker
 
 /// Whether routes are looked up in other tables than the kernel's own.
 pub(crate) fn use_other_tables(rules: &[RoutingRule]) -> bool {
-    let known = |table| matches!(table, LOCAL_TABLE | MAIN_TABLE | 253);
+    let known = |table| matches!(table, LOCAL_TABLE | MAIN_TABLE | DEFAULT_TABLE);
     let others = |rule: &RoutingRule| !matches!(rule.action, RuleAction::Table(t) if known(t));
     rules.iter().any(others)
 }

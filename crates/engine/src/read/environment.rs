@@ -10,15 +10,13 @@ use hallway_nftables::{Family, Ruleset, Table};
 use hallway_plan::observed::SeenLink;
 use hallway_plan::reach::{Environment, HostNet};
 use hallway_plan::settled::{Interface, Settled};
+use hallway_plan::target::LOCAL_TABLE;
 use hallway_plan::{Observed, mark};
 use hallway_spec::{IpVersion, Name};
 use ipnet::IpNet;
 
 use super::diverted::{diverted, routing_rules};
 use crate::observe;
-
-/// RT_TABLE_LOCAL, linux/rtnetlink.h.
-const LOCAL_TABLE: u32 = 255;
 
 /// Reads them in the calling thread's namespace.
 ///

@@ -69,7 +69,7 @@ pub enum Fact {
         /// The address.
         address: IpNet,
     },
-    /// An address is there, and has to be added anew.
+    /// An address exists, and must be removed and added again.
     AddressFaulty {
         /// The link that has it.
         link: String,

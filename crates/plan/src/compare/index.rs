@@ -6,10 +6,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use crate::observed::{SeenAddress, SeenLink, SeenRoute, SeenSpace};
-use crate::target::{Link, Route, Space, is_multicast};
-
-/// RT_TABLE_MAIN, linux/rtnetlink.h.
-const MAIN_TABLE: u32 = 254;
+use crate::target::{Link, MAIN_TABLE, Route, Space, is_multicast};
 
 /// An examined namespace, for looking things up by name.
 pub(super) struct Index<'a> {

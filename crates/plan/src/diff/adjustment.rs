@@ -101,7 +101,7 @@ fn of_packets(fact: &Fact) -> Option<(u8, Adjustment)> {
             Adjustment::Shape {
                 link: link.clone(),
                 shaping: *wanted,
-                anew: found.is_none(),
+                replace: found.is_none(),
             },
         ),
         Fact::Forwarding { port, mac, bridge } => {

@@ -9,7 +9,7 @@ use ipnet::IpNet;
 pub struct SeenAddress {
     /// Another IPv4 address of its subnet comes before it.
     pub secondary: bool,
-    /// Why it has to be added anew, if so.
+    /// Why it must be removed and added again; none if it need not.
     pub fault: Option<AddressFault>,
     /// Interface index.
     pub interface: u32,

@@ -11,10 +11,7 @@ use super::names::Surroundings;
 use crate::mark::{self, Role};
 use crate::observed::{Observed, PresentNamespace, SeenJoined, SeenRoute, SeenSpace};
 use crate::settled::{JoinedNamespace, Node, SettingsBefore, Settled};
-use crate::target::Setting;
-
-/// RT_TABLE_MAIN, linux/rtnetlink.h.
-const MAIN_TABLE: u32 = 254;
+use crate::target::{MAIN_TABLE, Setting};
 
 /// The namespaces of others that nodes of a topology join.
 pub(super) struct Joining<'a> {

@@ -7,6 +7,7 @@ use ipnet::IpNet;
 
 use crate::mark;
 use crate::observed::Observed;
+use crate::target::LOCAL_TABLE;
 
 /// A prefix that is not this project's.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,9 +69,6 @@ pub(super) fn foreign_prefixes(seen: &Observed, ours: &BTreeSet<u32>) -> Vec<Hel
     }
     out
 }
-
-/// RT_TABLE_LOCAL, linux/rtnetlink.h.
-const LOCAL_TABLE: u32 = 255;
 
 fn is_special(net: &IpNet) -> bool {
     match net.addr() {

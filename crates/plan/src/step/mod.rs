@@ -274,7 +274,7 @@ pub enum Adjustment {
         /// What it does from now on.
         shaping: Shaping,
         /// Whether what it did before is removed first.
-        anew: bool,
+        replace: bool,
     },
     /// Removes an entry of a bridge.
     RemoveForwarding {

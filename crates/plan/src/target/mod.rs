@@ -93,6 +93,13 @@ pub(crate) fn is_multicast(net: &IpNet) -> bool {
     *net == IpNet::V6(MULTICAST)
 }
 
+/// RT_TABLE_LOCAL, linux/rtnetlink.h: the table of the addresses of the namespace.
+pub const LOCAL_TABLE: u32 = 255;
+/// RT_TABLE_MAIN.
+pub const MAIN_TABLE: u32 = 254;
+/// RT_TABLE_DEFAULT.
+pub const DEFAULT_TABLE: u32 = 253;
+
 /// A routing rule without conditions: every packet's route is looked up in a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RoutingRule {
@@ -108,11 +115,11 @@ impl RoutingRule {
     /// Those of a new namespace: the tables local, main and default (fib_default_rules_init in
     /// net/ipv4/fib_rules.c, fib6_rules_net_init in net/ipv6/fib6_rules.c). IPv4 comes first.
     pub const INITIAL: &'static [Self] = &[
-        Self::new(IpVersion::V4, 0, 255),
-        Self::new(IpVersion::V4, 32766, 254),
-        Self::new(IpVersion::V4, 32767, 253),
-        Self::new(IpVersion::V6, 0, 255),
-        Self::new(IpVersion::V6, 32766, 254),
+        Self::new(IpVersion::V4, 0, LOCAL_TABLE),
+        Self::new(IpVersion::V4, 32766, MAIN_TABLE),
+        Self::new(IpVersion::V4, 32767, DEFAULT_TABLE),
+        Self::new(IpVersion::V6, 0, LOCAL_TABLE),
+        Self::new(IpVersion::V6, 32766, MAIN_TABLE),
     ];
 
     const fn new(version: IpVersion, priority: u32, table: u32) -> Self {
@@ -135,8 +142,8 @@ impl RoutingRule {
     #[must_use]
     pub fn table_name(&self) -> &'static str {
         match self.table {
-            255 => "local",
-            254 => "main",
+            LOCAL_TABLE => "local",
+            MAIN_TABLE => "main",
             _ => "default",
         }
     }
@@ -261,7 +268,7 @@ pub enum RouteOrigin {
 }
 
 /// RTPROT_KERNEL and RTPROT_STATIC, linux/rtnetlink.h.
-pub(crate) const BY_KERNEL: u8 = 2;
+pub const BY_KERNEL: u8 = 2;
 const STATIC: u8 = 4;
 
 impl RouteOrigin {

@@ -63,10 +63,10 @@ pub(super) fn adjust(script: &mut Script<'_>, place: &Place, change: &Adjustment
         Adjustment::Shape {
             link,
             shaping,
-            anew,
+            replace,
         } => {
             let (tc, link) = (with("tc"), quote(link));
-            if *anew || *shaping == Shaping::NONE {
+            if *replace || *shaping == Shaping::NONE {
                 script.line(&format!("{tc} qdisc del dev {link} root"));
             }
             shape(script, &tc, &link, shaping);
