@@ -44,7 +44,12 @@ fn shown(h: &Hallway, user: &str, environment: &[(&str, &str)]) -> String {
         "http://b/",
     ])
     .ok();
-    let log = h.run(&["-p", "p", "logs", "a"]).ok();
+    // `up` does not wait for a program without a port.
+    let mut log = String::new();
+    wait_for("the program prints its rights", || {
+        log = h.run(&["-p", "p", "logs", "a"]).ok();
+        log.contains("USER=")
+    });
     h.run(&["-p", "p", "down"]).ok();
     log.replace('\t', " ")
 }
