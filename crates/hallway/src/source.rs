@@ -143,6 +143,9 @@ pub(crate) fn files(file: &FileArg) -> Result<Files, VerbError> {
     }
 }
 
+/// A Kathara lab.
+const LAB: &str = "lab.conf";
+
 /// The one file of this directory. Of Compose files those that COMPOSE_FILE names, otherwise also the
 /// override file.
 pub(crate) fn discover(file: &FileArg) -> Result<Files, VerbError> {
@@ -150,9 +153,11 @@ pub(crate) fn discover(file: &FileArg) -> Result<Files, VerbError> {
         .into_iter()
         .flatten()
         .filter_map(Result::ok)
+        .filter_map(|e| Some((e.file_name().into_string().ok()?, e)))
+        .filter(|(name, _)| name == LAB || [".yaml", ".yml"].iter().any(|end| name.ends_with(end)))
         // `hallway export > shop.hallway.yaml`: the shell has created the file; it is still empty.
-        .filter(|e| e.metadata().is_ok_and(|m| m.len() > 0))
-        .filter_map(|e| e.file_name().into_string().ok())
+        .filter(|(_, e)| e.metadata().is_ok_and(|m| m.len() > 0))
+        .map(|(name, _)| name)
         .collect();
     names.sort();
     let ends = |name: &&str, ends: &[&str]| ends.iter().any(|end| name.ends_with(end));
@@ -177,7 +182,7 @@ pub(crate) fn discover(file: &FileArg) -> Result<Files, VerbError> {
         if let Some((main, changes)) = Format::compose_files(&all) {
             return Ok(here(std::iter::once(main).chain(changes).collect()));
         }
-        let labs = |name: &&str| ends(name, &[".clab.yml", ".clab.yaml"]) || *name == "lab.conf";
+        let labs = |name: &&str| ends(name, &[".clab.yml", ".clab.yaml"]) || *name == LAB;
         found = all.iter().copied().filter(labs).collect();
     }
     if found.len() > 1 {
