@@ -9,30 +9,29 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
-use hallway_kernel::{files, sys};
+use hallway_kernel::sys;
 use rustix::process::Pid;
 
-use super::message::{Answer, Hello, Request};
-use super::wait::{self, ANSWER_LIMIT};
+use super::greeting::{END_LIMIT, Greeting};
+use super::message::{Answer, Request};
+use super::wait;
 use super::{
     Change, Desired, Forward, KeeperError, Listener, Program, ProgramStatus, Readiness, Remains,
-    frame, marks, readiness, socket,
+    frame, marks, readiness,
 };
-use crate::{Cancel, failure::FileAction, record::store, state};
+use crate::{Cancel, state};
 
 const START_LIMIT: Duration = Duration::from_secs(5);
-/// How long a keeper may take to end after the request: its programs have 10 s.
-const END_LIMIT: Duration = Duration::from_secs(15);
 /// The interval of keepalive requests while the client waits for an answer.
 const SIGN_INTERVAL: Duration = Duration::from_secs(2);
 
 /// A connection to a keeper of this version.
 #[derive(Debug)]
 pub struct Client {
-    stream: UnixStream,
-    pid: Pid,
-    directory: PathBuf,
-    cancel: Cancel,
+    pub(super) stream: UnixStream,
+    pub(super) pid: Pid,
+    pub(super) directory: PathBuf,
+    pub(super) cancel: Cancel,
 }
 
 /// How to start a keeper.
@@ -63,40 +62,7 @@ impl Client {
     /// # Errors
     /// When one runs that does not answer or is of another version, or the caller cancels.
     pub fn connect(directory: &Path, cancel: &Cancel) -> Result<Option<Self>, KeeperError> {
-        let Some((stream, pid)) = open(directory)? else {
-            return Ok(None);
-        };
-        let own = || -> std::io::Result<()> {
-            stream.set_read_timeout(Some(ANSWER_LIMIT))?;
-            stream.set_write_timeout(Some(ANSWER_LIMIT))?;
-            frame::send(&stream, &Hello::own())
-        };
-        let number = pid.as_raw_nonzero().get();
-        let greeted = match own() {
-            Ok(()) if !wait::readable(&stream, pid, cancel, ANSWER_LIMIT)? => {
-                return Err(KeeperError::Silent { pid: number });
-            }
-            Ok(()) => frame::receive::<Hello>(&stream, frame::HELLO_MAX),
-            Err(e) => Err(e),
-        };
-        match greeted {
-            Ok(hello) if hello.matches() => Ok(Some(Self {
-                stream,
-                pid,
-                directory: directory.to_owned(),
-                cancel: cancel.clone(),
-            })),
-            Ok(hello) => Err(KeeperError::OtherVersion {
-                pid: number,
-                version: hello.version,
-                protocol: hello.protocol,
-            }),
-            // It closed the connection: because it ends, or because its version has no `Hello`.
-            Err(_closed) => match wait::ended(pid, cancel, END_LIMIT)? {
-                true => Ok(None),
-                false => Err(KeeperError::NotUnderstood { pid: number }),
-            },
-        }
+        Greeting::send(directory, cancel)?.map_or(Ok(None), Greeting::answered)
     }
 
     /// The keeper, started if it does not run. Its process inherits nothing from this one but what
@@ -129,7 +95,10 @@ impl Client {
             _ => KeeperError::Lost(e),
         };
         frame::send(&self.stream, request).map_err(failed)?;
-        frame::send_descriptors(&self.stream, &sockets).map_err(failed)?;
+        if frame::send_descriptors(&self.stream, &sockets).map_err(failed)? {
+            self.await_answer()?;
+            frame::acknowledged(&self.stream).map_err(failed)?;
+        }
         self.await_answer()?;
         match frame::receive(&self.stream, frame::FRAME_MAX).map_err(failed)? {
             Answer::Refused(refusal) => Err(KeeperError::Refused(refusal)),
@@ -280,28 +249,6 @@ impl Client {
 
 fn sockets(listeners: Vec<Listener>) -> Vec<OwnedFd> {
     listeners.into_iter().map(|l| l.socket).collect()
-}
-
-/// A connection to what listens on the project's socket, and its process.
-fn open(directory: &Path) -> Result<Option<(UnixStream, Pid)>, KeeperError> {
-    let path = socket(directory);
-    let unusable = |e| KeeperError::Place(Box::new(store::failed(FileAction::Use, &path)(e)));
-    let (_open, short) = match files::socket_path(&path) {
-        Err(e) if e.is_not_found() => return Ok(None),
-        other => other.map_err(unusable)?,
-    };
-    let Ok(stream) = UnixStream::connect(&short) else {
-        return Ok(None);
-    };
-    let peer =
-        rustix::net::sockopt::socket_peercred(&stream).map_err(|e| KeeperError::Lost(e.into()))?;
-    match peer.uid == rustix::process::geteuid() {
-        true => Ok(Some((stream, peer.pid))),
-        false => Err(KeeperError::OtherUser {
-            pid: peer.pid.as_raw_nonzero().get(),
-            user: peer.uid.as_raw(),
-        }),
-    }
 }
 
 /// A keeper that is starting, while its caller continues. Dropping it ends the process.

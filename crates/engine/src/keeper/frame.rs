@@ -103,21 +103,31 @@ pub fn receive<T: DeserializeOwned>(mut from: &UnixStream, limit: usize) -> std:
     decode(&body)
 }
 
-/// Sends descriptors in chunks, waiting for an acknowledgement after each. False when the receiver
+/// Sends descriptors in chunks, waiting for an acknowledgement after each but the last; whether one is
+/// still to be read, by [`acknowledged`]. It is not if there are no descriptors, or if the receiver
 /// rejects further ones and a frame with the reason follows.
 ///
 /// # Errors
 /// Those of the socket.
-pub fn send_descriptors(mut to: &UnixStream, fds: &[OwnedFd]) -> std::io::Result<bool> {
-    for chunk in fds.chunks(CHUNK) {
-        send_chunk(to, chunk)?;
-        let mut acknowledgement = [0];
-        to.read_exact(&mut acknowledgement)?;
-        if acknowledgement == [REFUSED] {
+pub fn send_descriptors(to: &UnixStream, fds: &[OwnedFd]) -> std::io::Result<bool> {
+    for (number, chunk) in fds.chunks(CHUNK).enumerate() {
+        if number > 0 && !acknowledged(to)? {
             return Ok(false);
         }
+        send_chunk(to, chunk)?;
     }
-    Ok(true)
+    Ok(!fds.is_empty())
+}
+
+/// Reads the acknowledgement of a chunk; false when the receiver rejects it, and a frame with the
+/// reason follows.
+///
+/// # Errors
+/// Those of the socket.
+pub fn acknowledged(mut from: &UnixStream) -> std::io::Result<bool> {
+    let mut acknowledgement = [0];
+    from.read_exact(&mut acknowledgement)?;
+    Ok(acknowledgement != [REFUSED])
 }
 
 /// Sends up to [`CHUNK`] descriptors, with no acknowledgement.

@@ -36,6 +36,7 @@ mod client;
 mod desired;
 mod error;
 pub mod frame;
+mod greeting;
 mod guard;
 mod listener;
 pub(crate) mod marks;
@@ -50,6 +51,7 @@ pub(crate) mod wait;
 pub use client::{Client, Start, Starting};
 pub use desired::{Change, Desired, Forward, Listen, Namespace, Program, Remains};
 pub use error::KeeperError;
+pub(crate) use greeting::Greeting;
 pub use guard::Guard;
 pub(crate) use listener::most_open_files;
 pub use listener::{
