@@ -170,22 +170,33 @@ impl Engine {
             observed.keeper = keeper;
             Ok((observed, silent))
         };
-        let (network, loaded) = match record::is_large(&self.scope, project) {
-            // It takes about as long as reading the kernel's state.
+        let of_namespaces = self.kernel();
+        let inside = || {
+            let loaded = self.record(project);
+            let record = loaded.as_ref().ok().and_then(Option::as_ref);
+            let namespaces = observe::namespaces(&of_namespaces, project, record, depth);
+            (loaded, namespaces.map_err(Failure::from))
+        };
+        let (network, (loaded, namespaces)) = match record::is_large(&self.scope, project) {
+            // Both take about as long.
             true => std::thread::scope(|scope| {
-                let reader = scope.spawn(|| self.record(project));
+                let reader = scope.spawn(inside);
                 let network = network();
-                let panicked = |_| Err(Reason::Bug("reading the record panicked").into());
-                (network, reader.join().unwrap_or_else(panicked))
+                let panicked = || Failure::from(Reason::Bug("reading the record panicked"));
+                let read = reader.join();
+                (
+                    network,
+                    read.unwrap_or_else(|_| (Err(panicked()), Err(panicked()))),
+                )
             }),
-            false => (network(), self.record(project)),
+            false => (network(), inside()),
         };
         let (mut observed, silent) = network?;
         let (record, unreadable) = match loaded {
             Ok(record) => (record, None),
             Err(failure) => (None, Some(failure)),
         };
-        observed.namespaces = observe::namespaces(&kernel, project, record.as_ref(), depth)?;
+        observed.namespaces = namespaces?;
         observed.joined = observe::joined::read(&kernel, &joined_on(record.as_ref()));
         observed.noted = self.store().host_settings_of(&observed.host);
         if let Some(applied) = record.as_ref().and_then(|r| r.applied.as_ref()) {
