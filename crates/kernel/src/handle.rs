@@ -8,7 +8,7 @@ use netlink_sys::protocols::{NETLINK_NETFILTER, NETLINK_ROUTE};
 
 use crate::KernelError;
 use crate::gate::{self, Gate, Operation};
-use crate::netns::Netns;
+use crate::netns::{Ahead, Netns};
 use crate::request::{Batch, Request};
 use crate::socket::Channel;
 use crate::sysctl::SharedProcfs;
@@ -43,6 +43,7 @@ pub struct Kernel {
     netfilter: Option<Channel>,
     directory: Mutex<Option<(PathBuf, Arc<OwnedFd>)>>,
     pub(crate) procfs: Arc<SharedProcfs>,
+    pub(crate) ahead: Arc<Ahead>,
 }
 
 impl Default for Kernel {
@@ -67,6 +68,7 @@ impl Kernel {
             netfilter: None,
             directory: Mutex::default(),
             procfs: Arc::default(),
+            ahead: Arc::default(),
         }
     }
 
@@ -75,6 +77,7 @@ impl Kernel {
     pub fn sibling(&self) -> Self {
         Self {
             procfs: Arc::clone(&self.procfs),
+            ahead: Arc::clone(&self.ahead),
             ..Self::with_gate(Arc::clone(&self.gate))
         }
     }
@@ -135,6 +138,12 @@ impl Kernel {
         }
     }
 
+    /// Whether the gate wants one operation after the other; then nothing is done in other threads.
+    #[must_use]
+    pub fn one_by_one(&self) -> bool {
+        self.gate.one_by_one()
+    }
+
     /// Reports a read to the gate.
     pub(crate) fn note_read(&self, operation: &Operation<'_>) {
         self.gate.read(operation);
@@ -183,7 +192,7 @@ impl Kernel {
     /// # Errors
     /// When the socket itself fails; what happened to the requests is then unknown.
     pub fn submit(&mut self, batch: &Batch) -> Result<Vec<Result<(), KernelError>>, KernelError> {
-        let size = if self.gate.one_by_one() { 1 } else { CHUNK };
+        let size = if self.one_by_one() { 1 } else { CHUNK };
         let mut out = Vec::with_capacity(batch.0.len());
         for chunk in batch.0.chunks(size) {
             self.submit_chunk(chunk, &mut out)?;

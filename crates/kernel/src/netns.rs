@@ -1,6 +1,7 @@
 //! Network namespaces: created, mounted where `ip netns` finds them, entered and left
 //! (network_namespaces(7)).
 
+mod ahead;
 mod directory;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use crate::gate::{Operation, OperationKind};
 use crate::sys::{self, NamespaceKind};
 use crate::{Kernel, KernelError};
 
+pub(crate) use ahead::Ahead;
 pub use directory::Made;
 
 /// NSFS_MAGIC, linux/magic.h.

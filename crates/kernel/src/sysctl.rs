@@ -178,6 +178,15 @@ fn value(directory: &OwnedFd, name: &str, key: &str) -> Result<Option<String>, K
 }
 
 impl Kernel {
+    /// Opens the shared procfs now, for the next reader.
+    pub(crate) fn open_procfs(&self) {
+        if let Ok(procfs) = own_procfs()
+            && let Ok(mut shared) = self.procfs.lock()
+        {
+            shared.get_or_insert((Arc::new(procfs), 0));
+        }
+    }
+
     /// The shared procfs; a new one if that had its number of readers.
     fn procfs(&self) -> Option<Arc<OwnedFd>> {
         let mut shared = self.procfs.lock().ok()?;

@@ -1,35 +1,74 @@
 //! Tracked connections that must end.
 
-use hallway_kernel::KernelError;
+use std::thread::JoinHandle;
+
 use hallway_kernel::conntrack::{Connection, ConnectionFilter, Direction};
+use hallway_kernel::{Kernel, KernelError};
 use hallway_plan::reach::{self, Environment, World};
 use hallway_plan::rules::ruleset;
 use hallway_plan::step::Flows;
+use rustix::io::Errno;
 
-use super::Executor;
+use super::StepFailed;
 
-impl Executor<'_> {
-    /// Deletes the connections that the plan names.
-    pub(super) fn forget_flows(&mut self, flows: &Flows) -> Result<(), KernelError> {
-        if let Some(filters) = filters(flows)
-            && self.kernel.delete_matching(&filters)?
-        {
-            return Ok(());
+/// Deletes the connections that the plan names.
+pub(super) fn forget(kernel: &mut Kernel, flows: &Flows) -> Result<(), KernelError> {
+    if let Some(filters) = filters(flows)
+        && kernel.delete_matching(&filters)?
+    {
+        return Ok(());
+    }
+    let rules = flows.denied.as_ref().map(ruleset);
+    let world = (flows.denied.as_ref().zip(rules.as_ref())).and_then(|(wanted, rules)| {
+        let environment = Environment {
+            host_addresses: flows.host.clone(),
+            ..Environment::default()
+        };
+        World::new(wanted, rules, environment)
+    });
+    for connection in kernel.connections()? {
+        if must_end(&connection, flows, world.as_ref()) {
+            kernel.delete_connection(&connection)?;
         }
-        let rules = flows.denied.as_ref().map(ruleset);
-        let world = (flows.denied.as_ref().zip(rules.as_ref())).and_then(|(wanted, rules)| {
-            let environment = Environment {
-                host_addresses: flows.host.clone(),
-                ..Environment::default()
-            };
-            World::new(wanted, rules, environment)
-        });
-        for connection in self.kernel.connections()? {
-            if must_end(&connection, flows, world.as_ref()) {
-                self.kernel.delete_connection(&connection)?;
-            }
+    }
+    Ok(())
+}
+
+/// Connections that end while other steps are carried out: the kernel searches all that it tracks,
+/// and no other step waits for that.
+pub(super) struct Forgetting {
+    position: usize,
+    thread: Option<JoinHandle<Result<(), KernelError>>>,
+}
+
+impl Forgetting {
+    /// Starts; an error if there can be no thread.
+    pub(super) fn begin(kernel: &Kernel, position: usize, flows: &Flows) -> std::io::Result<Self> {
+        let (mut kernel, flows) = (kernel.sibling(), flows.clone());
+        let work = move || forget(&mut kernel, &flows);
+        Ok(Self {
+            position,
+            thread: Some(std::thread::Builder::new().spawn(work)?),
+        })
+    }
+
+    /// Waits for the end.
+    pub(super) fn finish(mut self) -> Result<(), StepFailed> {
+        let result = self.thread.take().map_or(Ok(Ok(())), JoinHandle::join);
+        let stopped = |_panic| Err(KernelError::new("end connections", "", Errno::CANCELED));
+        result.unwrap_or_else(stopped).map_err(|error| StepFailed {
+            position: self.position,
+            error,
+        })
+    }
+}
+
+impl Drop for Forgetting {
+    fn drop(&mut self) {
+        // After a failure nothing may change beside the undo.
+        if let Some(thread) = self.thread.take() {
+            drop(thread.join());
         }
-        Ok(())
     }
 }
 

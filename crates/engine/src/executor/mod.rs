@@ -18,10 +18,11 @@ use hallway_kernel::route::{self, RouteSpec};
 use hallway_kernel::{Kernel, KernelError, link};
 use hallway_plan::compare::Place;
 use hallway_plan::mark;
-use hallway_plan::step::{Op, Step};
+use hallway_plan::step::{Flows, Op, Step};
 use ipnet::IpNet;
 
 use crate::observe::netns_path;
+use flows::Forgetting;
 use namespaces::Maker;
 
 pub(crate) use outcome::{StepFailed, absent_is_done, is_ours};
@@ -30,6 +31,9 @@ pub(crate) use outcome::{StepFailed, absent_is_done, is_ours};
 pub(crate) struct Executor<'k> {
     kernel: &'k mut Kernel,
     maker: Maker,
+    forgetting: Option<Forgetting>,
+    /// The step that ends connections while the next one creates a namespace.
+    beside: Option<usize>,
     bridges: BTreeMap<String, u32>,
 }
 
@@ -40,13 +44,23 @@ impl<'k> Executor<'k> {
         Self {
             maker: Maker::new(steps, kernel.sibling()),
             kernel,
+            forgetting: None,
+            beside: steps.windows(2).position(|pair| {
+                let of = |n: usize| pair.get(n).map(|step| &step.op);
+                matches!(
+                    (of(0), of(1)),
+                    (Some(Op::ForgetFlows(_)), Some(Op::CreateNamespace(_)))
+                )
+            }),
             bridges: BTreeMap::new(),
         }
     }
 
     /// Waits until everything started is done; inode numbers of the namespaces created, by name.
     pub(crate) fn close(mut self) -> Result<Vec<(String, u64)>, StepFailed> {
-        self.maker.finish()
+        let made = self.maker.finish()?;
+        self.forgetting.take().map_or(Ok(()), Forgetting::finish)?;
+        Ok(made)
     }
 
     /// Carries out one step.
@@ -60,7 +74,22 @@ impl<'k> Executor<'k> {
             }
             _ => {}
         }
+        if let Op::ForgetFlows(flows) = op
+            && self.begin_forgetting(position, flows)
+        {
+            return Ok(());
+        }
         self.act(op).map_err(|error| StepFailed { position, error })
+    }
+
+    /// Ends connections beside the next step; false if they are to be ended before it, or there can be
+    /// no thread.
+    fn begin_forgetting(&mut self, position: usize, flows: &Flows) -> bool {
+        if self.beside != Some(position) || self.kernel.one_by_one() {
+            return false;
+        }
+        self.forgetting = Forgetting::begin(self.kernel, position, flows).ok();
+        self.forgetting.is_some()
     }
 
     fn act(&mut self, op: &Op) -> Result<(), KernelError> {
@@ -120,7 +149,7 @@ impl<'k> Executor<'k> {
             } => self.forget_uplinks(table, uplinks, bridges),
             Op::RestoreUplinks { uplinks } => self.restore_uplinks(uplinks),
             Op::Announce(new) => self.announce(new),
-            Op::ForgetFlows(flows) => self.forget_flows(flows),
+            Op::ForgetFlows(flows) => flows::forget(self.kernel, flows),
         }
     }
 

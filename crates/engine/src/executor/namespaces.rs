@@ -7,7 +7,6 @@ use std::thread::JoinHandle;
 
 use hallway_kernel::link::{self, LinkChange};
 use hallway_kernel::netns::{self, Netns};
-use hallway_kernel::sys::NamespaceKind;
 use hallway_kernel::sysctl::SysctlReader;
 use hallway_kernel::{Kernel, KernelError};
 use hallway_plan::step::{NewNamespace, Op, Step};
@@ -183,8 +182,7 @@ fn make(
     sysctls: &mut SysctlReader,
     inherited: &mut BTreeMap<Setting, Option<u32>>,
 ) -> Result<u64, KernelError> {
-    kernel.unshare(&[NamespaceKind::Net])?;
-    let namespace = Netns::current()?;
+    let namespace = kernel.enter_new_netns()?;
     for (setting, wanted) in &new.settings {
         let key = setting.key(None);
         let first = match inherited.get(setting) {

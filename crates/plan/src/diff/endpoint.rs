@@ -33,6 +33,16 @@ pub fn attach(wanted: &Settled, node: &Node, used: &[IpAddr], host: Vec<IpAddr>)
     let before = without(wanted, &node.name);
     let cause = Cause::File(node.place.key.clone());
     rules(&mut plan, (&before, wanted), cause)?;
+    // By the rules above, what begins from now on is what the node is for.
+    let flows = Flows {
+        prefixes: used.iter().copied().map(IpNet::from).collect(),
+        ports: traffic::changed_ports(wanted, &before),
+        ..Flows::default()
+    };
+    if flows != Flows::default() {
+        let flows = Flows { host, ..flows };
+        plan.push(Op::ForgetFlows(Box::new(flows)), Cause::Connections);
+    }
     let found = Comparison {
         namespaces: [node.name.clone()].into(),
         ..Comparison::default()
@@ -48,15 +58,6 @@ pub fn attach(wanted: &Settled, node: &Node, used: &[IpAddr], host: Vec<IpAddr>)
         &repairs,
     );
     moved::announce_used(&mut plan, node, used);
-    let flows = Flows {
-        prefixes: used.iter().copied().map(IpNet::from).collect(),
-        ports: traffic::changed_ports(wanted, &before),
-        ..Flows::default()
-    };
-    if flows != Flows::default() {
-        let flows = Flows { host, ..flows };
-        plan.push(Op::ForgetFlows(Box::new(flows)), Cause::Connections);
-    }
     Some(plan)
 }
 

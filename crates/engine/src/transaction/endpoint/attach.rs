@@ -19,7 +19,7 @@ use super::super::programs::{forwards, program};
 use super::super::{Caller, ready};
 use super::Prepared;
 use super::alone::{Given, of_node, settled_with, topology};
-use crate::keeper::{Change as KeeperChange, Client, Listener, Remains};
+use crate::keeper::{Change as KeeperChange, Client, Greeting, Listener, Remains};
 use crate::lease::{Claim, Leases};
 use crate::observe::{NETNS_DIRECTORY, netns_path};
 use crate::record::change::{Change, EndpointChange, NodeText};
@@ -35,6 +35,12 @@ impl Engine {
         change: &Edit,
         caller: &mut Caller<'_>,
     ) -> Result<bool, Failure> {
+        // A keeper that cannot be used is reported, with its cause, by the run for all nodes.
+        let directory = self.directory(&outline.frame.project);
+        let greeting = match serves(change) {
+            true => Greeting::send(&directory, caller.cancel),
+            false => Ok(None),
+        };
         let Some((mut prepared, given)) = self.prepare_attach(kernel, outline, change)? else {
             return Ok(false);
         };
@@ -44,11 +50,14 @@ impl Engine {
         };
         let served = forwards(&own, self.workplace().porter.is_some());
         let needs_keeper = !served.is_empty() || prepared.node.programs().next().is_some();
-        let client = match needs_keeper.then(|| self.keeper(&own.project, caller.cancel)) {
-            None => None,
-            Some(Ok(Some(client))) => Some(client),
-            // It has ended by itself, or is of another version.
-            Some(_) => return Ok(false),
+        let client = match (needs_keeper, greeting) {
+            (false, _) => None,
+            (true, Ok(Some(greeting))) => match greeting.answered() {
+                Ok(Some(client)) => Some(client),
+                // It has ended by itself, or is of another version.
+                _ => return Ok(false),
+            },
+            (true, _) => return Ok(false),
         };
         // The run for all nodes reports a port in use, with its owner.
         if are_taken(&own.publishes) {
@@ -261,6 +270,14 @@ impl Engine {
             [] => Ok(()),
             programs => ready::wait(&client, programs, ready::READY_LIMIT, caller),
         }
+    }
+}
+
+/// Whether the node may have something that the keeper does.
+fn serves(change: &Edit) -> bool {
+    match change {
+        Edit::NodeAdd { ports, command, .. } => !ports.is_empty() || !command.is_empty(),
+        _ => false,
     }
 }
 

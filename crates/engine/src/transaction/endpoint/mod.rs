@@ -52,10 +52,13 @@ impl Engine {
         if !matches!(change, Edit::NodeAdd { .. } | Edit::NodeRemove(_)) {
             return Ok(false);
         }
+        let kernel = &mut self.kernel();
+        if matches!(change, Edit::NodeAdd { .. }) {
+            kernel.create_netns_ahead();
+        }
         let Some(outline) = Outline::load(self.scope(), project)? else {
             return Ok(false);
         };
-        let kernel = &mut self.kernel();
         match change {
             Edit::NodeRemove(name) => self.detach_alone(kernel, &outline, name, caller),
             added => self.attach_alone(kernel, &outline, added, caller),
