@@ -127,7 +127,7 @@ impl Lock {
                 std::thread::sleep(PAUSE);
             }
             // A former holder may have removed the file: then this lock protects nothing.
-            if is_at(&file, &path) {
+            if is_at(&file, &path)? {
                 return Ok(Self { file });
             }
         }
@@ -146,7 +146,7 @@ impl Lock {
         files::open(&path).ok()??; // is not made here
         let file = files::open_or_create(&path).ok()?;
         rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).ok()?;
-        is_at(&file, &path).then_some(Self { file })
+        is_at(&file, &path).ok()?.then_some(Self { file })
     }
 }
 
@@ -162,10 +162,11 @@ fn lock_project(file: &File, project: &Name) -> Result<(), Errno> {
         .map_err(|e| Errno::from_raw_os_error(e.errno))
 }
 
-fn is_at(file: &File, path: &Path) -> bool {
-    let here = file.metadata().map(|m| (m.dev(), m.ino()));
-    let there = files::open(path).ok().flatten();
-    let there = there.and_then(|f| f.metadata().ok());
-    let there = there.map(|m| (m.dev(), m.ino()));
-    matches!((here, there), (Ok(a), Some(b)) if a == b)
+/// Whether the path still leads to the file.
+fn is_at(file: &File, path: &Path) -> Result<bool, Failure> {
+    let place = |file: &File| file.metadata().map(|m| (m.dev(), m.ino()));
+    let failed = |e: std::io::Error| Failure::file(FileAction::Lock, path, &e);
+    let there = files::open(path).map_err(store::failed(FileAction::Lock, path))?;
+    let there = there.as_ref().map(place).transpose().map_err(failed)?;
+    Ok(there == Some(place(file).map_err(failed)?))
 }

@@ -133,10 +133,13 @@ fn file(problems: &Problems, common: &Common) {
     }
     let count = all.len();
     if count > SHOWN_MAX {
-        anstream::eprintln!("… and {} more problems", count - SHOWN_MAX);
+        ui::err(&format!("… and {} more problems\n", count - SHOWN_MAX));
     }
     if count > 1 {
-        anstream::eprintln!("{count} problems in {}; nothing was changed", problems.path);
+        ui::err(&format!(
+            "{count} problems in {}; nothing was changed\n",
+            problems.path
+        ));
     }
 }
 
@@ -158,7 +161,7 @@ pub(crate) fn warn(
 /// Prints a diagnostic, with the lines of the file it is about.
 fn show(diagnostic: &dyn Diagnostic, source: &Source<'_>, common: &Common) {
     match snippet::render(diagnostic, source) {
-        Some(text) => anstream::eprintln!("{text}\n"),
+        Some(text) => ui::err(&format!("{text}\n\n")),
         None => plain(diagnostic, common),
     }
 }
@@ -167,7 +170,7 @@ fn show(diagnostic: &dyn Diagnostic, source: &Source<'_>, common: &Common) {
 pub(crate) fn plain(diagnostic: &dyn Diagnostic, common: &Common) {
     brief(diagnostic);
     if common.verbose > 0 {
-        anstream::eprintln!("  code: {}", diagnostic.code());
+        ui::err(&format!("  code: {}\n", diagnostic.code()));
     }
 }
 

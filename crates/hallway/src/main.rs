@@ -86,7 +86,15 @@ fn main() -> ExitCode {
     };
     let common = args.common.clone();
     match cmd::run(args) {
-        Ok(code) => code,
+        Ok(code) => match ui::output_error() {
+            None => code,
+            Some(error) => {
+                ui::err(&format!(
+                    "error: cannot write to standard output: {error}\n"
+                ));
+                ExitCode::FAILURE
+            }
+        },
         Err(error) => {
             diagnose::print(&error, &common);
             ExitCode::from(error.exit_code())
@@ -121,12 +129,12 @@ fn wrong_usage(error: &clap::Error) -> ExitCode {
         (None, None) => {
             error.print().ok();
             if let Some(help) = habits::instead_of_words(error, ours) {
-                anstream::eprintln!("  help: {help}");
+                ui::err(&format!("  help: {help}\n"));
             }
             return ExitCode::from(error.exit_code() as u8);
         }
     };
-    anstream::eprintln!("error: {said}");
+    ui::err(&format!("error: {said}\n"));
     ExitCode::from(2)
 }
 
@@ -160,7 +168,7 @@ fn internal(result: Result<(), String>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
-            anstream::eprintln!("hallway: {message}");
+            ui::err(&format!("hallway: {message}\n"));
             ExitCode::FAILURE
         }
     }

@@ -37,7 +37,7 @@ impl Bar {
             let full = (position * BAR).checked_div(length).unwrap_or(0).min(BAR);
             let (done, open) = ("█".repeat(full), "░".repeat(BAR - full));
             let text = format!("{done}{open} {position}/{length} steps");
-            anstream::eprint!("\r{text}");
+            ui::err(&format!("\r{text}"));
             self.columns = text.chars().count();
             self.drawn = Some(Instant::now());
         }
@@ -46,7 +46,7 @@ impl Bar {
     /// Removes the bar; the next line begins in its place.
     fn clear(&mut self) {
         if self.drawn.take().is_some() {
-            anstream::eprint!("\r{}\r", " ".repeat(self.columns));
+            ui::err(&format!("\r{}\r", " ".repeat(self.columns)));
         }
     }
 }

@@ -2,13 +2,33 @@
 //! is not a failure.
 
 use std::io::Write as _;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use crate::args::Common;
 
-/// Prints data. A closed pipe is not a failure.
+/// The first error of stdout that is not a closed pipe, like a full disk.
+static FAILED: OnceLock<std::io::Error> = OnceLock::new();
+
+/// Prints data. A closed pipe is not a failure; another error is reported at the end, by
+/// [`output_error`]: what the command changes must not stop half way.
 pub(crate) fn out(text: &str) {
-    anstream::stdout().write_all(text.as_bytes()).ok();
+    match anstream::stdout().write_all(text.as_bytes()) {
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
+            FAILED.get_or_init(|| e);
+        }
+        _ => {}
+    }
+}
+
+/// Why data could not be printed.
+pub(crate) fn output_error() -> Option<&'static std::io::Error> {
+    FAILED.get()
+}
+
+/// Prints to stderr. There is no place to report that it cannot be written, and no reason to stop.
+pub(crate) fn err(text: &str) {
+    anstream::stderr().write_all(text.as_bytes()).ok();
 }
 
 /// Whether stdout still has a reader: a stream ends when its reader closes the pipe.
@@ -39,7 +59,7 @@ pub(crate) fn hanging(text: &str, indent: usize) {
 /// Prints a line of an error in the same way, to stderr.
 pub(crate) fn complain(text: &str, indent: usize) {
     let width = terminal(std::io::stderr()).unwrap_or(usize::MAX);
-    anstream::eprintln!("{}", fold(text, width, indent));
+    err(&format!("{}\n", fold(text, width, indent)));
 }
 
 /// Prints a line of data.
@@ -64,7 +84,7 @@ pub(crate) fn note(common: &Common, text: impl AsRef<str>) {
     }
     let width = terminal(std::io::stderr()).unwrap_or(usize::MAX);
     for line in text.as_ref().lines() {
-        anstream::eprintln!("{}", fold(line, width, 2));
+        err(&format!("{}\n", fold(line, width, 2)));
     }
 }
 

@@ -166,7 +166,7 @@ fn nothing_of_the_caller_lives_on() {
     sh("echo top-secret > /run/secretfile");
     for place in ["--host", "--sandbox=s"] {
         let up = format!(
-            "exec 9>/run/caller.lock 8</run/secretfile; flock -n 9; export DB_PASSWORD=hunter2 HALLWAY_STATE_DIR=/run/state LD_DEBUG=none LANG=C.UTF-8; {PROGRAM} {place} up {p}"
+            "exec 9>/run/caller.lock 8</run/secretfile; flock -n 9; ulimit -S -f 1000; export DB_PASSWORD=hunter2 HALLWAY_STATE_DIR=/run/state LD_DEBUG=none LANG=C.UTF-8; env --block-signal=TERM --ignore-signal=USR2 {PROGRAM} {place} up {p}"
         );
         sh(&up);
         sh("flock -n /run/caller.lock true");
@@ -182,6 +182,15 @@ fn nothing_of_the_caller_lives_on() {
             for name in ["DB_PASSWORD", "HALLWAY_STATE_DIR", "LD_DEBUG"] {
                 assert!(!environment.contains(name), "{pid}: {environment}");
             }
+            let status = sh(&format!("grep -E '^Sig(Blk|Ign)' /proc/{pid}/status"));
+            for line in status.lines() {
+                let set = line.split_whitespace().nth(1).unwrap();
+                let set = u64::from_str_radix(set, 16).unwrap();
+                let of_caller = 1 << (15 - 1) | 1 << (12 - 1); // SIGTERM, SIGUSR2
+                assert_eq!(set & of_caller, 0, "{pid}: {status}");
+            }
+            let limits = sh(&format!("grep 'Max file size' /proc/{pid}/limits"));
+            assert!(limits.contains("unlimited"), "{pid}: {limits}");
             let command = sh(&format!("tr '\\0' ' ' </proc/{pid}/cmdline"));
             assert!(!command.contains("only-for-nodes"), "{command}");
         }

@@ -220,6 +220,10 @@ fn few_open_files() {
         said.contains("this process may have 64 files open"),
         "{said}"
     );
+    // Too few for the lock: an error, not an attempt without end.
+    for files in 4..=7 {
+        fails(&format!("ulimit -n {files}"), "--host up /run/web.yaml");
+    }
     let said = sh(&format!("ulimit -n 64; {PROGRAM} doctor || true"));
     assert!(said.contains("open files: at most 64"), "{said}");
 }
@@ -241,7 +245,19 @@ fn ipv6_turned_off() {
     assert!(said.contains("IPv6: turned off here"), "{said}");
 }
 
+/// A directory of namespaces that others can write to: nothing is built there that could not be removed.
+fn a_directory_of_namespaces_for_everybody() {
+    sh("mkdir -p /run/netns; mount -t tmpfs -o mode=1777 mine /run/netns");
+    let h = Hallway::host(PROGRAM);
+    let said = h.up(WEB).exits(1).err;
+    assert!(said.contains("other users can write to it"), "{said}");
+    assert_eq!(sh("ls /run/netns"), "");
+    sh("umount /run/netns");
+    h.up(WEB).ok();
+}
+
 hallway_testkit::tests![
+    a_directory_of_namespaces_for_everybody,
     without_proc,
     read_only_settings,
     in_a_chroot,

@@ -125,6 +125,23 @@ fn closed_pipes() {
     h.ok("down");
 }
 
+/// Messages that cannot be written, because the disk with the log is full, stop nothing. Data that
+/// cannot be written is an error.
+fn output_on_a_full_disk() {
+    let h = Hallway::host(PROGRAM);
+    std::fs::write("/run/full.yaml", "name: p\nnodes: { a: { ports: [80] } }\n").unwrap();
+    let run = |words: &str| format!("HALLWAY_STATE_DIR=/run/state {PROGRAM} --host {words}");
+    sh(&run("up -v /run/full.yaml 2>/dev/full"));
+    h.run(&["status", "--exit-code"]).exits(0);
+    let said = sh(&format!("! {} 2>&1 >/dev/full", run("-p p export")));
+    assert!(
+        said.contains("cannot write to standard output: No space left"),
+        "{said}"
+    );
+    sh(&run("-p p down -v 2>/dev/full"));
+    assert_eq!(h.ok("ls"), "");
+}
+
 /// Each flag is also a variable. The command line has precedence, an empty variable is ignored.
 fn variables() {
     let h = Hallway::host(PROGRAM);
@@ -399,6 +416,7 @@ hallway_testkit::tests![
     ctrl_c_ends_a_measurement,
     ctrl_c_goes_back_to_what_was_there,
     closed_pipes,
+    output_on_a_full_disk,
     variables,
     which_project,
     too_much,

@@ -57,6 +57,8 @@ async fn run(options: &Options) -> std::io::Result<()> {
     let mut child_ended = signal(SignalKind::child())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    // Beyond a limit on the size of files a write fails, and the keeper goes on (setrlimit(2)).
+    let _too_large = signal(SignalKind::from_raw(Signal::XFSZ.as_raw()))?;
     let holder = options.holder.and_then(Pid::from_raw);
     let mut holder_end = holder.map(end_of).transpose()?;
     let project: Name = options.project.parse().map_err(std::io::Error::other)?;

@@ -15,6 +15,7 @@ use rustix::fs::{Mode, OFlags};
 use rustix::mount::UnmountFlags;
 
 use crate::gate::{Operation, OperationKind};
+use crate::mount::is_mount_point;
 use crate::sys::{self, NamespaceKind};
 use crate::{Kernel, KernelError};
 
@@ -165,12 +166,13 @@ pub fn inspect(path: &Path) -> Result<Mounted, KernelError> {
     })
 }
 
-/// The namespaces mounted directly in a directory, by name, with their inode numbers: one read of
+/// What is mounted directly in a directory, by name: a namespace, with its inode number, or something
+/// else. Of several mounts at one path the last counts, which covers the others. One read of
 /// /proc/self/mountinfo (proc(5)) for all of them.
 ///
 /// # Errors
 /// When /proc is not mounted.
-pub fn mounted(directory: &Path) -> Result<BTreeMap<String, u64>, KernelError> {
+pub fn mounted(directory: &Path) -> Result<BTreeMap<String, Option<u64>>, KernelError> {
     let path = "/proc/self/mountinfo";
     let text = std::fs::read_to_string(path).map_err(|e| KernelError::io("read", path, &e))?;
     let prefix = format!("{}/", directory.display());
@@ -183,7 +185,7 @@ pub fn mounted(directory: &Path) -> Result<BTreeMap<String, u64>, KernelError> {
         let inode = root
             .strip_prefix("net:[")
             .and_then(|r| r.strip_suffix(']')?.parse().ok());
-        if let (Some(inode), Some(name)) = (inode, point.strip_prefix(&prefix)) {
+        if let Some(name) = point.strip_prefix(&prefix) {
             out.insert(unescape(name), inode);
         }
     }
@@ -263,14 +265,15 @@ impl Kernel {
         mounted
     }
 
-    /// Unmounts the namespace at `path` and removes the file. No error if it does not exist.
+    /// Unmounts the namespace at `path`, with what is mounted over it, and removes the file. No error
+    /// if it does not exist.
     ///
     /// # Errors
     /// EPERM; a directory or link at `path` is not changed.
     pub fn unmount_netns(&self, path: &Path) -> Result<(), KernelError> {
         const UNMOUNT: &str = "unmount";
         let name = path.to_string_lossy();
-        while let Mounted::Netns(_) = inspect(path)? {
+        while matches!(inspect(path)?, Mounted::Netns(_)) || is_mount_point(path) {
             self.perform(
                 &Operation::new(OperationKind::Unmount, UNMOUNT, &name),
                 || {

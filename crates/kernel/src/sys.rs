@@ -67,7 +67,8 @@ pub fn has_rights_of_its_file() -> bool {
     secure != 0 || getuid() != geteuid() || getgid() != getegid()
 }
 
-/// Makes a program that is about to be started inherit no environment, and no descriptor except its
+/// Makes a program that is about to be started inherit no environment, no blocked or ignored signal,
+/// no limit on its files, memory and processor time that can be raised, and no descriptor except its
 /// standard streams: every other one is closed when it starts (FD_CLOEXEC).
 pub fn inherit_nothing(command: &mut std::process::Command) {
     use std::os::unix::process::CommandExt as _;
@@ -78,9 +79,44 @@ pub fn inherit_nothing(command: &mut std::process::Command) {
     unsafe {
         command.pre_exec(move || {
             close_on_exec(last);
+            reset_signals();
+            raise_limits();
             Ok(())
         })
     };
+}
+
+/// No signal is blocked (sigprocmask(2)), and each has its default action (signal(2)).
+fn reset_signals() {
+    const LAST: libc::c_int = 64; // _NSIG, asm/signal.h
+    for number in 1..=LAST {
+        // SAFETY: sets no handler. A signal that has no other action (SIGKILL), or that the C library
+        // keeps for itself, is EINVAL.
+        unsafe { libc::signal(number, libc::SIG_DFL) };
+    }
+    // SAFETY: the set is on the stack, and initialized by the first call.
+    unsafe {
+        let mut none = std::mem::zeroed();
+        libc::sigemptyset(&mut none);
+        libc::sigprocmask(libc::SIG_SETMASK, &none, std::ptr::null_mut());
+    }
+}
+
+/// The caller's limits, from a shell's `ulimit`, are not for what runs after it.
+fn raise_limits() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    for resource in [Resource::Fsize, Resource::Cpu, Resource::As, Resource::Data] {
+        let maximum = getrlimit(resource).maximum;
+        let none = Rlimit {
+            current: None,
+            maximum: None,
+        };
+        // Only with CAP_SYS_RESOURCE above the hard limit, and always up to it.
+        if setrlimit(resource, none).is_err() {
+            let current = maximum;
+            setrlimit(resource, Rlimit { current, maximum }).ok();
+        }
+    }
 }
 
 /// Marks every descriptor from 3 on; one by one on kernels before 5.11, up to `last`.

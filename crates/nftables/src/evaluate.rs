@@ -367,6 +367,7 @@ fn value(field: Field, packet: &PacketContext<'_>) -> Option<Value> {
         | Field::Ip6Length
         | Field::HopLimit6
         | Field::IcmpKind
+        | Field::IgmpType
         | Field::NdTarget
         | Field::NdOption
         | Field::NdOptionMac

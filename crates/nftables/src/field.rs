@@ -43,6 +43,8 @@ pub enum Field {
     IcmpType,
     /// Type and code of ICMP.
     IcmpKind,
+    /// Type of IGMP.
+    IgmpType,
     /// Whether the frame is for this machine, broadcast, multicast or for another machine.
     PacketType,
     /// Bytes of an IPv6 packet after its header.
@@ -69,11 +71,12 @@ pub(crate) enum Source {
 }
 
 const IPPROTO_ICMP: u8 = 1;
+const IPPROTO_IGMP: u8 = 2;
 const IPPROTO_ICMPV6: u8 = 58;
 
 impl Field {
     /// Every field.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::IifName,
         Self::OifName,
         Self::IifGroup,
@@ -91,6 +94,7 @@ impl Field {
         Self::Icmp6Type,
         Self::IcmpType,
         Self::IcmpKind,
+        Self::IgmpType,
         Self::PacketType,
         Self::Ip6Length,
         Self::HopLimit6,
@@ -118,7 +122,11 @@ impl Field {
             Self::Icmp6Type => DataType::Icmpv6Type,
             Self::IcmpType => DataType::IcmpType,
             Self::PacketType => DataType::PacketType,
-            Self::Ip6Length | Self::HopLimit6 | Self::NdOption | Self::IcmpKind => DataType::Number,
+            Self::Ip6Length
+            | Self::HopLimit6
+            | Self::NdOption
+            | Self::IcmpKind
+            | Self::IgmpType => DataType::Number,
             Self::QuotedDaddr4 => DataType::Bytes4,
             Self::NdOptionMac => DataType::Bytes6,
             Self::NdTarget | Self::QuotedDaddr6 => DataType::Bytes16,
@@ -129,7 +137,7 @@ impl Field {
     #[must_use]
     pub fn version(self) -> Option<IpVersion> {
         match self {
-            Self::Ip4Saddr | Self::Ip4Daddr | Self::IcmpType | Self::IcmpKind => {
+            Self::Ip4Saddr | Self::Ip4Daddr | Self::IcmpType | Self::IcmpKind | Self::IgmpType => {
                 Some(IpVersion::V4)
             }
             Self::Ip6Saddr
@@ -146,6 +154,7 @@ impl Field {
     pub fn protocol(self) -> Option<u8> {
         match self {
             Self::IcmpType | Self::IcmpKind => Some(IPPROTO_ICMP),
+            Self::IgmpType => Some(IPPROTO_IGMP),
             Self::Icmp6Type => Some(IPPROTO_ICMPV6),
             _ => None,
         }
@@ -170,7 +179,7 @@ impl Field {
             Self::EtherSaddr => Source::Payload(Link, 6, 6),
             Self::ArpSaddrEther => Source::Payload(Network, 8, 6),
             Self::ArpSaddrIp => Source::Payload(Network, 14, 4),
-            Self::Icmp6Type | Self::IcmpType => Source::Payload(Transport, 0, 1),
+            Self::Icmp6Type | Self::IcmpType | Self::IgmpType => Source::Payload(Transport, 0, 1),
             Self::IcmpKind => Source::Payload(Transport, 0, 2),
             Self::Ip6Length => Source::Payload(Network, 4, 2),
             Self::HopLimit6 => Source::Payload(Network, 7, 1),

@@ -271,6 +271,8 @@ pub enum NamespaceState {
     Mounted(u64),
     /// A plain file: a namespace whose creation was interrupted, or that was unmounted elsewhere.
     PlainFile,
+    /// Something that is not a namespace is mounted there, over a namespace perhaps.
+    Covered,
     /// A directory or anything else: never made by hallway.
     Other,
 }

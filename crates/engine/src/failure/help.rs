@@ -14,7 +14,7 @@ pub(super) fn help(reason: &Reason, cause: Option<&KernelError>) -> Option<Strin
         | Reason::SandboxNotEnded { .. } => return None,
         Reason::StateFile { .. } => "give another place with --state-dir or HALLWAY_STATE_DIR".into(),
         Reason::StateUnsafe { .. } => {
-            "use a directory that only you can change: make one with mkdir -m 700, and give it with --state-dir or HALLWAY_STATE_DIR; hallway down removes a project whose files in it are not yours".into()
+            "use a directory that only you can change: make one with mkdir -m 700, and give it with --state-dir or HALLWAY_STATE_DIR; of a project that is up, hallway down removes the namespaces, links and rules in any case, and the files when nothing of others is among them".into()
         }
         Reason::CallingUser { .. } | Reason::SetUserId | Reason::UserUnknown { .. } => {
             return of_user(reason);

@@ -41,10 +41,11 @@ pub(super) fn read(
                 let made = known.contains(&(n.name.as_str(), inode));
                 !made || depth.includes(&n.name)
             }
-            NamespaceState::PlainFile | NamespaceState::Other => false,
+            NamespaceState::PlainFile | NamespaceState::Covered | NamespaceState::Other => false,
         })
         .collect();
     examine_all(kernel, examined, &further(project, record));
+    forget_second_names(&mut all, &known);
     let recorded: BTreeSet<&str> = record
         .into_iter()
         .flat_map(|r| &r.inodes)
@@ -87,7 +88,8 @@ fn entries() -> Result<Vec<SeenNamespace>, KernelError> {
             continue;
         };
         let state = match mounted.get(&name) {
-            Some(inode) => NamespaceState::Mounted(*inode),
+            Some(Some(inode)) => NamespaceState::Mounted(*inode),
+            Some(None) => NamespaceState::Covered,
             None if entry.file_type().is_ok_and(|t| t.is_file()) => NamespaceState::PlainFile,
             None => NamespaceState::Other,
         };
@@ -100,6 +102,38 @@ fn entries() -> Result<Vec<SeenNamespace>, KernelError> {
     }
     out.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(out)
+}
+
+/// A further name that another program gave a namespace (`ip netns attach`) belongs to nobody: it is
+/// neither used nor removed. The first name is the one on record, or that of the node, or the first in
+/// the order of names. A name on record stays, whatever is mounted there.
+fn forget_second_names(all: &mut [SeenNamespace], known: &BTreeSet<(&str, u64)>) {
+    let mut first: BTreeMap<u64, (u8, String)> = BTreeMap::new();
+    let inode = |n: &SeenNamespace| match n.state {
+        NamespaceState::Mounted(inode) => Some(inode),
+        _ => None,
+    };
+    let rank = |n: &SeenNamespace, inode| match &n.owner {
+        _ if known.contains(&(n.name.as_str(), inode)) => 0,
+        Some((_, node)) if node.as_ref() == n.name => 1,
+        _ => 2,
+    };
+    for namespace in all.iter() {
+        let Some(inode) = inode(namespace) else {
+            continue;
+        };
+        let found = (rank(namespace, inode), namespace.name.clone());
+        let least = first.entry(inode).or_insert_with(|| found.clone());
+        *least = found.min(least.clone());
+    }
+    for namespace in all {
+        let of = inode(namespace).and_then(|inode| first.get(&inode));
+        let on_record = |n: &str| known.iter().any(|(name, _)| *name == n);
+        if of.is_some_and(|(_, first)| *first != namespace.name) && !on_record(&namespace.name) {
+            namespace.owner = None;
+            namespace.inside = Seen::Unseen;
+        }
+    }
 }
 
 fn recorded_owner(project: &Name, record: Option<&Record>, netns: &str) -> Option<(Name, Name)> {

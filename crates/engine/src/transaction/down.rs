@@ -71,7 +71,7 @@ impl Engine {
             .filter(|n| n.owner.as_ref().is_some_and(|(p, _)| p == project))
             .filter_map(|n| match n.state {
                 NamespaceState::Mounted(inode) => Some(inode),
-                NamespaceState::PlainFile | NamespaceState::Other => None,
+                NamespaceState::PlainFile | NamespaceState::Covered | NamespaceState::Other => None,
             })
             .collect();
         let had_keeper = self.end_keeper(project, &inodes, cancel)?;

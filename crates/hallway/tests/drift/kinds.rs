@@ -294,6 +294,11 @@ pub(crate) const NODES: &[Kind] = &[
         "namespace is not the one that was made",
         DB_NODE,
     ),
+    again(
+        "mount --bind /dev/null /run/netns/db",
+        "namespace is not the one that was made",
+        DB_NODE,
+    ),
     again("ip -n db link del eth1", "cable end eth1 is missing", CABLE),
     again(
         "ip -n far link del eth1",

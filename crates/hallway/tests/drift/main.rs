@@ -13,8 +13,8 @@ mod talker;
 
 use hallway_testkit::{sh, wait_for};
 use others::{
-    a_name_for_the_keeper, an_address_elsewhere, names_of_others, programs_see_readable_files,
-    rules_of_others_in_nodes,
+    a_name_for_the_keeper, a_second_name_of_a_namespace, an_address_elsewhere, names_of_others,
+    programs_see_readable_files, rules_of_others_in_nodes,
 };
 use repairs::{
     a_fight_is_paused, repaired_in_nodes, repaired_links_in_nodes, repaired_on_the_host,

@@ -122,6 +122,20 @@ pub(crate) fn rules_of_others_in_nodes() {
     scene.h.ok("down");
 }
 
+/// A name that another program gave a node's namespace is neither used nor removed.
+pub(crate) fn a_second_name_of_a_namespace() {
+    let scene = Scene::new();
+    let name = "/run/netns/a-second-name";
+    sh(&format!("touch {name}; mount --bind /run/netns/db {name}"));
+    scene.h.run(&["status", "--exit-code"]).exits(0);
+    scene.h.run(&["up", FILE]).says("nothing").ok();
+    assert!(scene.h.reads("db", "http://10.9.0.10/"));
+    assert!(sh("ip netns").contains("a-second-name"));
+    scene.h.ok("down");
+    assert!(sh("ip netns").contains("a-second-name"));
+    sh(&format!("umount {name}; rm {name}"));
+}
+
 /// Programs that run keep the files that they have: a mode that others changed is changed back in place.
 pub(crate) fn programs_see_readable_files() {
     let scene = Scene::new();

@@ -172,6 +172,19 @@ for kind in (134, 137):
             body = more + icmp6(L['p'], to, kind, 0, bytes(12) + TOKEN)
             one = frame(ip(L['p'], to, 60 if more else 58, body, 255), receiver, M['p'])
             check(bool(p.arrives([one], N['q'])) == (ALLOWED and kind == 134), 'type %d to %s' % (kind, to))
+def query(group, to):
+    body = icmp6(L['p'], to, 130, 0, struct.pack('!HH', 1, 0) + address(group) + TOKEN)
+    alert = bytes([58, 0, 5, 2, 0, 0, 1, 0])
+    return frame(ip(L['p'], to, 0, alert + body, 1), '33:33:00:00:00:%02x' % address(to)[-1], M['p'])
+body = struct.pack('!BBHI', 0x11, 1, 0, 0) + TOKEN
+igmp = ip(FOUR['p'], '224.0.0.1', 2, body[:2] + struct.pack('!H', checksum(body)) + body[4:], 1)
+for label, one in (('MLD query', query('::', 'ff02::1')), ('IGMP query', frame(igmp, '01:00:5e:00:00:01', M['p']))):
+    check(bool(p.arrives([one], N['q'])) == ALLOWED, label)
+if not ALLOWED:
+    p.send([query('ff02::1:ff00:11', 'ff02::5')] * 3)
+    time.sleep(0.1)  # the bridge waits 1 ms for answers
+    N['r'].shell('ip -6 neigh flush all')
+    check('bytes from' in N['r'].shell('ping -6 -c 1 -W 5 ' + SIX['q']), 'others are not found after a query for a group')
 ";
     let h = up();
     attack(&format!("ALLOWED = False\n{script}"));

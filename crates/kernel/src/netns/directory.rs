@@ -9,6 +9,7 @@ use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags};
 
 use crate::gate::{Operation, OperationKind};
 use crate::mount::is_mount_point;
+use crate::private;
 use crate::{Kernel, KernelError};
 
 /// The parts that [`Kernel::ensure_netns_directory`] must make or made.
@@ -63,7 +64,7 @@ impl Kernel {
     /// namespaces mounted there are visible, and unmounted, in every mount namespace.
     ///
     /// # Errors
-    /// EPERM.
+    /// EPERM, also when other users can write to the directory.
     pub fn ensure_netns_directory(&self, path: &Path) -> Result<Made, KernelError> {
         const MAKE: &str = "make the directory";
         const SHARE: &str = "share the mounts of";
@@ -80,6 +81,7 @@ impl Kernel {
                 }
             })?;
         }
+        private::directory(path, None)?;
         self.perform(&Operation::new(OperationKind::Mount, SHARE, &name), || {
             let flags = MountPropagationFlags::SHARED | MountPropagationFlags::REC;
             let failed = |e| KernelError::new(SHARE, name.clone(), e);

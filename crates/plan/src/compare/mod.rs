@@ -206,11 +206,18 @@ impl Comparison {
     ) -> Option<&'a crate::observed::SeenSpace> {
         let mounted = entry.and_then(|e| match e.state {
             NamespaceState::Mounted(inode) => Some((e, inode)),
-            NamespaceState::PlainFile | NamespaceState::Other => None,
+            NamespaceState::PlainFile | NamespaceState::Covered | NamespaceState::Other => None,
         });
         let Some((entry, inode)) = mounted else {
+            let covered = entry.is_some_and(|e| e.state == NamespaceState::Covered);
             self.namespaces.insert(node.name.clone());
-            self.push(place(node), Fact::NamespaceMissing);
+            self.push(
+                place(node),
+                match covered {
+                    true => Fact::NamespaceReplaced,
+                    false => Fact::NamespaceMissing,
+                },
+            );
             return None;
         };
         let owner = (wanted.project.clone(), node.name.clone());

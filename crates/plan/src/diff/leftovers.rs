@@ -170,7 +170,7 @@ fn namespaces(
                     },
                 }
             }
-            NamespaceState::PlainFile => known.contains_key(name),
+            NamespaceState::PlainFile | NamespaceState::Covered => known.contains_key(name),
             NamespaceState::Other => false,
         };
         if ours {

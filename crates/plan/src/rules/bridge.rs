@@ -8,9 +8,9 @@ use hallway_nftables::{Chain, ChainType, Field, Hook, IpVersion, Match, Priority
 
 use super::between;
 use super::parts::{
-    DHCP_CLIENT, DHCP_SERVER, DHCP6_CLIENT, IPV6, MULTICAST4, MULTICAST6, NEIGHBOR_ADVERT,
-    NEIGHBOR_SOLICIT, REDIRECT, REDIRECT6, ROUTER_ADVERT, UDP, arp_frame, base, icmp6, ipv4_frame,
-    ipv6_frame, loaded, member, rule, to_several, within,
+    DHCP_CLIENT, DHCP_SERVER, DHCP6_CLIENT, IPV6, LISTENER_QUERY, MULTICAST4, MULTICAST6,
+    NEIGHBOR_ADVERT, NEIGHBOR_SOLICIT, REDIRECT, REDIRECT6, ROUTER_ADVERT, UDP, arp_frame, base,
+    icmp6, ipv4_frame, ipv6_frame, loaded, member, rule, to_several, within,
 };
 use super::purpose;
 use super::sets::{
@@ -151,8 +151,14 @@ fn answer_of_a_server(frame: Match, port: u16) -> Rule {
     rule(matches, Verdict::Drop, "not a DHCP server")
 }
 
+/// Membership query (RFC 3376, section 4).
+const IGMP_QUERY: u8 = 0x11;
+/// A bridge forgets the members of a group that do not answer a query, and after a query for a group
+/// that only the bridge receives nobody answers.
+const NO_MULTICAST_ROUTER: &str = "not a multicast router";
+
 fn ipv4() -> Vec<Rule> {
-    use Field::{IcmpType, Ip4Daddr, Ip4Saddr};
+    use Field::{IcmpType, IgmpType, IifName, Ip4Daddr, Ip4Saddr};
     let mut asking = vec![
         ipv4_frame(),
         Match::Is(Ip4Saddr, Value::V4(Ipv4Addr::UNSPECIFIED)),
@@ -162,6 +168,16 @@ fn ipv4() -> Vec<Rule> {
     let everybody = Match::Is(Ip4Daddr, Value::V4(Ipv4Addr::BROADCAST));
     asking.extend([udp, everybody, port]);
     vec![
+        rule(
+            vec![
+                ipv4_frame(),
+                member(IifName, &TRANSIT, false),
+                member(IifName, &ADVERTISERS, false),
+                Match::Is(IgmpType, Value::bytes(&[IGMP_QUERY])),
+            ],
+            Verdict::Drop,
+            NO_MULTICAST_ROUTER,
+        ),
         rule(asking, Verdict::Accept, "asks for an address by DHCP"),
         rule(
             vec![
@@ -197,6 +213,15 @@ fn ipv6() -> Vec<Rule> {
             icmp6(ROUTER_ADVERT),
         ]),
         no_router(vec![icmp6(REDIRECT6)]),
+        rule(
+            vec![
+                member(IifName, &TRANSIT, false),
+                member(IifName, &ADVERTISERS, false),
+                icmp6(LISTENER_QUERY),
+            ],
+            Verdict::Drop,
+            NO_MULTICAST_ROUTER,
+        ),
     ];
     for kind in [NEIGHBOR_SOLICIT, NEIGHBOR_ADVERT] {
         rules.push(rule(

@@ -93,8 +93,8 @@ impl Surroundings {
         for namespace in &seen.namespaces {
             let mut owner = namespace.owner.clone();
             if owner.is_none() {
-                let replaceable =
-                    namespace.state == NamespaceState::PlainFile || namespace.is_unused();
+                let ours = [NamespaceState::PlainFile, NamespaceState::Covered];
+                let replaceable = ours.contains(&namespace.state) || namespace.is_unused();
                 owner = known
                     .iter()
                     .find_map(|k| {
