@@ -152,7 +152,7 @@ fn projects(
 }
 
 /// Tables of others with chains that packets pass.
-fn foreign(kernel: &mut Kernel) -> Result<Vec<Table>, KernelError> {
+pub(crate) fn foreign(kernel: &mut Kernel) -> Result<Vec<Table>, KernelError> {
     let sees = |table: &Table| {
         use Family::{Bridge, Inet, Ip, Ip6, Netdev};
         !table.dormant && matches!(table.family, Inet | Ip | Ip6 | Bridge | Netdev)

@@ -22,6 +22,7 @@ mod remedy;
 mod result;
 mod router;
 mod rulings;
+mod taken;
 mod walk;
 mod world;
 
@@ -34,4 +35,5 @@ pub use party::Party;
 pub use path::{Hop, HopEvent, Location, Outcome, Path, Reason};
 pub use question::Question;
 pub use questions::{Expected, expected, matrix, services};
+pub use taken::{TakenPort, taken_ports};
 pub use world::World;

@@ -35,7 +35,7 @@ impl fmt::Display for Party {
 }
 
 /// Stands for any address of the outside world when no node does (RFC 5737 and RFC 6666).
-fn anywhere(version: IpVersion) -> IpAddr {
+pub(super) fn anywhere(version: IpVersion) -> IpAddr {
     match version {
         IpVersion::V4 => Ipv4Addr::new(192, 0, 2, 1).into(),
         IpVersion::V6 => Ipv6Addr::new(0x100, 0, 0, 0, 0, 0, 0, 1).into(),

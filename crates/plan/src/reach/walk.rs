@@ -149,6 +149,12 @@ impl<'w> Walk<'w> {
         }
     }
 
+    /// Forgets the marks and the exemption of the last packet.
+    pub(super) fn forget(&mut self) {
+        (self.mark, self.connection_mark) = (Mark::NONE, Mark::NONE);
+        self.exempt = false;
+    }
+
     /// The hops since the last call.
     pub(super) fn take_hops(&mut self) -> Vec<Hop> {
         std::mem::take(&mut self.hops)
