@@ -46,7 +46,7 @@ pub fn environment(settled: &Settled) -> Result<Environment, KernelError> {
         host_addresses: host_addresses(&seen, settled),
         routes: routes(&seen),
         policy_routed: policy_routed(&rules),
-        diverted: diverted(&mut kernel, &rules, &seen.host.links, settled)?,
+        diverted: diverted(&mut kernel, &seen, settled)?,
         marked: marked(&rules, &foreign),
         own_routes: own_routes(&kernel, settled),
         projects: projects(&mut kernel, &seen, settled)?,

@@ -337,3 +337,65 @@ pub(crate) fn ports_that_rules_of_others_have() {
         .ok();
     h.ok("down");
 }
+
+/// Also of what policies allow to the host, and of machines of external networks and the outside, each by the
+/// link it comes by.
+pub(crate) fn what_others_drop_at_every_end_is_said() {
+    lan(1, "eth0");
+    sh("ip route add default via 192.168.1.254
+        ip link add br0 type bridge; ip addr add 10.50.0.1/24 dev br0; ip link set br0 up");
+    let file = "
+name: web
+networks: { lab: { external: true, bridge: br0 }, apps: { subnet: 172.20.0.0/24 } }
+nodes:
+  e: { networks: { lab: { address: 10.50.0.20 } } }
+  web: { networks: [apps], ports: [\"8080:80\"], command: hallway serve 80, ready: 80/tcp }
+policies: [ { from: web, to: host, ports: [9999] }, { from: apps, to: host, ports: [22] } ]
+";
+    let h = hallway().project("web");
+    let replies = "ct state established,related accept; iifname lo accept";
+    for (hook, accepts, blocked, passes) in [
+        (
+            "input",
+            "tcp dport 22 accept",
+            "what policy 1 allows",
+            ["policy 2", "8080/tcp"],
+        ),
+        (
+            "forward",
+            "iifname { br0, br-apps } accept",
+            "published port 8080/tcp from outside",
+            ["from network lab", "network apps to outside"],
+        ),
+        (
+            "forward",
+            "iifname { eth0, br-apps } accept",
+            "published port 8080/tcp from network lab",
+            ["from outside", "network apps to outside"],
+        ),
+        (
+            "forward",
+            "iifname { eth0, br0 } accept",
+            "nodes of network apps to outside",
+            ["from network lab", "from outside"],
+        ),
+    ] {
+        let rules =
+            format!("type filter hook {hook} priority 0; policy drop; {replies}; {accepts}");
+        sh(&format!(
+            "nft 'table inet mine {{ chain c {{ {rules}; }}; }}'"
+        ));
+        let said = h.up(file).exits(0).err;
+        assert!(said.contains(blocked), "{said}");
+        assert!(!passes.iter().any(|words| said.contains(words)), "{said}");
+        let [url, _] = urls(1);
+        let near = try_sh(&read(1, &url, 2)).is_ok();
+        assert_eq!(near, !blocked.contains("8080/tcp from outside"));
+        match blocked.contains("from network lab") {
+            true => assert!(h.cannot_read("e", &url)),
+            false => assert!(h.reads("e", &url)),
+        }
+        sh("nft delete table inet mine");
+    }
+    h.ok("down");
+}

@@ -5,6 +5,7 @@
 mod code;
 mod conntrack;
 mod context;
+mod diverted;
 mod environment;
 mod exchange;
 mod foreign;
@@ -27,7 +28,8 @@ mod walk;
 mod world;
 
 pub use code::ReasonCode;
-pub use environment::{Diverted, Environment, HostNet};
+pub use diverted::{Diverted, by_longer_routes};
+pub use environment::{Environment, HostNet};
 pub use hallway_spec::Service;
 pub use measured::{Listener, Measured};
 pub use packet::Flow;

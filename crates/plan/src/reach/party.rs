@@ -165,14 +165,19 @@ impl World<'_> {
             }
             (Location::Outside, Party::Address(address)) => Some(*address),
             (Location::Outside, _) if is_link_local6(to) => Some(NEIGHBOUR.into()),
-            (Location::Outside, _) => {
-                let any = anywhere(IpVersion::of(to));
-                let own = self.network_of(to).is_some();
-                let routed = own || self.environment.uplink(any).is_some();
-                let near = self.environment.neighbour(to).filter(|_| !routed);
-                Some(near.unwrap_or(any))
-            }
+            (Location::Outside, _) => Some(self.client(to)),
         }
+    }
+
+    /// An address of the outside world, behind the host's own links, whose packets come to an address of the
+    /// host.
+    #[must_use]
+    pub fn client(&self, to: IpAddr) -> IpAddr {
+        let any = anywhere(IpVersion::of(to));
+        let own = self.network_of(to).is_some();
+        let routed = own || self.environment.uplink(any).is_some();
+        let near = self.environment.neighbour(to).filter(|_| !routed);
+        near.unwrap_or(any)
     }
 
     /// The addresses by which `from` may use `to`, for each IP version, IPv4 first: those of the hosts

@@ -8,7 +8,7 @@ use hallway_spec::Name;
 use ipnet::IpNet;
 
 use super::conntrack::Table;
-use super::environment::Diverted;
+use super::diverted::Diverted;
 use super::packet::{Flow, Packet};
 use super::path::{Hop, HopEvent, Location, Outcome};
 use super::world::World;
