@@ -1,13 +1,14 @@
 //! Whether a project is complete: what the kernel holds of it, and what differs from what the last
 //! complete run built.
 
-use hallway_plan::compare::Difference;
+use hallway_plan::compare::{Difference, Fact, Place};
 use hallway_plan::diff::drift;
 use hallway_plan::observed::{Marks, Seen};
 use hallway_spec::Name;
 
 use crate::engine::recorded;
-use crate::{Engine, Failure, ProjectState, Record};
+use crate::read::diverted::diverted;
+use crate::{Engine, Failure, ProjectState, Reason, Record};
 
 /// The state of a project.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,7 +73,15 @@ impl Engine {
         if record.is_none() && unreadable.is_none() && marks.is_empty() {
             return Ok(None);
         }
-        let differences = drift(recorded(record.as_ref()), &observed).differences;
+        let mut differences = drift(recorded(record.as_ref()), &observed).differences;
+        if let Some(applied) = record.as_ref().and_then(|r| r.applied.as_ref()) {
+            let found = diverted(&mut self.kernel(), &observed, applied);
+            let found = found.map_err(|e| Failure::caused(Reason::Kernel, e))?;
+            differences.extend(found.into_iter().map(|diverted| Difference {
+                place: Place::Host,
+                fact: Fact::Diverted(diverted),
+            }));
+        }
         let gone = marks.is_empty() && observed.keeper == Seen::Absent;
         let state = match &record {
             None => State::Unknown,

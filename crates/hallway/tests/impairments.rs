@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 
 use hallway_testkit::{Hallway, Snapshot, sh, skip, try_sh, wait_for};
+use serde_json::Value;
 
 /// With the test's own namespace as the host.
 fn hallway() -> Hallway {
@@ -272,7 +273,61 @@ fn mistakes() {
     }
 }
 
+const MEASURED: &str = "
+name: lab
+nodes: { c: {}, d: { command: iperf3 -s, ready: 5201/tcp } }
+links: [{ endpoints: { c: 10.0.0.1/30, d: 10.0.0.2/30 } }]
+";
+
+/// The project between whose nodes iperf3 measures.
+fn measured() -> Hallway {
+    sh("iperf3 --version");
+    let h = hallway();
+    h.up(MEASURED).exits(0);
+    h.project("lab")
+}
+
+/// What iperf3 finds from one end of the cable to the other.
+fn iperf3(h: &Hallway, arguments: &str) -> Value {
+    let words = format!("exec c -- iperf3 -c 10.0.0.2 -t 2 -J {arguments}");
+    let found: Value = serde_json::from_str(&h.ok(&words)).unwrap();
+    found["end"].clone()
+}
+
+/// The throughput that iperf3 finds is the rate, with and without netem.
+fn rates_that_iperf3_finds() {
+    let h = measured();
+    let ways: &[&str] = match has_netem() {
+        true => &["rate=10mbit", "rate=4mbit delay=5ms"],
+        false => &["rate=10mbit"],
+    };
+    for way in ways {
+        h.ok(&format!("impair c {way}"));
+        let wanted = if way.contains("=10") { 10.0 } else { 4.0 };
+        let found = &iperf3(&h, "")["sum_received"]["bits_per_second"];
+        let found = found.as_f64().unwrap() / 1e6;
+        let share = found / wanted;
+        assert!((0.85..1.15).contains(&share), "{way}: {found} Mbit/s");
+    }
+}
+
+/// Of the packets that iperf3 sends by UDP, as many are lost as the loss says.
+fn losses_that_iperf3_finds() {
+    if !has_netem() {
+        skip("this kernel has no netem");
+    }
+    let h = measured();
+    h.ok("impair c loss=10%");
+    // About 1000 packets: a loss of less than 6 or more than 14 has a probability below 1 in 20,000.
+    let found = iperf3(&h, "-u -b 2M -l 500");
+    let (lost, sent) = (&found["sum"]["lost_percent"], &found["sum"]["packets"]);
+    assert!(sent.as_u64().unwrap() > 500, "{sent} packets");
+    assert!((6.0..14.0).contains(&lost.as_f64().unwrap()), "{lost} %");
+}
+
 hallway_testkit::tests![
+    rates_that_iperf3_finds,
+    losses_that_iperf3_finds,
     without_netem,
     round_trips,
     while_running,

@@ -194,6 +194,9 @@ impl Priority {
     pub const RAW: Self = Self(-300);
     /// After connection tracking, before destinations are translated.
     pub const MANGLE: Self = Self(-150);
+    /// Just before other programs translate destinations: of chains at one priority, the kernel runs the
+    /// one first that was made last.
+    pub const BEFORE_DSTNAT: Self = Self(-101);
     /// Where destinations are translated.
     pub const DSTNAT: Self = Self(-100);
     /// Where most filters are.

@@ -7,11 +7,12 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Programs that tests use, with the package of each.
-const PACKAGES: [(&str, &str); 16] = [
+const PACKAGES: [(&str, &str); 17] = [
     ("ip", "iproute2"),
     ("bridge", "iproute2"),
     ("tc", "iproute2"),
     ("ss", "iproute2"),
+    ("iperf3", "iperf3"),
     ("nft", "nftables"),
     ("iptables", "iptables"),
     ("iptables-save", "iptables"),

@@ -39,7 +39,7 @@ hallway_spec::codes! {
         NoLinkKind = "no-link-kind",
         /// Another process has given the address to another node.
         AddressLeased = "address-leased",
-        /// Another program, or another project, has the port.
+        /// Another program, another project, or a rule of another program that redirects it has the port.
         PortInUse = "port-in-use",
         /// Too many files are open to listen on another port.
         OpenFiles = "open-files",

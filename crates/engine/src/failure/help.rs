@@ -49,6 +49,9 @@ pub(super) fn help(reason: &Reason, cause: Option<&KernelError>) -> Option<Strin
         Reason::PortInUse { port, .. } => format!(
             "find it with: ss -lnp 'sport = :{port}'; end it, or publish another port"
         ),
+        Reason::PortTranslated { shown_by, .. } => format!(
+            "{shown_by} shows the rule; remove it, or publish another port"
+        ),
         Reason::NotBound(detail) | Reason::Setting(detail) | Reason::Keeper(detail) => {
             detail.help.clone()
         }

@@ -184,6 +184,22 @@ pub enum Reason {
         /// The program, if its name can be read.
         by: Option<String>,
     },
+    /// A rule of another program sends the packets to the port elsewhere.
+    #[error(
+        "port {port}/{protocol} of {address} is in use by {rule}, which is not hallway's and changes the destination of packets"
+    )]
+    PortTranslated {
+        /// The port.
+        port: u16,
+        /// tcp, udp or sctp.
+        protocol: Protocol,
+        /// The address of the host.
+        address: std::net::IpAddr,
+        /// The rule.
+        rule: String,
+        /// The command that shows it.
+        shown_by: String,
+    },
     /// A port cannot be listened on, for a reason of [`BindError`](crate::keeper::BindError).
     #[error("{}", .0.message)]
     NotBound(Detail),
@@ -345,7 +361,9 @@ impl Reason {
             Self::NoNetem { .. } => FailureCode::NoNetem,
             Self::NoLinkKind { .. } => FailureCode::NoLinkKind,
             Self::AddressLeased { .. } => FailureCode::AddressLeased,
-            Self::PortPublished { .. } | Self::PortInUse { .. } => FailureCode::PortInUse,
+            Self::PortPublished { .. } | Self::PortInUse { .. } | Self::PortTranslated { .. } => {
+                FailureCode::PortInUse
+            }
             Self::NotBound(detail) | Self::Setting(detail) | Self::Keeper(detail) => detail.code,
             Self::NotReady { .. } => FailureCode::NotReady,
             Self::ExpectationFailed => FailureCode::ExpectationFailed,

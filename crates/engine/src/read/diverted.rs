@@ -4,8 +4,9 @@
 use hallway_kernel::route::{RouteInfo, RouteKind};
 use hallway_kernel::rule::{RoutingRule, RuleAction, RuleFamily};
 use hallway_kernel::{Kernel, KernelError};
+use hallway_plan::Observed;
 use hallway_plan::observed::SeenLink;
-use hallway_plan::reach::Diverted;
+use hallway_plan::reach::{Diverted, by_longer_routes};
 use hallway_plan::settled::Settled;
 use hallway_plan::target::{DEFAULT_TABLE, LOCAL_TABLE, MAIN_TABLE};
 use hallway_spec::IpVersion;
@@ -20,14 +21,26 @@ pub(crate) fn routing_rules(kernel: &mut Kernel) -> Result<Vec<RoutingRule>, Ker
 }
 
 /// Whether routes are looked up in other tables than the kernel's own.
-pub(crate) fn use_other_tables(rules: &[RoutingRule]) -> bool {
+fn use_other_tables(rules: &[RoutingRule]) -> bool {
     let known = |table| matches!(table, LOCAL_TABLE | MAIN_TABLE | DEFAULT_TABLE);
     let others = |rule: &RoutingRule| !matches!(rule.action, RuleAction::Table(t) if known(t));
     rules.iter().any(others)
 }
 
-/// The networks of the project whose packets follow such a route.
-pub(super) fn diverted(
+/// What of the project's networks the host sends elsewhere, by such rules or by longer routes.
+pub(crate) fn diverted(
+    kernel: &mut Kernel,
+    seen: &Observed,
+    settled: &Settled,
+) -> Result<Vec<Diverted>, KernelError> {
+    let rules = routing_rules(kernel)?;
+    let mut out = by_rules(kernel, &rules, &seen.host.links, settled)?;
+    out.extend(by_longer_routes(settled, seen));
+    Ok(out)
+}
+
+/// The networks of the project whose packets follow such a rule.
+fn by_rules(
     kernel: &mut Kernel,
     rules: &[RoutingRule],
     links: &[SeenLink],
@@ -83,7 +96,7 @@ fn of_net(
         return Some(Diverted {
             net,
             by,
-            before: rule.priority.saturating_sub(1),
+            before: Some(rule.priority.saturating_sub(1)),
         });
     }
     None

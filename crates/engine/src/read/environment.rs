@@ -46,7 +46,7 @@ pub fn environment(settled: &Settled) -> Result<Environment, KernelError> {
         host_addresses: host_addresses(&seen, settled),
         routes: routes(&seen),
         policy_routed: policy_routed(&rules),
-        diverted: diverted(&mut kernel, &rules, &seen.host.links, settled)?,
+        diverted: diverted(&mut kernel, &seen, settled)?,
         marked: marked(&rules, &foreign),
         own_routes: own_routes(&kernel, settled),
         projects: projects(&mut kernel, &seen, settled)?,
@@ -152,7 +152,7 @@ fn projects(
 }
 
 /// Tables of others with chains that packets pass.
-fn foreign(kernel: &mut Kernel) -> Result<Vec<Table>, KernelError> {
+pub(crate) fn foreign(kernel: &mut Kernel) -> Result<Vec<Table>, KernelError> {
     let sees = |table: &Table| {
         use Family::{Bridge, Inet, Ip, Ip6, Netdev};
         !table.dormant && matches!(table.family, Inet | Ip | Ip6 | Bridge | Netdev)

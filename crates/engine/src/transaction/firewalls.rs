@@ -11,7 +11,7 @@ use hallway_spec::{Action, PolicyService, PortProto, Protocol};
 
 use super::Caller;
 use crate::event::Warning;
-use crate::read::diverted::{routing_rules, use_other_tables};
+use crate::read::diverted::diverted;
 use crate::read::environment::environment;
 use crate::{Engine, Failure, Planned, Reason};
 
@@ -32,15 +32,18 @@ impl Engine {
         let settled = &planned.settled;
         let tables = self.kernel().tables();
         let tables = tables.map_err(|e| Failure::caused(Reason::Kernel, e))?;
-        let rules = routing_rules(&mut self.kernel());
-        let rules = rules.map_err(|e| Failure::caused(Reason::Kernel, e))?;
-        if tables.iter().all(|t| mark::is_ours(&t.name)) && !use_other_tables(&rules) {
+        let found = diverted(&mut self.kernel(), &planned.observed, settled);
+        for diverted in found.map_err(|e| Failure::caused(Reason::Kernel, e))? {
+            caller.warn(Warning::Blocked {
+                what: vec![format!("packets of the host to {}", diverted.net)],
+                by: format!("they are sent elsewhere, {diverted}"),
+                help: diverted.remedy(),
+            });
+        }
+        if tables.iter().all(|t| mark::is_ours(&t.name)) {
             return Ok(());
         }
         let around = environment(settled).map_err(|e| Failure::caused(Reason::Kernel, e))?;
-        if around.foreign.is_empty() && around.diverted.is_empty() {
-            return Ok(());
-        }
         let addresses = addresses(&around.host_addresses);
         let rules = rules::ruleset(settled);
         let Some(world) = World::new(settled, &rules, around) else {
@@ -49,7 +52,7 @@ impl Engine {
         let mut blocked: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
         let mut add = |what: String, paths: Vec<Path>| {
             for reason in paths.into_iter().map(|p| p.reason) {
-                if matches!(reason.code, ReasonCode::ForeignRule | ReasonCode::Diverted) {
+                if reason.code == ReasonCode::ForeignRule {
                     let by = blocked.entry((reason.text, reason.help)).or_default();
                     if !by.contains(&what) {
                         by.push(what.clone());
@@ -57,7 +60,7 @@ impl Engine {
                 }
             }
         };
-        for (what, question) in questions(settled, &addresses) {
+        for (what, question) in questions(&world, &addresses) {
             add(what, question.predict(&world));
         }
         for ((by, help), what) in blocked {
@@ -81,8 +84,9 @@ fn addresses(all: &[IpAddr]) -> Vec<IpAddr> {
         .collect()
 }
 
-fn questions(settled: &Settled, addresses: &[IpAddr]) -> Vec<(String, Question)> {
-    let mut out = of_networks(settled);
+fn questions(world: &World<'_>, addresses: &[IpAddr]) -> Vec<(String, Question)> {
+    let settled = world.settled();
+    let mut out = of_networks(world);
     for policy in settled
         .policies
         .iter()
@@ -92,12 +96,13 @@ fn questions(settled: &Settled, addresses: &[IpAddr]) -> Vec<(String, Question)>
         let all = of_policy(settled, policy);
         out.extend(all.into_iter().map(|question| (what.clone(), question)));
     }
-    out.extend(of_ports(settled, addresses));
+    out.extend(of_ports(world, addresses));
     out
 }
 
 /// To outside, to another member, and from the host.
-fn of_networks(settled: &Settled) -> Vec<(String, Question)> {
+fn of_networks(world: &World<'_>) -> Vec<(String, Question)> {
+    let settled = world.settled();
     let mut out = Vec::new();
     for network in settled.inner_networks() {
         let on = |n: &&Node| n.ports().any(|(_, on, _)| *on == network.name);
@@ -115,11 +120,11 @@ fn of_networks(settled: &Settled) -> Vec<(String, Question)> {
             out.push((what, question));
         };
         if !network.internal {
-            ask(
-                format!("nodes of network {name} to outside"),
-                &node,
-                Party::Outside,
-            );
+            let mut ways: Vec<Party> = network.gateways().map(|a| outside(world, a)).collect();
+            ways.dedup();
+            for way in ways {
+                ask(format!("nodes of network {name} to outside"), &node, way);
+            }
         }
         if let Some(other) = members.next() {
             let other = Party::Node(other.name.clone());
@@ -138,7 +143,7 @@ fn of_networks(settled: &Settled) -> Vec<(String, Question)> {
     out
 }
 
-/// One node of each side of each pair.
+/// One of each side of each pair.
 fn of_policy(settled: &Settled, policy: &Policy) -> Vec<Question> {
     let service = match policy.services.first() {
         Some(PolicyService::Ports(ports, protocol)) => Service::Port(PortProto {
@@ -148,30 +153,35 @@ fn of_policy(settled: &Settled, policy: &Policy) -> Vec<Question> {
         Some(PolicyService::Icmp) => Service::Icmp,
         _ => Service::Port(HTTPS),
     };
-    let member = |side: &Side, other: Option<&Node>| {
-        let Side::Prefixes(nets) = side else {
-            return None;
-        };
-        let mut nodes = settled.nodes.iter();
-        nodes.find(|node| {
-            let mut own = node.port_addresses();
-            other != Some(node) && own.any(|a| nets.iter().any(|net| net.contains(&a)))
-        })
-    };
     let pairs = policy.pairs.iter().filter_map(|(from, to)| {
-        let from = member(from, None)?;
-        Some((from, member(to, Some(from))?))
+        let from = one_of(settled, from, None)?;
+        let to = one_of(settled, to, Some(&from))?;
+        (from != to).then_some((from, to))
     });
     pairs
-        .map(|(from, to)| Question {
-            from: Party::Node(from.name.clone()),
-            to: Party::Node(to.name.clone()),
-            service,
-        })
+        .map(|(from, to)| Question { from, to, service })
         .collect()
 }
 
-fn of_ports(settled: &Settled, addresses: &[IpAddr]) -> Vec<(String, Question)> {
+/// One of a side of a policy, other than one of the other side.
+fn one_of(settled: &Settled, side: &Side, other: Option<&Party>) -> Option<Party> {
+    let nets = match side {
+        Side::Host => return Some(Party::Host),
+        Side::Outside => return Some(Party::Outside),
+        Side::Any => None,
+        Side::Prefixes(nets) => Some(nets),
+    };
+    let fits = |node: &Node| {
+        let mut own = node.port_addresses();
+        own.any(|a| nets.is_none_or(|nets| nets.iter().any(|net| net.contains(&a))))
+    };
+    let nodes = settled.nodes.iter().filter(|node| fits(node));
+    let mut parties = nodes.map(|node| Party::Node(node.name.clone()));
+    parties.find(|party| other != Some(party))
+}
+
+fn of_ports(world: &World<'_>, addresses: &[IpAddr]) -> Vec<(String, Question)> {
+    let settled = world.settled();
     let mut out = Vec::new();
     for publish in &settled.publishes {
         let port = PortProto {
@@ -183,14 +193,43 @@ fn of_ports(settled: &Settled, addresses: &[IpAddr]) -> Vec<(String, Question)> 
             Some(_) => named.into_iter().collect(),
             None => addresses.to_vec(),
         };
-        out.extend(at.into_iter().map(|address| {
-            let question = Question {
-                from: Party::Outside,
-                to: Party::Address(address),
-                service: Service::Port(port),
-            };
-            (format!("published port {port} from outside"), question)
-        }));
+        let serves = |a: &IpAddr| publish.targets.iter().any(|t| t.is_ipv4() == a.is_ipv4());
+        for address in at.into_iter().filter(serves) {
+            for (from, words) in clients(world, address) {
+                let question = Question {
+                    from,
+                    to: Party::Address(address),
+                    service: Service::Port(port),
+                };
+                out.push((format!("published port {port} from {words}"), question));
+            }
+        }
     }
     out
+}
+
+/// Who asks for published ports: a machine of each external network, and the outside.
+fn clients(world: &World<'_>, address: IpAddr) -> Vec<(Party, String)> {
+    let settled = world.settled();
+    let mut out = Vec::new();
+    for network in settled.networks.iter().filter(|n| n.external) {
+        let on = |node: &&Node| node.ports().any(|(_, of, _)| *of == network.name);
+        let node = settled.nodes.iter().find(on);
+        out.extend(node.map(|node| {
+            let words = format!("network {}", network.name);
+            (Party::Node(node.name.clone()), words)
+        }));
+    }
+    out.push((outside(world, address), "outside".to_owned()));
+    out
+}
+
+/// The outside, as what has an address of the host sees it. The first node of an external network stands for
+/// it otherwise.
+fn outside(world: &World<'_>, address: IpAddr) -> Party {
+    let external = world.settled().networks.iter().any(|n| n.external);
+    match external {
+        true => Party::Address(world.client(address)),
+        false => Party::Outside,
+    }
 }

@@ -25,6 +25,7 @@ mod programs;
 mod ready;
 mod repair;
 mod settings;
+mod translated;
 mod undo;
 
 use std::time::Duration;

@@ -8,6 +8,7 @@ use hallway_spec::{Name, Protocol};
 
 use super::Caller;
 use super::programs::forwards;
+use super::translated;
 use crate::event::Warning;
 use crate::keeper::{
     BindCause, BindError, Forward, Listen, Listener, Namespace, bind as bind_here, marks,
@@ -25,7 +26,7 @@ impl Engine {
             Some(client) => Some(client.forwards()?),
             None => None,
         };
-        check_taken(planned)?;
+        self.check_taken(planned)?;
         let wanted = forwards(&planned.settled, self.workplace().porter.is_some());
         if held.is_none() {
             self.end_lost_keeper(&planned.settled, &wanted, caller.cancel)?;
@@ -163,6 +164,34 @@ impl Engine {
         Failure { place, ..failure }
     }
 
+    /// A published port never receives packets for a program of the host, or for one that a rule of
+    /// another program sends them to. Programs that listen on localhost are found when the listeners are
+    /// bound.
+    fn check_taken(&self, planned: &Planned) -> Result<(), Failure> {
+        let applied = planned.record.as_ref().and_then(|r| r.applied.as_ref());
+        let known = |p: &Publish| {
+            let same = |q: &Publish| {
+                (q.host_address, q.host_ports, q.protocol)
+                    == (p.host_address, p.host_ports, p.protocol)
+            };
+            applied.is_some_and(|a| a.publishes.iter().any(same))
+        };
+        let publishes = planned.settled.publishes.iter();
+        let fresh: Vec<&Publish> = publishes.filter(|p| !known(p)).collect();
+        if fresh.is_empty() {
+            return Ok(());
+        }
+        let bound = sockets::bound(fresh.iter().map(|p| p.protocol));
+        let mut failures: Vec<Failure> = Vec::new();
+        for publish in &fresh {
+            let taken = bound.iter().find(|b| takes(publish, b));
+            failures.extend(taken.map(|b| in_use(publish, b)));
+        }
+        let translated = self.translated(&planned.settled, &fresh)?;
+        failures.extend(translated.into_iter().map(translated::failure));
+        Failure::of_many(failures).map_or(Ok(()), Err)
+    }
+
     /// The other project of this scope that publishes the port.
     fn publisher(&self, settled: &Settled, port: u16, protocol: Protocol) -> Option<Name> {
         self.projects().into_iter().find(|name| {
@@ -193,41 +222,20 @@ pub(super) fn are_taken(publishes: &[Publish]) -> bool {
             .any(|b| publishes.iter().any(|p| takes(p, b)))
 }
 
-/// A published port never receives packets for a program of the host. Programs that listen on
-/// localhost are found when the listeners are bound.
-fn check_taken(planned: &Planned) -> Result<(), Failure> {
-    let applied = planned.record.as_ref().and_then(|r| r.applied.as_ref());
-    let known = |p: &Publish| {
-        let same = |q: &Publish| {
-            (q.host_address, q.host_ports, q.protocol) == (p.host_address, p.host_ports, p.protocol)
-        };
-        applied.is_some_and(|a| a.publishes.iter().any(same))
+/// A program listens where a published port is to be.
+fn in_use(publish: &Publish, bound: &sockets::Bound) -> Failure {
+    let own = bound.address.ip();
+    let reason = Reason::PortInUse {
+        port: bound.address.port(),
+        protocol: bound.protocol,
+        address: Some(own).filter(|a| !a.is_unspecified()),
+        of_machine: false,
+        by: bound.program(),
     };
-    let publishes = planned.settled.publishes.iter();
-    let fresh: Vec<&Publish> = publishes.filter(|p| !known(p)).collect();
-    if fresh.is_empty() {
-        return Ok(());
+    Failure {
+        place: Some(publish.place.clone()),
+        ..Failure::from(reason)
     }
-    let bound = sockets::bound(fresh.iter().map(|p| p.protocol));
-    let mut failures: Vec<Failure> = Vec::new();
-    for publish in fresh {
-        let taken = bound.iter().find(|b| takes(publish, b));
-        failures.extend(taken.map(|b| {
-            let own = b.address.ip();
-            let reason = Reason::PortInUse {
-                port: b.address.port(),
-                protocol: b.protocol,
-                address: Some(own).filter(|a| !a.is_unspecified()),
-                of_machine: false,
-                by: b.program(),
-            };
-            Failure {
-                place: Some(publish.place.clone()),
-                ..Failure::from(reason)
-            }
-        }));
-    }
-    Failure::of_many(failures).map_or(Ok(()), Err)
 }
 
 /// Whether a program listens where packets would be translated to the node.

@@ -270,3 +270,132 @@ pub(crate) fn zones_of_firewalld_are_understood() {
     assert!(both.iter().all(|to| h.pings("web", to)));
     h.ok("down");
 }
+
+/// A port that a rule of another program has is named, and nothing is built. A rule that is made later does
+/// not take the port away.
+pub(crate) fn ports_that_rules_of_others_have() {
+    lan(1, "eth0");
+    let before = Snapshot::take();
+    let h = hallway();
+    let many = WEB.replace(
+        "\"8080:80\"",
+        "\"8080:80\", \"9000-9999:9000-9999\", \"5353:53/udp\"",
+    );
+    let chain = "type nat hook prerouting priority dstnat";
+    for (family, rule, port) in [
+        (
+            "ip",
+            "tcp dport 8080 redirect to :9",
+            "8080/tcp of 192.168.1.10",
+        ),
+        (
+            "ip",
+            "ip daddr 192.168.1.10 udp dport 5353 dnat to 10.0.0.1",
+            "5353/udp of 192.168.1.10",
+        ),
+        (
+            "inet",
+            "ip6 daddr fd00:1::10 tcp dport { 9500, 9800 } dnat ip6 to [fd00:1::254]:80",
+            "9500/tcp of fd00:1::10",
+        ),
+    ] {
+        sh(&format!(
+            "nft 'table {family} fw {{ chain p {{ {chain}; {rule}; }}; }}'"
+        ));
+        h.up(&many).exits(2).says("port-in-use").says(&format!(
+            "port {port} is in use by the rule {rule} of chain p of table"
+        ));
+        sh(&format!("nft delete table {family} fw"));
+    }
+    // As Docker does it.
+    sh("iptables -t nat -N DOCKER; iptables -t nat -A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER
+        iptables -t nat -A DOCKER ! -i docker0 -p tcp -m tcp --dport 9123 -j DNAT --to-destination 172.17.0.2:80");
+    h.up(&many).exits(2).says("port 9123/tcp of 192.168.1.10");
+    sh("nft flush ruleset");
+    before.unchanged();
+    // Others, and one that leads to the same node.
+    sh(&format!("nft 'table inet fw {{ chain p {{ {chain}; tcp dport 8081 redirect to :9; udp dport 8080 redirect to :9
+        iifname eth9 tcp dport 8080 redirect to :9; ip daddr 192.168.1.10 tcp dport 8080 dnat ip to 172.20.0.2:80; }}; }}'"));
+    h.up(&many).ok();
+    let h = h.project("web");
+    h.run(&[
+        "node",
+        "add",
+        "other",
+        "--network",
+        "apps",
+        "--publish",
+        "8081:80",
+    ])
+    .exits(2)
+    .says("8081/tcp of 192.168.1.10 is in use");
+    sh("nft delete table inet fw
+        for ipt in iptables ip6tables; do $ipt -t nat -A PREROUTING -p tcp --dport 8080 -j REDIRECT --to-ports 9; done");
+    assert_eq!(answers(), [true, true]);
+    h.run(&["up", "/run/up.hallway.yaml"])
+        .says("nothing to change")
+        .ok();
+    h.ok("down");
+}
+
+/// Also of what policies allow to the host, and of machines of external networks and the outside, each by the
+/// link it comes by.
+pub(crate) fn what_others_drop_at_every_end_is_said() {
+    lan(1, "eth0");
+    sh("ip route add default via 192.168.1.254
+        ip link add br0 type bridge; ip addr add 10.50.0.1/24 dev br0; ip link set br0 up");
+    let file = "
+name: web
+networks: { lab: { external: true, bridge: br0 }, apps: { subnet: 172.20.0.0/24 } }
+nodes:
+  e: { networks: { lab: { address: 10.50.0.20 } } }
+  web: { networks: [apps], ports: [\"8080:80\"], command: hallway serve 80, ready: 80/tcp }
+policies: [ { from: web, to: host, ports: [9999] }, { from: apps, to: host, ports: [22] } ]
+";
+    let h = hallway().project("web");
+    let replies = "ct state established,related accept; iifname lo accept";
+    for (hook, accepts, blocked, passes) in [
+        (
+            "input",
+            "tcp dport 22 accept",
+            "what policy 1 allows",
+            ["policy 2", "8080/tcp"],
+        ),
+        (
+            "forward",
+            "iifname { br0, br-apps } accept",
+            "published port 8080/tcp from outside",
+            ["from network lab", "network apps to outside"],
+        ),
+        (
+            "forward",
+            "iifname { eth0, br-apps } accept",
+            "published port 8080/tcp from network lab",
+            ["from outside", "network apps to outside"],
+        ),
+        (
+            "forward",
+            "iifname { eth0, br0 } accept",
+            "nodes of network apps to outside",
+            ["from network lab", "from outside"],
+        ),
+    ] {
+        let rules =
+            format!("type filter hook {hook} priority 0; policy drop; {replies}; {accepts}");
+        sh(&format!(
+            "nft 'table inet mine {{ chain c {{ {rules}; }}; }}'"
+        ));
+        let said = h.up(file).exits(0).err;
+        assert!(said.contains(blocked), "{said}");
+        assert!(!passes.iter().any(|words| said.contains(words)), "{said}");
+        let [url, _] = urls(1);
+        let near = try_sh(&read(1, &url, 2)).is_ok();
+        assert_eq!(near, !blocked.contains("8080/tcp from outside"));
+        match blocked.contains("from network lab") {
+            true => assert!(h.cannot_read("e", &url)),
+            false => assert!(h.reads("e", &url)),
+        }
+        sh("nft delete table inet mine");
+    }
+    h.ok("down");
+}

@@ -10,15 +10,17 @@ mod rulesets;
 mod uplinks;
 
 use firewalls::{
-    accepts_in_other_firewalls, what_is_not_known_is_said, what_others_drop_is_said_and_predicted,
+    accepts_in_other_firewalls, ports_that_rules_of_others_have, what_is_not_known_is_said,
+    what_others_drop_at_every_end_is_said, what_others_drop_is_said_and_predicted,
     zones_of_firewalld_are_understood,
 };
 use hallway_testkit::{Hallway, sh, wait_for};
 use names::nodes_get_servers_that_they_can_reach;
-use projects::one_reaches_what_the_other_publishes;
+use projects::{networks_of_others_reach_it_too, one_reaches_what_the_other_publishes};
 use routes::{
-    automatic_subnets_avoid_routes, routes_of_other_tables_are_said_and_predicted,
-    what_is_used_is_not_taken_away, wider_routes_are_no_conflict,
+    automatic_subnets_avoid_routes, longer_routes_are_said_and_predicted,
+    routes_of_other_tables_are_said_and_predicted, what_is_used_is_not_taken_away,
+    wider_routes_are_no_conflict,
 };
 use rulesets::{rules_of_others_are_predicted, warnings_know_verdict_maps};
 use uplinks::{
@@ -74,13 +76,17 @@ hallway_testkit::tests![
     accepts_in_other_firewalls,
     nodes_get_servers_that_they_can_reach,
     what_others_drop_is_said_and_predicted,
+    what_others_drop_at_every_end_is_said,
+    ports_that_rules_of_others_have,
     what_is_not_known_is_said,
     zones_of_firewalld_are_understood,
     rules_of_others_are_predicted,
     warnings_know_verdict_maps,
     one_reaches_what_the_other_publishes,
+    networks_of_others_reach_it_too,
     wider_routes_are_no_conflict,
     routes_of_other_tables_are_said_and_predicted,
+    longer_routes_are_said_and_predicted,
     what_is_used_is_not_taken_away,
     automatic_subnets_avoid_routes,
     every_uplink_there_is,

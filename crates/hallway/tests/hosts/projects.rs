@@ -1,8 +1,8 @@
 //! Two projects on one host.
 
-use hallway_testkit::sh;
+use hallway_testkit::{sh, try_sh};
 
-use crate::{WEB, hallway, lan};
+use crate::{WEB, hallway, lan, read};
 
 /// Nodes of one project reach published ports of the other by the host's addresses, as predicted.
 pub(crate) fn one_reaches_what_the_other_publishes() {
@@ -51,4 +51,41 @@ nodes: { client: { networks: [more] }, shut: { networks: [closed] } }
     );
     let path = h.run(&["-p", "other", "explain", "client", "192.168.1.10:8081"]);
     assert_eq!(path.code, 1, "{}", path.out);
+}
+
+/// Machines of an external network of one project, and the outside, reach published ports of another.
+pub(crate) fn networks_of_others_reach_it_too() {
+    lan(1, "eth0");
+    sh("ip route add default via 192.168.1.254
+        ip link add br0 type bridge; ip addr add 10.50.0.1/24 dev br0; ip link set br0 up");
+    let h = hallway();
+    h.up(WEB).ok();
+    let other = "
+name: other
+networks: { lab: { external: true, bridge: br0 } }
+nodes: { e: { networks: { lab: { address: 10.50.0.20 } } } }
+";
+    h.up(other).ok();
+    let h = h.project("other");
+    for (address, port, open) in [
+        ("10.50.0.1", 8080, true),
+        ("192.168.1.10", 8080, true),
+        ("192.168.1.10", 8081, false),
+        ("172.20.0.1", 8080, false),
+        ("172.20.0.2", 80, false),
+    ] {
+        let to = format!("{address}:{port}");
+        let url = format!("http://{to}/");
+        let path = h.run(&["explain", "e", &to]);
+        assert_eq!(path.code == 0, open, "{}", path.out);
+        match open {
+            true => assert!(h.reads("e", &url), "{to}"),
+            false => assert!(h.cannot_read("e", &url), "{to}"),
+        }
+        if address == "192.168.1.10" {
+            let path = h.run(&["explain", "192.168.1.254", &to]);
+            assert_eq!(path.code == 0, open, "{}", path.out);
+            assert_eq!(try_sh(&read(1, &url, 2)).is_ok(), open, "{to}");
+        }
+    }
 }

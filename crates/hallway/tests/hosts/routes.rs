@@ -71,8 +71,13 @@ pub(crate) fn routes_of_other_tables_are_said_and_predicted() {
             "{answer}"
         );
         assert_eq!(h.run(&["reach", "host", "a:80"]).code, 1);
+        let status = h.run(&["status", "--exit-code"]).exits(3).out;
         let help = answer.lines().find_map(|l| l.trim().strip_prefix("help: "));
+        for words in ["degraded", "looks up before the table main", help.unwrap()] {
+            assert!(status.contains(words), "{status}");
+        }
         sh(help.unwrap());
+        h.run(&["status", "--exit-code"]).exits(0);
         h.run(&["explain", "host", "a:80"]).exits(0);
         h.run(&["reach", "host", "a:80"]).exits(0);
         assert!(!h.up(file).err.contains("blocked"));
@@ -86,6 +91,38 @@ pub(crate) fn routes_of_other_tables_are_said_and_predicted() {
     assert!(!h.up(file).err.contains("blocked"));
     h.run(&["explain", "host", "a:80"]).exits(0);
     h.run(&["reach", "host", "a:80"]).exits(0);
+}
+
+/// A route that is longer than the subnet takes the packets for a node: it is named by everything that tells
+/// about the node, with the command that removes it.
+pub(crate) fn longer_routes_are_said_and_predicted() {
+    lan(1, "eth0");
+    let h = hallway().project("p");
+    let file = "name: p\nnetworks: { n: { subnet: [10.9.0.0/24, \"fd09::/64\"] } }\nnodes: { a: { networks: [n], command: hallway serve 80, ready: 80/tcp }, b: { networks: [n] } }\n";
+    h.up(file).ok();
+    for (route, address) in [
+        ("ip route add 10.9.0.2/32 via 192.168.1.254", "10.9.0.2"),
+        ("ip -6 route add fd09::/125 via fd00:1::254", "[fd09::2]"),
+    ] {
+        sh(route);
+        let to = format!("{address}:80");
+        let answer = h.run(&["explain", "host", &to]).exits(1).out;
+        assert!(answer.contains("by eth0"), "{answer}");
+        assert_eq!(h.run(&["reach", "host", &to]).code, 1);
+        h.run(&["explain", "b", &to]).exits(0);
+        h.run(&["reach", "b", &to]).exits(0);
+        let said = h.up(file).err;
+        let status = h.run(&["status", "--exit-code"]).exits(3).out;
+        let help = answer.lines().find_map(|l| l.trim().strip_prefix("help: "));
+        for text in [said, status] {
+            assert!(text.contains(help.unwrap()), "{text}");
+        }
+        sh(help.unwrap());
+        h.run(&["explain", "host", &to]).exits(0);
+        h.run(&["reach", "host", &to]).exits(0);
+        h.run(&["status", "--exit-code"]).exits(0);
+        assert!(!h.up(file).err.contains("blocked"));
+    }
 }
 
 /// A subnet that would take addresses that the host uses is refused before anything is changed.
@@ -129,6 +166,23 @@ pub(crate) fn automatic_subnets_avoid_routes() {
         "{}",
         h.ok("export")
     );
+    // One that was chosen stays while the project is up.
+    let file =
+        "name: q\nnetworks: { n: {} }\nnodes: { a: { networks: [n] }, b: { networks: [n] } }\n";
+    let q = hallway().project("q");
+    q.up(file).ok();
+    sh("ip route add 10.72.2.0/23 via 192.168.1.254");
+    q.up(file).says("nothing to change").ok();
+    sh("ping -c 1 -W 30 10.72.2.2; ip route add 10.72.2.3/32 via 192.168.1.254");
+    q.up(file)
+        .says("10.72.2.3/32")
+        .says("nothing to change")
+        .ok();
+    q.ok("down");
+    q.up(file).ok();
+    let again = q.ok("status");
+    assert!(again.contains("10.72.4.0/24"), "{again}");
+    q.ok("down");
     sh("ip route add 10.0.0.0/8 via 192.168.1.254");
     h.ok("network add two");
     assert!(

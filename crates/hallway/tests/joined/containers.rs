@@ -206,30 +206,36 @@ pub(crate) fn a_runtime_that_does_not_answer() {
         .exits(2);
 }
 
-/// Services of a Compose file join their containers, whose programs and ports are left to them.
+/// Services of a Compose file join their containers, whose programs, ports and addresses are left to them; so
+/// are programs of containers in the namespace of another.
 pub(crate) fn services_join_their_containers() {
     let runtime = Runtime::start("/run/docker.sock");
     let (web, db) = (Process::start(), Process::start());
     runtime.set("shop-web-1", web.pid());
     runtime.set("database", db.pid());
+    runtime.set("shop-agent-1", web.pid());
+    sh("ip link add br-docker type bridge; ip addr add 172.28.0.1/16 dev br-docker");
     sh("mkdir -p /run/keep/shop");
     let text = "
 services:
-  web: { image: nginx, ports: [\"8080:80\"], networks: [front], command: nginx }
+  web: { image: nginx, ports: [\"8080:80\"], networks: { front: { ipv4_address: 172.28.0.2 } }, command: nginx }
+  agent: { image: busybox, network_mode: \"service:web\", command: sleep 1000 }
   db: { image: postgres, container_name: database, networks: [front, back] }
   idle: { image: busybox, networks: [back] }
-networks: { front: {}, back: { internal: true } }
+networks: { front: { ipam: { config: [ { subnet: 172.28.0.0/16 } ] } }, back: { internal: true } }
 x-hallway:
   policies: [ { action: deny, from: idle, to: db } ]
 ";
     std::fs::write("/run/keep/shop/compose.yaml", text).unwrap();
     let h = crate::Hallway::host(env!("CARGO_BIN_EXE_hallway")).within("/run/keep/shop");
     h.run(&["up", "--join"])
-        .says("in their running containers: web (shop-web-1), db (database)")
+        .says("in their running containers: web (shop-web-1), agent (shop-agent-1), db (database)")
+        .says("network front: the containers are on a network with its subnet already")
         .says("idle joins no container: Docker has no container shop-idle-1")
         .exits(0);
     let shown = h.ok("node ls");
     assert!(shown.contains("container:shop-web-1") && shown.contains("container:database"));
+    assert!(!h.ok("status").contains("agent"), "{}", h.ok("status"));
     h.run(&["reach", "web", "db"]).exits(0);
     h.run(&["reach", "idle", "db"]).exits(1);
     h.run(&["explain", "idle", "db"]).exits(1);

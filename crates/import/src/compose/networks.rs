@@ -25,6 +25,9 @@ pub(super) struct Networks {
     pub(super) bindings: BTreeMap<String, String>,
     /// Networks that may have an IPv6 subnet, by Compose's names.
     pub(super) with_ipv6: BTreeSet<String>,
+    /// Networks that the runtime of containers has made, with the subnets and addresses of the file: those
+    /// of the project beside them have others.
+    pub(super) of_runtime: BTreeSet<String>,
     /// Networks whose members may not reach each other.
     pub(super) isolated: Vec<(Place, String)>,
 }
@@ -48,6 +51,17 @@ pub(super) fn read(
     let declared: Vec<&Entry> = section.iter().flat_map(|s| s.entries()).collect();
     let mut pool = Pool::new(project, declared_subnets(&declared));
     let mut out = Networks::default();
+    let joined = services.iter().filter(|s| !s.containers.is_empty());
+    let joined = joined.flat_map(|s| &s.networks).map(|n| n.name.clone());
+    out.of_runtime.extend(joined);
+    // A bridge that is joined is the runtime's own.
+    let external = |e: &&&Entry| {
+        let ours = e.value.get("x-hallway");
+        ours.is_some_and(|ours| ours.get("external").is_some())
+    };
+    for entry in declared.iter().filter(external) {
+        out.of_runtime.remove(&entry.key);
+    }
     for entry in &declared {
         if entry.key.starts_with("x-") {
             continue;
@@ -132,7 +146,7 @@ impl Networks {
         if ours.is_none() {
             note_external(entry, findings);
         }
-        let (mut subnets, gateways) = addresses(value, findings);
+        let (mut subnets, mut gateways) = self.addresses(entry, name, findings);
         let versions: Vec<IpVersion> = subnets
             .iter()
             .filter_map(|s| Some(IpVersion::of_net(&s.text()?.parse().ok()?)))
@@ -157,7 +171,6 @@ impl Networks {
             let net = pool.v6(&entry.key);
             subnets.extend(net.map(|n| Value::of_text(place, n.to_string())));
         }
-        let mut gateways = gateways;
         if let Some(parent) = parent {
             out.text("parent", parent);
             routers(place, &subnets, &mut gateways);
@@ -187,6 +200,26 @@ impl Networks {
             self.with_ipv6.insert(entry.key.clone());
         }
         self.entries.set(name, place, map);
+    }
+
+    /// The subnets and gateways of the file; none where the runtime of containers has a network with them.
+    fn addresses(
+        &self,
+        entry: &Entry,
+        name: &str,
+        findings: &mut Findings,
+    ) -> (Vec<Value>, Vec<Value>) {
+        let (subnets, gateways) = addresses(&entry.value, findings);
+        if subnets.is_empty() || !self.of_runtime.contains(&entry.key) {
+            return (subnets, gateways);
+        }
+        let ours = entry.value.get("x-hallway");
+        if ours.is_none_or(|ours| ours.get("subnet").is_none()) {
+            findings.note(format!(
+                "network {name}: the containers are on a network with its subnet already, so hallway's gets another one, and its nodes other addresses; x-hallway: {{ subnet: … }} of the network chooses one"
+            ));
+        }
+        (Vec::new(), Vec::new())
     }
 
     /// `driver` and `driver_opts`.

@@ -37,6 +37,9 @@ pub(super) fn node(
     let value = &service.value;
     let mut out = Entries::default();
     if let Some(other) = &service.shares {
+        if !service.containers.is_empty() {
+            return None;
+        }
         let namespace = namespace(context, service, other, findings)?;
         out.set("namespace", &other.place, namespace);
     }
@@ -250,7 +253,8 @@ fn networks(context: &Context<'_>, service: &Service, out: &mut Entries, finding
             .get(&attached.name)
             .unwrap_or(&attached.name);
         let mac = value_of(service, "mac_address").filter(|_| position == 0);
-        let settings = attachment(service, attached, mac, findings);
+        let runtime = context.networks.of_runtime.contains(&attached.name);
+        let settings = attachment(service, attached, (mac, runtime), findings);
         map.set(name, &attached.place, settings);
     }
     let place = service
@@ -273,12 +277,13 @@ fn value_of<'s>(service: &'s Service, key: &str) -> Option<&'s Value> {
 fn attachment(
     service: &Service,
     attached: &Attached,
-    mac: Option<&Value>,
+    (mac, of_runtime): (Option<&Value>, bool),
     findings: &mut Findings,
 ) -> Value {
     let mut out = Entries::default();
     let addresses = ["ipv4_address", "ipv6_address"];
     let addresses = addresses.iter().filter_map(|key| attached.value.get(key));
+    let addresses = addresses.filter(|_| !of_runtime);
     let addresses: Vec<Value> = addresses
         .map(|a| Value::of_text(&a.place, a.text().unwrap_or_default()))
         .collect();

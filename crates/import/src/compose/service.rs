@@ -128,7 +128,8 @@ pub(super) fn read(
             stub: false,
             containers: Vec::new(),
         };
-        if options.join && service.shares.is_none() {
+        // The program of one that shares a network runs in its own container, in the same way.
+        if options.join {
             join(&mut service, project, surroundings, findings);
         }
         if service.containers.is_empty() {

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::loaded::Loaded;
-use super::packet::Packet;
+use super::packet::{Packet, possible};
 use crate::Family;
 use crate::expr::{CtKey, Meta, PayloadBase};
 use crate::wire::{Attrs, be32_of};
@@ -14,9 +14,6 @@ const NAME: usize = 16;
 const DNATED: u32 = 1 << 5;
 const TCP: u8 = 6;
 const ICMP: [u8; 2] = [1, 58];
-/// Ports that programs get without asking for one, unless the machine is set otherwise
-/// (ip_local_port_range).
-pub(super) const CHOSEN: [u16; 2] = [32768, 60999];
 
 /// What an expression loads.
 pub(super) enum Load {
@@ -130,7 +127,7 @@ pub(super) fn other_ct(packet: &Packet<'_>, attrs: Attrs<'_>) -> Load {
     let [original, reply] = directions;
     let tuple = if backwards { reply } else { original };
     let address = |a: IpAddr| exactly(crate::wire::address_bytes(a));
-    let port = |number: u16| Load::Value(port(number));
+    let port = |number: u16| Load::Value(ports(possible(number)));
     match key {
         1 => exactly([u8::from(packet.reply)]),
         3 => Load::Value(mark(packet.connection_mark)),
@@ -141,21 +138,17 @@ pub(super) fn other_ct(packet: &Packet<'_>, attrs: Attrs<'_>) -> Load {
         9 | 20 | 22 => address(tuple.to),
         10 => exactly([packet.context.protocol]),
         11 if packet.ports.is_some() => port(tuple.source_port),
+        12 if packet.last_port.is_some() => Load::Unknown,
         12 if packet.ports.is_some() => port(tuple.port),
         17 => exactly(0_u16.to_ne_bytes()),
         _ => Load::Unknown,
     }
 }
 
-/// A port, or one that a client chose.
-fn port(number: u16) -> Loaded {
-    match number {
-        0 => {
-            let [low, high] = CHOSEN.map(u16::to_be_bytes);
-            Loaded::between(&low, &high)
-        }
-        number => Loaded::exactly(number.to_be_bytes()),
-    }
+/// A port between these.
+fn ports(range: [u16; 2]) -> Loaded {
+    let [first, last] = range.map(u16::to_be_bytes);
+    Loaded::between(&first, &last)
 }
 
 /// Bytes of a header, with the bits of them that are known.
@@ -184,12 +177,13 @@ impl Header {
 }
 
 pub(super) fn payload(packet: &Packet<'_>, base: PayloadBase, offset: u32, length: u32) -> Load {
-    if let (PayloadBase::Transport, Some((source, destination)), 2) = (base, packet.ports, length) {
-        match offset {
-            0 => return Load::Value(port(source)),
-            2 => return Load::Value(port(destination)),
-            _ => {}
-        }
+    let port = match (base, offset, length) {
+        (PayloadBase::Transport, 0, 2) => packet.sources(),
+        (PayloadBase::Transport, 2, 2) => packet.destinations(),
+        _ => None,
+    };
+    if let Some(range) = port {
+        return Load::Value(ports(range));
     }
     let header = match base {
         PayloadBase::Link => link(packet),
@@ -239,11 +233,11 @@ fn network(packet: &Packet<'_>) -> Header {
 
 fn transport(packet: &Packet<'_>) -> Header {
     let mut out = Header::default();
-    if let Some((source, destination)) = packet.ports {
-        for number in [source, destination] {
-            match number {
-                0 => out.unknown(2),
-                number => out.known(&number.to_be_bytes()),
+    if let (Some(source), Some(destination)) = (packet.sources(), packet.destinations()) {
+        for [first, last] in [source, destination] {
+            match first == last {
+                true => out.known(&first.to_be_bytes()),
+                false => out.unknown(2),
             };
         }
         if packet.context.protocol == TCP {

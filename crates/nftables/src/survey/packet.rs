@@ -11,6 +11,10 @@ const ESTABLISHED: u32 = 2;
 const NEW: u32 = 8;
 const UNTRACKED: u32 = 64;
 
+/// Ports that programs get without asking for one, unless the machine is set otherwise
+/// (ip_local_port_range).
+const CHOSEN: [u16; 2] = [32768, 60999];
+
 /// A mark, of which some bits may not be known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Mark {
@@ -53,6 +57,8 @@ pub struct Packet<'a> {
     pub family: Family,
     /// Its ports; 0 where a client chose it.
     pub ports: Option<(u16, u16)>,
+    /// The last of its possible destination ports, where it may have one of several.
+    pub last_port: Option<u16>,
     /// The flags of TCP.
     pub tcp_flags: Option<u8>,
     /// A rule has exempted it from connection tracking.
@@ -79,6 +85,7 @@ impl<'a> Packet<'a> {
             context,
             family,
             ports: context.port.map(|port| (0, port)),
+            last_port: None,
             tcp_flags: None,
             untracked: false,
             connection: None,
@@ -93,6 +100,18 @@ impl<'a> Packet<'a> {
         }
     }
 
+    /// The first and the last of its possible destination ports.
+    pub(super) fn destinations(&self) -> Option<[u16; 2]> {
+        let (_, port) = self.ports?;
+        let [first, last] = possible(port);
+        Some([first, self.last_port.unwrap_or(last)])
+    }
+
+    /// The first and the last of its possible source ports.
+    pub(super) fn sources(&self) -> Option<[u16; 2]> {
+        self.ports.map(|(port, _)| possible(port))
+    }
+
     /// The bit of `ct state`.
     pub(super) fn state(&self) -> u32 {
         match (self.context.established, self.context.invalid) {
@@ -102,6 +121,11 @@ impl<'a> Packet<'a> {
             _ => NEW,
         }
     }
+}
+
+/// The first and the last value of a port; 0 is one that a client chose.
+pub(super) fn possible(port: u16) -> [u16; 2] {
+    if port == 0 { CHOSEN } else { [port; 2] }
 }
 
 /// What a rule does to the addresses of a connection.

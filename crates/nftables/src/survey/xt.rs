@@ -3,7 +3,6 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::answer::{Act, Answer};
-use super::load::CHOSEN;
 use super::packet::{Mark, Packet, Translation};
 use crate::expr::Verdict;
 use crate::wire::{Attrs, string_of, u16_of};
@@ -72,21 +71,19 @@ fn conntrack(info: &[u8], packet: &Packet<'_>) -> Option<Answer> {
     Some(Answer::of(has != (inverted & STATE != 0)))
 }
 
-/// Whether a port, or one that a client chose, is in a range.
-fn in_range(port: u16, (first, last): (u16, u16)) -> Answer {
-    let [low, high] = CHOSEN;
-    match port {
-        0 if first <= low && last >= high => Answer::Yes,
-        0 if last < low || first > high => Answer::No,
-        0 => Answer::Maybe,
-        port => Answer::of((first..=last).contains(&port)),
+/// Whether a port that is between two others is in a range.
+fn in_range([low, high]: [u16; 2], (first, last): (u16, u16)) -> Answer {
+    match () {
+        () if first <= low && last >= high => Answer::Yes,
+        () if last < low || first > high => Answer::No,
+        () => Answer::Maybe,
     }
 }
 
 /// xt_tcp and xt_udp: source and destination ports, and bits that invert them at `flags`.
 fn ports(info: &[u8], packet: &Packet<'_>, flags: usize) -> Option<Answer> {
     let inverted = *info.get(flags)?;
-    let (source, destination) = packet.ports?;
+    let (source, destination) = (packet.sources()?, packet.destinations()?);
     let range = |at: usize| Some((u16_at(info, at)?, u16_at(info, at + 2)?));
     let from = in_range(source, range(0)?).inverted(inverted & 1 != 0);
     let to = in_range(destination, range(4)?).inverted(inverted & 2 != 0);
@@ -110,7 +107,7 @@ fn tcp(info: &[u8], packet: &Packet<'_>) -> Option<Answer> {
 /// xt_multiport_v1: which ports, their number, the ports, whether the next is the end of a range, and
 /// whether it is inverted.
 fn multiport(info: &[u8], packet: &Packet<'_>) -> Option<Answer> {
-    let (source, destination) = packet.ports?;
+    let (source, destination) = (packet.sources()?, packet.destinations()?);
     let count = usize::from(*info.get(1)?);
     let asked = match info.first()? {
         0 => vec![source],

@@ -36,8 +36,10 @@ impl Difference {
     /// What to do about it, if it is left to others.
     #[must_use]
     pub fn remedy(&self) -> Option<String> {
-        let Fact::AddressElsewhere { link, address, .. } = &self.fact else {
-            return None;
+        let (link, address) = match &self.fact {
+            Fact::AddressElsewhere { link, address, .. } => (link, address),
+            Fact::Diverted(diverted) => return Some(diverted.remedy()),
+            _ => return None,
         };
         let command = match &self.place {
             Place::Host => "ip".to_owned(),
@@ -74,6 +76,11 @@ impl Difference {
             | Fact::RouteLeft { .. }
             | Fact::UplinkNoteLeft { .. }
             | Fact::NodeTable { wanted: None, .. } => left("is no longer wanted"),
+            Fact::Diverted(diverted) => told(
+                "by the project's links",
+                &diverted.to_string(),
+                format!("{object} is another one: packets are sent elsewhere, {diverted}"),
+            ),
             Fact::Forwarding { .. } => left("does not come from frames"),
             Fact::AddressElsewhere { of, .. } => left(&format!("is one of {of}")),
             Fact::NamespaceReplaced

@@ -59,6 +59,7 @@ impl Difference {
             | Fact::AddressLeft { link, address }
             | Fact::AddressFaulty { link, address, .. } => format!("address {address} of {link}"),
             Fact::AddressElsewhere { link, address, .. } => format!("address {address} on {link}"),
+            Fact::Diverted(diverted) => format!("route to {}", diverted.net),
             Fact::Forwarding { bridge, port, mac } => {
                 format!("entry {} to {port} of {bridge}", mac_words(*mac))
             }

@@ -8,6 +8,7 @@ use ipnet::IpNet;
 
 use super::Attribute;
 use crate::observed::{AddressFault, FileAccess};
+use crate::reach::Diverted;
 use crate::shaping::Shaping;
 use crate::target::{LinkRole, Listener, Route, RoutingRule, Setting};
 
@@ -89,6 +90,8 @@ pub enum Fact {
         /// Hallway made the link, and removes the address.
         repaired: bool,
     },
+    /// The host sends packets for a network elsewhere, by a route or a routing rule of others.
+    Diverted(Diverted),
     /// A bridge has an entry that does not come from frames: frames to the address go by it.
     Forwarding {
         /// The bridge.
@@ -263,7 +266,7 @@ impl Fact {
             Self::AddressElsewhere {
                 repaired: false,
                 ..
-            }
+            } | Self::Diverted(_)
         )
     }
 

@@ -70,6 +70,7 @@ pub(super) fn adjustment(fact: &Fact) -> Option<(u8, Adjustment)> {
         | Fact::LinkDetached { .. }
         | Fact::Attribute { .. }
         | Fact::AddressElsewhere { .. }
+        | Fact::Diverted(_)
         | Fact::RouteMissing { .. }
         | Fact::RouteLeft { .. }
         | Fact::UplinkForwarding { .. }

@@ -53,7 +53,7 @@ codes! {
     NoReplyRoute = "no-reply-route",
     /// The namespace that a node joins has a route of its own to the address, past the networks of the project.
     OtherRoute = "other-route",
-    /// A routing rule of the host (ip rule), of another program, leads to a route past the network.
+    /// A route, or a routing rule of the host (ip rule), of another program leads past the network.
     Diverted = "diverted",
     /// The packet goes to others by an external network: what they do is not predicted.
     External = "external",

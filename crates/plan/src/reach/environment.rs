@@ -7,6 +7,8 @@ use hallway_nftables::{Ruleset, Table};
 use hallway_spec::{IpVersion, Name};
 use ipnet::IpNet;
 
+use super::diverted::Diverted;
+
 /// What reachability depends on besides the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Environment {
@@ -38,17 +40,6 @@ pub struct Environment {
     pub no_echo: Vec<IpVersion>,
     /// The numbers of the host's links.
     pub indexes: BTreeMap<String, u32>,
-}
-
-/// A network whose packets follow a route of another program.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Diverted {
-    /// The network's prefix.
-    pub net: IpNet,
-    /// That route and the routing rule that leads to it, in words.
-    pub by: String,
-    /// The priority of a routing rule that would come before.
-    pub before: u32,
 }
 
 /// A route of the host.

@@ -36,6 +36,8 @@ pub(super) struct Passing<'p> {
     /// Its connection; none before it is tracked.
     pub(super) state: Option<State>,
     pub(super) context: PacketContext<'p>,
+    /// The last of its possible destination ports, where it may have one of several.
+    pub(super) last_port: Option<u16>,
 }
 
 impl<'p> Passing<'p> {
@@ -53,6 +55,7 @@ impl<'p> Passing<'p> {
             packet,
             state,
             context,
+            last_port: None,
         }
     }
 
@@ -216,6 +219,7 @@ impl<'w> Walk<'w> {
                 Class::Device(_) => table.family,
             },
             ports: flow.has_ports().then_some((flow.source_port, flow.port)),
+            last_port: passing.last_port,
             tcp_flags: packet.tcp_flags(),
             untracked: state == Some(State::Untracked),
             connection: connection.map(|(ways, _)| ways.map(tuple)),
@@ -306,10 +310,12 @@ pub(super) fn rule_words(table: &Table, place: &RulePlace) -> String {
 }
 
 /// The command that shows a rule.
+pub(super) fn shown_by(table: &Table, place: &RulePlace) -> String {
+    format!("nft -a list chain {} {}", name(table), place.chain)
+}
+
+/// What can be done about a rule.
 pub(super) fn shows(table: &Table, place: &RulePlace) -> String {
-    format!(
-        "nft -a list chain {} {} shows the rule; exempt the project's networks there",
-        name(table),
-        place.chain
-    )
+    let command = shown_by(table, place);
+    format!("{command} shows the rule; exempt the project's networks there")
 }

@@ -13,8 +13,8 @@ use super::packet::{Packet, PacketKind};
 use super::path::{HopEvent, Location};
 use super::walk::{Arrival, DropReason, Walk, WalkResult};
 use super::world::{HostPort, HostRoute, UPLINK};
-use hallway_nftables::evaluate::PacketContext;
-use hallway_nftables::{ChainType, Family, Hook, Priority};
+use hallway_nftables::evaluate::{Evaluator, PacketContext};
+use hallway_nftables::{Chain, ChainType, Family, Hook, Priority};
 
 const LOOPBACK: HostPort<'static> = HostPort {
     name: "lo",
@@ -163,31 +163,51 @@ impl<'w> Walk<'w> {
             dnated: self.conntrack.dnated(state),
             ..bare
         };
-        let chains = self.world.inet.hooked(hook, ChainType::Filter);
-        for (position, chain) in chains.into_iter().enumerate() {
-            let ruling = self.world.inet.evaluate(chain, &context);
-            self.ruled(&ruling, hook, Family::Inet, packet.flow)?;
-            context.mark = ruling.mark;
-            // A later chain without a deciding rule is not the reason.
-            if ruling.rule.is_some() || position == 0 {
-                self.passed = Some((hook, ruling));
-            }
-        }
-        // Rules of others match links by name.
-        let mut context = self.with_links(&context);
         let others = Rc::clone(&self.others);
-        for rules in others.iter() {
-            for chain in rules.hooked(hook, ChainType::Filter) {
-                let ruling = rules.evaluate(chain, &context);
-                self.ruled_by(rules, &ruling, hook, packet.flow)?;
+        let mut first = true;
+        for (chain, of) in self.chains_of_projects(hook, &others) {
+            let Some(rules) = of else {
+                let ruling = self.world.inet.evaluate(chain, &context);
+                self.ruled(&ruling, hook, Family::Inet, packet.flow)?;
                 context.mark = ruling.mark;
-            }
+                // A later chain without a deciding rule is not the reason.
+                if ruling.rule.is_some() || first {
+                    self.passed = Some((hook, ruling));
+                }
+                first = false;
+                continue;
+            };
+            // Rules of others match links by name.
+            let ruling = rules.evaluate(chain, &self.with_links(&context));
+            self.ruled_by(rules, &ruling, hook, packet.flow)?;
+            context.mark = ruling.mark;
         }
+        let context = self.with_links(&context);
         let all = Passing::all((Class::Routed, hook), packet, Some(*state), context);
         self.pass_foreign(&match hook {
             Hook::Output => all.after(Priority::DSTNAT),
             _ => all,
         })
+    }
+
+    /// The filters of every project, in the order in which packets pass them: each finds the marks of the
+    /// chains before. Those of other projects have their rules.
+    fn chains_of_projects<'o>(
+        &self,
+        hook: Hook,
+        others: &'o [Evaluator<'w>],
+    ) -> Vec<(&'w Chain, Option<&'o Evaluator<'w>>)> {
+        let hooked = |rules: &Evaluator<'w>| rules.hooked(hook, ChainType::Filter);
+        let own = hooked(&self.world.inet)
+            .into_iter()
+            .map(|chain| (chain, None));
+        let of_others = others.iter().flat_map(|rules| {
+            let chains = hooked(rules).into_iter();
+            chains.map(move |chain| (chain, Some(rules)))
+        });
+        let mut all: Vec<_> = own.chain(of_others).collect();
+        all.sort_by_key(|(chain, _)| chain.base.map(|base| base.priority));
+        all
     }
 
     /// Postrouting: source NAT; after this the connection is tracked.

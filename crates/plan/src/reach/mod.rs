@@ -5,6 +5,7 @@
 mod code;
 mod conntrack;
 mod context;
+mod diverted;
 mod environment;
 mod exchange;
 mod foreign;
@@ -22,11 +23,13 @@ mod remedy;
 mod result;
 mod router;
 mod rulings;
+mod taken;
 mod walk;
 mod world;
 
 pub use code::ReasonCode;
-pub use environment::{Diverted, Environment, HostNet};
+pub use diverted::{Diverted, by_longer_routes};
+pub use environment::{Environment, HostNet};
 pub use hallway_spec::Service;
 pub use measured::{Listener, Measured};
 pub use packet::Flow;
@@ -34,4 +37,5 @@ pub use party::Party;
 pub use path::{Hop, HopEvent, Location, Outcome, Path, Reason};
 pub use question::Question;
 pub use questions::{Expected, expected, matrix, services};
+pub use taken::{TakenPort, taken_ports};
 pub use world::World;

@@ -23,10 +23,11 @@ impl<'w> Walk<'w> {
     ) {
         let before = packet.flow;
         if let State::New(entry) = state {
-            let earlier = (i32::MIN, Priority::DSTNAT.0 - 1);
+            let own = Priority::BEFORE_DSTNAT.0;
+            let earlier = (i32::MIN, own - 1);
             self.translated_by_others((packet, entry), (hook, from), earlier);
             self.translated_by_projects((packet, entry), (hook, from));
-            let later = (Priority::DSTNAT.0, i32::MAX);
+            let later = (own, i32::MAX);
             self.translated_by_others((packet, entry), (hook, from), later);
         } else {
             self.conntrack
@@ -69,15 +70,18 @@ impl<'w> Walk<'w> {
         let context = self.host_context(packet, from, 0);
         let asked = *packet;
         let passing = Passing {
-            class: Class::Routed,
-            hook,
             priorities,
-            packet: &asked,
-            state: Some(State::New(*entry)),
-            context,
+            ..Passing::all(
+                (Class::Routed, hook),
+                &asked,
+                Some(State::New(*entry)),
+                context,
+            )
         };
         for (table, chain) in self.chains_of_others(&passing, &[ChainType::Nat]) {
-            let same = chain.base.is_some_and(|b| b.priority == Priority::DSTNAT);
+            let same = chain
+                .base
+                .is_some_and(|b| b.priority == Priority::BEFORE_DSTNAT);
             if entry.dnated && !same {
                 return;
             }

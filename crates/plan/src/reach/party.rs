@@ -35,7 +35,7 @@ impl fmt::Display for Party {
 }
 
 /// Stands for any address of the outside world when no node does (RFC 5737 and RFC 6666).
-fn anywhere(version: IpVersion) -> IpAddr {
+pub(super) fn anywhere(version: IpVersion) -> IpAddr {
     match version {
         IpVersion::V4 => Ipv4Addr::new(192, 0, 2, 1).into(),
         IpVersion::V6 => Ipv6Addr::new(0x100, 0, 0, 0, 0, 0, 0, 1).into(),
@@ -165,14 +165,19 @@ impl World<'_> {
             }
             (Location::Outside, Party::Address(address)) => Some(*address),
             (Location::Outside, _) if is_link_local6(to) => Some(NEIGHBOUR.into()),
-            (Location::Outside, _) => {
-                let any = anywhere(IpVersion::of(to));
-                let own = self.network_of(to).is_some();
-                let routed = own || self.environment.uplink(any).is_some();
-                let near = self.environment.neighbour(to).filter(|_| !routed);
-                Some(near.unwrap_or(any))
-            }
+            (Location::Outside, _) => Some(self.client(to)),
         }
+    }
+
+    /// An address of the outside world, behind the host's own links, whose packets come to an address of the
+    /// host.
+    #[must_use]
+    pub fn client(&self, to: IpAddr) -> IpAddr {
+        let any = anywhere(IpVersion::of(to));
+        let own = self.network_of(to).is_some();
+        let routed = own || self.environment.uplink(any).is_some();
+        let near = self.environment.neighbour(to).filter(|_| !routed);
+        near.unwrap_or(any)
     }
 
     /// The addresses by which `from` may use `to`, for each IP version, IPv4 first: those of the hosts

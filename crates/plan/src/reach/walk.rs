@@ -8,7 +8,7 @@ use hallway_spec::Name;
 use ipnet::IpNet;
 
 use super::conntrack::Table;
-use super::environment::Diverted;
+use super::diverted::Diverted;
 use super::packet::{Flow, Packet};
 use super::path::{Hop, HopEvent, Location, Outcome};
 use super::world::World;
@@ -147,6 +147,12 @@ impl<'w> Walk<'w> {
             connection_mark: Mark::NONE,
             exempt: false,
         }
+    }
+
+    /// Forgets the marks and the exemption of the last packet.
+    pub(super) fn forget(&mut self) {
+        (self.mark, self.connection_mark) = (Mark::NONE, Mark::NONE);
+        self.exempt = false;
     }
 
     /// The hops since the last call.

@@ -91,7 +91,7 @@ pub(super) fn prerouting(settled: &Settled) -> Chain {
     ));
     Chain {
         name: "nat_prerouting".into(),
-        base: base(ChainType::Nat, Hook::Prerouting, Priority::DSTNAT),
+        base: base(ChainType::Nat, Hook::Prerouting, Priority::BEFORE_DSTNAT),
         rules,
     }
 }
@@ -126,7 +126,7 @@ pub(super) fn output() -> Chain {
     let loopback6 = Value::V6(Ipv6Addr::LOCALHOST);
     Chain {
         name: "nat_output".into(),
-        base: base(ChainType::Nat, Hook::Output, Priority::DSTNAT),
+        base: base(ChainType::Nat, Hook::Output, Priority::BEFORE_DSTNAT),
         rules: vec![
             rule(
                 vec![Match::Is(Field::Ip4Daddr, loopback4)],

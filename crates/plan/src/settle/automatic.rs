@@ -6,7 +6,7 @@ use hallway_spec::{Network, Subnet, Topology};
 use ipnet::{IpNet, Ipv4Net};
 
 use super::conflict::{Conflict, ConflictCode};
-use super::names::Surroundings;
+use super::names::{Surroundings, built};
 use crate::settled::Settled;
 
 /// The pools, in this order: private addresses (RFC 1918) that few others use. Podman gives its networks
@@ -36,7 +36,8 @@ pub fn complete(
     if !topology.networks.iter().any(lacks) {
         return Ok(out);
     }
-    let mut taken = taken(topology, around);
+    let (in_file, here) = taken(topology, around);
+    let mut taken = in_file.clone();
     let give = |network: &mut Network, net: IpNet, taken: &mut Vec<IpNet>| {
         taken.push(net);
         network.subnets.push(Subnet::with_first_address(net));
@@ -45,11 +46,15 @@ pub fn complete(
         let length = length(topology, network);
         let before = previous.and_then(|p| p.network(&network.name));
         let mut nets = before.iter().flat_map(|n| &n.subnets).map(|s| s.net);
-        let kept = nets.find(|net| net.prefix_len() <= length && !overlaps(&taken, net));
+        // One that is built stays, like a subnet of the file, even if others have added routes since.
+        let is_built = built(&network.name, previous, around).is_some();
+        let is_free = |net: &IpNet| !overlaps(&taken, net) && (is_built || !overlaps(&here, net));
+        let kept = nets.find(|net| net.prefix_len() <= length && is_free(net));
         if let Some(net) = kept {
             give(network, net, &mut taken);
         }
     }
+    taken.extend(here);
     for network in out.networks.iter_mut().filter(|n| lacks(n)) {
         let Some(net) = free(&taken, length(topology, network)) else {
             return Err(Conflict {
@@ -68,17 +73,19 @@ pub fn complete(
     Ok(out)
 }
 
-/// What is in use: here, and in the file.
-fn taken(topology: &Topology, around: &Surroundings) -> Vec<IpNet> {
-    let mut out: Vec<IpNet> = around.prefixes.iter().map(|held| held.net).collect();
+/// What is in use: in the file, and here.
+fn taken(topology: &Topology, around: &Surroundings) -> (Vec<IpNet>, Vec<IpNet>) {
+    let mut here: Vec<IpNet> = around.prefixes.iter().map(|held| held.net).collect();
     let networks = topology.networks.iter().flat_map(|n| &n.subnets);
-    out.extend(networks.map(|s| s.net));
+    let mut out: Vec<IpNet> = networks.map(|s| s.net).collect();
     let ends = topology.links.iter().flat_map(|l| &l.ends);
     out.extend(ends.flat_map(|e| e.addresses.iter().map(IpNet::trunc)));
     let routes = topology.nodes.iter().flat_map(|n| &n.routes);
     out.extend(routes.map(|r| r.to));
-    out.retain(|net| net.prefix_len() >= WIDE);
-    out
+    for nets in [&mut out, &mut here] {
+        nets.retain(|net| net.prefix_len() >= WIDE);
+    }
+    (out, here)
 }
 
 fn overlaps(taken: &[IpNet], net: &IpNet) -> bool {

@@ -182,12 +182,7 @@ pub(super) fn prefix_conflicts(
     // The prefixes of a lan do not concern the host, and an external network is the host's.
     let own = |n: &&hallway_spec::Network| n.mode.passes_host() && n.external.is_none();
     for network in topology.networks.iter().filter(own) {
-        let before = previous
-            .and_then(|p| p.network(&network.name))
-            .filter(|b| match b.bridge {
-                Some(_) => around.running.contains(&b.name),
-                None => around.own_slot.is_some(),
-            });
+        let before = built(&network.name, previous, around);
         for subnet in &network.subnets {
             if before.is_some_and(|b| b.subnets.iter().any(|s| s.net == subnet.net)) {
                 continue;
@@ -210,6 +205,19 @@ pub(super) fn prefix_conflicts(
         }
     }
     out
+}
+
+/// A network of the previous run that is there.
+pub(super) fn built<'p>(
+    name: &Name,
+    previous: Option<&'p Settled>,
+    around: &Surroundings,
+) -> Option<&'p crate::settled::Network> {
+    let before = previous.and_then(|p| p.network(name));
+    before.filter(|b| match b.bridge {
+        Some(_) => around.running.contains(&b.name),
+        None => around.own_slot.is_some(),
+    })
 }
 
 /// The project's slot: the record's, the kernel's, or the first free one from its hash on.

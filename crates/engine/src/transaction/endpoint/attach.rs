@@ -60,7 +60,8 @@ impl Engine {
             (true, _) => return Ok(false),
         };
         // The run for all nodes reports a port in use, with its owner.
-        if are_taken(&own.publishes) {
+        let publishes: Vec<_> = own.publishes.iter().collect();
+        if are_taken(&own.publishes) || !self.translated(&own, &publishes)?.is_empty() {
             return Ok(false);
         }
         let Ok(listeners) = self.bind(&own, &served, &[], caller) else {

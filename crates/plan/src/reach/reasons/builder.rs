@@ -97,12 +97,14 @@ impl Reasons<'_> {
         Some(reason(code, text).place(&policy.place))
     }
 
-    pub(super) fn not_published(&self) -> Reason {
+    pub(super) fn not_published(&self, found: &ExchangeResult) -> Reason {
         let service = self.question.service;
         let elsewhere = self.world.settled().publishes.iter().find(|p| {
             matches!(service, Service::Port(asked)
                 if p.protocol == asked.protocol && p.host_ports.contains(asked.port))
         });
+        // A rule of another program may have changed the destination.
+        let elsewhere = elsewhere.filter(|_| found.changed.is_none());
         let link_local =
             |p: &Party| matches!(p, Party::Address(IpAddr::V6(a)) if a.is_unicast_link_local());
         if let Some(publish) = elsewhere.filter(|_| link_local(&self.question.to)) {
@@ -138,6 +140,10 @@ impl Reasons<'_> {
             )
             .place(&publish.place)
             .help("publish it without an address to serve it on all of them"),
+            None if found.changed.is_some() => reason(
+                ReasonCode::NotPublished,
+                "hallway does not manage the host's own services",
+            ),
             None => reason(
                 ReasonCode::NotPublished,
                 format!(

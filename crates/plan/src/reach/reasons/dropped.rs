@@ -6,7 +6,7 @@ use hallway_spec::{Mode, Name};
 use ipnet::IpNet;
 
 use super::super::code::ReasonCode;
-use super::super::environment::Diverted;
+use super::super::diverted::Diverted;
 use super::super::party::Party;
 use super::super::path::{HopEvent, Location, Reason};
 use super::super::result::{ExchangeFailure, ExchangeResult};
@@ -34,7 +34,7 @@ impl Reasons<'_> {
                 format!("{to} has no address of an IP version that {from} has"),
             )
             .help("put both on networks with subnets of one IP version, or join them by a cable"),
-            ExchangeFailure::NotPublished => self.not_published(),
+            ExchangeFailure::NotPublished => self.not_published(found),
             ExchangeFailure::Request(dropped) => self.dropped(dropped, address, found),
             ExchangeFailure::Reply(dropped) => {
                 let why = self.dropped(dropped, None, found);
@@ -122,7 +122,7 @@ impl Reasons<'_> {
             )
             .help(format!("hallway impair {node}:{interface} loss=0%")),
             DropReason::Foreign(foreign) => by_foreign(foreign),
-            DropReason::Diverted(diverted) => by_rule_of_others(diverted),
+            DropReason::Diverted(diverted) => by_route_of_others(diverted),
             DropReason::Loop => reason(
                 ReasonCode::Loop,
                 "routing loop: routers forward the packet to each other",
@@ -354,16 +354,9 @@ fn past_host(network: &Name) -> Reason {
     .help("give the node a second network that the host is on")
 }
 
-fn by_rule_of_others(diverted: &Diverted) -> Reason {
-    let Diverted { net, by, before } = diverted;
-    let ip = if net.addr().is_ipv6() { "ip -6" } else { "ip" };
-    reason(
-        ReasonCode::Diverted,
-        format!("the host sends it elsewhere, by {by}"),
-    )
-    .help(format!(
-        "{ip} rule add priority {before} to {net} lookup main"
-    ))
+fn by_route_of_others(diverted: &Diverted) -> Reason {
+    let text = format!("the host sends it elsewhere, {diverted}");
+    reason(ReasonCode::Diverted, text).help(diverted.remedy())
 }
 
 fn by_foreign(foreign: &Foreign) -> Reason {
