@@ -27,7 +27,6 @@ use ipnet::IpNet;
 pub use attribute::Attribute;
 pub use difference::{Difference, Place};
 pub use fact::Fact;
-pub(crate) use words::mac_words;
 
 use crate::observed::{NamespaceState, Observed, Seen, SeenLink, SeenNamespace};
 use crate::settled::{Cable, Interface, Network, Node, Plug, Settled};

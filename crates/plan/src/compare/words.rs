@@ -32,11 +32,6 @@ pub(super) fn role_words(role: LinkRole) -> &'static str {
     }
 }
 
-pub(crate) fn mac_words(mac: [u8; 6]) -> String {
-    let bytes: Vec<String> = mac.iter().map(|b| format!("{b:02x}")).collect();
-    bytes.join(":")
-}
-
 pub(super) fn rule_words(rule: &RoutingRule) -> String {
     let version = match rule.version {
         IpVersion::V4 => "IPv4",

@@ -13,7 +13,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use crate::{Action, Bandwidth, Diagnostic, Document, Impairments, InvalidPort, Name, PortProto};
+use crate::{Action, Bandwidth, Diagnostic, Document, Impairments, InvalidPort, Name, PortProto, pools};
 
 pub use impair::Impaired;
 pub use networks::free_subnet;
@@ -190,7 +190,8 @@ pub enum EditError {
     Port(#[from] InvalidPort),
     /// Every subnet of the pools is used, or a route of the host covers it.
     #[error(
-        "no /24 of 10.72.0.0/16, 172.24.0.0/16 and 192.168.0.0/16 is free: networks and routes of the host take all of them"
+        "none of {} is free: networks and routes of the host take all of them",
+        pools()
     )]
     PoolExhausted,
 }
