@@ -21,6 +21,7 @@ mod command;
 mod diagnostic;
 mod document;
 mod edit;
+mod extra_host;
 mod health;
 mod impairment;
 mod interface;
@@ -57,6 +58,7 @@ pub use document::{Document, Section, schema};
 pub use edit::{
     Edit, EditCode, EditError, Impaired, edit, edit_in_place, empty, free_subnet, rest,
 };
+pub use extra_host::ExtraHost;
 pub use health::{Condition, Dependency, Health, Healthcheck, InvalidCondition};
 pub use impairment::{Delay, Impairments, InvalidImpairment, Share};
 pub use interface::{InterfaceName, InvalidInterfaceName};
