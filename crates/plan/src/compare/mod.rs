@@ -4,6 +4,7 @@
 
 mod addresses;
 mod attribute;
+mod changes;
 mod clauses;
 mod difference;
 mod fact;

@@ -67,6 +67,17 @@ pub(super) fn hop(via: Option<IpAddr>) -> String {
     via.map_or_else(|| "on the link".into(), |v| format!("via {v}"))
 }
 
+/// The first of several elements, and how many more there are.
+pub(super) fn few(elements: &[String]) -> Vec<String> {
+    const SHOWN: usize = 8;
+    let mut out: Vec<String> = elements.iter().take(SHOWN).cloned().collect();
+    match elements.len().saturating_sub(SHOWN) {
+        0 => {}
+        more => out.push(format!("and {more} more")),
+    }
+    out
+}
+
 pub(super) fn elements(missing: &[String], extra: &[String]) -> String {
     let mut parts = Vec::new();
     if !missing.is_empty() {
