@@ -16,6 +16,7 @@ mod imported;
 mod input;
 mod interrupt;
 mod moment;
+mod named;
 mod places;
 mod progress;
 mod scope;

@@ -244,7 +244,7 @@ fn programs_stop_and_start() {
     h.run(&["up", "/run/two.yaml"]).ok();
     assert_eq!(state(0), "running");
     assert_eq!(state(1), "running");
-    h.run(&["stop", "nope"]).exits(1).says("no node nope");
+    h.run(&["stop", "nope"]).exits(2).says("no node nope");
     h.run(&["down"]).ok();
 }
 
