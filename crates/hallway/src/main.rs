@@ -29,6 +29,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::CommandFactory as _;
+use clap::error::ErrorKind;
 
 fn main() -> ExitCode {
     if let Err(failure) = hallway_engine::enter::check_rights() {
@@ -102,6 +103,10 @@ fn wrong_usage(error: &clap::Error) -> ExitCode {
         version();
         return ExitCode::SUCCESS;
     }
+    if habits::asks_for_version(error) {
+        version();
+        return ExitCode::SUCCESS;
+    }
     let words: Vec<String> = std::env::args().collect();
     let before = words.windows(2).find_map(|pair| match pair {
         [before, word] => (word == verb).then_some(before.as_str()),
@@ -115,13 +120,18 @@ fn wrong_usage(error: &clap::Error) -> ExitCode {
     let ours = ours.unwrap_or_default();
     let flag = habits::instead_of_flag(error, ours);
     let said = match (instead, flag) {
-        (Some((verb, instead)), _) => format!("hallway has no verb {verb}\n  help: {instead}"),
+        (Some((verb, instead)), _) => format!("hallway has no command {verb}\n  help: {instead}"),
         (None, Some((flag, instead))) => {
             format!("there is no argument {flag} here\n  help: {instead}")
         }
         (None, None) => {
             error.print().ok();
-            if let Some(help) = habits::instead_of_words(error, ours) {
+            let help = habits::instead_of_words(error, ours);
+            let help = help.or_else(|| habits::instead_of_value(error));
+            let short = error.kind() == ErrorKind::MissingSubcommand
+                && words.iter().skip(1).any(|word| word == "-v");
+            let help = help.or(short.then_some("hallway -V prints the version"));
+            if let Some(help) = help {
                 anstream::eprintln!("  help: {help}");
             }
             return ExitCode::from(error.exit_code() as u8);
