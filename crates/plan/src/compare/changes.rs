@@ -95,7 +95,16 @@ fn changed(of: &Difference, wanted: &Rule, found: &Rule) -> Option<String> {
 
 /// The first changes, and how many more there are.
 pub(super) fn beginning(changes: &[String]) -> String {
-    let shown = changes.iter().take(SHOWN).map(|change| brief(change));
+    // All are about one table, which the first one names.
+    let table = changes.first().and_then(|first| first.split_once(": "));
+    let table = table.map_or("", |(table, _)| table);
+    let short = |change: &str| match change.strip_prefix(table) {
+        Some(rest) if !table.is_empty() => rest.trim_start_matches(": ").to_owned(),
+        _ => change.to_owned(),
+    };
+    let (first, more) = changes.split_at(changes.len().min(1));
+    let all = first.iter().cloned().chain(more.iter().map(|c| short(c)));
+    let shown = all.take(SHOWN).map(|change| brief(&change));
     let shown = shown.collect::<Vec<_>>().join("; ");
     match changes.len().saturating_sub(SHOWN) {
         0 => shown,
@@ -172,6 +181,15 @@ mod tests {
         assert!(said[0].contains("lacks the rule") && said[1].contains("set s"));
         let text = "a long change ".repeat(50);
         let sentence = beginning(&[text.clone(), text.clone(), text.clone(), text]);
+        let changes = [
+            "table inet t: chain a is missing",
+            "table inet t: chain b is missing",
+        ];
+        let changes = changes.map(str::to_owned);
+        assert_eq!(
+            beginning(&changes),
+            "table inet t: chain a is missing; chain b is missing"
+        );
         assert!(sentence.chars().count() < 520 && sentence.ends_with("…; and 1 more"));
     }
 }
