@@ -99,11 +99,7 @@ fn main() -> ExitCode {
 /// What clap says, unless hallway knows better what was meant.
 fn wrong_usage(error: &clap::Error) -> ExitCode {
     let verb = habits::verb(error).unwrap_or_default();
-    if verb == "version" {
-        version();
-        return ExitCode::SUCCESS;
-    }
-    if habits::asks_for_version(error) {
+    if verb == "version" || habits::asks_for_version(error) {
         version();
         return ExitCode::SUCCESS;
     }
@@ -125,12 +121,15 @@ fn wrong_usage(error: &clap::Error) -> ExitCode {
             format!("there is no argument {flag} here\n  help: {instead}")
         }
         (None, None) => {
+            if error.kind() == ErrorKind::MissingSubcommand && ours.is_empty() {
+                anstream::eprintln!(
+                    "error: no command is given\n  help: hallway help lists them; hallway -V prints the version"
+                );
+                return ExitCode::from(2);
+            }
             error.print().ok();
             let help = habits::instead_of_words(error, ours);
             let help = help.or_else(|| habits::instead_of_value(error));
-            let short = error.kind() == ErrorKind::MissingSubcommand
-                && words.iter().skip(1).any(|word| word == "-v");
-            let help = help.or(short.then_some("hallway -V prints the version"));
             if let Some(help) = help {
                 anstream::eprintln!("  help: {help}");
             }

@@ -196,11 +196,11 @@ fn nodes_of_other_projects_and_sandboxes() {
         .says("project one has no node b")
         .says("-p two");
     h.run(&["-p", "one", "restart", "c"])
-        .exits(1)
+        .exits(2)
         .says("project one has no node c")
         .says("--sandbox blue -p three");
     h.run(&["-p", "one", "logs", "nope"])
-        .exits(1)
+        .exits(2)
         .says("its nodes: a");
     h.run(&["sandbox", "rm", "blue"]).ok();
     h.run(&["sandbox", "rm"]).ok();
