@@ -87,11 +87,11 @@ pub enum EnterError {
 
 impl EnterError {
     /// Why a program was not executed. The kernel refuses a program that is nowhere, too, if it may not
-    /// search a directory of PATH.
+    /// search a directory of PATH; `path` is that variable, if the program got one of its own.
     #[must_use]
-    pub fn of_program(name: &str, error: std::io::Error) -> Self {
+    pub fn of_program(name: &str, path: Option<&String>, error: std::io::Error) -> Self {
         let there = |directory: PathBuf| directory.join(name).exists();
-        let path = search_path();
+        let path = path.map_or_else(search_path, Into::into);
         if !name.contains('/') && !std::env::split_paths(&path).any(there) {
             return Self::NotInPath(name.to_owned());
         }
@@ -130,7 +130,7 @@ impl Enter {
         match self.enter() {
             Ok(mut command) => {
                 let error = command.exec();
-                EnterError::of_program(self.name(), error)
+                self.of_program(self.name(), error)
             }
             Err(error) => error,
         }
@@ -149,9 +149,7 @@ impl Enter {
         let mut command = self.enter()?;
         hallway_kernel::sys::kill_with_parent(&mut command);
         configure(&mut command);
-        command
-            .spawn()
-            .map_err(|e| EnterError::of_program(self.name(), e))
+        command.spawn().map_err(|e| self.of_program(self.name(), e))
     }
 
     /// Starts another program beside the one that [`Self::spawn`] has started, in the node that
@@ -168,7 +166,11 @@ impl Enter {
         hallway_kernel::sys::kill_with_parent(&mut command);
         configure(&mut command);
         let name = words.first().map_or("", String::as_str);
-        command.spawn().map_err(|e| EnterError::of_program(name, e))
+        command.spawn().map_err(|e| self.of_program(name, e))
+    }
+
+    fn of_program(&self, name: &str, error: std::io::Error) -> EnterError {
+        EnterError::of_program(name, self.environment.get("PATH"), error)
     }
 
     fn name(&self) -> &str {

@@ -264,8 +264,7 @@ fn names(path: &str, arg: &Arg) -> Option<fn() -> Vec<CompletionCandidate>> {
     Some(match (path, arg.get_id().as_str()) {
         (_, "project") => complete::projects,
         (_, "sandbox") | ("sandbox rm", "name") => complete::sandboxes,
-        (_, "nodes") | ("exec" | "shell", "node") => complete::named,
-        ("node rm", "name") | (_, "node") => complete::nodes,
+        (_, "node" | "nodes") | ("node rm", "name") => complete::nodes,
         ("link add" | "link rm", "a" | "b") => complete::nodes,
         ("network rm", "name") | (_, "network") => complete::networks,
         ("impair", "target") => complete::nodes,

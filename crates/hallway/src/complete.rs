@@ -82,27 +82,18 @@ fn candidates<T: ToString>(names: impl IntoIterator<Item = T>) -> Vec<Completion
     names.into_iter().map(CompletionCandidate::new).collect()
 }
 
-/// Nodes.
+/// Nodes, and programs that share the namespace of one, by all names that they have.
 pub(crate) fn nodes() -> Vec<CompletionCandidate> {
-    let settled = settled();
-    let names = settled.iter().flat_map(|s| {
-        let programs = s.programs().map(|p| p.name.to_string());
-        let nodes = s.nodes.iter().map(|n| n.name.to_string());
-        nodes.chain(programs)
+    candidates(settled().iter().flat_map(names_of_nodes))
+}
+
+fn names_of_nodes(settled: &Settled) -> Vec<String> {
+    let programs = settled.programs().map(|p| p.name);
+    let further = settled.nodes.iter().flat_map(|node| {
+        let aliases = node.interfaces.iter().flat_map(|i| &i.aliases);
+        aliases.chain(&node.hostname).chain([&node.name])
     });
-    candidates(names)
-}
-
-/// Nodes, also by the further names that they have.
-pub(crate) fn named() -> Vec<CompletionCandidate> {
-    nodes().into_iter().chain(candidates(aliases())).collect()
-}
-
-fn aliases() -> Vec<String> {
-    let settled = settled();
-    let nodes = settled.iter().flat_map(|s| &s.nodes);
-    let aliases = nodes.flat_map(|n| n.interfaces.iter().flat_map(|i| &i.aliases));
-    aliases.map(ToString::to_string).collect()
+    programs.chain(further).map(ToString::to_string).collect()
 }
 
 /// Networks.
@@ -122,20 +113,16 @@ pub(crate) fn captured() -> Vec<CompletionCandidate> {
 
 fn names_of_parts() -> Vec<String> {
     let settled = settled();
-    let nodes = settled.iter().flat_map(|s| &s.nodes).map(|n| &n.name);
     let networks = settled.iter().flat_map(|s| &s.networks).map(|n| &n.name);
-    nodes.chain(networks).map(ToString::to_string).collect()
+    let networks = networks.map(ToString::to_string);
+    let nodes = settled.iter().flat_map(names_of_nodes);
+    nodes.chain(networks).collect()
 }
 
 /// Nodes, and other clients and servers.
 pub(crate) fn parties() -> Vec<CompletionCandidate> {
-    let settled = settled();
-    let nodes = settled
-        .iter()
-        .flat_map(|s| &s.nodes)
-        .map(|n| n.name.to_string());
-    let others = ["host".into(), "outside".into()];
-    candidates(nodes.chain(aliases()).chain(others))
+    let others = ["host", "outside"].map(String::from);
+    candidates(settled().iter().flat_map(names_of_nodes).chain(others))
 }
 
 /// The names of ports, each with the node that has it.

@@ -80,6 +80,7 @@ impl VerbError {
                 Reason::Interrupted { signal } => 128 + signal,
                 _ => 1,
             },
+            Self::Command(CommandError::NoSuchNode { .. }) => 2,
             Self::Command(_) => 1,
             Self::Code(_, code) => *code,
         }

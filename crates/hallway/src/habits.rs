@@ -1,6 +1,10 @@
 //! Verbs of other programs: what to type instead.
 
+mod flags;
+
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+pub(crate) use flags::{asks_for_version, instead_of_flag, instead_of_value};
 
 /// The verbs of other programs (Docker, Compose, containerlab, mininet, ip, Vagrant), and of hallway.
 const INSTEAD: &[(&[&str], &str)] = &[
@@ -89,112 +93,6 @@ const INSTEAD: &[(&[&str], &str)] = &[
         "write a file as docs/file.md describes it, or begin with hallway network add NAME",
     ),
 ];
-
-/// Arguments of other programs, and what to type instead: the verbs they are arguments of (none: all),
-/// the arguments, and the text. The first that fits applies.
-const INSTEAD_OF_FLAGS: &[(&[&str], &[&str], &str)] = &[
-    (
-        &["up"],
-        &["--force-recreate", "--always-recreate-deps"],
-        "hallway up changes what differs from the file; hallway restart starts all programs again",
-    ),
-    (
-        &["up"],
-        &["--abort-on-container-exit", "--exit-code-from"],
-        "hallway up, then hallway status --exit-code: it is 3 when a program does not run",
-    ),
-    (
-        &["up"],
-        &["--no-start", "--no-attach"],
-        "hallway up, then hallway stop NODE",
-    ),
-    (
-        &["up", "start", "restart"],
-        &["--no-deps"],
-        "hallway start NODE starts the program of one node",
-    ),
-    (
-        &["stop", "restart", "down", "up"],
-        &["--timeout"],
-        "leave it out: a program has 10 s to end after SIGTERM",
-    ),
-    (
-        &["stop", "restart"],
-        &["-t"],
-        "leave it out: a program has 10 s to end after SIGTERM",
-    ),
-    (
-        &["exec"],
-        &["-d", "--detach"],
-        "hallway exec NODE -- COMMAND & continues without waiting for it",
-    ),
-    (
-        &["exec"],
-        &["--privileged"],
-        "leave it out: without -u, a command has all rights that hallway has in the node",
-    ),
-    (
-        &[],
-        &["-t", "-i", "-T", "--topo"],
-        "a file is named with -f FILE, or without a flag: hallway up FILE",
-    ),
-    (
-        &[],
-        &["--no-color", "--no-ansi", "--ansi", "--no-log-prefix"],
-        "leave it out, and set NO_COLOR=1: then nothing is printed in colours",
-    ),
-    (
-        &[],
-        &["-u", "--user", "-e", "--env", "-w", "--workdir"],
-        "the file has user, environment and working_dir for a node's program",
-    ),
-    (
-        &[],
-        &["-f", "--file", "--profile", "--env-file", "--scale"],
-        "it belongs after the verb: hallway up -f FILE",
-    ),
-    (
-        &["ls", "ps", "status"],
-        &["--services", "--filter", "--status", "--no-trunc"],
-        "hallway ls --format json, and hallway status --format json, are for programs",
-    ),
-    (
-        &[],
-        &["--project-directory"],
-        "change to the directory: cd DIR && hallway up",
-    ),
-    (
-        &[],
-        &["--project-name", "--name"],
-        "-p NAME, or --project NAME",
-    ),
-    (
-        &[],
-        &[
-            "--volumes",
-            "--rmi",
-            "--build",
-            "--pull",
-            "-V",
-            "--renew-anon-volumes",
-        ],
-        "leave it out: there are no images and no volumes",
-    ),
-];
-
-/// What to type instead of an unknown argument of a verb.
-pub(crate) fn instead_of_flag(error: &clap::Error, verb: &str) -> Option<(String, &'static str)> {
-    let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg) else {
-        return None;
-    };
-    let known = |(verbs, flags, _): &&(&[&str], &[&str], &str)| {
-        let flag = flag.split('=').next().unwrap_or_default();
-        flags.contains(&flag) && (verbs.is_empty() || verbs.contains(&verb))
-    };
-    let found = INSTEAD_OF_FLAGS.iter().find(known);
-    let (.., text) = found.filter(|_| error.kind() == ErrorKind::UnknownArgument)?;
-    Some((flag.clone(), text))
-}
 
 /// What to type instead of a word that a verb does not take, or where it needs one: the verbs, and the text.
 const INSTEAD_OF_WORDS: &[(&[&str], ErrorKind, &str)] = &[

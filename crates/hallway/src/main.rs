@@ -16,6 +16,7 @@ mod imported;
 mod input;
 mod interrupt;
 mod moment;
+mod named;
 mod places;
 mod progress;
 mod scope;
@@ -28,6 +29,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::CommandFactory as _;
+use clap::error::ErrorKind;
 
 fn main() -> ExitCode {
     if let Err(failure) = hallway_engine::enter::check_rights() {
@@ -105,7 +107,7 @@ fn main() -> ExitCode {
 /// What clap says, unless hallway knows better what was meant.
 fn wrong_usage(error: &clap::Error) -> ExitCode {
     let verb = habits::verb(error).unwrap_or_default();
-    if verb == "version" {
+    if verb == "version" || habits::asks_for_version(error) {
         version();
         return ExitCode::SUCCESS;
     }
@@ -122,13 +124,21 @@ fn wrong_usage(error: &clap::Error) -> ExitCode {
     let ours = ours.unwrap_or_default();
     let flag = habits::instead_of_flag(error, ours);
     let said = match (instead, flag) {
-        (Some((verb, instead)), _) => format!("hallway has no verb {verb}\n  help: {instead}"),
+        (Some((verb, instead)), _) => format!("hallway has no command {verb}\n  help: {instead}"),
         (None, Some((flag, instead))) => {
             format!("there is no argument {flag} here\n  help: {instead}")
         }
         (None, None) => {
+            if error.kind() == ErrorKind::MissingSubcommand && ours.is_empty() {
+                ui::err(
+                    "error: no command is given\n  help: hallway help lists them; hallway -V prints the version\n",
+                );
+                return ExitCode::from(2);
+            }
             error.print().ok();
-            if let Some(help) = habits::instead_of_words(error, ours) {
+            let help = habits::instead_of_words(error, ours);
+            let help = help.or_else(|| habits::instead_of_value(error));
+            if let Some(help) = help {
                 ui::err(&format!("  help: {help}\n"));
             }
             return ExitCode::from(error.exit_code() as u8);

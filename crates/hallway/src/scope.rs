@@ -9,14 +9,12 @@ use hallway_engine::place;
 use hallway_engine::sandbox::{self, Making, Sandbox};
 use hallway_engine::{Cancel, Engine, Failure, Lock, Reason, Record, Workplace, state};
 use hallway_plan::Settled;
-use hallway_plan::settled::Node;
 use hallway_spec::{Name, listed};
 use rustix::fs::{AtFlags, Mode, OFlags};
 
 use crate::args::{Common, FileArg};
 use crate::diagnose::VerbError;
 use crate::environment::{calling_user, passed_on};
-use crate::failure::CommandError;
 use crate::places;
 
 pub(crate) use crate::chosen::{project, say_which};
@@ -235,61 +233,6 @@ pub(crate) fn present(common: &Common, engine: &Engine) -> Result<(Name, Settled
         Some(settled) => Ok((name, settled)),
         None => Err(not_up(engine, &name)),
     }
-}
-
-/// The nodes of a project that a name means; at least one.
-pub(crate) fn nodes<'a>(
-    common: &Common,
-    scope: &Scope,
-    settled: &'a Settled,
-    name: &Name,
-) -> Result<Vec<&'a Node>, VerbError> {
-    let found = settled.named(name);
-    match found.is_empty() {
-        false => Ok(found),
-        true => Err(CommandError::NoSuchNode {
-            project: settled.project.clone(),
-            node: name.clone(),
-            nodes: settled.nodes.iter().map(|n| n.name.clone()).collect(),
-            elsewhere: elsewhere(common, scope, settled, name),
-        }
-        .into()),
-    }
-}
-
-/// The flags of the projects that have a node of that name: others of this scope, and those of other
-/// sandboxes and of the host, if their records can be read from here.
-fn elsewhere(common: &Common, scope: &Scope, settled: &Settled, name: &Name) -> Vec<String> {
-    let mut out = Vec::new();
-    let mut look = |engine: &Engine, flags: &str| {
-        for project in engine.projects() {
-            let other = flags.is_empty() && project == settled.project;
-            let record = (!other)
-                .then(|| engine.record(&project).ok().flatten())
-                .flatten();
-            if record
-                .and_then(|r| r.applied)
-                .is_some_and(|s| s.node(name).is_some())
-            {
-                out.push(format!("{flags}-p {project}"));
-            }
-        }
-    };
-    look(&scope.engine, "");
-    if let Ok(state) = state_dir(common) {
-        let here = scope.sandbox.as_ref().map(|s| s.name.as_str());
-        for sandbox in sandbox::list(&state) {
-            if Some(sandbox.name.as_str()) != here {
-                let engine = Engine::new(sandbox.scope(), Workplace::default());
-                look(&engine, &format!("--sandbox {} ", sandbox.name));
-            }
-        }
-        if here.is_some() && state.join("host").is_dir() {
-            let engine = Engine::new(&state.join("host"), Workplace::default());
-            look(&engine, "--host ");
-        }
-    }
-    out
 }
 
 /// The content of a project, or what an unfinished run was building, with places in its file.

@@ -129,8 +129,104 @@ fn programs_of_a_name() {
     h.ok("down");
 }
 
+/// Changes name nodes in the same way; a name of several is all of them, or an error that lists them.
+fn changes_of_a_name() {
+    let h = Hallway::host(PROGRAM);
+    h.up(FILE).ok();
+    let said = |words: &str| {
+        let ran = h.run(&words.split(' ').collect::<Vec<_>>());
+        ran.exits(0).err
+    };
+    assert_eq!(h.run(&["inspect", "www.example"]).json()["name"], "rep-1");
+    h.ok("network add b --subnet 10.2.0.0/24");
+    for (words, done) in [
+        ("connect www.example b", "rep-1 connected to b"),
+        ("disconnect first.example b", "rep-1 disconnected from b"),
+        ("publish www.example 8081:80", "8081:80 of rep-1 published"),
+        (
+            "unpublish www.example 8081:80",
+            "8081:80 of rep-1 no longer",
+        ),
+        ("deny cl rep", "cl may not reach rep-1, rep-2"),
+        ("allow cl node:www.example --port 80", "cl may reach rep-1"),
+        (
+            "impair rep rate=10mbit",
+            "rep-1:eth0, rep-2:eth0: rate=10mbit",
+        ),
+        ("impair rep:eth0 --clear", "rep-1:eth0, rep-2:eth0: imp"),
+        (
+            "link add www.example:10.3.0.1/24 new:10.3.0.2/24",
+            "rep-1 and new linked",
+        ),
+        (
+            "link rm new first.example",
+            "link between new:eth0 and rep-1:eth1",
+        ),
+    ] {
+        let err = said(words);
+        assert!(err.contains(done), "{words}: {err}");
+    }
+    assert!(!h.reads("cl", "http://rep-2/") && h.reads("cl", "http://rep-1/"));
+    for words in [
+        "connect rep b",
+        "disconnect rep a",
+        "publish rep 8081:80",
+        "unpublish rep 8081:80",
+        "link add rep:10.3.0.1/24 cl:10.3.0.2/24",
+        "link rm rep cl",
+        "inspect rep",
+        "node rm rep",
+    ] {
+        h.run(&words.split(' ').collect::<Vec<_>>())
+            .exits(2)
+            .says("rep means 2 nodes\n  help: name one of them: rep-1, rep-2");
+    }
+    for words in ["connect nope b", "node rm nope", "impair nope rate=1mbit"] {
+        h.run(&words.split(' ').collect::<Vec<_>>())
+            .exits(2)
+            .says("no node nope\n  help: its nodes: rep-1, rep-2, cl");
+    }
+    assert!(said("node rm www.example").contains("node rep-1 removed"));
+    h.ok("down");
+}
+
+/// Docker's word for the host, in both forms, with each IP version that the network has.
+fn the_host_has_a_further_name() {
+    let h = Hallway::host(PROGRAM);
+    h.up("name: p
+networks:
+  lan: { mode: lan }
+  six: { subnet: [10.1.0.0/24, \"fd01::/64\"] }
+nodes:
+  app:
+    networks: [lan, six]
+    extra_hosts: [\"host.docker.internal:host-gateway\", \"far=[fd09::9]\"]
+    command: hallway serve 80
+    ready: 80/tcp
+    ports: [\"8080:80\"]
+  map: { networks: [six], extra_hosts: { up: host-gateway } }
+")
+        .ok();
+    let hosts = |node: &str| h.ok(&format!("exec {node} cat /etc/hosts"));
+    let app = hosts("app");
+    for line in [
+        "10.1.0.1\thost.docker.internal",
+        "fd01::1\thost.docker.internal",
+        "fd09::9\tfar",
+    ] {
+        assert!(app.contains(line), "{line}: {app}");
+    }
+    assert!(hosts("map").contains("10.1.0.1\tup\nfd01::1\tup"));
+    assert!(h.reads("map", "http://up:8080/"));
+    let out = h.ok("explain map up:8080");
+    assert!(out.contains("10.1.0.1") && out.contains("fd01::1"), "{out}");
+    h.ok("down");
+}
+
 /// The arguments of `docker exec`.
 fn a_command_with_arguments_of_docker() {
+    std::fs::create_dir_all("/run/own").unwrap();
+    std::fs::copy("/bin/echo", "/run/own/ownecho").unwrap();
     let before = Snapshot::take();
     for h in [Hallway::host(PROGRAM), Hallway::sandbox(PROGRAM)] {
         h.up(FILE).ok();
@@ -140,6 +236,11 @@ fn a_command_with_arguments_of_docker() {
         assert_eq!(ran("exec -w / rep-1 pwd"), "/");
         assert_eq!(ran("exec -w /tmp rep-1 printenv PWD"), "/tmp");
         assert_eq!(ran("exec -u 0 rep-1 id -u"), "0");
+        // A program is looked for where its own PATH says.
+        assert_eq!(ran("exec -e PATH=/run/own rep-1 ownecho x"), "x");
+        h.run(&["exec", "-e", "PATH=/run/own", "rep-1", "pwd"])
+            .exits(127)
+            .says("no program pwd in PATH");
         h.run(&["exec", "-w", "/none", "rep-1", "pwd"])
             .exits(125)
             .says("/none");
@@ -183,6 +284,19 @@ fn arguments_that_change_nothing() {
         .exits(2)
         .says("hallway restart");
     h.run(&["pingall"]).exits(2).says("hallway test --matrix");
+    h.run(&["node", "add", "--name", "x"])
+        .exits(2)
+        .says("hallway node add NAME");
+    h.run(&["node", "add", "x", "-p", "8080:80"])
+        .exits(2)
+        .says("--publish 8080:80");
+    let version = h.ok("version");
+    for words in ["-V", "--version", "up -V", "node add --version"] {
+        assert_eq!(h.ok(words), version, "{words}");
+    }
+    h.run(&["-v"])
+        .exits(2)
+        .says("hallway -V prints the version");
     h.run(&["ip", "netns", "exec", "rep-1", "id"])
         .exits(2)
         .says("hallway exec NODE -- COMMAND");
@@ -202,7 +316,7 @@ fn files_that_cannot_be_imported() {
         (FILE, "is a hallway file already"),
         ("services:\n\ta: { image: x }\n", "indented with a tab"),
         (
-            "services: { a: }\n---\nservices: { b: }\n",
+            "nodes: { a: }\n---\nnodes: { b: }\n",
             "more than one YAML document",
         ),
         ("some text\n", "this is not a Compose file"),
@@ -215,6 +329,8 @@ fn files_that_cannot_be_imported() {
 hallway_testkit::tests![
     names_are_those_that_programs_resolve,
     programs_of_a_name,
+    changes_of_a_name,
+    the_host_has_a_further_name,
     a_command_with_arguments_of_docker,
     a_command_as_another_user,
     arguments_that_change_nothing,

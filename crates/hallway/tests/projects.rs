@@ -196,11 +196,11 @@ fn nodes_of_other_projects_and_sandboxes() {
         .says("project one has no node b")
         .says("-p two");
     h.run(&["-p", "one", "restart", "c"])
-        .exits(1)
+        .exits(2)
         .says("project one has no node c")
         .says("--sandbox blue -p three");
     h.run(&["-p", "one", "logs", "nope"])
-        .exits(1)
+        .exits(2)
         .says("its nodes: a");
     h.run(&["sandbox", "rm", "blue"]).ok();
     h.run(&["sandbox", "rm"]).ok();
@@ -244,7 +244,7 @@ fn programs_stop_and_start() {
     h.run(&["up", "/run/two.yaml"]).ok();
     assert_eq!(state(0), "running");
     assert_eq!(state(1), "running");
-    h.run(&["stop", "nope"]).exits(1).says("no node nope");
+    h.run(&["stop", "nope"]).exits(2).says("no node nope");
     h.run(&["down"]).ok();
 }
 

@@ -129,7 +129,7 @@ fn closed_pipes() {
 /// cannot be written is an error.
 fn output_on_a_full_disk() {
     let h = Hallway::host(PROGRAM);
-    std::fs::write("/run/full.yaml", "name: p\nnodes: { a: { ports: [80] } }\n").unwrap();
+    std::fs::write("/run/full.yaml", "name: p\nnetworks: { n: { subnet: 10.9.0.0/24 } }\nnodes: { a: { networks: [n], ports: [\"80:80\"] } }\n").unwrap();
     let run = |words: &str| format!("HALLWAY_STATE_DIR=/run/state {PROGRAM} --host {words}");
     sh(&run("up -v /run/full.yaml 2>/dev/full"));
     h.run(&["status", "--exit-code"]).exits(0);

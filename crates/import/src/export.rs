@@ -10,12 +10,15 @@ use crate::render::render;
 const IMAGE: &str = "alpine";
 
 /// Keys of a node that Compose also has.
-const SAME: [&str; 9] = [
+const SAME: [&str; 12] = [
     "command",
     "depends_on",
     "dns",
+    "dns_search",
     "environment",
+    "extra_hosts",
     "healthcheck",
+    "hostname",
     "ports",
     "restart",
     "user",
@@ -170,6 +173,7 @@ fn networks(value: &Value) -> Value {
                 }
                 "mac" => out.text("mac_address", &entry.value),
                 "interface" => out.text("interface_name", &entry.value),
+                "aliases" => out.set("aliases", place, list(&entry.value)),
                 key => ours.set(key, place, entry.value.clone()),
             }
         }

@@ -42,7 +42,8 @@ impl Format {
             return None;
         }
         // The format of a text that is not YAML is derived from its file name.
-        Self::of_value(path, &Value::read(text).unwrap_or_default())
+        let documents = Value::documents(text).unwrap_or_else(|_| vec![Value::default()]);
+        documents.iter().find_map(|d| Self::of_value(path, d))
     }
 
     /// The same for a text that has been read.

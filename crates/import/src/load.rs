@@ -70,10 +70,7 @@ impl<'a> Loader<'a> {
         let mut whole: Option<Value> = None;
         for file in files {
             let value = self.text(&file.path, &file.text, &directory)?;
-            match &mut whole {
-                None => whole = Some(value),
-                Some(base) => merge(base, value),
-            }
+            put_over(&mut whole, value);
         }
         let mut whole = whole?;
         reset(&mut whole);
@@ -87,14 +84,28 @@ impl<'a> Loader<'a> {
         value
     }
 
+    /// The documents of a text as one: each changes those before, like an override file.
     fn whole_text(&mut self, path: &str, text: &str, directory: &str) -> Option<Value> {
-        let mut value = match self.sources.read(path, text, directory) {
-            Ok(value) => value,
+        let documents = self.documents(path, text, directory)?;
+        let mut whole: Option<Value> = None;
+        for document in documents {
+            let value = self.document(document, path)?;
+            put_over(&mut whole, value);
+        }
+        whole
+    }
+
+    fn documents(&mut self, path: &str, text: &str, directory: &str) -> Option<Vec<Value>> {
+        match self.sources.read(path, text, directory) {
+            Ok(documents) => Some(documents),
             Err(problems) => {
                 self.findings.problems.extend(problems);
-                return None;
+                None
             }
-        };
+        }
+    }
+
+    fn document(&mut self, mut value: Value, path: &str) -> Option<Value> {
         if !value.is_map() {
             self.findings.unexpected(&value, "a mapping");
             return None;
@@ -127,10 +138,7 @@ impl<'a> Loader<'a> {
                 self.included_variables(item, &at, &directory);
                 let read = self.other(&path.place, &path_text, &directory);
                 self.variables.file = before;
-                match (&mut whole, read?) {
-                    (None, read) => whole = Some(read),
-                    (Some(base), read) => merge(base, read),
-                }
+                put_over(&mut whole, read?);
             }
             if let Some(included) = whole {
                 self.add(value, included);
@@ -321,19 +329,25 @@ impl<'a> Loader<'a> {
                 return None;
             }
         };
-        let mut value = match self.sources.read(path, &text, &parent(path)) {
-            Ok(value) => value,
-            Err(problems) => {
-                self.findings.problems.extend(problems);
-                return None;
-            }
-        };
-        replace(&mut value, &self.variables, &mut self.findings);
-        normalise(&mut value);
+        let mut whole: Option<Value> = None;
+        for mut document in self.documents(path, &text, &parent(path))? {
+            replace(&mut document, &self.variables, &mut self.findings);
+            normalise(&mut document);
+            put_over(&mut whole, document);
+        }
+        let mut value = whole?;
         let services = take(&mut value, "services").map(|e| e.value);
         let services = Rc::new(services.unwrap_or_default());
         self.extended.insert(path.to_owned(), Rc::clone(&services));
         Some(services)
+    }
+}
+
+/// Merges what comes later.
+fn put_over(whole: &mut Option<Value>, value: Value) {
+    match whole {
+        None => *whole = Some(value),
+        Some(base) => merge(base, value),
     }
 }
 

@@ -34,6 +34,12 @@ fn service(value: &mut Value) {
         return;
     };
     for entry in entries {
+        if entry.key == "extra_hosts" && entry.value.is_map() {
+            // As Compose does: a later file adds addresses.
+            if let Some(list) = lines(&entry.value) {
+                entry.value = list;
+            }
+        }
         if MAPPINGS.contains(&entry.key.as_str()) && entry.value.is_list() {
             let assigned = !["depends_on", "networks"].contains(&entry.key.as_str());
             if let Some(mapping) = mapping(&entry.value, assigned) {
@@ -41,6 +47,22 @@ fn service(value: &mut Value) {
             }
         }
     }
+}
+
+/// A mapping from names to addresses as a list. `None` if it contains anything but texts.
+fn lines(mapping: &Value) -> Option<Value> {
+    let mut out = Vec::new();
+    for entry in mapping.entries() {
+        for address in entry.value.items() {
+            let line = format!("{}={}", entry.key, address.text()?);
+            out.push(Value::of_text(&address.place, line));
+        }
+    }
+    let list = Value::of_list(&mapping.place, out);
+    Some(Value {
+        tag: mapping.tag.clone(),
+        ..list
+    })
 }
 
 /// A list as a mapping: `NAME=value`, or names only. `None` if it contains anything but texts.

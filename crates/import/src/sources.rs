@@ -11,20 +11,20 @@ pub(crate) struct Sources {
 }
 
 impl Sources {
-    /// Reads a text as YAML. Names in it are relative to `directory`.
+    /// Reads the documents of a text as YAML; at least one. Names in them are relative to `directory`.
     pub(crate) fn read(
         &mut self,
         path: &str,
         text: &str,
         directory: &str,
-    ) -> Result<Value, Vec<Problem>> {
+    ) -> Result<Vec<Value>, Vec<Problem>> {
         let body = text.strip_prefix('\u{feff}').unwrap_or(text);
         let start = self.add(path, body, directory);
-        match Value::read(body) {
-            Ok(mut value) => {
+        match Value::documents(body) {
+            Ok(mut values) => {
                 let file = if start > 0 { path } else { "" };
-                shift(&mut value, start, file);
-                Ok(value)
+                values.iter_mut().for_each(|v| shift(v, start, file));
+                Ok(values)
             }
             Err(mut problems) => {
                 for problem in &mut problems {

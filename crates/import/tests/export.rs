@@ -24,7 +24,7 @@ nodes:
     environment: { MODE: production, PRICE: 5$ }
     depends_on: [db]
   db: { networks: [store], command: [\"hallway\", \"serve\", \"5432\"], ready: 5432/tcp, dns: 1.1.1.1, working_dir: /tmp, user: \"0\" }
-  visitor: { networks: [world] }
+  visitor: { networks: { world: { aliases: [guest] } }, hostname: v.example, dns_search: lan.example, extra_hosts: { up: host-gateway, six: \"fd00::1\" } }
   clerk: { networks: { office: , lab: , yard: { address: 192.168.9.9 } } }
   router: { networks: six, forwarding: true, limits: { connections: 10 } }
   alone: {}

@@ -1,6 +1,8 @@
 //! Entries of bridges: the port by which frames to a MAC address leave (linux/neighbour.h, family
 //! AF_BRIDGE).
 
+use hallway_nftables::print;
+
 use crate::gate::{Operation, OperationKind};
 use crate::link::AF_BRIDGE;
 use crate::neighbour::{NDA_LLADDR, RTM_DELNEIGH, RTM_GETNEIGH, RTM_NEWNEIGH};
@@ -61,11 +63,6 @@ fn header(port: u32, flags: u8) -> [u8; 12] {
     out
 }
 
-fn words(mac: [u8; 6]) -> String {
-    let bytes: Vec<String> = mac.iter().map(|b| format!("{b:02x}")).collect();
-    bytes.join(":")
-}
-
 /// Removes the entry of a MAC address that leads to a port, or to the bridge itself.
 #[must_use]
 pub fn delete_forwarding(bridge: u32, port: u32, mac: [u8; 6]) -> Request {
@@ -81,7 +78,7 @@ pub fn delete_forwarding(bridge: u32, port: u32, mac: [u8; 6]) -> Request {
         flags: 0,
         body: w.finish(),
         operation: "remove the entry of the bridge",
-        object: words(mac),
+        object: print::mac(&mac),
     }
 }
 
@@ -107,7 +104,7 @@ impl Kernel {
                 flags: 0,
                 body: w.finish(),
                 operation: OPERATION,
-                object: words(*mac),
+                object: print::mac(mac),
             }
         };
         let channel = self.route()?;

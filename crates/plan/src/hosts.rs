@@ -89,17 +89,10 @@ fn text(settled: &Settled, viewer: &Node) -> String {
             let _ = writeln!(out, "{}\t{hostname}", address.addr());
         }
     }
-    let nearness = Nearness::of(settled, Some(viewer));
-    if let Some(network) = nearness
-        .networks
-        .iter()
-        .filter_map(|n| settled.network(n))
-        .find(|n| n.gateways().next().is_some())
-    {
-        for gateway in network.gateways() {
-            let _ = writeln!(out, "{gateway}\thost");
-        }
+    for address in of_host(settled, viewer) {
+        let _ = writeln!(out, "{address}\thost");
     }
+    let nearness = Nearness::of(settled, Some(viewer));
     for node in &settled.nodes {
         let mut addresses: Vec<_> = nearness.interfaces(node).collect();
         addresses.retain(|(rank, ..)| *rank != Nearness::FAR_CABLE);
@@ -112,6 +105,14 @@ fn text(settled: &Settled, viewer: &Node) -> String {
         let _ = writeln!(out, "{address}\t{name}");
     }
     out
+}
+
+/// The addresses of the host for a node: those on the first of its networks where the host has any.
+pub(crate) fn of_host(settled: &Settled, viewer: &Node) -> Vec<IpAddr> {
+    let own = viewer.memberships();
+    let mut networks = own.filter_map(|(_, network)| settled.network(network));
+    let first = networks.find(|n| n.gateways().next().is_some());
+    first.map(|n| n.gateways().collect()).unwrap_or_default()
 }
 
 /// How near the addresses of nodes are to a viewer.

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // a failing helper is a failing test
 
 use hallway_plan::reach::{
-    Environment, HopEvent, Location, Outcome, Party, Path, Question, Service, World,
+    Environment, HopEvent, HostNet, Location, Outcome, Party, Path, Question, Service, World,
 };
 use hallway_plan::rules::ruleset;
 use hallway_plan::{Observed, Settled, Surroundings, settle};
@@ -400,4 +400,40 @@ nodes: { b: { networks: [one, two] }, d: { networks: [third] }, quiet: { network
     let silent = ask(text, "d", "quiet").remove(0);
     assert_eq!(silent.reason.code.text(), "echo-ignored");
     assert_eq!(ask(text, "d", "quiet:80").remove(0).outcome, Outcome::Open);
+}
+
+/// Without a node for outside, the host is asked at the address that it has on its way there.
+#[test]
+fn outside_asks_the_host_at_its_own_address() {
+    let settled = settled(
+        "networks: { a: { subnet: 10.1.0.0/24 } }
+nodes: { web: { networks: [a], ports: [\"8080:80\"], command: x } }
+",
+    );
+    let rules = ruleset(&settled);
+    let route = |to: &str, link: &str, via| HostNet {
+        to: to.parse().unwrap(),
+        link: Some((link.to_owned(), 0)),
+        via,
+    };
+    let environment = Environment {
+        host_addresses: ["172.17.0.1", "192.0.2.5"]
+            .map(|a| a.parse().unwrap())
+            .into(),
+        routes: vec![
+            route("0.0.0.0/0", "eth0", true),
+            route("192.0.2.0/24", "eth0", false),
+            route("172.17.0.0/16", "docker0", false),
+        ],
+        ..Environment::default()
+    };
+    let world = World::new(&settled, &rules, environment).unwrap();
+    let question = Question {
+        from: Party::Outside,
+        to: Party::Host,
+        service: "8080/tcp".parse().unwrap(),
+    };
+    let path = question.predict(&world).remove(0);
+    let asked = path.address.unwrap().to_string();
+    assert_eq!((asked.as_str(), path.outcome), ("192.0.2.5", Outcome::Open));
 }

@@ -10,8 +10,9 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Bandwidth, Command, Dependency, Expect, Healthcheck, Impairments, InterfaceName, IpVersion,
-    Joined, Mac, Name, NamedPort, Place, Policy, PortProto, PortRange, Protocol, SysctlKey, User,
+    Bandwidth, Command, Dependency, Expect, ExtraHost, Healthcheck, Impairments, InterfaceName,
+    IpVersion, Joined, Mac, Name, NamedPort, Place, Policy, PortProto, PortRange, Protocol,
+    SysctlKey, User,
 };
 
 /// A whole project: the unit of `up` and `down`.
@@ -151,7 +152,7 @@ pub struct Node {
     /// Domains in which names without a dot are looked up.
     pub dns_search: Vec<Name>,
     /// Further names with addresses that its programs can resolve.
-    pub extra_hosts: Vec<(Name, IpAddr)>,
+    pub extra_hosts: Vec<(Name, ExtraHost)>,
     /// How many connections each of its addresses may have at the host; the default when absent.
     pub connections: Option<u32>,
     /// The program that runs inside, if any.

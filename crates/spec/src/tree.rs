@@ -66,9 +66,16 @@ impl Tree {
         })
     }
 
-    /// Reads a text of one document.
+    /// Reads a text of one document. Empty ones beside it do not count.
     pub(crate) fn read(text: &str) -> Result<Self, Problem> {
-        Builder::new(text).run(text)
+        let mut documents = Builder::new(text, 1).run(text)?.into_iter();
+        let only = documents.next();
+        only.ok_or_else(|| Problem::new(&start(), TextProblem::Empty))
+    }
+
+    /// Reads a text of any number of documents; without empty ones.
+    pub(crate) fn documents(text: &str) -> Result<Vec<Self>, Problem> {
+        Builder::new(text, usize::MAX).run(text)
     }
 }
 
@@ -79,10 +86,13 @@ struct Builder {
     bytes: Option<Vec<usize>>,
     root: Option<Id>,
     length: usize,
+    /// The documents that are complete, and how many there may be.
+    documents: Vec<Tree>,
+    max: usize,
 }
 
 impl Builder {
-    fn new(text: &str) -> Self {
+    fn new(text: &str, max: usize) -> Self {
         let bytes = (!text.is_ascii()).then(|| text.char_indices().map(|(i, _)| i).collect());
         Self {
             values: Vec::new(),
@@ -91,6 +101,8 @@ impl Builder {
             bytes,
             root: None,
             length: text.len(),
+            documents: Vec::new(),
+            max,
         }
     }
 
@@ -113,8 +125,8 @@ impl Builder {
         }
     }
 
-    fn run(mut self, text: &str) -> Result<Tree, Problem> {
-        let mut documents = 0;
+    fn run(mut self, text: &str) -> Result<Vec<Tree>, Problem> {
+        let mut begin = start();
         for event in Parser::new_from_str(text) {
             let (event, span) = event.map_err(|e| {
                 let place = Place {
@@ -126,20 +138,35 @@ impl Builder {
                 syntax::problem(text, e.info(), place)
             })?;
             let place = self.place(&span);
-            if let Event::DocumentStart(_) = event {
-                documents += 1;
-                if documents > 1 {
-                    return Err(Problem::new(&place, TextProblem::SeveralDocuments));
-                }
+            match event {
+                Event::DocumentStart(_) => begin = place.clone(),
+                Event::DocumentEnd => self.end_document(),
+                _ => {}
             }
             self.event(event, place)?;
+            // The rest may be of another program, and not even YAML.
+            if self.documents.len() >= self.max && self.has_content() {
+                return Err(Problem::new(&begin, TextProblem::SeveralDocuments));
+            }
         }
-        match self.root {
-            Some(root) => Ok(Tree {
-                values: self.values,
-                root,
-            }),
-            None => Err(Problem::new(&start(), TextProblem::Empty)),
+        self.end_document();
+        Ok(self.documents)
+    }
+
+    /// Whether the document that is being read is not empty.
+    fn has_content(&self) -> bool {
+        self.values.first().is_some_and(|first| match &first.kind {
+            Kind::Scalar { text, plain } => !*plain || !["", "~"].contains(&text.as_str()),
+            Kind::List(_) | Kind::Map(_) => true,
+        })
+    }
+
+    fn end_document(&mut self) {
+        let content = self.has_content();
+        let values = std::mem::take(&mut self.values);
+        self.anchors.clear();
+        if let Some(root) = self.root.take().filter(|_| content) {
+            self.documents.push(Tree { values, root });
         }
     }
 

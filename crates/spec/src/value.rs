@@ -65,13 +65,31 @@ impl Value {
     pub fn read(text: &str) -> Result<Self, Vec<Problem>> {
         let body = text.strip_prefix('\u{feff}').unwrap_or(text);
         let tree = Tree::read(body).map_err(|problem| vec![problem])?;
-        let mut reader = Reader::new(&tree);
+        Self::of_tree(&tree, &mut { VALUES_MAX })
+    }
+
+    /// Reads a text of one or more documents; empty ones are left out.
+    ///
+    /// # Errors
+    /// All its problems as YAML.
+    pub fn documents(text: &str) -> Result<Vec<Self>, Vec<Problem>> {
+        let body = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let trees = Tree::documents(body).map_err(|problem| vec![problem])?;
+        if trees.is_empty() {
+            return Err(vec![Problem::new(&start(), TextProblem::Empty)]);
+        }
+        let mut budget = VALUES_MAX;
+        let values = trees.iter().map(|tree| Self::of_tree(tree, &mut budget));
+        values.collect()
+    }
+
+    fn of_tree(tree: &Tree, budget: &mut usize) -> Result<Self, Vec<Problem>> {
+        let mut reader = Reader::new(tree);
         let root = At {
             id: tree.root,
             path: String::new(),
         };
-        let mut budget = VALUES_MAX;
-        let Some(value) = read(&mut reader, &tree, &root, &mut budget) else {
+        let Some(value) = read(&mut reader, tree, &root, budget) else {
             return Err(vec![Problem::new(
                 &start(),
                 TextProblem::TooManyValues(VALUES_MAX),

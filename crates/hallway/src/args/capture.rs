@@ -8,7 +8,7 @@ use super::Format;
 /// What to capture, and how to show it.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct CaptureArgs {
-    /// NODE, NODE:INTERFACE, NETWORK or host
+    /// A node, one of its interfaces (NODE:INTERFACE), a network, or host
     pub(crate) target: String,
     /// Write a pcap file that tcpdump and Wireshark read; - is stdout
     #[arg(short, long, value_name = "FILE")]
@@ -19,7 +19,7 @@ pub(crate) struct CaptureArgs {
     /// End after this many seconds
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) duration: Option<Duration>,
-    /// For people, or one JSON object a packet
+    /// How packets are printed; json is one object per packet
     #[arg(long, value_enum, default_value_t, env = "HALLWAY_FORMAT")]
     pub(crate) format: Format,
     /// Only these packets, like: host web and not tcp port 22

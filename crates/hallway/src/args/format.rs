@@ -20,13 +20,13 @@ pub(crate) enum PlanFormat {
     Text,
     /// For programs
     Json,
-    /// A commented bash script of plain commands
+    /// A bash script of plain ip, nft and sysctl commands, with comments
     Shell,
 }
 
 #[derive(Debug, Clone, Copy, ClapArgs)]
 pub(crate) struct FormatArg {
-    /// For people or for programs
+    /// How it is printed
     #[arg(long, value_enum, default_value_t, env = "HALLWAY_FORMAT")]
     pub(crate) format: Format,
 }

@@ -11,8 +11,8 @@ const COMPOSE: &str = "Options for Compose files";
 /// Which file.
 #[derive(Debug, Clone, clap::Args, Default)]
 pub(crate) struct FileArg {
-    /// The project's file; by default that of this directory: hallway.yaml or the one *.hallway.yaml,
-    /// otherwise compose.yaml, the one *.clab.yml, or lab.conf
+    /// The project's file; without it the file of this directory: hallway.yaml, the only
+    /// NAME.hallway.yaml, compose.yaml, the only NAME.clab.yml, or lab.conf
     #[arg(value_name = "FILE")]
     pub(crate) positional: Option<PathBuf>,
     /// The project's file, given as a flag; for Compose files it may be given more than once, and later
@@ -46,14 +46,15 @@ pub(crate) struct ImportArgs {
     /// Give each service that has an image a small server on its exposed and published ports
     #[arg(help_heading = COMPOSE, long, env = "HALLWAY_STUB", hide_env = true, value_parser = clap::builder::FalseyValueParser::new(), action = ArgAction::SetTrue)]
     pub(crate) stub: bool,
-    /// Let services whose containers run in Docker or Podman join these (with --host)
+    /// Each service whose container runs in Docker or Podman joins the namespace of that container;
+    /// needs --host
     #[arg(help_heading = COMPOSE, long, env = "HALLWAY_JOIN", hide_env = true, value_parser = clap::builder::FalseyValueParser::new(), action = ArgAction::SetTrue)]
     pub(crate) join: bool,
-    /// A profile whose services are active too; `*` is all of them; by default those of
+    /// A profile whose services are built too; `*` is all of them; without it those of
     /// COMPOSE_PROFILES
     #[arg(help_heading = COMPOSE, long, value_name = "NAME", value_delimiter = ',')]
     pub(crate) profile: Vec<String>,
-    /// How many nodes a service has
+    /// How many nodes (replicas) a service has
     #[arg(help_heading = COMPOSE, long, value_name = "SERVICE=NUMBER", value_parser = scale)]
     pub(crate) scale: Vec<(String, u32)>,
     /// A file with variables, instead of .env beside the file

@@ -55,7 +55,8 @@ pub(crate) struct Args {
 #[derive(Debug, Clone, ClapArgs)]
 #[command(next_help_heading = "Options of every command")]
 pub(crate) struct Common {
-    /// The project; by default the one of the file in this directory, otherwise `default`
+    /// The project; without it that of the file in this directory, otherwise the only one that is up,
+    /// otherwise `default`
     #[arg(
         short,
         long,
@@ -141,8 +142,8 @@ pub(crate) enum Verb {
     Plan {
         #[command(flatten)]
         file: FileArg,
-        /// For people, for programs, or as a script of ip, nft and sysctl commands that builds the
-        /// whole network from nothing, without regard to what is there already
+        /// How it is printed; the script builds the whole network from nothing, without regard to what is
+        /// there already
         #[arg(long, value_enum, default_value_t, env = "HALLWAY_FORMAT")]
         format: PlanFormat,
         #[command(flatten)]
@@ -180,7 +181,7 @@ pub(crate) enum Verb {
     },
     /// Show everything about one node or network, as JSON
     Inspect {
-        /// A node or network
+        /// The node or network
         name: Name,
     },
     /// Run a program inside a node
@@ -189,7 +190,7 @@ pub(crate) enum Verb {
     Shell(EnterArgs),
     /// Print the output of nodes' programs
     Logs {
-        /// Only those of these nodes
+        /// Only the programs of these nodes
         #[arg(value_name = "NODE")]
         nodes: Vec<Name>,
         /// Continue to print new lines
@@ -212,23 +213,23 @@ pub(crate) enum Verb {
     },
     /// Start programs that were stopped or have ended
     Start {
-        /// Only those of these nodes
+        /// Only the programs of these nodes
         #[arg(value_name = "NODE")]
         nodes: Vec<Name>,
     },
     /// Stop programs, and leave the network as it is; `start` or `up` starts them again
     Stop {
-        /// Only those of these nodes
+        /// Only the programs of these nodes
         #[arg(value_name = "NODE")]
         nodes: Vec<Name>,
     },
     /// Stop programs and start them again
     Restart {
-        /// Only those of these nodes
+        /// Only the programs of these nodes
         #[arg(value_name = "NODE")]
         nodes: Vec<Name>,
     },
-    /// Show whether A can reach B, why, and the path; from the file alone
+    /// Predict whether FROM can reach TO, and show why and the path; no packet is sent
     Explain {
         #[command(flatten)]
         pair: PairArgs,
@@ -237,7 +238,7 @@ pub(crate) enum Verb {
         #[command(flatten)]
         format: FormatArg,
     },
-    /// Test whether A reaches B, with one real packet or connection
+    /// Test whether FROM reaches TO, with one real packet or connection
     Reach {
         #[command(flatten)]
         pair: PairArgs,
@@ -247,7 +248,7 @@ pub(crate) enum Verb {
         #[command(flatten)]
         format: FormatArg,
     },
-    /// Follow a real packet hop by hop, there and back, to where it arrives or is dropped, and show why
+    /// Follow a real packet hop by hop, there and back, to where it arrives or is dropped
     Trace {
         #[command(flatten)]
         pair: PairArgs,
@@ -283,7 +284,7 @@ pub(crate) enum Verb {
         #[command(flatten)]
         format: FormatArg,
     },
-    /// Remove what projects left behind that are not on record
+    /// List what projects have left that are not on record, or remove it
     Gc {
         /// Remove it; without this it is only listed
         #[arg(long)]
@@ -337,8 +338,8 @@ pub(crate) enum Verb {
     Publish {
         /// The node
         node: Name,
-        /// As host-port:node-port, like 8080:80, 127.0.0.1:8080:80 or 5000-5010:5000-5010/udp; with a
-        /// name before it for the port of the node: web=8080:80
+        /// HOST-PORT:NODE-PORT, like 8080:80, 127.0.0.1:8080:80 or 5000-5010:5000-5010/udp; a name for
+        /// the port of the node comes before it: web=8080:80
         port: String,
     },
     /// Stop publishing a port
@@ -350,7 +351,7 @@ pub(crate) enum Verb {
     },
     /// Delay, drop or change what a node sends, on a running project; without settings, list what is set
     Impair {
-        /// A node, or one of its interfaces; all without
+        /// A node, or one of its interfaces; without it, all nodes
         #[arg(value_name = "NODE[:INTERFACE]")]
         target: Option<String>,
         /// delay, jitter (times like 50ms), loss, duplicate, corrupt, reorder (shares like 1%) or
@@ -363,13 +364,13 @@ pub(crate) enum Verb {
         #[command(flatten)]
         format: FormatArg,
     },
-    /// Allow A to reach B
+    /// Allow FROM to reach TO; decides before the policies that are there
     Allow(PolicyArgs),
-    /// Deny A to reach B
+    /// Deny FROM to reach TO; decides before the policies that are there
     Deny(PolicyArgs),
     /// Run a small server that answers with the client's address, to try out networks
     Serve {
-        /// Like 80 or 53/udp
+        /// A port to listen on, like 80 or 53/udp
         #[arg(required = true, value_name = "PORT")]
         ports: Vec<PortProto>,
     },
@@ -385,10 +386,10 @@ pub(crate) enum Verb {
     },
     /// Print a completion script
     Completions {
-        /// For which shell
+        /// The shell
         shell: clap_complete::Shell,
     },
-    /// Print the manual page
+    /// Print the manual page of hallway
     Man {
         /// Write a page for each command to this directory instead
         #[arg(long, value_name = "DIR")]

@@ -10,11 +10,12 @@ use super::FormatArg;
 
 #[derive(Debug, Clone, ClapArgs)]
 pub(crate) struct PolicyArgs {
-    /// A node, a network, host, outside, any or a prefix
+    /// The client: a node, a network, host, outside, any, an address or a prefix
     pub(crate) from: String,
-    /// The destination, written like FROM
+    /// The server, written like FROM
     pub(crate) to: String,
-    /// Only these services, like 3306/tcp, 8000-8010/udp, icmp or the name of a port
+    /// Only these ports or protocols, like 3306/tcp, 8000-8010/udp, icmp or the name of a port; without
+    /// it, everything
     #[arg(long, value_name = "PORT", value_delimiter = ',')]
     pub(crate) port: Vec<String>,
 }
@@ -33,10 +34,10 @@ pub(crate) enum SandboxVerb {
         #[arg(last = true, value_name = "CMD")]
         command: Vec<String>,
     },
-    /// End a sandbox with everything in it
+    /// End a sandbox, with all projects in it
     #[command(aliases = ["remove", "delete"])]
     Rm {
-        /// The sandbox
+        /// The sandbox; without it the one of --sandbox
         name: Option<Name>,
     },
 }
@@ -46,9 +47,9 @@ pub(crate) enum NodeVerb {
     /// Add a node
     #[command(alias = "create")]
     Add {
-        /// Its name
+        /// The name of the node
         name: Name,
-        /// A network, or NETWORK=ADDRESS; may be given more than once
+        /// A network to connect it to, with an address as in backend=10.0.0.5; may be given more than once
         #[arg(long, value_name = "NETWORK[=ADDRESS]")]
         network: Vec<String>,
         /// A port to publish, like 8080:80 or web=8080:80; may be given more than once
@@ -64,7 +65,7 @@ pub(crate) enum NodeVerb {
     /// Remove a node
     #[command(aliases = ["remove", "delete"])]
     Rm {
-        /// Its name
+        /// The node
         name: Name,
     },
     /// List nodes
@@ -80,12 +81,12 @@ pub(crate) enum NetworkVerb {
     /// Add a network
     #[command(alias = "create")]
     Add {
-        /// Its name
+        /// The name of the network
         name: Name,
-        /// Its prefix; may be given twice, for IPv4 and IPv6; chosen when absent
+        /// Its prefix; may be given twice, for IPv4 and IPv6; without it a free one is chosen
         #[arg(long)]
         subnet: Vec<IpNet>,
-        /// The host's address in the network
+        /// The host's address in the network; without it the first one of the prefix
         #[arg(long)]
         gateway: Vec<IpAddr>,
         /// No route to other networks and no published ports
@@ -94,10 +95,10 @@ pub(crate) enum NetworkVerb {
         /// Its nodes represent the outside world
         #[arg(long)]
         outside: bool,
-        /// Routed instead of bridged
+        /// Without a bridge: the host routes to each of its nodes
         #[arg(long)]
         routed: bool,
-        /// The host's interface that its nodes get macvlan interfaces of
+        /// The interface of the host of which its nodes get macvlan interfaces
         #[arg(long, value_name = "INTERFACE")]
         parent: Option<String>,
         /// The VLAN of that interface
@@ -107,10 +108,10 @@ pub(crate) enum NetworkVerb {
         #[arg(long)]
         mtu: Option<u32>,
     },
-    /// Remove a network
+    /// Remove a network that has no nodes
     #[command(aliases = ["remove", "delete"])]
     Rm {
-        /// Its name
+        /// The network
         name: Name,
     },
     /// List networks
@@ -126,9 +127,11 @@ pub(crate) enum LinkVerb {
     /// Add a cable between two nodes; nodes that do not exist are made
     #[command(alias = "create")]
     Add {
-        /// NODE:ADDRESS/LENGTH, like left:10.0.9.1/24
+        /// One end: a node, with an address as in left:10.0.9.1/24
+        #[arg(value_name = "NODE[:ADDRESS/LENGTH]")]
         a: String,
         /// The other end
+        #[arg(value_name = "NODE[:ADDRESS/LENGTH]")]
         b: String,
     },
     /// Remove the cable between two nodes
@@ -169,7 +172,7 @@ pub(crate) enum PolicyVerb {
 pub(crate) enum BenchVerb {
     /// Attach and detach nodes, compared with a script of ip commands and with plain netlink requests
     Attach {
-        /// How many nodes; several numbers are separated by commas
+        /// How many nodes; several numbers have commas between them
         #[arg(short, default_value = "10,100", value_delimiter = ',')]
         n: Vec<usize>,
         #[command(flatten)]

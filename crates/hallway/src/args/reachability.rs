@@ -54,7 +54,8 @@ pub(crate) struct PairArgs {
     /// The client: a node, host, outside or an address
     #[arg(value_name = "FROM")]
     pub(crate) from: String,
-    /// The server and its port: B (ping), B:80, B:53/udp, or B:web with the name of a port
+    /// The server, with its port if it is not a ping: db, db:5432, db:53/udp, or db:http with the name
+    /// of a port
     #[arg(value_name = "TO[:PORT[/PROTOCOL]]")]
     pub(crate) to: String,
     #[command(flatten)]

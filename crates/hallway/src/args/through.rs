@@ -6,8 +6,8 @@ use hallway_plan::through::Firewall;
 /// For `up` and `plan`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ThroughArg {
-    /// Let the project's packets through these firewalls, where they are there: docker, ufw,
-    /// firewalld. The accept is removed by `down`, or by `up` without this
+    /// Let the project's packets through these firewalls, if they are there: docker, ufw, firewalld.
+    /// `down`, or `up` without this, removes the accepts from their rules
     #[arg(
         long,
         value_name = "FIREWALL",

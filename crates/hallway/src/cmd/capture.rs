@@ -11,8 +11,6 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use hallway_engine::read::capture::{Capture, Captured, Direction, Target};
 use hallway_engine::read::filter::{Filter, FilterError, NetworkProtocol};
 use hallway_plan::Settled;
-use hallway_plan::settled::Node;
-use hallway_spec::{Name, listed};
 use hallway_view::json::{CapturedPacket, Version, protocol_name};
 use hallway_view::pcap;
 use hallway_view::style::{DIM, styled};
@@ -21,6 +19,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use crate::args::{CaptureArgs, Common, Format};
 use crate::diagnose::VerbError;
 use crate::failure::CommandError;
+use crate::named::{self, Part};
 use crate::scope::{here, present};
 use crate::ui;
 
@@ -34,8 +33,8 @@ pub(crate) fn run(common: &Common, args: &CaptureArgs) -> Result<ExitCode, VerbE
         _ => None,
     };
     let scope = here(common)?;
-    let (project, settled) = present(common, &scope.engine)?;
-    let target = target(&project, &settled, &args.target)?;
+    let (_, settled) = present(common, &scope.engine)?;
+    let target = target(&settled, &args.target)?;
     let text = args.filter.join(" ");
     let filter = Filter::parse(&text, &settled).map_err(|e| wrong_filter(&text, &e))?;
     let ended = Arc::new(AtomicBool::new(false));
@@ -130,27 +129,7 @@ fn create(path: &Path) -> Result<File, VerbError> {
     })
 }
 
-/// The one node of a name, if there is any.
-fn captured_node<'a>(settled: &'a Settled, text: &str) -> Result<Option<&'a Node>, VerbError> {
-    let Ok(name) = text.parse::<Name>() else {
-        return Ok(None);
-    };
-    let own = settled.node(&name).is_some() || settled.network(&name).is_none();
-    match settled.named(&name).as_slice() {
-        _ if !own => Ok(None), // the network of that name
-        [] => Ok(None),
-        [node] => Ok(Some(*node)),
-        several => {
-            let names: Vec<&str> = several.iter().map(|n| n.name.as_ref()).collect();
-            Err(VerbError::usage(
-                format!("{name} means several nodes"),
-                format!("name one of them: {}", listed(&names)),
-            ))
-        }
-    }
-}
-
-fn target(project: &Name, settled: &Settled, text: &str) -> Result<Target, VerbError> {
+fn target(settled: &Settled, text: &str) -> Result<Target, VerbError> {
     let (name, interface) = match text.split_once(':') {
         Some((name, interface)) => (name, Some(interface.to_owned())),
         None => (text, None),
@@ -158,36 +137,29 @@ fn target(project: &Name, settled: &Settled, text: &str) -> Result<Target, VerbE
     if name == "host" {
         return Ok(Target::Host(interface));
     }
-    let found = |n: &&Name| n.as_ref() == name;
-    if let Some(node) = captured_node(settled, name)? {
-        let known: Vec<&str> = node.interfaces.iter().map(|i| i.name.as_str()).collect();
-        return match interface {
-            Some(i) if i != "lo" && !known.contains(&i.as_str()) => Err(VerbError::usage(
-                format!("node {name} has no interface {i}"),
-                format!(
-                    "its interfaces: {}",
-                    [known, vec!["lo"]].concat().join(", ")
-                ),
-            )),
-            interface => Ok(Target::Node(node.name.clone(), interface)),
-        };
-    }
-    if let Some(network) = settled.networks.iter().find(|n| found(&&n.name)) {
-        return match interface {
-            None => Ok(Target::Network(network.name.clone())),
-            Some(_) => Err(VerbError::usage(
+    let node = match named::part(settled, name)? {
+        Part::Node(node) => node,
+        Part::Network(network) if interface.is_none() => {
+            return Ok(Target::Network(network.name.clone()));
+        }
+        Part::Network(_) => {
+            return Err(VerbError::usage(
                 format!("{name} is a network, which has no interfaces to choose from"),
                 format!("leave out what follows the colon: hallway capture {name}"),
-            )),
-        };
+            ));
+        }
+    };
+    let known: Vec<&str> = node.interfaces.iter().map(|i| i.name.as_str()).collect();
+    match interface {
+        Some(i) if i != "lo" && !known.contains(&i.as_str()) => Err(VerbError::usage(
+            format!("node {name} has no interface {i}"),
+            format!(
+                "its interfaces: {}",
+                [known, vec!["lo"]].concat().join(", ")
+            ),
+        )),
+        interface => Ok(Target::Node(node.name.clone(), interface)),
     }
-    let nodes = settled.nodes.iter().map(|n| n.name.as_ref());
-    let networks = settled.networks.iter().map(|n| n.name.as_ref());
-    let known: Vec<&str> = nodes.chain(networks).chain(["host"]).collect();
-    Err(VerbError::usage(
-        format!("project {project} has no node or network {name}"),
-        format!("its nodes and networks: {}", listed(&known)),
-    ))
 }
 
 /// The filter with the place underlined.

@@ -5,30 +5,32 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use hallway_engine::{Caller, Cancel, EditError};
-use hallway_spec::{Action, Edit, Name};
+use hallway_plan::Settled;
+use hallway_spec::{Action, Edit, Name, listed};
 use ipnet::IpNet;
 
 use crate::args::{Common, FileArg, LinkVerb, NetworkVerb, NodeVerb, PolicyArgs, PolicyVerb, Verb};
 use crate::diagnose::{VerbError, plain};
 use crate::progress::Reporter;
-use crate::scope::{Scope, project};
-use crate::{interrupt, ui};
+use crate::scope::{Scope, built, project};
+use crate::{interrupt, named, ui};
 
 pub(crate) fn run(common: &Common, verb: Verb) -> Result<ExitCode, VerbError> {
     let started = Instant::now();
-    let (change, done) = change(verb)?;
+    let change = change(verb)?;
     let cancel = interrupt::watch();
     let scope = Scope::enter(common, true, &cancel)?;
     let project = project(common, &FileArg::default(), Some(&scope.engine))?;
-    carry_out(
-        common,
-        scope,
-        (&project, &change, &done),
-        (started, &cancel),
-    )
+    let outcome = match &change {
+        // Removed by its own name without reading the other nodes, which may be many.
+        Edit::NodeRemove(_) => Ok(change.clone()),
+        change => meant(common, &scope, &project, change),
+    };
+    let outcome = outcome.and_then(|change| apply(common, &scope, &project, &change, &cancel));
+    finish(common, scope, &project, outcome, started)
 }
 
-/// Applies a change, and prints that it is done.
+/// Applies a change to nodes by their own names, and prints that it is done.
 pub(super) fn carry_out(
     common: &Common,
     scope: Scope,
@@ -36,9 +38,20 @@ pub(super) fn carry_out(
     (started, cancel): (Instant, &Cancel),
 ) -> Result<ExitCode, VerbError> {
     let outcome = apply(common, &scope, project, change, cancel);
+    let outcome = outcome.map(|words| words.map(|_| done.to_owned()));
+    finish(common, scope, project, outcome, started)
+}
+
+fn finish(
+    common: &Common,
+    scope: Scope,
+    project: &Name,
+    outcome: Result<Option<String>, VerbError>,
+    started: Instant,
+) -> Result<ExitCode, VerbError> {
     match outcome {
-        Ok(changed) => {
-            let words = if changed { done } else { "nothing to change" };
+        Ok(done) => {
+            let words = done.as_deref().unwrap_or("nothing to change");
             let (place, time) = (scope.words(), ui::duration(started.elapsed()));
             ui::note(common, format!("{project}: {words} {place} ({time})"));
             Ok(ExitCode::SUCCESS)
@@ -50,13 +63,14 @@ pub(super) fn carry_out(
     }
 }
 
+/// Applies a change. Returns what has been done, or nothing if nothing had to be changed.
 fn apply(
     common: &Common,
     scope: &Scope,
     project: &Name,
     change: &Edit,
     cancel: &Cancel,
-) -> Result<bool, VerbError> {
+) -> Result<Option<String>, VerbError> {
     let mut reporter = Reporter::new(common);
     let mut caller = Caller {
         reporter: &mut reporter,
@@ -67,7 +81,14 @@ fn apply(
         Ok(edited) => {
             let shown = edited.warnings.iter().filter(|_| !common.quiet);
             shown.for_each(|warning| plain(warning, common));
-            Ok(edited.changed)
+            Ok(edited.changed.then(|| done(change)))
+        }
+        Err(EditError::Refused(hallway_spec::EditError::NoNode(name))) => {
+            let meant = meant(common, scope, project, change)?;
+            match meant == *change {
+                true => Err(VerbError::refused(&hallway_spec::EditError::NoNode(name))),
+                false => apply(common, scope, project, &meant, cancel),
+            }
         }
         Err(EditError::Refused(why)) => Err(VerbError::refused(&why)),
         Err(EditError::Invalid(problems)) => Err(VerbError::Argument(problems)),
@@ -76,8 +97,80 @@ fn apply(
     }
 }
 
-/// The change of a verb, and the message to print when it is done.
-fn change(verb: Verb) -> Result<(Edit, String), VerbError> {
+/// The same change with the own names of nodes instead of further names.
+fn meant(common: &Common, scope: &Scope, project: &Name, change: &Edit) -> Result<Edit, VerbError> {
+    let record = scope.engine.record(project)?;
+    let Some(settled) = record.as_ref().and_then(built) else {
+        return Ok(change.clone());
+    };
+    let node = |name: &Name| -> Result<Name, VerbError> {
+        Ok(named::node(common, scope, &settled, name)?.name.clone())
+    };
+    Ok(match change.clone() {
+        Edit::NodeRemove(name) => Edit::NodeRemove(node(&name)?),
+        Edit::Connect(name, network, addresses) => Edit::Connect(node(&name)?, network, addresses),
+        Edit::Disconnect(name, network) => Edit::Disconnect(node(&name)?, network),
+        Edit::Publish(name, port) => Edit::Publish(node(&name)?, port),
+        Edit::Unpublish(name, port) => Edit::Unpublish(node(&name)?, port),
+        Edit::LinkAdd([(a, of_a), (b, of_b)]) => {
+            // One that does not exist is made.
+            let end = |name: Name| match settled.named(&name).is_empty() {
+                true => Ok(name),
+                false => node(&name),
+            };
+            Edit::LinkAdd([(end(a)?, of_a), (end(b)?, of_b)])
+        }
+        Edit::Policy {
+            action,
+            from,
+            to,
+            ports,
+        } => Edit::Policy {
+            action,
+            from: endpoints(&settled, &from),
+            to: endpoints(&settled, &to),
+            ports,
+        },
+        other => other,
+    })
+}
+
+fn endpoints(settled: &Settled, texts: &[String]) -> Vec<String> {
+    let all = texts
+        .iter()
+        .flat_map(|text| named::endpoints(settled, text));
+    all.collect()
+}
+
+/// What has been done.
+fn done(change: &Edit) -> String {
+    match change {
+        Edit::NodeAdd { name, .. } => format!("node {name} added"),
+        Edit::NodeRemove(name) => format!("node {name} removed"),
+        Edit::NetworkAdd { name, .. } => format!("network {name} added"),
+        Edit::NetworkRemove(name) => format!("network {name} removed"),
+        Edit::LinkAdd([(a, _), (b, _)]) => format!("{a} and {b} linked"),
+        Edit::LinkRemove { ends: [a, b], .. } => format!("link between {a} and {b} removed"),
+        Edit::Connect(node, network, _) => format!("{node} connected to {network}"),
+        Edit::Disconnect(node, network) => format!("{node} disconnected from {network}"),
+        Edit::Impair { .. } => "impairments changed".to_owned(),
+        Edit::Publish(node, port) => format!("{port} of {node} published"),
+        Edit::Unpublish(node, port) => format!("{port} of {node} no longer published"),
+        Edit::Policy {
+            action, from, to, ..
+        } => {
+            let may = match action {
+                Action::Allow => "may",
+                Action::Deny => "may not",
+            };
+            format!("{} {may} reach {}", listed(from), listed(to))
+        }
+        Edit::PolicyRemove(number) => format!("policy {number} removed"),
+    }
+}
+
+/// The change of a verb.
+fn change(verb: Verb) -> Result<Edit, VerbError> {
     Ok(match verb {
         Verb::Node { verb } => return node(verb),
         Verb::Network { verb } => return network(verb),
@@ -86,36 +179,15 @@ fn change(verb: Verb) -> Result<(Edit, String), VerbError> {
             node,
             network,
             address,
-        } => {
-            let message = format!("{node} connected to {network}");
-            (Edit::Connect(node, network, address), message)
-        }
-        Verb::Disconnect { node, network } => {
-            let message = format!("{node} disconnected from {network}");
-            (Edit::Disconnect(node, network), message)
-        }
-        Verb::Publish { node, port } => {
-            let message = format!("{port} of {node} published");
-            (Edit::Publish(node, port), message)
-        }
-        Verb::Unpublish { node, port } => {
-            let message = format!("{port} of {node} no longer published");
-            (Edit::Unpublish(node, port), message)
-        }
-        Verb::Allow(policy) => {
-            let message = format!("{} may reach {}", policy.from, policy.to);
-            (policy_edit(Action::Allow, policy), message)
-        }
-        Verb::Deny(policy) => {
-            let message = format!("{} may not reach {}", policy.from, policy.to);
-            (policy_edit(Action::Deny, policy), message)
-        }
+        } => Edit::Connect(node, network, address),
+        Verb::Disconnect { node, network } => Edit::Disconnect(node, network),
+        Verb::Publish { node, port } => Edit::Publish(node, port),
+        Verb::Unpublish { node, port } => Edit::Unpublish(node, port),
+        Verb::Allow(policy) => policy_edit(Action::Allow, policy),
+        Verb::Deny(policy) => policy_edit(Action::Deny, policy),
         Verb::Policy {
             verb: PolicyVerb::Rm { number },
-        } => {
-            let message = format!("policy {number} removed");
-            (Edit::PolicyRemove(number), message)
-        }
+        } => Edit::PolicyRemove(number),
         other => return Err(not_an_edit(&other)),
     })
 }
@@ -124,13 +196,13 @@ fn policy_edit(action: Action, policy: PolicyArgs) -> Edit {
     let PolicyArgs { from, to, port } = policy;
     Edit::Policy {
         action,
-        from,
-        to,
+        from: vec![from],
+        to: vec![to],
         ports: port,
     }
 }
 
-fn node(verb: NodeVerb) -> Result<(Edit, String), VerbError> {
+fn node(verb: NodeVerb) -> Result<Edit, VerbError> {
     Ok(match verb {
         NodeVerb::Add {
             name,
@@ -138,26 +210,19 @@ fn node(verb: NodeVerb) -> Result<(Edit, String), VerbError> {
             publish,
             ready,
             command,
-        } => {
-            let message = format!("node {name} added");
-            let edit = Edit::NodeAdd {
-                name,
-                networks: attachments(&network)?,
-                ports: publish,
-                command,
-                ready,
-            };
-            (edit, message)
-        }
-        NodeVerb::Rm { name } => {
-            let message = format!("node {name} removed");
-            (Edit::NodeRemove(name), message)
-        }
+        } => Edit::NodeAdd {
+            name,
+            networks: attachments(&network)?,
+            ports: publish,
+            command,
+            ready,
+        },
+        NodeVerb::Rm { name } => Edit::NodeRemove(name),
         other @ NodeVerb::Ls { .. } => return Err(not_an_edit(&other)),
     })
 }
 
-fn network(verb: NetworkVerb) -> Result<(Edit, String), VerbError> {
+fn network(verb: NetworkVerb) -> Result<Edit, VerbError> {
     Ok(match verb {
         NetworkVerb::Add {
             name,
@@ -169,36 +234,25 @@ fn network(verb: NetworkVerb) -> Result<(Edit, String), VerbError> {
             parent,
             vlan,
             mtu,
-        } => {
-            let message = format!("network {name} added");
-            let edit = Edit::NetworkAdd {
-                name,
-                subnets: subnet,
-                gateways: gateway,
-                internal,
-                outside,
-                routed,
-                parent,
-                vlan,
-                mtu,
-            };
-            (edit, message)
-        }
-        NetworkVerb::Rm { name } => {
-            let message = format!("network {name} removed");
-            (Edit::NetworkRemove(name), message)
-        }
+        } => Edit::NetworkAdd {
+            name,
+            subnets: subnet,
+            gateways: gateway,
+            internal,
+            outside,
+            routed,
+            parent,
+            vlan,
+            mtu,
+        },
+        NetworkVerb::Rm { name } => Edit::NetworkRemove(name),
         other @ NetworkVerb::Ls { .. } => return Err(not_an_edit(&other)),
     })
 }
 
-fn link(verb: LinkVerb) -> Result<(Edit, String), VerbError> {
+fn link(verb: LinkVerb) -> Result<Edit, VerbError> {
     Ok(match verb {
-        LinkVerb::Add { a, b } => {
-            let (a, b) = (end(&a)?, end(&b)?);
-            let message = format!("{} and {} linked", a.0, b.0);
-            (Edit::LinkAdd([a, b]), message)
-        }
+        LinkVerb::Add { a, b } => Edit::LinkAdd([end(&a)?, end(&b)?]),
         other @ (LinkVerb::Rm { .. } | LinkVerb::Ls { .. }) => return Err(not_an_edit(&other)),
     })
 }

@@ -14,7 +14,8 @@ use hallway_spec::{NETNS_DIRECTORY, Name, listed};
 use crate::args::{Common, EnterArgs, ExecArgs};
 use crate::diagnose::VerbError;
 use crate::failure::CommandError;
-use crate::scope::{Scope, nodes, present};
+use crate::named::nodes;
+use crate::scope::{Scope, present};
 use crate::ui;
 
 /// The exit code for failures of hallway, as opposed to those of the program.

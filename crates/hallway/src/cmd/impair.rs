@@ -7,15 +7,15 @@ use std::time::Instant;
 use hallway_plan::Settled;
 use hallway_plan::settled::{Interface, Node};
 use hallway_plan::shaping::Shaping;
-use hallway_spec::{Bandwidth, Edit, Impaired, Impairments, listed, nearest};
+use hallway_spec::{Bandwidth, Edit, Impaired, Impairments, InvalidName, Name, nearest};
 use hallway_view::json;
 use hallway_view::table::columns;
 
 use super::edit;
 use crate::args::{Common, Format};
 use crate::diagnose::VerbError;
-use crate::scope::{here, present};
-use crate::{interrupt, ui};
+use crate::scope::{Scope, here, present};
+use crate::{interrupt, named, ui};
 
 const EXAMPLE: &str = "write it like: hallway impair web:eth0 delay=50ms loss=1%";
 
@@ -33,7 +33,7 @@ pub(crate) fn run(
     let set = read(target.as_deref(), &settings)?;
     let scope = here(common)?;
     let (project, settled) = present(common, &scope.engine)?;
-    let chosen = chosen(&settled, target.as_deref())?;
+    let chosen = chosen((common, &scope), &settled, target.as_deref())?;
     if settings.is_empty() && !clear {
         list(&chosen, format);
         return Ok(ExitCode::SUCCESS);
@@ -68,13 +68,14 @@ fn place(settled: &Settled, node: &Node, interface: &Interface) -> Option<Impair
             network: network.clone(),
         });
     }
-    let is = |(of, at): &(hallway_spec::Name, String)| *of == name && *at == interface.name;
+    let is = |(of, at): &(Name, String)| *of == name && *at == interface.name;
     let link = settled.cables.iter().position(|c| is(&c.a) || is(&c.b))?;
     Some(Impaired::CableEnd { node: name, link })
 }
 
-/// The interfaces that match a target.
+/// The interfaces that match a target: of every node that its name means.
 fn chosen<'s>(
+    (common, scope): (&Common, &Scope),
     settled: &'s Settled,
     target: Option<&str>,
 ) -> Result<Vec<(&'s Node, &'s Interface)>, VerbError> {
@@ -86,19 +87,18 @@ fn chosen<'s>(
         Some((name, interface)) => (name, Some(interface)),
         None => (target, None),
     };
-    let node = settled.nodes.iter().find(|n| n.name.as_ref() == name);
-    let node = node.ok_or_else(|| {
-        let known: Vec<&str> = settled.nodes.iter().map(|n| n.name.as_ref()).collect();
-        VerbError::usage(
-            format!("project {} has no node {name}", settled.project),
-            format!("its nodes: {}", listed(&known)),
-        )
-    })?;
-    let found: Vec<_> = pairs(node)
+    let name: Name = name
+        .parse()
+        .map_err(|e: InvalidName| VerbError::usage(e.to_string(), EXAMPLE))?;
+    let nodes = named::nodes(common, scope, settled, &name)?;
+    let found: Vec<_> = nodes
+        .iter()
+        .flat_map(|node| pairs(node))
         .filter(|(_, i)| interface.is_none_or(|wanted| i.name == wanted))
         .collect();
     if found.is_empty() {
-        let known: Vec<&str> = node.interfaces.iter().map(|i| i.name.as_str()).collect();
+        let all = nodes.iter().flat_map(|n| &n.interfaces);
+        let known: Vec<&str> = all.map(|i| i.name.as_str()).collect();
         return Err(VerbError::usage(
             format!(
                 "node {name} has no interface {}",

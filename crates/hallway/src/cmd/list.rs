@@ -6,7 +6,7 @@ use hallway_engine::keeper::{self, ProgramStatus};
 use hallway_engine::{Engine, Failure};
 use hallway_plan::Settled;
 use hallway_plan::observed::NamespaceState;
-use hallway_spec::{Mode, Name, listed};
+use hallway_spec::{Mode, Name};
 use hallway_view::json::{self, NetworkDetails, NodeDetails};
 use hallway_view::program::{Program, ProgramState};
 use hallway_view::table::columns_within;
@@ -16,7 +16,7 @@ use super::logs;
 use crate::args::{Common, Format};
 use crate::diagnose::VerbError;
 use crate::scope::{here, present};
-use crate::{interrupt, ui};
+use crate::{interrupt, named, ui};
 
 /// The project's programs, from its keeper; none without a keeper.
 pub(super) fn programs(engine: &Engine, settled: &Settled) -> Result<Vec<Program>, Failure> {
@@ -55,33 +55,27 @@ fn program(engine: &Engine, settled: &Settled, status: ProgramStatus) -> Program
 pub(crate) fn inspect(common: &Common, name: &Name) -> Result<ExitCode, VerbError> {
     let scope = here(common)?;
     let (project, settled) = present(common, &scope.engine)?;
-    if let Some(node) = settled.owner(name) {
-        let observed = scope.engine.inspect(&project)?.observed;
-        let inode = match &node.joined {
-            Some(joined) => {
-                let seen = observed.joined.get(&joined.reference);
-                seen.and_then(|s| s.present()).map(|p| p.inode)
-            }
-            None => match observed.namespace(&node.netns).map(|n| n.state) {
-                Some(NamespaceState::Mounted(inode)) => Some(inode),
-                _ => None,
-            },
-        };
-        let programs = programs(&scope.engine, &settled)?;
-        ui::json(&NodeDetails::new(&settled, node, &programs, inode));
-        return Ok(ExitCode::SUCCESS);
-    }
-    if let Some(network) = settled.network(name) {
-        ui::json(&NetworkDetails::new(&settled, network));
-        return Ok(ExitCode::SUCCESS);
-    }
-    let nodes = settled.nodes.iter().map(|n| n.name.as_ref());
-    let networks = settled.networks.iter().map(|n| n.name.as_ref());
-    let known: Vec<&str> = nodes.chain(networks).collect();
-    Err(VerbError::usage(
-        format!("project {project} has no node or network {name}"),
-        format!("its nodes and networks: {}", listed(&known)),
-    ))
+    let node = match named::part(&settled, name.as_ref())? {
+        named::Part::Node(node) => node,
+        named::Part::Network(network) => {
+            ui::json(&NetworkDetails::new(&settled, network));
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
+    let observed = scope.engine.inspect(&project)?.observed;
+    let inode = match &node.joined {
+        Some(joined) => {
+            let seen = observed.joined.get(&joined.reference);
+            seen.and_then(|s| s.present()).map(|p| p.inode)
+        }
+        None => match observed.namespace(&node.netns).map(|n| n.state) {
+            Some(NamespaceState::Mounted(inode)) => Some(inode),
+            _ => None,
+        },
+    };
+    let programs = programs(&scope.engine, &settled)?;
+    ui::json(&NodeDetails::new(&settled, node, &programs, inode));
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Which list.

@@ -9,7 +9,8 @@ use hallway_spec::Name;
 
 use crate::args::Common;
 use crate::diagnose::VerbError;
-use crate::scope::{Scope, here, nodes, present};
+use crate::named::nodes;
+use crate::scope::{Scope, here, present};
 use crate::{interrupt, ui};
 
 /// The change of a program.

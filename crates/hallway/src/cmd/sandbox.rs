@@ -89,7 +89,9 @@ fn shell(common: &Common, command: Vec<String>) -> Result<ExitCode, VerbError> {
             &format!("sandbox {}", sandbox.name),
         ))
         .exec();
-    Err(super::exec::failed(EnterError::of_program(program, error)))
+    Err(super::exec::failed(EnterError::of_program(
+        program, None, error,
+    )))
 }
 
 fn remove(common: &Common, name: &Name) -> Result<ExitCode, VerbError> {

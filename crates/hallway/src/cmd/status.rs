@@ -9,7 +9,7 @@ use hallway_plan::observed::Marks;
 use hallway_spec::Name;
 use hallway_view::json::{self, DifferenceEntry, ProjectEntry, Version};
 use hallway_view::program::Program;
-use hallway_view::style::{DIM, YELLOW, styled};
+use hallway_view::style::{YELLOW, styled};
 use hallway_view::table::columns_within;
 use hallway_view::tree;
 
@@ -160,9 +160,7 @@ fn differences(status: &Status) {
     let words = format!("{count} to what was built; {remedy}:");
     ui::text(&styled(YELLOW, words));
     for difference in all.iter().take(SHOWN_MAX) {
-        let (wanted, found) = difference.wanted_and_found();
-        let values = styled(DIM, format!("  # wanted: {wanted}; found: {found}"));
-        ui::text(&format!("  {difference}{values}"));
+        ui::text(&format!("  {difference}"));
         if let Some(remedy) = difference.remedy() {
             ui::text(&format!("    {remedy}"));
         }

@@ -10,8 +10,8 @@ use hallway_spec::{Edit, EditError, Name};
 use super::edit;
 use crate::args::Common;
 use crate::diagnose::VerbError;
-use crate::interrupt;
-use crate::scope::{here, nodes, present};
+use crate::scope::{here, present};
+use crate::{interrupt, named};
 
 /// An end as it is written: the node, and its interface if given.
 struct End {
@@ -22,11 +22,12 @@ struct End {
 pub(crate) fn run(common: &Common, ends: [&str; 2]) -> Result<ExitCode, VerbError> {
     let started = Instant::now();
     let cancel = interrupt::watch();
-    let [a, b] = [end(ends[0])?, end(ends[1])?];
+    let [mut a, mut b] = [end(ends[0])?, end(ends[1])?];
     let scope = here(common)?;
     let (project, settled) = present(common, &scope.engine)?;
-    for end in [&a, &b] {
-        nodes(common, &scope, &settled, &end.node)?;
+    for end in [&mut a, &mut b] {
+        let node = named::node(common, &scope, &settled, &end.node)?;
+        end.node = node.name.clone();
     }
     let link = only(&settled, &a, &b)?;
     let cable = settled.cables.get(link);

@@ -67,10 +67,7 @@ pub(crate) const RULES: &[Kind] = &[
         "nft add table bridge hallway-p '{ flags dormant; }'",
         "table bridge hallway-p is dormant",
     ),
-    kind(
-        "nft flush table inet hallway-p",
-        "chain forward lacks the rule",
-    ),
+    kind("nft flush table inet hallway-p", "lacks the rule"),
     kind(
         "nft flush chain inet hallway-p forward",
         "chain forward lacks the rule",

@@ -52,6 +52,6 @@ fn report<'s>(
     let names = circle.map(|s| s.name.as_str()).chain([entry.key.as_str()]);
     let names: Result<Vec<Name>, _> = names.map(str::parse).collect();
     if let Ok(names) = names {
-        findings.problem(&entry.place, NodeProblem::DependencyCycle(names));
+        findings.problem(&entry.place, NodeProblem::DependencyCircle(names));
     }
 }

@@ -25,7 +25,7 @@ pub(super) fn of_node(value: &Value, has: Has<'_>, out: &mut Entries, findings: 
         out.one_or_many("dns_search", &search.place, items.collect());
     }
     if let Some(hosts) = given("extra_hosts")
-        && let Some(value) = extra_hosts(hosts, findings)
+        && let Some(value) = extra_hosts(hosts)
     {
         out.set("extra_hosts", &hosts.place, value);
     }
@@ -38,16 +38,14 @@ pub(super) fn of_node(value: &Value, has: Has<'_>, out: &mut Entries, findings: 
 }
 
 /// Names with their addresses: a mapping, or a list of lines if a name has several.
-fn extra_hosts(hosts: &Value, findings: &mut Findings) -> Option<Value> {
+fn extra_hosts(hosts: &Value) -> Option<Value> {
     let mut all: Vec<(String, Value)> = Vec::new();
     let mut add = |name: &str, at: &Value, address: &str| {
         let inner = address.strip_prefix('[').and_then(|a| a.strip_suffix(']'));
-        match address {
-            "host-gateway" => findings.ignore("extra_hosts with host-gateway"),
-            _ => {
-                let address = Value::of_text(&at.place, inner.unwrap_or(address));
-                all.push((name.to_owned(), address));
-            }
+        let address = Value::of_text(&at.place, inner.unwrap_or(address));
+        let same = |(n, a): &(String, Value)| n == name && a.text() == address.text();
+        if !all.iter().any(same) {
+            all.push((name.to_owned(), address));
         }
     };
     for entry in hosts.entries() {
@@ -174,12 +172,9 @@ mod tests {
         let (written, ignored) = node(TEXT, &|_, _| true);
         assert_eq!(
             written,
-            "hostname: web\ndns_search: a.example\nextra_hosts:\n  api: 10.0.0.9\n  six: \"fd00::1\"\nforwarding: true\nsysctls:\n  net.core.somaxconn: \"1024\"\n"
+            "hostname: web\ndns_search: a.example\nextra_hosts:\n  api: 10.0.0.9\n  six: \"fd00::1\"\n  up: host-gateway\nforwarding: true\nsysctls:\n  net.core.somaxconn: \"1024\"\n"
         );
-        assert_eq!(
-            ignored,
-            ["extra_hosts with host-gateway", "sysctls kernel.x"]
-        );
+        assert_eq!(ignored, ["sysctls kernel.x"]);
     }
 
     #[test]

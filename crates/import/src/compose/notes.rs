@@ -69,7 +69,8 @@ fn shortened(command: &str) -> String {
 fn without_program(services: &[Service], options: &Options, findings: &mut Findings) {
     let idle: Vec<&str> = services
         .iter()
-        .filter(|s| !s.runs() && s.containers.is_empty())
+        // One that shares the network of another is left out, which is said there.
+        .filter(|s| !s.runs() && s.containers.is_empty() && s.shares.is_none())
         .map(|s| s.name.as_str())
         .collect();
     if idle.is_empty() {

@@ -175,6 +175,12 @@ fn attached(
             value: Value::default(),
         }]
     };
+    if value.get("provider").is_some() {
+        findings.note(format!(
+            "{name} is left out: a program beside Compose provides it, not a container"
+        ));
+        return None;
+    }
     if let Some(mode) = value.get("network_mode") {
         let text = mode.text().unwrap_or_default();
         return match text {
@@ -260,7 +266,14 @@ fn program(
         .first()
         .and_then(Value::text)
         .unwrap_or_default();
-    if image.is_some() && (first.starts_with('-') || !(surroundings.program)(first)) {
+    if image.is_some() && first.starts_with('-') {
+        findings.note(format!(
+            "the command of {} is not run: it has only arguments for the program of its image",
+            service.name
+        ));
+        return;
+    }
+    if image.is_some() && !(surroundings.program)(first) {
         findings.note(format!(
             "the command of {} is not run: there is no program {first:?} on this machine",
             service.name

@@ -3,12 +3,9 @@
 use std::fmt::{self, Write as _};
 use std::net::{IpAddr, SocketAddr};
 
-use super::headers::{Arp, Ethernet, Icmp, Ip, Network, Tcp, Transport};
+use hallway_nftables::print::mac;
 
-fn mac(bytes: [u8; 6]) -> String {
-    let [a, b, c, d, e, f] = bytes;
-    format!("{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x}")
-}
+use super::headers::{Arp, Ethernet, Icmp, Ip, Network, Tcp, Transport};
 
 fn end(address: IpAddr, port: Option<u16>) -> String {
     port.map_or_else(
@@ -21,7 +18,7 @@ impl Ethernet {
     /// One line, like `172.20.0.11:43210 → 172.20.0.12:80 tcp SYN`.
     #[must_use]
     pub fn summary(&self) -> String {
-        let (from, to) = (mac(self.source), mac(self.destination));
+        let (from, to) = (mac(&self.source), mac(&self.destination));
         let what = match &self.network {
             Network::Arp(arp) => arp.summary(),
             Network::Ip(ip) => ip.summary(),
@@ -45,7 +42,7 @@ impl Arp {
             1 if self.sender == self.target => format!("arp {} announces itself", self.sender),
             1 if self.sender.is_unspecified() => format!("arp does anyone have {}", self.target),
             1 => format!("arp who has {} tell {}", self.target, self.sender),
-            2 => format!("arp {} is at {}", self.sender, mac(self.sender_mac)),
+            2 => format!("arp {} is at {}", self.sender, mac(&self.sender_mac)),
             other => format!("arp operation {other}"),
         }
     }

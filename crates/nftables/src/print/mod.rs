@@ -25,6 +25,7 @@ use std::collections::BTreeMap;
 pub(crate) use header::raw as raw_payload;
 pub use rule::{RuleInfo, listed, rule, rule_with_comment};
 pub use table::{chain, element, ruleset, set, table, value};
+pub use values::mac;
 pub use within::rule_in;
 
 use crate::decode::RawSet;

@@ -104,15 +104,19 @@ pub(super) fn value(kind: DataType, bytes: &[u8]) -> String {
     })
 }
 
+/// A MAC address.
+#[must_use]
+pub fn mac(bytes: &[u8]) -> String {
+    let pairs: Vec<String> = bytes.iter().map(|b| format!("{b:02x}")).collect();
+    pairs.join(":")
+}
+
 /// Values that are not numbers.
 fn special(kind: DataType, bytes: &[u8]) -> Option<String> {
     Some(match kind {
         DataType::Ipv4 => Ipv4Addr::from(be32_of(bytes)?).to_string(),
         DataType::Ipv6 => Ipv6Addr::from(<[u8; 16]>::try_from(bytes).ok()?).to_string(),
-        DataType::Ether => {
-            let pairs: Vec<String> = bytes.iter().map(|b| format!("{b:02x}")).collect();
-            pairs.join(":")
-        }
+        DataType::Ether => mac(bytes),
         // Without its terminator it is the beginning of names.
         DataType::IfName if bytes.contains(&0) => quoted(&string_of(bytes)),
         DataType::IfName => quoted(&format!("{}*", string_of(bytes))),

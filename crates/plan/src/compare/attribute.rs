@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::words::mac_words;
+use hallway_nftables::print;
+
 use crate::target::{BridgeFlag, PortFlag};
 
 /// An attribute of a link with a value.
@@ -70,7 +71,7 @@ impl fmt::Display for Attribute {
         match self {
             Self::Up(up) => f.write_str(if *up { "up" } else { "down" }),
             Self::Mtu(n) | Self::Group(n) | Self::AgeingTime(n) | Self::MaxLearned(n) => n.fmt(f),
-            Self::Mac(mac) => f.write_str(&mac_words(*mac)),
+            Self::Mac(mac) => f.write_str(&print::mac(mac)),
             Self::Alias(text) | Self::Master(text) => {
                 f.write_str(text.as_deref().unwrap_or("none"))
             }

@@ -2,12 +2,13 @@
 
 use std::fmt;
 
-use super::words::{elements, hop, next_hop};
+use super::changes::beginning;
+use super::words::{elements, few, hop, next_hop};
 use super::{Difference, Fact, Place};
 use crate::shaping::Shaping;
 
 /// A difference in words.
-struct Told {
+struct Words {
     wanted: String,
     found: String,
     clause: String,
@@ -23,14 +24,14 @@ impl Difference {
     /// The difference in one clause, without its place, like `mtu of eth0 is 1400, not 1500`.
     #[must_use]
     pub fn clause(&self) -> String {
-        self.told().clause
+        self.words().clause
     }
 
     /// What must be there and what was found, as two short texts.
     #[must_use]
     pub fn wanted_and_found(&self) -> (String, String) {
-        let told = self.told();
-        (told.wanted, told.found)
+        let words = self.words();
+        (words.wanted, words.found)
     }
 
     /// What to do about it, if it is left to others.
@@ -52,13 +53,13 @@ impl Difference {
         Some(remedy).filter(|_| self.fact.is_left_to_others())
     }
 
-    fn told(&self) -> Told {
+    fn words(&self) -> Words {
         let object = self.object();
-        let missing = || told("present", "missing", format!("{object} is missing"));
-        let left = |clause| told("absent", "present", format!("{object} {clause}"));
+        let missing = || words("present", "missing", format!("{object} is missing"));
+        let left = |clause| words("absent", "present", format!("{object} {clause}"));
         let is = |wanted: String, found: String| {
             let clause = format!("{object} is {found}, not {wanted}");
-            told(&wanted, &found, clause)
+            words(&wanted, &found, clause)
         };
         match &self.fact {
             Fact::NamespaceMissing
@@ -88,21 +89,21 @@ impl Difference {
             | Fact::JoinedMissing { .. }
             | Fact::JoinedReplaced { .. }
             | Fact::LinkDetached { .. } => self.unusable(),
-            Fact::ProgramStopped { state } => told("running", state, format!("{object} {state}")),
+            Fact::ProgramStopped { state } => words("running", state, format!("{object} {state}")),
             Fact::NodeTable { changes, .. } if changes.is_empty() => missing(),
             Fact::TableChanged { changes, .. }
             | Fact::NodeTable { changes, .. }
             | Fact::GuardChanged { changes, .. } => {
-                let changes = changes.join("; ");
-                told("as written", &changes, changes.clone())
+                words("as written", &changes.join("; "), beginning(changes))
             }
             Fact::Elements { missing, extra, .. } | Fact::FileChanged { missing, extra, .. } => {
+                let shown = elements(&few(missing), &few(extra));
                 let found = elements(missing, extra);
-                told("as written", &found, format!("{object}: {found}"))
+                words("as written", &found, format!("{object}: {shown}"))
             }
             Fact::AddressFaulty { fault, .. } => {
                 let found = format!("without {fault}");
-                told(
+                words(
                     &format!("with {fault}"),
                     &found,
                     format!("{object} is {found}"),
@@ -122,7 +123,7 @@ impl Difference {
     }
 
     /// The same of a namespace or link that is there, but cannot be used.
-    fn unusable(&self) -> Told {
+    fn unusable(&self) -> Words {
         let (wanted, found, clause) = match &self.fact {
             Fact::NamespaceReplaced => (
                 "the namespace that was made",
@@ -141,16 +142,16 @@ impl Difference {
             ),
             Fact::JoinedMissing { why, .. } => {
                 let clause = format!("{} cannot be entered: {why}", self.object());
-                return told("present", why, clause);
+                return words("present", why, clause);
             }
             _ => ("present", "not examined", "could not be examined"),
         };
-        told(wanted, found, format!("{} {clause}", self.object()))
+        words(wanted, found, format!("{} {clause}", self.object()))
     }
 }
 
-fn told(wanted: &str, found: &str, clause: String) -> Told {
-    Told {
+fn words(wanted: &str, found: &str, clause: String) -> Words {
+    Words {
         wanted: wanted.to_owned(),
         found: found.to_owned(),
         clause,

@@ -2,10 +2,11 @@
 
 use std::fmt;
 
+use hallway_nftables::print;
 use hallway_spec::Name;
 
 use super::Fact;
-use super::words::{mac_words, role_words, route_words, rule_words};
+use super::words::{role_words, route_words, rule_words};
 use crate::target::Setting;
 
 /// Where a difference is.
@@ -61,7 +62,7 @@ impl Difference {
             Fact::AddressElsewhere { link, address, .. } => format!("address {address} on {link}"),
             Fact::Diverted(diverted) => format!("route to {}", diverted.net),
             Fact::Forwarding { bridge, port, mac } => {
-                format!("entry {} to {port} of {bridge}", mac_words(*mac))
+                format!("entry {} to {port} of {bridge}", print::mac(mac))
             }
             Fact::RoutingRuleMissing { rule } => rule_words(rule),
             Fact::RouteMissing { route, .. } | Fact::RouteLeft { route } => route_words(route),

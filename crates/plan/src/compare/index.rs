@@ -21,8 +21,7 @@ pub(super) struct Index<'a> {
 impl<'a> Index<'a> {
     /// Whether a link has an address, with any prefix length.
     pub(super) fn is_at(&self, link: u32, address: IpAddr) -> bool {
-        let mut all = self.seen.addresses.iter();
-        all.any(|a| a.interface == link && a.net.addr() == address)
+        self.addresses_of(link).any(|a| a.net.addr() == address)
     }
 
     pub(super) fn new(seen: &'a SeenSpace) -> Self {

@@ -4,6 +4,7 @@
 
 mod addresses;
 mod attribute;
+mod changes;
 mod clauses;
 mod difference;
 mod fact;
@@ -27,7 +28,6 @@ use ipnet::IpNet;
 pub use attribute::Attribute;
 pub use difference::{Difference, Place};
 pub use fact::Fact;
-pub(crate) use words::mac_words;
 
 use crate::observed::{NamespaceState, Observed, Seen, SeenLink, SeenNamespace};
 use crate::settled::{Cable, Interface, Network, Node, Plug, Settled};

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hallway_nftables::compare::What;
-use hallway_nftables::{Element, Family, IpVersion, Ruleset, Value, print};
+use hallway_nftables::{self as nft, Element, Family, IpVersion, Ruleset, Value, print};
 
-use super::{Difference, Fact, Place};
+use super::{Difference, Fact, Place, changes};
 use crate::observed::{Observed, Seen};
 use crate::rules::{purpose, ruleset, sets};
 use crate::settled::Settled;
@@ -47,7 +47,7 @@ fn fill(rules: &mut Ruleset, notes: &sets::Definition, elements: &[Element]) {
 
 /// How two rulesets differ, apart from the line numbers in comments. A line moves when something is
 /// added above it, but the filter stays the same.
-pub(crate) fn unlike(wanted: &Ruleset, found: &Ruleset) -> Vec<hallway_nftables::Difference> {
+pub(crate) fn unlike(wanted: &Ruleset, found: &Ruleset) -> Vec<nft::Difference> {
     let mut all = hallway_nftables::compare_with(wanted, found, &purpose::without_line);
     // A table of that name in another family is another program's.
     all.retain(|d| d.what != What::ExtraTable || FAMILIES.contains(&d.family));
@@ -62,11 +62,11 @@ pub(super) fn node_table(wanted: Option<&Ruleset>, seen: &Seen<Ruleset>) -> Opti
     let differences = unlike(wanted.unwrap_or(&nothing), found);
     let first = differences.first()?;
     let missing = found.tables.is_empty();
-    let changes = differences.iter().filter(|_| !missing);
+    let changes: &[_] = if missing { &[] } else { &differences };
     Some(Fact::NodeTable {
         table: format!("{} {}", first.family.name(), first.table),
         wanted: wanted.cloned().map(Box::new),
-        changes: changes.map(ToString::to_string).collect(),
+        changes: changes::words(changes),
     })
 }
 
@@ -79,7 +79,7 @@ pub(crate) fn differences(wanted: &Settled, seen: &Observed) -> Vec<Difference> 
     };
     let all = unlike(&wanted_rules(wanted, seen), found);
     let mut missing = Vec::new();
-    let mut changed: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut changed: BTreeMap<String, Vec<nft::Difference>> = BTreeMap::new();
     let mut elements: BTreeMap<String, (Vec<String>, Vec<String>)> = BTreeMap::new();
     for difference in all {
         let table = format!("{} {}", difference.family.name(), difference.table);
@@ -109,15 +109,13 @@ pub(crate) fn differences(wanted: &Settled, seen: &Observed) -> Vec<Difference> 
                 of.0.push(print::element(wanted));
                 of.1.push(print::element(found));
             }
-            _ => changed
-                .entry(table)
-                .or_default()
-                .push(difference.to_string()),
+            _ => changed.entry(table).or_default().push(difference),
         }
     }
-    let changed = changed
-        .into_iter()
-        .map(|(table, changes)| Fact::TableChanged { table, changes });
+    let changed = changed.into_iter().map(|(table, all)| Fact::TableChanged {
+        table,
+        changes: changes::words(&all),
+    });
     let elements = elements
         .into_iter()
         .map(|(set, (missing, extra))| Fact::Elements {

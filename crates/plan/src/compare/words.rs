@@ -32,11 +32,6 @@ pub(super) fn role_words(role: LinkRole) -> &'static str {
     }
 }
 
-pub(crate) fn mac_words(mac: [u8; 6]) -> String {
-    let bytes: Vec<String> = mac.iter().map(|b| format!("{b:02x}")).collect();
-    bytes.join(":")
-}
-
 pub(super) fn rule_words(rule: &RoutingRule) -> String {
     let version = match rule.version {
         IpVersion::V4 => "IPv4",
@@ -70,6 +65,17 @@ pub(super) fn next_hop(route: &Route) -> String {
 
 pub(super) fn hop(via: Option<IpAddr>) -> String {
     via.map_or_else(|| "on the link".into(), |v| format!("via {v}"))
+}
+
+/// The first of several elements, and how many more there are.
+pub(super) fn few(elements: &[String]) -> Vec<String> {
+    const SHOWN: usize = 8;
+    let mut out: Vec<String> = elements.iter().take(SHOWN).cloned().collect();
+    match elements.len().saturating_sub(SHOWN) {
+        0 => {}
+        more => out.push(format!("and {more} more")),
+    }
+    out
 }
 
 pub(super) fn elements(missing: &[String], extra: &[String]) -> String {

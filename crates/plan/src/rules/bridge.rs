@@ -179,15 +179,7 @@ fn ipv4() -> Vec<Rule> {
             NO_MULTICAST_ROUTER,
         ),
         rule(asking, Verdict::Accept, "asks for an address by DHCP"),
-        rule(
-            vec![
-                ipv4_frame(),
-                not(Ip4Saddr, PORT_ADDRESSES.of(IpVersion::V4)),
-                not(Ip4Saddr, PORT_ROUTED.of(IpVersion::V4)),
-            ],
-            Verdict::Drop,
-            purpose::SPOOFED,
-        ),
+        spoofed(ipv4_frame(), Ip4Saddr, IpVersion::V4),
         later_fragment(ipv4_frame(), IpVersion::V4),
         answer_of_a_server(ipv4_frame(), DHCP_CLIENT),
         rule(
@@ -202,6 +194,13 @@ fn ipv4() -> Vec<Rule> {
             "neither IPv4, IPv6 nor ARP",
         ),
     ]
+}
+
+/// From an address that neither the node at the port has nor one behind it.
+fn spoofed(frame: Match, source: Field, version: IpVersion) -> Rule {
+    let own = not(source, PORT_ADDRESSES.of(version));
+    let routed = not(source, PORT_ROUTED.of(version));
+    rule(vec![frame, own, routed], Verdict::Drop, purpose::SPOOFED)
 }
 
 fn ipv6() -> Vec<Rule> {
@@ -240,15 +239,7 @@ fn ipv6() -> Vec<Rule> {
             Verdict::Accept,
             "before it has an address",
         ),
-        rule(
-            vec![
-                ipv6_frame(),
-                not(Ip6Saddr, PORT_ADDRESSES.of(IpVersion::V6)),
-                not(Ip6Saddr, PORT_ROUTED.of(IpVersion::V6)),
-            ],
-            Verdict::Drop,
-            purpose::SPOOFED,
-        ),
+        spoofed(ipv6_frame(), Ip6Saddr, IpVersion::V6),
         later_fragment(ipv6_frame(), IpVersion::V6),
         answer_of_a_server(ipv6_frame(), DHCP6_CLIENT),
         rule(
@@ -317,15 +308,7 @@ fn nd_guard() -> Chain {
         ));
     }
     rules.extend([
-        rule(
-            vec![
-                ipv6_frame(),
-                not(Ip6Saddr, PORT_ADDRESSES.of(IpVersion::V6)),
-                not(Ip6Saddr, PORT_ROUTED.of(IpVersion::V6)),
-            ],
-            Verdict::Drop,
-            purpose::SPOOFED,
-        ),
+        spoofed(ipv6_frame(), Ip6Saddr, IpVersion::V6),
         may(
             vec![ipv6_frame(), length(ND_BARE), icmp6(NEIGHBOR_SOLICIT)],
             "asks for a neighbour",

@@ -20,11 +20,11 @@ mod routes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use hallway_spec::{Command, IpVersion, Mode, Name, Program, Topology};
+use hallway_spec::{Command, ExtraHost, IpVersion, Mode, Name, Program, Topology};
 use ipnet::IpNet;
 
-use crate::mark;
 use crate::settled::{Interface, Network, Node, Plug, Publish, Settled, Sidecar, Subnet, Workload};
+use crate::{hosts, mark};
 
 pub use automatic::complete;
 pub use conflict::{Conflict, ConflictCode};
@@ -92,6 +92,7 @@ pub fn settle(
         network.filtered = filtered.contains(&network.name);
         network.last_allocated = pools.last_allocated(&network.name);
     }
+    extra_hosts(topology, &mut settled);
     settled.publishes = publishes(topology, &settled);
     settled.policies = policy::policies(topology, &settled);
     routes::add(topology, &mut settled);
@@ -253,7 +254,7 @@ fn node(
         sysctls: node.sysctls.clone(),
         dns: node.dns.clone(),
         dns_search: node.dns_search.clone(),
-        extra_hosts: node.extra_hosts.clone(),
+        extra_hosts: Vec::new(),
         environment: node.program.environment.clone(),
         service: node.command.as_ref().map(|c| workload(c, &node.program)),
         sidecars: node.sidecars.iter().map(sidecar).collect(),
@@ -314,6 +315,26 @@ fn with_length(network: &hallway_spec::Network, address: IpAddr) -> IpNet {
             .find(|s| s.net.contains(&address))
             .and_then(|s| IpNet::new(address, s.net.prefix_len()).ok())
             .unwrap_or_else(|| IpNet::from(address)),
+    }
+}
+
+/// Fills in the further names of every node, for which the host's addresses are known now.
+fn extra_hosts(topology: &Topology, settled: &mut Settled) {
+    // Both have the nodes in the file's order.
+    for (position, node) in topology.nodes.iter().enumerate() {
+        let own = settled.nodes.get(position);
+        let gateways = own.map(|n| hosts::of_host(settled, n)).unwrap_or_default();
+        let hosts = node.extra_hosts.iter().flat_map(|(name, host)| {
+            let addresses = match host {
+                ExtraHost::Address(address) => vec![*address],
+                ExtraHost::Gateway => gateways.clone(),
+            };
+            addresses.into_iter().map(move |a| (name.clone(), a))
+        });
+        let hosts = hosts.collect();
+        if let Some(node) = settled.nodes.get_mut(position) {
+            node.extra_hosts = hosts;
+        }
     }
 }
 

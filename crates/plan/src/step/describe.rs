@@ -4,11 +4,11 @@ use std::fmt;
 
 use serde::Serialize;
 
-use hallway_nftables::Ruleset;
+use hallway_nftables::{Ruleset, print};
 use ipnet::IpNet;
 
 use super::{Adjustment, CableEnd, Cause, KeeperStep, KeeperTask, NewMacvlan, NewPort, Op, Step};
-use crate::compare::{Fact, Place, mac_words};
+use crate::compare::{Fact, Place};
 use crate::rules::Delta;
 use crate::target::{Route, RouteKind};
 
@@ -240,7 +240,7 @@ fn adjustment(place: &Place, change: &Adjustment) -> Described {
             self::change(kind, named(place, link)).detail(detail)
         }
         Adjustment::RemoveForwarding { bridge, port, mac } => {
-            let entry = format!("{} to {port}", mac_words(*mac));
+            let entry = format!("{} to {port}", print::mac(mac));
             remove("bridge entry", named(place, bridge)).detail(entry)
         }
         Adjustment::AddRoutingRule(rule) => {

@@ -105,7 +105,8 @@ mapping! {
         dns: Option<OneOrMany<String>>,
         /// Domains in which names without a dot are looked up.
         dns_search: Option<OneOrMany<String>>,
-        /// Further lines of /etc/hosts: names with addresses, or a list of name:address.
+        /// Further lines of /etc/hosts: names with addresses, or a list of name:address. host-gateway
+        /// means the host.
         extra_hosts: Option<EnvironmentDoc>,
         /// `node:NAME`: the program runs in the namespace of that node. `netns:NAME`, a path,
         /// `pid:NUMBER`, `container:NAME`: that namespace is joined.

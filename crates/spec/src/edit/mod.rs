@@ -13,7 +13,9 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use crate::{Action, Bandwidth, Diagnostic, Document, Impairments, InvalidPort, Name, PortProto};
+use crate::{
+    Action, Bandwidth, Diagnostic, Document, Impairments, InvalidPort, Name, PortProto, pools,
+};
 
 pub use impair::Impaired;
 pub use networks::free_subnet;
@@ -92,10 +94,10 @@ pub enum Edit {
     Policy {
         /// Allow or deny.
         action: Action,
-        /// The client.
-        from: String,
-        /// The server.
-        to: String,
+        /// The clients.
+        from: Vec<String>,
+        /// The servers.
+        to: Vec<String>,
         /// Which ports; all when empty.
         ports: Vec<String>,
     },
@@ -190,7 +192,8 @@ pub enum EditError {
     Port(#[from] InvalidPort),
     /// Every subnet of the pools is used, or a route of the host covers it.
     #[error(
-        "no /24 of 10.72.0.0/16, 172.24.0.0/16 and 192.168.0.0/16 is free: networks and routes of the host take all of them"
+        "none of {} is free: networks and routes of the host take all of them",
+        pools()
     )]
     PoolExhausted,
 }
@@ -302,7 +305,7 @@ pub fn edit_in_place(document: &mut Document, edit: &Edit) -> Result<(), EditErr
             from,
             to,
             ports,
-        } => policies::add(document, *action, from, to, ports),
+        } => policies::add(document, *action, (from, to), ports),
         Edit::PolicyRemove(number) => policies::remove(document, *number)?,
     }
     Ok(())

@@ -1,24 +1,14 @@
 //! Edits of networks and their members.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 use indexmap::IndexMap;
-use ipnet::{IpNet, Ipv4Net};
+use ipnet::IpNet;
 
 use super::entry::node_mut;
 use super::{Edit, EditError};
-use crate::Name;
 use crate::document::{AttachmentDoc, Document, NetworkDoc, NetworksDoc, NodeDoc, OneOrMany};
-
-/// The pools for networks without a subnet: /24 prefixes of these, in this order.
-const POOLS: [Ipv4Net; 3] = [
-    Ipv4Net::new_assert(Ipv4Addr::new(10, 72, 0, 0), 16),
-    Ipv4Net::new_assert(Ipv4Addr::new(172, 24, 0, 0), 16),
-    Ipv4Net::new_assert(Ipv4Addr::new(192, 168, 0, 0), 16),
-];
-
-/// Routes with fewer bits than this count as default routes, like the two halves that VPNs use.
-const WIDE: u8 = 8;
+use crate::{Name, SUBNET_LENGTH, first_free};
 
 pub(super) fn add(document: &mut Document, edit: &Edit) -> Result<(), EditError> {
     let Edit::NetworkAdd {
@@ -72,19 +62,11 @@ pub fn free_subnet(document: &Document, avoid: &[IpNet]) -> Result<IpNet, EditEr
         .values()
         .flatten()
         .filter_map(|n| n.subnet.as_ref());
-    let avoid = avoid.iter().filter(|net| net.prefix_len() >= WIDE);
     let used: Vec<IpNet> = subnets
         .flat_map(|s| s.items().iter().filter_map(|t| t.parse().ok()))
-        .chain(avoid.copied())
+        .chain(avoid.iter().copied())
         .collect();
-    let all = POOLS.into_iter().flat_map(|pool| {
-        let [first, second, ..] = pool.network().octets();
-        (0..=u8::MAX)
-            .map(move |third| Ipv4Net::new_assert(Ipv4Addr::new(first, second, third, 0), 24))
-    });
-    let is_free = |net: &IpNet| !used.iter().any(|u| u.contains(net) || net.contains(u));
-    let mut free = all.map(IpNet::V4).filter(is_free);
-    free.next().ok_or(EditError::PoolExhausted)
+    first_free(&used, SUBNET_LENGTH).ok_or(EditError::PoolExhausted)
 }
 
 pub(super) fn remove(document: &mut Document, name: &Name) -> Result<(), EditError> {

@@ -5,7 +5,12 @@ use crate::Action;
 use crate::document::{Document, OneOrMany, PolicyDoc, Scalar};
 
 /// Adds a policy before every other.
-pub(super) fn add(document: &mut Document, action: Action, from: &str, to: &str, ports: &[String]) {
+pub(super) fn add(
+    document: &mut Document,
+    action: Action,
+    (from, to): (&[String], &[String]),
+    ports: &[String],
+) {
     let service = |port: &String| {
         let number = !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
         Scalar::Text(if number {
@@ -16,8 +21,8 @@ pub(super) fn add(document: &mut Document, action: Action, from: &str, to: &str,
     };
     let made = PolicyDoc {
         action: (action == Action::Deny).then(|| action.to_string()),
-        from: Some(OneOrMany::One(from.to_owned())),
-        to: Some(OneOrMany::One(to.to_owned())),
+        from: Some(OneOrMany::of(from.to_vec())),
+        to: Some(OneOrMany::of(to.to_vec())),
         between: None,
         ports: (!ports.is_empty()).then(|| OneOrMany::Many(ports.iter().map(service).collect())),
     };

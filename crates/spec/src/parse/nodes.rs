@@ -13,7 +13,8 @@ use crate::document::{AttachmentKeys, LimitsKeys, NodeKeys, RouteKeys};
 use crate::problem::{Required, ValueProblem};
 use crate::reader::{At, Reader};
 use crate::{
-    Attachment, Command, Impairments, IpVersion, Name, Node, Place, Program, StaticRoute, SysctlKey,
+    Attachment, Command, ExtraHost, Impairments, IpVersion, Name, Node, Place, Program,
+    StaticRoute, SysctlKey,
 };
 
 /// The nodes, and the programs that share the namespaces of others.
@@ -281,8 +282,8 @@ fn sysctls(r: &mut Reader<'_>, at: &At, node: &mut Node) {
 }
 
 /// Names with addresses: a mapping, or Compose's list of name:address (or name=address).
-fn extra_hosts(r: &mut Reader<'_>, at: &At) -> Vec<(Name, IpAddr)> {
-    const EXPECTED: &str = "an address";
+fn extra_hosts(r: &mut Reader<'_>, at: &At) -> Vec<(Name, ExtraHost)> {
+    const EXPECTED: &str = "an address, or host-gateway";
     let mut out = Vec::new();
     if r.is_map(at.id) {
         for field in r.fields(at, None, "a mapping from names to addresses").0 {
@@ -301,8 +302,7 @@ fn extra_hosts(r: &mut Reader<'_>, at: &At) -> Vec<(Name, IpAddr)> {
         };
         let parts = text.split_once('=').or_else(|| text.split_once(':'));
         let read = parts.and_then(|(name, address)| {
-            let bare = address.trim_start_matches('[').trim_end_matches(']');
-            Some((name.parse().ok()?, bare.parse().ok()?))
+            Some((name.trim().parse().ok()?, address.trim().parse().ok()?))
         });
         match read {
             Some(line) => out.push(line),

@@ -49,7 +49,7 @@ crate::codes! {
         PolicyNoEffect = "policy-no-effect",
         /// A program that shares a namespace has what only the node itself can have.
         SharedNamespace = "shared-namespace",
-        /// Dependencies form a cycle, name a node without a command, or wait for what cannot come
+        /// Dependencies form a circle, name a node without a command, or wait for what cannot come
         /// true.
         BadDependency = "bad-dependency",
         /// Two expectations contradict each other.

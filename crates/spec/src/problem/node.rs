@@ -121,8 +121,8 @@ pub enum NodeProblem {
         dependency_place: Place,
     },
     /// Nodes that depend on one another.
-    #[error("dependencies form a cycle: {}", cycle(.0))]
-    DependencyCycle(Vec<Name>),
+    #[error("dependencies form a circle: {}", circle(.0))]
+    DependencyCircle(Vec<Name>),
     /// Masquerade on an interface of a node that forwards nothing.
     #[error("node {0} masquerades what it forwards, but it forwards nothing")]
     MasqueradeWithoutForwarding(Name),
@@ -213,7 +213,7 @@ impl std::fmt::Display for Unpublishable {
     }
 }
 
-fn cycle(names: &[Name]) -> String {
+fn circle(names: &[Name]) -> String {
     let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
     names.join(" → ")
 }
@@ -233,7 +233,7 @@ impl Details for NodeProblem {
             | Self::DependencyWithoutHealth { .. }
             | Self::DependencyNeverEnds { .. }
             | Self::DependencyWithoutCommand { .. }
-            | Self::DependencyCycle(_) => Code::BadDependency,
+            | Self::DependencyCircle(_) => Code::BadDependency,
             Self::MasqueradeWithoutForwarding(_) | Self::MasqueradeInJoined(_) => {
                 Code::MasqueradeNoEffect
             }
@@ -337,7 +337,7 @@ impl Details for NodeProblem {
             Self::DependencyWithoutCommand { .. } => {
                 "give that node a command, or remove the dependency".into()
             }
-            Self::DependencyCycle(_) => "remove one of these depends_on".into(),
+            Self::DependencyCircle(_) => "remove one of these depends_on".into(),
             Self::MasqueradeInJoined(_) => {
                 "remove masquerade, or have the owner of the namespace translate addresses there".into()
             }

@@ -88,18 +88,25 @@ pub enum OtherFormat {
     Kubernetes,
     /// A netplan file.
     Netplan,
+    /// A topology of netlab.
+    Netlab,
 }
 
 impl OtherFormat {
     /// From the keys of the file's mapping, each with the keys of its value; `None` if it may be a
     /// hallway file. Also returns the key that shows it.
     pub(crate) fn of(keys: &[(&str, Vec<&str>)]) -> Option<(Self, &'static str)> {
-        let has = |key| keys.iter().any(|(k, _)| *k == key);
+        let has = |key: &str| keys.iter().any(|(k, _)| *k == key);
         let below = |key, inner| {
             keys.iter()
                 .any(|(k, all)| *k == key && all.contains(&inner))
         };
-        if has("nodes") || has("links") {
+        // Keys of netlab besides nodes and links, which hallway has too.
+        let netlab = ["provider", "module", "defaults.device", "defaults"];
+        let netlab = netlab.into_iter().find(|key| has(key));
+        if let Some(key) = netlab.filter(|_| has("nodes") || has("links")) {
+            Some((Self::Netlab, key))
+        } else if has("nodes") || has("links") {
             None
         } else if has("kind") && (has("apiVersion") || has("metadata")) {
             Some((Self::Kubernetes, "kind"))
@@ -115,6 +122,9 @@ impl OtherFormat {
             Self::Kubernetes => {
                 "write each Pod as a node, and a NetworkPolicy as policies: [{ from: a, to: b, ports: [80/tcp] }]"
             }
+            Self::Netlab => {
+                "netlab create with provider: clab writes a containerlab topology, which hallway reads: hallway up clab.yml"
+            }
             Self::Netplan => {
                 "write each machine as a node with its networks, like nodes: { web: { networks: { apps: { address: 10.10.0.5 } } } }"
             }
@@ -127,6 +137,7 @@ impl std::fmt::Display for OtherFormat {
         f.write_str(match self {
             Self::Kubernetes => "a Kubernetes manifest",
             Self::Netplan => "a netplan file",
+            Self::Netlab => "a netlab topology",
         })
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use hallway_nftables::print::mac;
 use hallway_plan::settled::{self, Plug};
 use hallway_spec::Name;
 use ipnet::IpNet;
@@ -40,7 +41,7 @@ impl<'a> Interface<'a> {
         };
         Self {
             name: &interface.name,
-            mac: mac(interface.mac),
+            mac: mac(&interface.mac),
             addresses: &interface.addresses,
             mtu: interface.mtu,
             bandwidth: interface
@@ -53,8 +54,4 @@ impl<'a> Interface<'a> {
             host_link,
         }
     }
-}
-
-pub(super) fn mac(bytes: [u8; 6]) -> String {
-    bytes.map(|b| format!("{b:02x}")).join(":")
 }

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use hallway_nftables::print::mac;
 use hallway_plan::settled::{self, Settled, Subnet};
 use hallway_spec::{Action, Joined, Mode, Name};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::interface::{Interface, mac};
+use super::interface::Interface;
 use super::published::Published;
 use super::sidecar::{self, Sidecar};
 use super::{DifferenceEntry, Version};
@@ -316,7 +317,7 @@ impl<'a> Network<'a> {
             parent: network.parent(),
             vlan: network.vlan.as_ref().map(|v| v.id),
             routers: &network.routers,
-            mac: mac(network.mac),
+            mac: mac(&network.mac),
             subnets: &network.subnets,
             internal: network.internal,
             outside: network.outside,

@@ -1,5 +1,6 @@
 //! Changes of one object in place.
 
+use hallway_nftables::print::mac;
 use hallway_plan::compare::{Attribute, Place};
 use hallway_plan::shaping::Shaping;
 use hallway_plan::step::Adjustment;
@@ -10,7 +11,7 @@ use super::Script;
 use super::filter;
 use super::host::{add_address, nf_call, no_own_address, set};
 use super::inside::{add_route, remove_route, run_in, within};
-use super::quote::{mac, quote};
+use super::quote::quote;
 use super::shaping::shape;
 
 pub(super) fn adjust(script: &mut Script<'_>, place: &Place, change: &Adjustment) {
@@ -84,7 +85,7 @@ fn remove_entry(bridge: &str, port: &str, address: [u8; 6]) -> String {
     let place = if port == bridge { "self" } else { "master" };
     format!(
         "bridge fdb del {} dev {} {place}",
-        mac(address),
+        mac(&address),
         quote(port)
     )
 }
@@ -105,7 +106,7 @@ fn change_link(script: &mut Script<'_>, ip: &str, name: &str, attribute: &Attrib
         Attribute::Up(false) => "down".to_owned(),
         Attribute::Arp(_) | Attribute::Multicast(_) => format!("{} {attribute}", attribute.name()),
         Attribute::Mtu(mtu) => format!("mtu {mtu}"),
-        Attribute::Mac(address) => format!("address {}", mac(*address)),
+        Attribute::Mac(address) => format!("address {}", mac(address)),
         Attribute::Group(group) => format!("group {group}"),
         Attribute::Alias(alias) => format!("alias {}", quote(alias.as_deref().unwrap_or_default())),
         Attribute::Master(Some(bridge)) => format!("master {}", quote(bridge)),

@@ -1,6 +1,6 @@
 //! Steps on the host: bridges, unreachable routes, forwarding.
 
-use hallway_nftables::print;
+use hallway_nftables::print::{self, mac};
 use hallway_plan::mark;
 use hallway_plan::settled::Vlan;
 use hallway_plan::target::{Link, Setting};
@@ -9,7 +9,7 @@ use hallway_spec::{IpVersion, Name};
 use ipnet::IpNet;
 
 use super::Script;
-use super::quote::{mac, quote};
+use super::quote::quote;
 
 /// `ip` or `ip -6`.
 pub(super) fn ip(version: IpVersion) -> &'static str {
@@ -52,7 +52,7 @@ pub(super) fn create_bridge(script: &mut Script<'_>, bridge: &Link) {
     script.line(&format!(
         "ip link add name {link} group {} address {}{} type bridge no_linklocal_learn 1",
         bridge.group.unwrap_or(0),
-        mac(bridge.mac.unwrap_or_default()),
+        mac(&bridge.mac.unwrap_or_default()),
         mtu(bridge)
     ));
     if bridge.nf_call == Some(true) {

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use hallway_nftables::print::mac;
 use hallway_plan::compare::Place;
 use hallway_plan::mark::{self, NEW_LINK};
 use hallway_plan::step::{Announcement, CableEnd, NewMacvlan, NewNamespace, NewPort};
@@ -11,7 +12,7 @@ use hallway_spec::IpVersion;
 use super::Script;
 use super::filter;
 use super::host::{add_address, alias, ip, mtu, no_own_address, set, settings};
-use super::quote::{mac, quote};
+use super::quote::quote;
 use super::shaping::shape;
 
 /// A program that acts in a namespace: by its name, or by a path.
@@ -101,13 +102,13 @@ pub(super) fn create_port(script: &mut Script<'_>, port: &NewPort) {
     let master = bridge.map_or_else(String::new, |b| format!(" master {}", quote(b)));
     let own = outer
         .mac
-        .map_or_else(String::new, |own| format!(" address {}", mac(own)));
+        .map_or_else(String::new, |own| format!(" address {}", mac(&own)));
     script.line(&format!(
         "ip link add name {link}{own} group {}{}{master} type veth peer name {} address {}{} netns {}",
         outer.group.unwrap_or(0),
         mtu(outer),
         quote(&inner.name),
-        mac(inner.mac.unwrap_or_default()),
+        mac(&inner.mac.unwrap_or_default()),
         mtu(inner),
         quote(&port.netns)
     ));
@@ -169,7 +170,7 @@ pub(super) fn create_macvlan(script: &mut Script<'_>, new: &NewMacvlan) {
     let (end, parent) = (&new.end, quote(&new.parent));
     script.line(&format!(
         "ip link add link {parent} name {NEW_LINK} address {}{} netns {} type macvlan mode bridge",
-        mac(end.link.mac.unwrap_or_default()),
+        mac(&end.link.mac.unwrap_or_default()),
         mtu(&end.link),
         quote(&end.netns)
     ));
@@ -193,10 +194,10 @@ pub(super) fn create_cable(script: &mut Script<'_>, a: &CableEnd, b: &CableEnd) 
         "{} link add name {} address {}{} type veth peer name {} address {}{} netns {}",
         within("ip", &a.netns),
         quote(&a.link.name),
-        mac(a.link.mac.unwrap_or_default()),
+        mac(&a.link.mac.unwrap_or_default()),
         mtu(&a.link),
         quote(&b.link.name),
-        mac(b.link.mac.unwrap_or_default()),
+        mac(&b.link.mac.unwrap_or_default()),
         mtu(&b.link),
         quote(&b.netns)
     ));

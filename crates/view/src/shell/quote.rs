@@ -45,11 +45,6 @@ pub(super) fn setting(key: &str) -> String {
     }
 }
 
-/// A MAC address.
-pub(super) fn mac([a, b, c, d, e, f]: [u8; 6]) -> String {
-    format!("{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

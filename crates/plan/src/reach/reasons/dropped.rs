@@ -275,6 +275,13 @@ impl Reasons<'_> {
         let asked = asked.filter(|a| self.world.is_host(*a) && own.all(|g| g != *a));
         let Some(asked) = asked else {
             let to = &self.question.to;
+            if *to == Party::Host {
+                return reason(
+                    ReasonCode::DirectRouting,
+                    "from outside, the host is not reached at its address on a network of the project, and no other address of it is known",
+                )
+                .help("ask while the project is up, on a host with a route to outside");
+            }
             return reason(
                 ReasonCode::DirectRouting,
                 format!("from outside, {to} is reached by published ports only, never by routing to its address"),

@@ -1,0 +1,142 @@
+//! What the names of a command line mean: nodes by any of their names, networks, ends of policies.
+
+use hallway_engine::{Engine, Workplace, sandbox};
+use hallway_plan::Settled;
+use hallway_plan::settled::{Network, Node};
+use hallway_spec::{Name, listed};
+
+use crate::args::Common;
+use crate::diagnose::VerbError;
+use crate::failure::CommandError;
+use crate::scope::{Scope, state_dir};
+
+/// The nodes of a project that a name means; at least one.
+pub(crate) fn nodes<'a>(
+    common: &Common,
+    scope: &Scope,
+    settled: &'a Settled,
+    name: &Name,
+) -> Result<Vec<&'a Node>, VerbError> {
+    let found = settled.named(name);
+    match found.is_empty() {
+        false => Ok(found),
+        true => Err(CommandError::NoSuchNode {
+            project: settled.project.clone(),
+            node: name.clone(),
+            nodes: settled.nodes.iter().map(|n| n.name.clone()).collect(),
+            elsewhere: elsewhere(common, scope, settled, name),
+        }
+        .into()),
+    }
+}
+
+/// The flags of the projects that have a node of that name: others of this scope, and those of other
+/// sandboxes and of the host, if their records can be read from here.
+fn elsewhere(common: &Common, scope: &Scope, settled: &Settled, name: &Name) -> Vec<String> {
+    let mut out = Vec::new();
+    let mut look = |engine: &Engine, flags: &str| {
+        for project in engine.projects() {
+            let other = flags.is_empty() && project == settled.project;
+            let record = (!other)
+                .then(|| engine.record(&project).ok().flatten())
+                .flatten();
+            if record
+                .and_then(|r| r.applied)
+                .is_some_and(|s| s.node(name).is_some())
+            {
+                out.push(format!("{flags}-p {project}"));
+            }
+        }
+    };
+    look(&scope.engine, "");
+    if let Ok(state) = state_dir(common) {
+        let here = scope.sandbox.as_ref().map(|s| s.name.as_str());
+        for sandbox in sandbox::list(&state) {
+            if Some(sandbox.name.as_str()) != here {
+                let engine = Engine::new(sandbox.scope(), Workplace::default());
+                look(&engine, &format!("--sandbox {} ", sandbox.name));
+            }
+        }
+        if here.is_some() && state.join("host").is_dir() {
+            let engine = Engine::new(&state.join("host"), Workplace::default());
+            look(&engine, "--host ");
+        }
+    }
+    out
+}
+
+/// The one node of a project that a name means.
+pub(crate) fn node<'a>(
+    common: &Common,
+    scope: &Scope,
+    settled: &'a Settled,
+    name: &Name,
+) -> Result<&'a Node, VerbError> {
+    only(name, &nodes(common, scope, settled, name)?)
+}
+
+/// The one of the nodes that a name means.
+fn only<'a>(name: &Name, nodes: &[&'a Node]) -> Result<&'a Node, VerbError> {
+    match nodes {
+        [node] => Ok(node),
+        several => {
+            let names: Vec<&str> = several.iter().map(|n| n.name.as_ref()).collect();
+            Err(VerbError::usage(
+                format!("{name} means {} nodes", several.len()),
+                format!("name one of them: {}", listed(&names)),
+            ))
+        }
+    }
+}
+
+/// A node or a network.
+pub(crate) enum Part<'a> {
+    Node(&'a Node),
+    Network(&'a Network),
+}
+
+/// The node or network that a name means. A network is preferred to nodes that have the name as a
+/// further one.
+pub(crate) fn part<'a>(settled: &'a Settled, text: &str) -> Result<Part<'a>, VerbError> {
+    if let Ok(name) = text.parse::<Name>() {
+        if let Some(node) = settled.owner(&name) {
+            return Ok(Part::Node(node));
+        }
+        if let Some(network) = settled.network(&name) {
+            return Ok(Part::Network(network));
+        }
+        let nodes = settled.named(&name);
+        if !nodes.is_empty() {
+            return Ok(Part::Node(only(&name, &nodes)?));
+        }
+    }
+    let nodes = settled.nodes.iter().map(|n| n.name.as_ref());
+    let networks = settled.networks.iter().map(|n| n.name.as_ref());
+    let known: Vec<&str> = nodes.chain(networks).collect();
+    Err(VerbError::usage(
+        format!("project {} has no node or network {text}", settled.project),
+        format!("its nodes and networks: {}", listed(&known)),
+    ))
+}
+
+/// An end of a policy, as files name it: a further name of nodes stands for all of them.
+pub(crate) fn endpoints(settled: &Settled, text: &str) -> Vec<String> {
+    const WORDS: [&str; 3] = ["host", "outside", "any"];
+    let own = |name: &Name| settled.network(name).is_some() || settled.owner(name).is_some();
+    let nodes = match text.strip_prefix("node:").unwrap_or(text).parse::<Name>() {
+        Ok(name) if !WORDS.contains(&text) && !own(&name) => settled.named(&name),
+        _ => Vec::new(),
+    };
+    match nodes.is_empty() {
+        true => vec![text.to_owned()],
+        false => nodes.iter().map(|n| policy_name(settled, n)).collect(),
+    }
+}
+
+/// The name of a node in a policy.
+fn policy_name(settled: &Settled, node: &Node) -> String {
+    match settled.network(&node.name) {
+        Some(_) => format!("node:{}", node.name),
+        None => node.name.to_string(),
+    }
+}
