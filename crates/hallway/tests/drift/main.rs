@@ -347,6 +347,7 @@ hallway_testkit::tests![
     names_of_others,
     a_name_for_the_keeper,
     an_address_elsewhere,
+    a_second_name_of_a_namespace,
     rules_of_others_in_nodes,
     programs_see_readable_files,
     not_kept,

@@ -77,7 +77,7 @@ impl Difference {
             | Fact::RouteLeft { .. }
             | Fact::UplinkNoteLeft { .. }
             | Fact::NodeTable { wanted: None, .. } => left("is no longer wanted"),
-            Fact::Diverted(diverted) => told(
+            Fact::Diverted(diverted) => words(
                 "by the project's links",
                 &diverted.to_string(),
                 format!("{object} is another one: packets are sent elsewhere, {diverted}"),
