@@ -25,7 +25,7 @@ pub(crate) fn script(shell: Shell) -> std::io::Result<String> {
 
 /// The value of a flag among the words that are being completed.
 fn flag(names: &[&str]) -> Option<String> {
-    let mut words = std::env::args();
+    let mut words = crate::environment::words();
     while let Some(word) = words.next() {
         if names.contains(&word.as_str()) {
             return words.next();
@@ -52,7 +52,7 @@ fn common() -> Option<Common> {
     let sandbox = value(&["--sandbox"], "HALLWAY_SANDBOX");
     Some(Common {
         project: project.and_then(|p| p.parse().ok()),
-        host: std::env::args().any(|word| word == "--host")
+        host: crate::environment::words().any(|word| word == "--host")
             || std::env::var("HALLWAY_HOST")
                 .is_ok_and(|v| !["", "0", "false"].contains(&v.as_str())),
         sandbox: sandbox.unwrap_or_else(|| "default".into()).parse().ok()?,

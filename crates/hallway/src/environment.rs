@@ -6,6 +6,12 @@ use std::ffi::OsString;
 use hallway_engine::account::CallingUser;
 use hallway_engine::{Failure, Reason};
 
+/// The words of the command line, for what looks at them before or after clap. One that is not UTF-8
+/// is no word that hallway knows; clap reports it.
+pub(crate) fn words() -> impl Iterator<Item = String> {
+    std::env::args_os().map(|word| word.to_string_lossy().into_owned())
+}
+
 /// The variables of this environment for programs in nodes; no others are passed on.
 const PASSED_ON: [&str; 9] = [
     "HOME", "LANG", "LANGUAGE", "LOGNAME", "PATH", "SHELL", "TERM", "TZ", "USER",

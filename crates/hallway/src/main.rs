@@ -37,7 +37,7 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     // Parts of hallway that run as separate processes; not for users.
-    let mut words = std::env::args().skip(1);
+    let mut words = environment::words().skip(1);
     match words.next().as_deref() {
         Some("version" | "--version" | "-V") => {
             version();
@@ -111,7 +111,7 @@ fn wrong_usage(error: &clap::Error) -> ExitCode {
         version();
         return ExitCode::SUCCESS;
     }
-    let words: Vec<String> = std::env::args().collect();
+    let words: Vec<String> = environment::words().collect();
     let before = words.windows(2).find_map(|pair| match pair {
         [before, word] => (word == verb).then_some(before.as_str()),
         _ => None,

@@ -96,8 +96,12 @@ pub(crate) enum Part<'a> {
 }
 
 /// The node or network that a name means. A network is preferred to nodes that have the name as a
-/// further one.
-pub(crate) fn part<'a>(settled: &'a Settled, text: &str) -> Result<Part<'a>, VerbError> {
+/// further one. `beside` are other words that the command takes there.
+pub(crate) fn part<'a>(
+    settled: &'a Settled,
+    text: &str,
+    beside: &[&str],
+) -> Result<Part<'a>, VerbError> {
     if let Ok(name) = text.parse::<Name>() {
         if let Some(node) = settled.owner(&name) {
             return Ok(Part::Node(node));
@@ -112,10 +116,11 @@ pub(crate) fn part<'a>(settled: &'a Settled, text: &str) -> Result<Part<'a>, Ver
     }
     let nodes = settled.nodes.iter().map(|n| n.name.as_ref());
     let networks = settled.networks.iter().map(|n| n.name.as_ref());
-    let known: Vec<&str> = nodes.chain(networks).collect();
+    let known = nodes.chain(networks).chain(beside.iter().copied());
+    let known: Vec<&str> = known.collect();
     Err(VerbError::usage(
         format!("project {} has no node or network {text}", settled.project),
-        format!("its nodes and networks: {}", listed(&known)),
+        format!("name one of: {}", listed(&known)),
     ))
 }
 

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::ffi::OsStrExt as _;
 use std::process::Stdio;
 
 use hallway_testkit::{Hallway, sh, wait_for};
@@ -166,6 +167,18 @@ fn usage_without_variables() {
     assert!(!ran.err.contains("--state-dir"), "{}", ran.err);
 }
 
+/// Arguments that are not UTF-8.
+fn arguments_of_any_bytes() {
+    for before in [&["status", "-p"][..], &["up"], &[]] {
+        let word = std::ffi::OsStr::from_bytes(b"\xff");
+        let mut command = hallway().command(before);
+        let ran = command.arg(word).output().unwrap();
+        let said = String::from_utf8_lossy(&ran.stderr);
+        assert_eq!(ran.status.code(), Some(2), "{said}");
+        assert!(said.starts_with("error:"), "{said}");
+    }
+}
+
 /// Long lines are broken in a narrow terminal.
 fn narrow_terminals() {
     let file = "networks: { apps: { subnet: 10.9.0.0/24 } }
@@ -213,5 +226,6 @@ hallway_testkit::tests![
     warnings_once_and_errors_of_arguments,
     one_cable_of_several,
     usage_without_variables,
+    arguments_of_any_bytes,
     narrow_terminals,
 ];

@@ -137,7 +137,7 @@ fn target(settled: &Settled, text: &str) -> Result<Target, VerbError> {
     if name == "host" {
         return Ok(Target::Host(interface));
     }
-    let node = match named::part(settled, name)? {
+    let node = match named::part(settled, name, &["host"])? {
         Part::Node(node) => node,
         Part::Network(network) if interface.is_none() => {
             return Ok(Target::Network(network.name.clone()));

@@ -55,7 +55,7 @@ fn program(engine: &Engine, settled: &Settled, status: ProgramStatus) -> Program
 pub(crate) fn inspect(common: &Common, name: &Name) -> Result<ExitCode, VerbError> {
     let scope = here(common)?;
     let (project, settled) = present(common, &scope.engine)?;
-    let node = match named::part(&settled, name.as_ref())? {
+    let node = match named::part(&settled, name.as_ref(), &[])? {
         named::Part::Node(node) => node,
         named::Part::Network(network) => {
             ui::json(&NetworkDetails::new(&settled, network));
