@@ -35,7 +35,7 @@ const OTHERS: [&str; 7] = [
         chain i { type filter hook input priority 0; meta nfproto ipv4 iifname vmap { br-net0 : drop }; }
         chain o { type filter hook output priority 0; oifname br-net1 meta l4proto tcp drop; }; }",
     "table ip others {
-        chain p { type nat hook prerouting priority -101; iifname br-net0 tcp dport 8000-8003 redirect to :9; }
+        chain p { type nat hook prerouting priority -102; iifname br-net0 tcp dport 8000-8003 redirect to :9; }
         chain q { type nat hook postrouting priority 90; oifname br-net1 masquerade; }; }",
 ];
 

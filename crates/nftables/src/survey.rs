@@ -10,11 +10,13 @@ mod loaded;
 mod marks;
 mod packet;
 mod raw;
+mod reject;
 mod sets;
 mod xt;
 
 pub use marks::may_mark;
 pub use packet::{Mark, Packet, Translation, Tuple};
+pub use reject::DropReply;
 
 use answer::{Act, Answer, Step};
 use load::Load;
@@ -42,7 +44,7 @@ pub enum Fate {
     /// It passes.
     Passes,
     /// It is dropped or rejected here.
-    Dropped(RulePlace),
+    Dropped(RulePlace, DropReply),
     /// It passes, and its connection gets other addresses.
     Translated(RulePlace, Translation),
     /// It depends on a rule that could not be evaluated.
@@ -66,7 +68,7 @@ pub struct Passage {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Decision {
     Pass,
-    Drop,
+    Drop(DropReply),
     Translate(Translation),
 }
 
@@ -94,7 +96,7 @@ pub fn fate(table: &Table, chain: &Chain, packet: &Packet<'_>) -> Passage {
         };
         (
             if drops {
-                Decision::Drop
+                Decision::Drop(DropReply::None)
             } else {
                 Decision::Pass
             },
@@ -107,7 +109,7 @@ pub fn fate(table: &Table, chain: &Chain, packet: &Packet<'_>) -> Passage {
         fate: match (other, decision) {
             (Some((_, at)), _) => Fate::Unknown(at),
             (None, Decision::Pass) => Fate::Passes,
-            (None, Decision::Drop) => Fate::Dropped(place),
+            (None, Decision::Drop(reply)) => Fate::Dropped(place, reply),
             (None, Decision::Translate(to)) => Fate::Translated(place, to),
         },
         mark: survey.packet.mark,
@@ -189,13 +191,14 @@ impl Survey<'_> {
         match act {
             Act::Nothing | Act::Verdict(Verdict::Continue) => (None, false),
             Act::Verdict(Verdict::Accept) => decided(Decision::Pass),
-            Act::Drop | Act::Verdict(Verdict::Drop) => decided(Decision::Drop),
+            Act::Drop(reply) => decided(Decision::Drop(reply)),
+            Act::Verdict(Verdict::Drop) => decided(Decision::Drop(DropReply::None)),
             Act::Translate(translation) => decided(Decision::Translate(translation)),
             Act::Verdict(Verdict::Return) => (None, true),
             Act::Verdict(Verdict::Jump(name)) => (self.called(&name, depth), false),
             Act::Verdict(Verdict::Goto(name)) => (self.called(&name, depth), true),
             Act::Unknown | Act::AnyOf(_) | Act::Verdict(Verdict::Other(_)) => {
-                let both = [Decision::Pass, Decision::Drop];
+                let both = [Decision::Pass, Decision::Drop(DropReply::None)];
                 self.maybe.extend(both.map(|d| (d, place.clone())));
                 (None, false)
             }
@@ -214,7 +217,7 @@ impl Survey<'_> {
         for expr in exprs {
             let step = match expr {
                 Expr::Verdict(verdict) => return (answer, Act::Verdict(verdict.clone())),
-                Expr::Reject => return (answer, Act::Drop),
+                Expr::Reject => return (answer, Act::Drop(DropReply::Prohibited)),
                 Expr::Masquerade { .. } => {
                     return (answer, Act::Translate(Translation::Masquerade));
                 }

@@ -1,6 +1,7 @@
 //! What is known about a rule and a packet.
 
 use super::packet::Translation;
+use super::reject::DropReply;
 use crate::expr::Verdict;
 
 /// Whether a packet matches.
@@ -45,7 +46,7 @@ pub(super) enum Act {
     Verdict(Verdict),
     /// One of these, and perhaps none of them: of a verdict map, for a key that is not known exactly.
     AnyOf(Vec<Verdict>),
-    Drop,
+    Drop(DropReply),
     Translate(Translation),
     /// Anything.
     Unknown,

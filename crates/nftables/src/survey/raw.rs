@@ -6,6 +6,7 @@ use super::Survey;
 use super::answer::{Act, Answer, Step};
 use super::load::{self, Load};
 use super::packet::{Mark, Translation};
+use super::reject::of_nftables;
 use super::sets::{Entry, Registers, put, verdict};
 use super::xt;
 use crate::expr::{Reg, Verdict};
@@ -29,7 +30,11 @@ impl Survey<'_> {
         match name {
             "match" => xt::matches(attrs, &self.packet).into(),
             "target" => self.target(attrs),
-            "reject" => Step::Ends(Act::Drop),
+            "reject" => {
+                let code = attrs.find(2).and_then(|bytes| bytes.first().copied());
+                let reply = of_nftables(number(attrs, 1), code, self.packet.context.from.is_ipv4());
+                Step::Ends(Act::Drop(reply))
+            }
             "queue" | "synproxy" | "tproxy" | "fwd" => Step::Ends(Act::Unknown),
             "nat" => Step::Ends(Act::Translate(nat(attrs, registers))),
             "masq" => Step::Ends(Act::Translate(Translation::Masquerade)),

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::answer::{Act, Answer};
 use super::packet::{Mark, Packet, Translation};
+use super::reject::of_iptables;
 use crate::expr::Verdict;
 use crate::wire::{Attrs, string_of, u16_of};
 
@@ -194,7 +195,10 @@ pub(super) fn target(attrs: Attrs<'_>, packet: &Packet<'_>) -> Target {
         "CT" if u16_at(info, 0).is_some_and(|flags| flags & 1 != 0) => Target::Untracked,
         "NOTRACK" => Target::Untracked,
         "CT" => Target::None,
-        "REJECT" => Target::Act(Act::Drop),
+        "REJECT" => {
+            let reply = of_iptables(u32_at(info, 0), packet.context.from.is_ipv4());
+            Target::Act(Act::Drop(reply))
+        }
         "ACCEPT" => Target::Act(Act::Verdict(Verdict::Accept)),
         "MASQUERADE" => Target::Act(Act::Translate(Translation::Masquerade)),
         "DNAT" | "REDIRECT" | "SNAT" => {

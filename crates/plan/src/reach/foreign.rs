@@ -145,11 +145,12 @@ impl<'w> Walk<'w> {
                 Fate::Unknown(place) => {
                     self.unsure.get_or_insert(rule_words(table, &place));
                 }
-                Fate::Dropped(place) => {
+                Fate::Dropped(place, reply) => {
                     let dropped = Foreign {
                         table: name(table),
                         chain: place.chain.clone(),
                         rule: rule_text(table, &place),
+                        reply,
                         help: remedy(table, &place.chain, passing.hook, self.world.settled()),
                     };
                     self.note_foreign(table, &place, passing, "drop");

@@ -89,7 +89,7 @@ impl<'w> Walk<'w> {
             (self.mark, self.connection_mark) = (passage.mark, passage.connection_mark);
             let (place, translation) = match passage.fate {
                 Fate::Passes => continue,
-                Fate::Unknown(place) | Fate::Dropped(place) => {
+                Fate::Unknown(place) | Fate::Dropped(place, _) => {
                     self.unsure.get_or_insert(rule_words(table, &place));
                     continue;
                 }
@@ -178,7 +178,7 @@ impl<'w> Walk<'w> {
             let address = match passage.fate {
                 Fate::Translated(_, Translation::Masquerade) => own,
                 Fate::Translated(_, Translation::Source(Some(address))) => address,
-                Fate::Translated(place, _) | Fate::Unknown(place) | Fate::Dropped(place) => {
+                Fate::Translated(place, _) | Fate::Unknown(place) | Fate::Dropped(place, _) => {
                     self.unsure.get_or_insert(rule_words(table, &place));
                     continue;
                 }

@@ -217,7 +217,7 @@ impl<'w> Walk<'w> {
                     return Finding::Taken(to, words);
                 }
                 Fate::Translated(..) | Fate::Unknown(_) => perhaps = true,
-                Fate::Passes | Fate::Dropped(_) => {}
+                Fate::Passes | Fate::Dropped(..) => {}
             }
         }
         if perhaps {

@@ -13,7 +13,7 @@ use super::packet::{Flow, Packet};
 use super::path::{Hop, HopEvent, Location, Outcome};
 use super::world::World;
 use hallway_nftables::evaluate::{Evaluator, RuleVerdict};
-use hallway_nftables::survey::Mark;
+use hallway_nftables::survey::{DropReply, Mark};
 use hallway_nftables::{Family, Hook};
 
 /// Where a packet has arrived, with its addresses there.
@@ -64,6 +64,8 @@ pub(super) struct Foreign {
     pub(super) chain: String,
     /// The rule; the chain's policy without one.
     pub(super) rule: Option<String>,
+    /// What the sender gets.
+    pub(super) reply: DropReply,
     /// What would let the packets through.
     pub(super) help: String,
 }
@@ -85,8 +87,12 @@ impl DropReason {
             | Self::NotForwarding { .. }
             | Self::Impaired { .. }
             | Self::Diverted(_)
-            | Self::Loop
-            | Self::Foreign(_) => Outcome::Filtered,
+            | Self::Loop => Outcome::Filtered,
+            Self::Foreign(foreign) => match foreign.reply {
+                DropReply::None | DropReply::Prohibited => Outcome::Filtered,
+                DropReply::Refused => Outcome::Refused,
+                DropReply::Unreachable => Outcome::Unreachable,
+            },
             Self::OwnRoute { .. } | Self::External { .. } => Outcome::Unknown,
             Self::NoRoute { .. }
             | Self::Elsewhere { .. }

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use hallway_nftables::survey::DropReply;
 use hallway_spec::{Mode, Name};
 use ipnet::IpNet;
 
@@ -372,9 +373,13 @@ fn by_foreign(foreign: &Foreign) -> Reason {
         None => "the chain's policy".to_owned(),
     };
     let (chain, table) = (&foreign.chain, &foreign.table);
+    let does = match foreign.reply {
+        DropReply::None => "drops",
+        DropReply::Prohibited | DropReply::Refused | DropReply::Unreachable => "rejects",
+    };
     reason(
         ReasonCode::ForeignRule,
-        format!("chain {chain} of table {table}, which is not hallway's, drops it by {what}"),
+        format!("chain {chain} of table {table}, which is not hallway's, {does} it by {what}"),
     )
     .help(foreign.help.clone())
 }
