@@ -54,7 +54,8 @@ pub use command::{Command, InvalidCommand};
 pub use diagnostic::{Diagnostic, Label, Severity};
 pub use document::{Document, Section, schema};
 pub use edit::{
-    Edit, EditCode, EditError, Impaired, edit, edit_in_place, empty, free_subnet, rest,
+    Edit, EditCode, EditError, Impaired, edit, edit_in_place, edit_of_file, empty, free_subnet,
+    rest,
 };
 pub use health::{Condition, Dependency, Health, Healthcheck, InvalidCondition};
 pub use impairment::{Delay, Impairments, InvalidImpairment, Share};
