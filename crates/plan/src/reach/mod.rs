@@ -8,6 +8,7 @@ mod context;
 mod environment;
 mod exchange;
 mod foreign;
+mod from_outside;
 mod host;
 mod measured;
 mod nat;

@@ -192,6 +192,7 @@ impl World<'_> {
             (_, Location::Host) if at == Location::Host => {
                 vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]
             }
+            (_, Location::Host) if at == Location::Outside => self.host_from_outside(),
             (_, Location::Host) => first_of_each(self.host_addresses(viewer)),
             (_, Location::Outside) => IpVersion::ALL.map(anywhere).to_vec(),
         };

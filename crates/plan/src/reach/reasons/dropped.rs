@@ -34,7 +34,7 @@ impl Reasons<'_> {
                 format!("{to} has no address of an IP version that {from} has"),
             )
             .help("put both on networks with subnets of one IP version, or join them by a cable"),
-            ExchangeFailure::NotPublished => self.not_published(),
+            ExchangeFailure::NotPublished => self.not_published(found),
             ExchangeFailure::Request(dropped) => self.dropped(dropped, address, found),
             ExchangeFailure::Reply(dropped) => {
                 let why = self.dropped(dropped, None, found);

@@ -102,7 +102,7 @@ impl Reasons<'_> {
             .and_then(|(_, ruling)| self.policy(ruling, ReasonCode::PolicyAllow, "allows it"));
         match allowed {
             Some(reason) => (Outcome::Open, reason),
-            None => (Outcome::Refused, self.not_published()),
+            None => (Outcome::Refused, self.not_published(found)),
         }
     }
 }
