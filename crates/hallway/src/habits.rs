@@ -52,7 +52,7 @@ const INSTEAD: &[(&[&str], &str)] = &[
         "hallway status, or hallway ls",
     ),
     (&["nodes"], "hallway node ls"),
-    (&["networks", "nets"], "hallway network ls"),
+    (&["networks", "nets", "net"], "hallway network ls"),
     (&["links", "cables", "cable"], "hallway link ls"),
     (&["policies"], "hallway policy ls"),
     (&["wait"], "hallway up returns when all programs are ready"),
@@ -93,6 +93,7 @@ const INSTEAD: &[(&[&str], &str)] = &[
 /// Arguments of other programs, and what to type instead: the verbs they are arguments of (none: all),
 /// the arguments, and the text. The first that fits applies.
 const INSTEAD_OF_FLAGS: &[(&[&str], &[&str], &str)] = &[
+    (&["gc"], &["--force", "-f"], "hallway gc --yes"),
     (
         &["up"],
         &["--force-recreate", "--always-recreate-deps"],

@@ -65,7 +65,7 @@ pub(super) fn of(nodes: &mut [LabNode], links: &[LabLink], findings: &mut Findin
         });
         if let Some(texts) = left.get(&name).filter(|texts| !texts.is_empty()) {
             findings.note(format!(
-                "no addresses of {name} by a file, which sets one of each IP version for each end of a link, on a network of its prefix: {}; hallway exec {name} -- ip addr add … adds one",
+                "addresses of {name} that are not set, since only ends of links have any, one of each IP version: {}; hallway exec {name} -- ip addr add … sets one",
                 texts.join(", ")
             ));
         }
