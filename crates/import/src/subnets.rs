@@ -61,6 +61,22 @@ impl Pool {
     }
 }
 
+/// The last free address of a subnet.
+pub(crate) fn free(net: IpNet, used: &[IpAddr]) -> Option<IpAddr> {
+    let last = match net.broadcast() {
+        IpAddr::V4(last) => u128::from(u32::from(last)),
+        IpAddr::V6(last) => u128::from(last),
+    };
+    let address = |number: u128| match net {
+        IpNet::V4(_) => u32::try_from(number).ok().map(|n| IpAddr::V4(n.into())),
+        IpNet::V6(_) => Some(IpAddr::V6(number.into())),
+    };
+    let below = (1..=1000).filter_map(|i| address(last.checked_sub(i)?));
+    below
+        .filter(|a| net.contains(a) && *a != net.network())
+        .find(|a| !used.contains(a))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,20 +94,4 @@ mod tests {
         let v6 = pool.v6("a").unwrap();
         assert!(v6.to_string().starts_with("fd") && v6.trunc() == v6);
     }
-}
-
-/// The last free address of a subnet.
-pub(crate) fn free(net: IpNet, used: &[IpAddr]) -> Option<IpAddr> {
-    let last = match net.broadcast() {
-        IpAddr::V4(last) => u128::from(u32::from(last)),
-        IpAddr::V6(last) => u128::from(last),
-    };
-    let address = |number: u128| match net {
-        IpNet::V4(_) => u32::try_from(number).ok().map(|n| IpAddr::V4(n.into())),
-        IpNet::V6(_) => Some(IpAddr::V6(number.into())),
-    };
-    let below = (1..=1000).filter_map(|i| address(last.checked_sub(i)?));
-    below
-        .filter(|a| net.contains(a) && *a != net.network())
-        .find(|a| !used.contains(a))
 }
