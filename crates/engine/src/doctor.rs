@@ -199,6 +199,18 @@ fn force_forwarding() -> Check {
 
 fn name_servers() -> Check {
     let found = crate::names::of_host();
+    let host = Kernel::new().addresses().unwrap_or_default();
+    let host: Vec<_> = host.iter().map(|a| a.net.addr()).collect();
+    let own = found.of_own_addresses(&host);
+    if found.unreachable.is_empty() && !own.is_empty() {
+        return check(
+            "name servers",
+            false,
+            CheckOutcome::Warning,
+            format!("{}, addresses of this host", own.join(", ")),
+            "nodes may not reach them: with --host, hallway allow any host --port 53/udp,53/tcp lets them; in a sandbox, give the nodes servers with dns: [ADDRESS]",
+        );
+    }
     let good = found.unreachable.is_empty();
     check(
         "name servers",

@@ -89,6 +89,16 @@ pub enum Warning {
         /// The servers.
         servers: Vec<String>,
     },
+    /// The host's name servers are its own addresses, and no policy lets nodes ask them.
+    #[error(
+        "the host's name servers ({}) are addresses of the host itself, which nodes may not reach: nodes cannot resolve names of hosts outside", servers.join(", ")
+    )]
+    OwnNameServers {
+        /// The servers.
+        servers: Vec<String>,
+        /// The project is in a sandbox, where such an address is the sandbox's.
+        in_sandbox: bool,
+    },
     /// Something that others made keeps the project from working, and is left to them.
     #[error("{difference}")]
     LeftToOthers {
@@ -108,7 +118,9 @@ impl Warning {
             Self::PrivilegedPorts { .. } => WarningCode::PrivilegedPort.text(),
             Self::AddressMissing { .. } => WarningCode::AddressMissing.text(),
             Self::Ipv6Off => WarningCode::Ipv6Off.text(),
-            Self::NameServers { .. } => WarningCode::NameServers.text(),
+            Self::NameServers { .. } | Self::OwnNameServers { .. } => {
+                WarningCode::NameServers.text()
+            }
             Self::LeftToOthers { .. } => WarningCode::AddressElsewhere.text(),
             Self::Blocked { .. } => WarningCode::Blocked.text(),
             Self::Record(failure) => failure.code(),
@@ -131,6 +143,10 @@ impl Warning {
             Self::NameServers { .. } => {
                 "name servers that they can reach: dns: [ADDRESS] of the nodes".into()
             }
+            Self::OwnNameServers { in_sandbox, .. } => match in_sandbox {
+                true => "name other servers: dns: [ADDRESS] of the nodes".into(),
+                false => "let nodes ask them: hallway allow any host --port 53/udp,53/tcp; or name other servers: dns: [ADDRESS] of the nodes".into(),
+            },
             Self::LeftToOthers { difference } => difference.remedy().unwrap_or_default(),
             Self::Blocked { help, .. } => help.clone(),
             Self::Record(failure) => failure.help().unwrap_or_default(),

@@ -32,6 +32,20 @@ pub fn of_host() -> NameServers {
     choose(&read(RESOLV), UPSTREAM.into_iter().map(read))
 }
 
+impl NameServers {
+    /// The servers, if all of them are addresses of the host itself, which nodes may only ask if a policy
+    /// says so.
+    #[must_use]
+    pub fn of_own_addresses(&self, host: &[IpAddr]) -> Vec<String> {
+        let is_own = |server: &str| server.parse().is_ok_and(|a: IpAddr| host.contains(&a));
+        let all: Vec<String> = servers(&self.text).map(str::to_owned).collect();
+        match all.iter().all(|server| is_own(server)) {
+            true => all,
+            false => Vec::new(),
+        }
+    }
+}
+
 /// A file that cannot be read has no servers.
 fn read(path: &str) -> String {
     let mut bytes = Vec::new();
@@ -114,6 +128,19 @@ mod tests {
         let upstream = "nameserver 192.0.2.1\nsearch example.com\n";
         let chosen = choose(STUB, [String::new(), upstream.to_owned()].into_iter());
         assert_eq!(chosen.text, upstream);
+    }
+
+    #[test]
+    fn a_resolver_of_the_host_has_an_address_of_the_host() {
+        let host: [IpAddr; 2] = ["192.0.2.1", "2001:db8::1"].map(|a| a.parse().unwrap());
+        for (text, own) in [
+            ("nameserver 192.0.2.1\nnameserver 2001:db8::1\n", 2),
+            ("nameserver 192.0.2.1\nnameserver 192.0.2.2\n", 0),
+            ("search a\n", 0),
+        ] {
+            let chosen = choose(text, std::iter::empty());
+            assert_eq!(chosen.of_own_addresses(&host).len(), own, "{text}");
+        }
     }
 
     #[test]

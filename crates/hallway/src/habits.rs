@@ -56,7 +56,7 @@ const INSTEAD: &[(&[&str], &str)] = &[
         "hallway status, or hallway ls",
     ),
     (&["nodes"], "hallway node ls"),
-    (&["networks", "nets"], "hallway network ls"),
+    (&["networks", "nets", "net"], "hallway network ls"),
     (&["links", "cables", "cable"], "hallway link ls"),
     (&["policies"], "hallway policy ls"),
     (&["wait"], "hallway up returns when all programs are ready"),

@@ -29,8 +29,9 @@ pub(crate) fn of_file(settled: &mut Settled, record: &Record) {
         .map(|p| (p.to_string(), p.place.clone()))
         .collect();
     let mut left = policies;
-    for policy in &mut settled.policies {
-        let found = left.iter().position(|(words, _)| *words == policy.words);
+    // Commands add at the beginning: of equal policies, the last ones are those of the file.
+    for policy in settled.policies.iter_mut().rev() {
+        let found = left.iter().rposition(|(words, _)| *words == policy.words);
         policy.place = found.map_or_else(Place::default, |at| left.remove(at).1);
     }
     for publish in &mut settled.publishes {

@@ -166,9 +166,27 @@ fn commands_and_lines_of_the_file() {
         .exits(2)
         .says("there is no policy 3: there are 2");
     h.run(&["policy", "rm", "0"]).exits(2);
-    h.run(&["policy", "rm", "1"]).ok();
+    h.run(&["policy", "rm", "x"]).exits(2).says("policy ls");
+    h.run(&["policy", "rm", "1"])
+        .exits(0)
+        .says("policy 1 removed (deny db → web; added by hallway deny)");
     assert!(h.pings("db", "web"));
     line_7();
+    // Those of the file are kept, and an equal one of a command is the one that is removed.
+    h.run(&["deny", "web", "db", "--port", "22/tcp"]).ok();
+    let json = h.run(&["policy", "ls", "--format", "json"]).json();
+    assert_eq!(
+        (&json[0]["line"], &json[1]["line"]),
+        (&serde_json::Value::Null, &7.into())
+    );
+    h.run(&["policy", "rm", "1"]).exits(0).says("added by");
+    line_7();
+    h.run(&["allow", "db", "web", "--port", "99999"])
+        .exits(2)
+        .says("--port must be");
+    h.run(&["connect", "db", "nowhere"])
+        .exits(2)
+        .says("hallway network add nowhere");
     h.run(&["down"]).ok();
 }
 

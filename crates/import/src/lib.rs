@@ -28,6 +28,7 @@ mod hash;
 mod kathara;
 mod load;
 mod merge;
+mod named_files;
 mod places;
 mod render;
 mod sources;
@@ -38,7 +39,7 @@ mod variables;
 
 pub use export::export;
 pub use format::Format;
+pub use named_files::named_files;
 pub use places::{restore_places, without_places};
 pub use surroundings::{File, NodePort, Options, Surroundings};
 pub use translate::{Imported, import};
-pub use variables::named_files;

@@ -33,10 +33,7 @@ impl<'a> Loader<'a> {
     pub(crate) fn new(surroundings: Surroundings<'a>) -> Self {
         Self {
             surroundings,
-            variables: Variables {
-                environment: surroundings.variable,
-                file: BTreeMap::new(),
-            },
+            variables: Variables::of(surroundings.variable),
             sources: Sources::default(),
             findings: Findings::default(),
             extended: BTreeMap::new(),

@@ -1,5 +1,7 @@
 //! Subnets for networks without one in the file. A project gets the same ones each time.
 
+use std::net::IpAddr;
+
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 /// Allocates subnets of 10.128.0.0/9 and of fd00::/8 that overlap no other.
@@ -57,6 +59,22 @@ impl Pool {
         self.used.push(net);
         Some(net)
     }
+}
+
+/// The last free address of a subnet.
+pub(crate) fn free(net: IpNet, used: &[IpAddr]) -> Option<IpAddr> {
+    let last = match net.broadcast() {
+        IpAddr::V4(last) => u128::from(u32::from(last)),
+        IpAddr::V6(last) => u128::from(last),
+    };
+    let address = |number: u128| match net {
+        IpNet::V4(_) => u32::try_from(number).ok().map(|n| IpAddr::V4(n.into())),
+        IpNet::V6(_) => Some(IpAddr::V6(number.into())),
+    };
+    let below = (1..=1000).filter_map(|i| address(last.checked_sub(i)?));
+    below
+        .filter(|a| net.contains(a) && *a != net.network())
+        .find(|a| !used.contains(a))
 }
 
 #[cfg(test)]

@@ -92,6 +92,8 @@ pub fn import(
         paths => paths.iter().for_each(|path| loader.variables(path, true)),
     }
     let options = &with_profiles(options, &loader.variables);
+    let name = compose::name(files, options, &loader.variables);
+    loader.variables.project = Some(name.clone());
     let whole = loader.files(files);
     let mut findings = std::mem::take(&mut loader.findings);
     let format = match (&whole, files.first()) {
@@ -104,7 +106,6 @@ pub fn import(
             let name = containerlab::name(&whole, options.name.as_deref(), &path);
             return containerlab::translate(&whole, &name, &surroundings, &mut findings);
         }
-        let name = compose::name(&whole, options, &loader.variables, &path);
         let context = (&loader.sources, &loader.variables);
         compose::translate(
             &whole,

@@ -13,36 +13,28 @@ pub(crate) struct Variables<'a> {
     pub(crate) environment: &'a dyn Fn(&str) -> Option<String>,
     /// Those of files.
     pub(crate) file: BTreeMap<String, String>,
+    /// The project's name, once it is known: it is a variable in files and programs.
+    pub(crate) project: Option<String>,
 }
 
-impl Variables<'_> {
-    pub(crate) fn get(&self, name: &str) -> Option<String> {
-        (self.environment)(name).or_else(|| self.file.get(name).cloned())
-    }
-}
+/// The variable that has the project's name.
+pub(crate) const PROJECT_NAME: &str = "COMPOSE_PROJECT_NAME";
 
-/// The files that `COMPOSE_FILE` names, separated by `COMPOSE_PATH_SEPARATOR` or colons; both variables are
-/// those of the environment, otherwise those of these files of variables, of which later ones take
-/// precedence. None if it is not set.
-#[must_use]
-pub fn named_files(
-    environment: &dyn Fn(&str) -> Option<String>,
-    variable_files: &[String],
-) -> Vec<String> {
-    let mut variables = Variables {
-        environment,
-        file: BTreeMap::new(),
-    };
-    for text in variable_files {
-        for (name, value) in file(text, &variables) {
-            variables.file.extend(value.map(|value| (name, value)));
+impl<'a> Variables<'a> {
+    /// Those of the environment alone.
+    pub(crate) fn of(environment: &'a dyn Fn(&str) -> Option<String>) -> Self {
+        Self {
+            environment,
+            file: BTreeMap::new(),
+            project: None,
         }
     }
-    let separator = variables.get("COMPOSE_PATH_SEPARATOR");
-    let separator = separator.filter(|s| !s.is_empty());
-    let paths = variables.get("COMPOSE_FILE").unwrap_or_default();
-    let paths = paths.split(separator.as_deref().unwrap_or(":"));
-    paths.filter(|p| !p.is_empty()).map(str::to_owned).collect()
+
+    pub(crate) fn get(&self, name: &str) -> Option<String> {
+        let project = self.project.as_ref().filter(|_| name == PROJECT_NAME);
+        let own = || self.file.get(name).cloned();
+        (project.cloned()).or_else(|| (self.environment)(name).or_else(own))
+    }
 }
 
 /// A file of variables: `NAME=value` lines, comments, quotes.
@@ -372,10 +364,7 @@ mod tests {
     fn a_file_of_variables() {
         let text =
             "# note\nA=1\nexport B='$A x'\nC=\"$A\\n2\" \nD=x # y\nE\nF=\nG=\"a\nb\"\n\nH=${A}0\n";
-        let none = Variables {
-            environment: &|_| None,
-            file: BTreeMap::new(),
-        };
+        let none = Variables::of(&|_| None);
         let read = file(text, &none);
         let read: Vec<(&str, Option<&str>)> = read
             .iter()

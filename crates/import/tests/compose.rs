@@ -96,3 +96,65 @@ fn settings_and_name_servers_of_containerlab() {
     assert_eq!(r.dns, ["9.9.9.9".parse::<std::net::IpAddr>().unwrap()]);
     assert_eq!(r.dns_search[0].as_ref(), "a.example");
 }
+
+#[test]
+fn the_name_of_a_project_is_a_variable() {
+    let names = |text: &str, name: Option<&str>| {
+        let file = File {
+            path: "shop/compose.yaml".to_owned(),
+            text: format!(
+                "{text}services: {{ a: {{ image: x, hostname: \"${{COMPOSE_PROJECT_NAME}}-h\" }} }}\n"
+            ),
+        };
+        let options = Options {
+            name: name.map(str::to_owned),
+            ..Options::default()
+        };
+        let imported = import(&[file], &options, Surroundings::bare()).unwrap();
+        assert!(imported.notes.iter().all(|n| !n.contains("is not set")));
+        let node = &imported.project.topology.nodes[0];
+        (
+            imported.project.topology.name.to_string(),
+            node.hostname.clone().unwrap().to_string(),
+        )
+    };
+    let both = |name: &str| (name.to_owned(), format!("{name}-h"));
+    assert_eq!(names("", None), both("shop"));
+    assert_eq!(names("name: own\n", None), both("own"));
+    assert_eq!(names("name: \"${X:-own}\"\n", None), both("own"));
+    assert_eq!(names("name: own\n", Some("given")), both("given"));
+}
+
+/// Router ids on lo, and second addresses: the rest of the lab is there, and they are named.
+#[test]
+fn addresses_of_containerlab_that_no_key_sets_are_reported() {
+    let text = "topology:
+  nodes:
+    br: { kind: bridge }
+    a: { exec: [ ip addr add 10.0.0.1/24 dev eth1, ip addr add 10.255.0.1/32 dev lo, ip -6 addr add 2001:db8::2/128 dev lo, ip addr add 10.9.0.1/30 dev eth2, ip addr add 10.9.0.2/30 dev eth2 ] }
+    b: { exec: [ ip addr add 10.0.0.2/24 dev eth1, ip addr add 10.0.0.3/24 dev eth1, ip addr add 10.8.0.3/24 dev eth1 ] }
+  links: [ { endpoints: [\"a:eth1\", \"br:x\"] }, { endpoints: [\"b:eth1\", \"br:y\"] }, { endpoints: [\"a:eth2\", \"b:eth2\"] } ]
+";
+    let imported = imported_as("lab.clab.yml", text, false);
+    let [a, b] = imported.notes.as_slice() else {
+        panic!("{:?}", imported.notes);
+    };
+    for (note, words) in [
+        (
+            a,
+            "10.9.0.2/30 dev eth2, 10.255.0.1/32 dev lo, 2001:db8::2/128 dev lo; hallway exec a ",
+        ),
+        (
+            b,
+            "10.0.0.3/24 dev eth1, 10.8.0.3/24 dev eth1; hallway exec b ",
+        ),
+    ] {
+        assert!(note.contains(words), "{note}");
+    }
+    let b = &imported.project.topology.nodes[1].attachments[0];
+    assert_eq!(
+        b.addresses,
+        ["10.0.0.2".parse::<std::net::IpAddr>().unwrap()]
+    );
+    assert_eq!(b.sources.len(), 2, "{:?}", b.sources);
+}

@@ -437,3 +437,48 @@ nodes: { web: { networks: [a], ports: [\"8080:80\"], command: x } }
     let asked = path.address.unwrap().to_string();
     assert_eq!((asked.as_str(), path.outcome), ("192.0.2.5", Outcome::Open));
 }
+
+/// The host has an address of its own for the outside, known or not; its addresses on the project's networks
+/// are not the host there.
+#[test]
+fn the_outside_asks_the_host_itself() {
+    let text = "networks: { n: { subnet: 10.33.0.0/24 } }
+nodes: { w: { networks: [n], ports: [\"8080:80\"] } }
+";
+    for from in ["outside", "203.0.113.9"] {
+        let known = |known: &[&str]| {
+            let settled = settled(text);
+            let rules = ruleset(&settled);
+            let environment = Environment {
+                host_addresses: known.iter().map(|a| a.parse().unwrap()).collect(),
+                ..Environment::default()
+            };
+            let world = World::new(&settled, &rules, environment).unwrap();
+            let (from, to) = (world.party(from).unwrap(), Party::Host);
+            let service = "8080".parse().unwrap();
+            Question { from, to, service }.predict(&world).remove(0)
+        };
+        assert_eq!(known(&[]).outcome, Outcome::Open, "{from}");
+        let path = known(&["192.168.1.10"]);
+        assert_eq!(path.outcome, Outcome::Open, "{from}");
+        assert_eq!(path.address, Some([192, 168, 1, 10].into()));
+    }
+    let straight = ask(text, "outside", "10.33.0.1:8080").remove(0);
+    assert_eq!(straight.outcome, Outcome::Filtered);
+}
+
+#[test]
+fn a_published_port_of_another_ip_version() {
+    let text = "networks: { n: { subnet: 10.33.0.0/24 }, w: { subnet: [203.0.113.0/24, \"2001:db8::/64\"], outside: true } }
+nodes: { s: { networks: [n], ports: [\"8080:80\"] }, v: { networks: [w] } }
+";
+    let path = ask(text, "v", "[2001:db8::1]:8080").remove(0);
+    assert_eq!(
+        (path.outcome, path.reason.text.as_str()),
+        (
+            Outcome::Refused,
+            "s publishes 8080/tcp, but has no IPv6 address"
+        )
+    );
+    assert_eq!(ask(text, "v", "203.0.113.1:8080")[0].outcome, Outcome::Open);
+}

@@ -83,6 +83,8 @@ fn row(hop: &Hop) -> [String; 3] {
     let (what, detail) = match &hop.event {
         HopEvent::Leaves { interface } => (format!("out by {interface}"), flow),
         HopEvent::Arrives { interface } => (format!("in by {interface}"), flow),
+        // The way out of a host that is not known has no other name.
+        HopEvent::Link { link, kind } if link == kind => (link.clone(), String::new()),
         HopEvent::Link { link, kind } => (format!("{kind} {link}"), String::new()),
         HopEvent::Route { via, interface } if interface == "local" => {
             debug_assert!(via.is_none());
@@ -164,6 +166,8 @@ fn ruling(event: &HopEvent) -> String {
 
 fn translation(before: &Flow, after: &Flow) -> String {
     let end = |address: std::net::IpAddr, port: u16| match (address, port) {
+        // The host's, where it is not known.
+        (address, _) if address.is_unspecified() => "the host's address".to_owned(),
         (address, 0) => address.to_string(),
         (address, port) => std::net::SocketAddr::new(address, port).to_string(),
     };

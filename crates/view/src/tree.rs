@@ -210,17 +210,21 @@ fn cable(settled: &Settled, a: &(Name, String), b: &(Name, String)) -> Leaf {
     }
 }
 
+/// The host's side of a published port, with the address that the file names: in a sandbox, `0.0.0.0` is
+/// served to other machines, and no address is localhost alone.
+pub(crate) fn on_host(publish: &Publish) -> String {
+    let ports = publish.host_ports;
+    match publish.host_address.or(publish.named_address) {
+        Some(address) if address.is_ipv6() => format!("[{address}]:{ports}"),
+        Some(address) => format!("{address}:{ports}"),
+        None => ports.to_string(),
+    }
+}
+
 /// A published port: on the host, and its destination.
 #[must_use]
 pub fn publish(publish: &Publish) -> String {
-    let host = publish.host_address.map(|a| {
-        if a.is_ipv6() {
-            format!("[{a}]:")
-        } else {
-            format!("{a}:")
-        }
-    });
-    let host = format!("{}{}", host.unwrap_or_default(), publish.host_ports);
+    let host = on_host(publish);
     let name = publish.name.iter();
     let name: String = name.map(|name| format!(" ({name})")).collect();
     styled(

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use hallway_spec::problem::WarningKind;
 use hallway_spec::{
-    Document, Edit, Name, Problems, Warning, edit, empty, free_subnet, parse_bytes,
+    Document, Edit, Name, Problems, Warning, edit_of_file, empty, free_subnet, parse_bytes,
 };
 
 use super::ready::READY_LIMIT;
@@ -89,17 +89,25 @@ impl Engine {
             });
         }
         let record = self.record(project)?;
-        let document = match &record {
-            None => empty(project),
-            Some(record) => Document::read(&record.source).ok_or_else(|| {
+        let read = |text: &str| {
+            Document::read(text).ok_or_else(|| {
                 Failure::from(Reason::SourceUnreadable {
                     project: project.clone(),
                 })
-            })?,
+            })
+        };
+        let document = match &record {
+            None => empty(project),
+            Some(record) => read(&record.source)?,
+        };
+        let file = match record.as_ref().map(|r| r.edited_from.as_deref()) {
+            None | Some(Some("")) => empty(project),
+            Some(None) => document.clone(),
+            Some(Some(text)) => read(text)?,
         };
         let chosen = self.with_subnet(&document, change)?;
-        let mut changed =
-            edit(&document, chosen.as_ref().unwrap_or(change)).map_err(EditError::Refused)?;
+        let edit = chosen.as_ref().unwrap_or(change);
+        let mut changed = edit_of_file(&document, &file, edit).map_err(EditError::Refused)?;
         changed.name = Some(project.to_string());
         let text = changed.to_yaml();
         let repair = record.as_ref().is_none_or(|r| r.repair);

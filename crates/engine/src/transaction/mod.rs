@@ -30,9 +30,11 @@ mod undo;
 
 use std::time::Duration;
 
+use hallway_plan::Settled;
+use hallway_plan::settled::Side;
 use hallway_plan::target::Setting;
 use hallway_plan::through::Firewall;
-use hallway_spec::{Name, Topology};
+use hallway_spec::{Action, Name, PolicyService, Protocol, Topology};
 
 use crate::event::{Event, Reporter, Warning};
 use crate::{Cancel, Engine, Failure, Lock, Planned, Reason};
@@ -190,7 +192,8 @@ impl Engine {
         });
         let listeners = self.bind_listeners(&planned, caller)?;
         self.warn_of_missing_addresses(&planned, caller);
-        warn_of_name_servers(&planned, caller);
+        let in_sandbox = self.workplace().porter.is_some();
+        warn_of_name_servers(&planned, in_sandbox, caller);
         warn_of_ipv6(&planned, caller);
         for difference in &planned.plan.left {
             let difference = Box::new(difference.clone());
@@ -282,7 +285,7 @@ fn warn_of_ipv6(planned: &Planned, caller: &mut Caller<'_>) {
 }
 
 /// Nodes that reach the outside and have no name servers of their own get those of the host.
-fn warn_of_name_servers(planned: &Planned, caller: &mut Caller<'_>) {
+fn warn_of_name_servers(planned: &Planned, in_sandbox: bool, caller: &mut Caller<'_>) {
     let settled = &planned.settled;
     let outside = |name: &Name| {
         let network = settled.network(name);
@@ -292,8 +295,34 @@ fn warn_of_name_servers(planned: &Planned, caller: &mut Caller<'_>) {
     if !nodes.any(|n| n.ports().any(|(_, network, _)| outside(network))) {
         return;
     }
-    let servers = crate::names::of_host().unreachable;
-    if !servers.is_empty() {
+    let found = crate::names::of_host();
+    let seen = planned.observed.host.addresses.iter();
+    let host: Vec<std::net::IpAddr> = seen.map(|a| a.net.addr()).collect();
+    let own = found.of_own_addresses(&host);
+    if !found.unreachable.is_empty() {
+        let servers = found.unreachable;
         caller.warn(Warning::NameServers { servers });
+    } else if !own.is_empty() && (in_sandbox || !may_ask_host(settled)) {
+        let servers = own;
+        caller.warn(Warning::OwnNameServers {
+            servers,
+            in_sandbox,
+        });
     }
+}
+
+/// Whether a policy lets some node ask name servers of the host.
+fn may_ask_host(settled: &Settled) -> bool {
+    let asks = |service: &PolicyService| match service {
+        PolicyService::Ports(range, Protocol::Udp) => range.contains(53),
+        PolicyService::Protocol(protocol) => *protocol == Protocol::Udp,
+        _ => false,
+    };
+    settled.policies.iter().any(|policy| {
+        // A prefix may contain an address of the host.
+        let to_host = |(_, to): &(Side, Side)| *to != Side::Outside;
+        policy.action == Action::Allow
+            && policy.pairs.iter().any(to_host)
+            && (policy.services.is_empty() || policy.services.iter().any(asks))
+    })
 }

@@ -164,6 +164,7 @@ pub(crate) enum PolicyVerb {
     #[command(aliases = ["remove", "delete"])]
     Rm {
         /// Its number, as `policy ls` prints it
+        #[arg(value_parser = number)]
         number: usize,
     },
 }
@@ -178,4 +179,10 @@ pub(crate) enum BenchVerb {
         #[command(flatten)]
         format: FormatArg,
     },
+}
+
+/// The number of a policy.
+fn number(text: &str) -> Result<usize, String> {
+    let words = |_| "write a number, as hallway policy ls prints them".to_owned();
+    text.parse().map_err(words)
 }

@@ -47,7 +47,14 @@ pub(crate) fn read_in(common: &Common, file: &FileArg) -> Result<ExitCode, VerbE
         paths,
         named_by_variable,
     } = files(file)?;
-    let files = paths.iter().map(text_file).collect::<Result<Vec<_>, _>>()?;
+    let files = paths.iter().map(text_file).collect::<Result<Vec<_>, _>>();
+    // Names of nodes are not meant here.
+    let files = files.map_err(|error| match error {
+        VerbError::Usage(message, _) => {
+            VerbError::usage(message, "name a file that exists and may be read")
+        }
+        other => other,
+    })?;
     let other = files.first().and_then(|f| Format::of(&f.path, &f.text));
     if other.is_none() {
         return Err(files.first().map_or_else(no_format, of_no_other_format));

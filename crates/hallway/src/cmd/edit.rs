@@ -6,11 +6,14 @@ use std::time::Instant;
 
 use hallway_engine::{Caller, Cancel, EditError};
 use hallway_plan::Settled;
-use hallway_spec::{Action, Edit, Name, listed};
+use hallway_spec::problem::{NameProblem, ProblemKind, ValueProblem};
+use hallway_spec::{Action, Diagnostic as _, Edit, Name, Problems, listed};
+use hallway_view::tree::added_by;
 use ipnet::IpNet;
 
 use crate::args::{Common, FileArg, LinkVerb, NetworkVerb, NodeVerb, PolicyArgs, PolicyVerb, Verb};
 use crate::diagnose::{VerbError, plain};
+use crate::places;
 use crate::progress::Reporter;
 use crate::scope::{Scope, built, project};
 use crate::{interrupt, named, ui};
@@ -21,6 +24,11 @@ pub(crate) fn run(common: &Common, verb: Verb) -> Result<ExitCode, VerbError> {
     let cancel = interrupt::watch();
     let scope = Scope::enter(common, true, &cancel)?;
     let project = project(common, &FileArg::default(), Some(&scope.engine))?;
+    if let Edit::PolicyRemove(number) = change {
+        let done = removed_policy(&scope, &project, number).unwrap_or_else(|| done(&change));
+        let about = (&project, &change, done.as_str());
+        return carry_out(common, scope, about, (started, &cancel));
+    }
     let outcome = match &change {
         // Removed by its own name without reading the other nodes, which may be many.
         Edit::NodeRemove(_) => Ok(change.clone()),
@@ -91,10 +99,44 @@ fn apply(
             }
         }
         Err(EditError::Refused(why)) => Err(VerbError::refused(&why)),
-        Err(EditError::Invalid(problems)) => Err(VerbError::Argument(problems)),
+        Err(EditError::Invalid(problems)) => Err(of_arguments(problems)),
         Err(EditError::Conflict(failure)) => Err(VerbError::Failed(failure).with_code(2)),
         Err(EditError::Failed(failure)) => Err(VerbError::Failed(failure)),
     }
+}
+
+/// Problems of the edited text, in words of the command line: the user has not written that text.
+fn of_arguments(mut problems: Problems) -> VerbError {
+    for problem in &mut problems.problems {
+        if let ProblemKind::Name(NameProblem::UnknownNetwork {
+            network,
+            nearest: None,
+            ..
+        }) = &problem.kind
+        {
+            let help = format!(
+                "hallway network add {network} adds it; hallway network ls lists the others"
+            );
+            return VerbError::usage(problem.message(), help);
+        }
+        if let ProblemKind::Value(ValueProblem::Unexpected { path, .. }) = &mut problem.kind
+            && let Some((_, key)) = path.rsplit_once('.')
+        {
+            let option = match key.split('[').next().unwrap_or(key) {
+                "ports" => "--port",
+                "subnet" => "--subnet",
+                "gateway" => "--gateway",
+                "address" => "--address",
+                "ready" => "--ready",
+                "mtu" => "--mtu",
+                "vlan" => "--vlan",
+                "parent" => "--parent",
+                _ => continue,
+            };
+            *path = option.to_owned();
+        }
+    }
+    VerbError::Argument(problems)
 }
 
 /// The same change with the own names of nodes instead of further names.
@@ -190,6 +232,25 @@ fn change(verb: Verb) -> Result<Edit, VerbError> {
         } => Edit::PolicyRemove(number),
         other => return Err(not_an_edit(&other)),
     })
+}
+
+/// Which policy is removed, and where it is from; `None` if there is none of this number.
+fn removed_policy(scope: &Scope, project: &Name, number: usize) -> Option<String> {
+    let record = scope.engine.record(project).ok()??;
+    let mut settled = record.applied.clone()?;
+    places::of_file(&mut settled, &record);
+    let policy = settled.policies.iter().find(|p| p.number() == number)?;
+    let from = match added_by(policy) {
+        Some(command) => format!("added by {command}"),
+        None => format!(
+            "line {} of the file, which is not changed",
+            policy.place.line
+        ),
+    };
+    Some(format!(
+        "policy {number} removed ({}; {from})",
+        policy.words
+    ))
 }
 
 fn policy_edit(action: Action, policy: PolicyArgs) -> Edit {

@@ -1,5 +1,6 @@
 //! `status` and `ls`: whether projects are complete.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use hallway_engine::{Engine, Failure, State, Status};
@@ -18,6 +19,7 @@ use crate::args::{Common, FileArg, Format};
 use crate::diagnose::VerbError;
 use crate::failure::CommandError;
 use crate::scope::{Scope, built, here, not_up, project, state_dir};
+use crate::source::discover;
 use crate::ui;
 
 /// The exit code of `status --exit-code` for a project that is not complete.
@@ -106,7 +108,9 @@ fn text(scope: &Scope, project: &Name, status: &Status) -> Result<(), VerbError>
                 "{project} is down {place}: it was built{file}, and none of its objects are in the kernel now"
             );
             ui::text(&styled(YELLOW, words));
-            ui::text("hallway up builds it again; hallway down removes its record");
+            let up = up_command(status);
+            let words = format!("{up} builds it again; hallway down removes its record");
+            ui::text(&words);
             return Ok(());
         }
         state => ui::text(&format!("{project} is {} {place}{file}", state.word())),
@@ -118,9 +122,10 @@ fn text(scope: &Scope, project: &Name, status: &Status) -> Result<(), VerbError>
         ui::text(&styled(YELLOW, words));
         ui::text(&failure.help().unwrap_or_default());
     }
-    differences(status);
+    differences(status, &settled);
     if status.state == State::Unfinished {
-        let words = "a run did not finish: hallway up completes it, hallway down removes it";
+        let up = up_command(status);
+        let words = format!("a run did not finish: {up} completes it, hallway down removes it");
         ui::text(&styled(YELLOW, words));
     }
     Ok(())
@@ -138,7 +143,23 @@ fn known_programs(
     }
 }
 
-fn differences(status: &Status) {
+/// The command that builds a project again: with its file, unless it is the one of this directory.
+fn up_command(status: &Status) -> String {
+    let path = status.record.as_ref().and_then(|r| r.path.as_deref());
+    let Some(path) = path.filter(|p| !p.is_empty()) else {
+        return "hallway up FILE".to_owned();
+    };
+    let here = discover(&FileArg::default()).ok();
+    let here = here.and_then(|files| std::fs::canonicalize(files.paths.first()?).ok());
+    if here.is_some_and(|here| here == Path::new(path)) {
+        return "hallway up".to_owned();
+    }
+    let current = std::env::current_dir().unwrap_or_default();
+    let near = Path::new(path).strip_prefix(&current).ok();
+    format!("hallway up {}", near.unwrap_or(Path::new(path)).display())
+}
+
+fn differences(status: &Status, settled: &Settled) {
     let all = &status.differences;
     if all.is_empty() {
         return;
@@ -149,13 +170,25 @@ fn differences(status: &Status) {
     };
     // Without that namespace, up would refuse.
     let lost = |d: &Difference| matches!(d.fact, Fact::JoinedMissing { .. });
+    // Neither does it make a bridge of others.
+    let external = |d: &Difference| match &d.fact {
+        Fact::LinkMissing { link, .. } => {
+            let mut networks = settled.networks.iter().filter(|n| n.external);
+            networks.any(|n| n.bridge.as_ref() == Some(link))
+        }
+        _ => false,
+    };
+    let up = up_command(status);
     let left = all.iter().filter(|d| d.fact.is_left_to_others()).count();
     let remedy = match (left, all.iter().any(lost)) {
-        _ if status.silent.is_some() => "repaired once the project's keeper answers",
-        (0, true) => "hallway up can repair this when the namespace can be entered",
-        (0, false) => "hallway up repairs this",
-        (left, _) if left == all.len() => "made by others, and left to them",
-        _ => "hallway up repairs what is not left to others",
+        _ if status.silent.is_some() => "repaired once the project's keeper answers".to_owned(),
+        _ if all.iter().any(external) => {
+            format!("{up} repairs this when the external bridge is there again")
+        }
+        (0, true) => format!("{up} can repair this when the namespace can be entered"),
+        (0, false) => format!("{up} repairs this"),
+        (left, _) if left == all.len() => "made by others, and left to them".to_owned(),
+        _ => format!("{up} repairs what is not left to others"),
     };
     let words = format!("{count} to what was built; {remedy}:");
     ui::text(&styled(YELLOW, words));

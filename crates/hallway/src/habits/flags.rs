@@ -5,6 +5,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 /// Arguments of other programs, and what to type instead: the verbs they are arguments of (none: all),
 /// the arguments, and the text. The first that fits applies.
 const INSTEAD_OF_FLAGS: &[(&[&str], &[&str], &str)] = &[
+    (&["gc"], &["--force", "-f"], "hallway gc --yes"),
     (
         &["up"],
         &["--force-recreate", "--always-recreate-deps"],

@@ -29,23 +29,21 @@ use hallway_spec::{Place, Value};
 use crate::entries::Entries;
 use crate::findings::Findings;
 use crate::sources::Sources;
-use crate::surroundings::{Options, Surroundings};
-use crate::variables::Variables;
+use crate::surroundings::{File, Options, Surroundings};
+use crate::variables::{PROJECT_NAME, Variables, interpolate};
 
-/// The project's name: of the command line, of the variable, of the file, of the directory.
-pub(crate) fn name(
-    file: &Value,
-    options: &Options,
-    variables: &Variables<'_>,
-    path: &str,
-) -> String {
+/// The project's name: of the command line, of the variable, of the last file that has one, of the
+/// directory. The texts of the files may contain it as a variable, so it is read before them.
+pub(crate) fn name(files: &[File], options: &Options, variables: &Variables<'_>) -> String {
     let given = options.name.clone();
-    let own = || file.get("name").and_then(Value::text).map(str::to_owned);
-    let variable = || {
-        variables
-            .get("COMPOSE_PROJECT_NAME")
-            .filter(|n| !n.is_empty())
+    let own = || {
+        files
+            .iter()
+            .rev()
+            .find_map(|file| own_name(file, variables))
     };
+    let variable = || variables.get(PROJECT_NAME).filter(|n| !n.is_empty());
+    let path = files.first().map_or("", |f| &f.path);
     let named = given.or_else(variable).or_else(own);
     named
         .or_else(|| options.default_name.clone())
@@ -53,6 +51,14 @@ pub(crate) fn name(
             let directory = crate::sources::parent(path);
             hallway_spec::name_of(&format!("{directory}/compose.yaml")).to_string()
         })
+}
+
+/// The key `name` of one file. What is wrong with it is reported when the file is read.
+fn own_name(file: &File, variables: &Variables<'_>) -> Option<String> {
+    let value = Value::read(file.text.trim_start_matches('\u{feff}')).ok()?;
+    let text = value.get("name")?.text()?;
+    let name = interpolate(text, &|name| variables.get(name), &mut |_| {}).ok()?;
+    (!name.is_empty()).then_some(name)
 }
 
 /// The hallway file for a Compose file that was read with all files it names.

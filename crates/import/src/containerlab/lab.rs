@@ -33,6 +33,8 @@ pub(super) struct LabNode {
     pub(super) exec: Vec<Value>,
     /// By interface.
     pub(super) addresses: BTreeMap<String, Vec<Value>>,
+    /// Addresses beside those, by interface: the node may send from them.
+    pub(super) sources: BTreeMap<String, Vec<Value>>,
     pub(super) routes: Vec<Value>,
     pub(super) forwarding: Option<Place>,
     /// Keys of hallway.
@@ -116,6 +118,7 @@ fn node(topology: &Value, entry: &Entry, findings: &mut Findings) -> LabNode {
         command: Vec::new(),
         exec: Vec::new(),
         addresses: BTreeMap::new(),
+        sources: BTreeMap::new(),
         routes: Vec::new(),
         forwarding: None,
         sysctls: Entries::default(),

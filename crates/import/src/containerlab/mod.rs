@@ -2,6 +2,7 @@
 
 pub(crate) mod exec;
 mod lab;
+mod left_out;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -12,7 +13,7 @@ use ipnet::IpNet;
 use crate::compose;
 use crate::entries::Entries;
 use crate::findings::Findings;
-use crate::subnets::Pool;
+use crate::subnets::{Pool, free};
 use crate::surroundings::Surroundings;
 use lab::{End, LabLink, LabNode};
 
@@ -44,8 +45,9 @@ pub(crate) fn translate(
     let empty = Value::default();
     let topology = file.get("topology").unwrap_or(&empty);
     findings.unknown_keys(topology, TOPOLOGY);
-    let nodes = lab::nodes(topology, findings);
+    let mut nodes = lab::nodes(topology, findings);
     let links = lab::links(topology, findings);
+    left_out::of(&mut nodes, &links, findings);
     let bridges: BTreeSet<&str> = nodes
         .iter()
         .filter(|n| n.is_bridge())
@@ -207,16 +209,15 @@ impl Made {
         let all = self.on_bridge.entry(bridge.to_owned()).or_default();
         // Networks have the prefix lengths; addresses of members have none.
         if let Some(address) = entries.0.iter_mut().find(|e| e.key == "address") {
-            let mut bare = Vec::new();
-            for item in address.value.items() {
-                let text = item.text().unwrap_or_default();
-                all.extend(text.parse::<IpNet>());
-                let text = text.split('/').next().unwrap_or(text);
-                bare.push(Value::of_text(&item.place, text));
-            }
-            address.value = Value::of_list(&address.value.place, bare);
+            let items = address.value.items();
+            let nets = items.iter().filter_map(|i| i.text()?.parse::<IpNet>().ok());
+            all.extend(nets);
+            address.value = Value::of_list(&address.value.place, bare(items));
         }
         let place = &end.place;
+        let node = nodes.get(end.node.as_str());
+        let sources = node.and_then(|n| n.sources.get(end.interface.as_deref()?));
+        entries.list("sources", place, bare(sources.map_or(&[], Vec::as_slice)));
         let networks = self.attachments.entry(end.node.clone()).or_default();
         networks.set(bridge, place, entries.into_map(place));
     }
@@ -307,6 +308,15 @@ impl Made {
     }
 }
 
+/// Addresses without their lengths.
+fn bare(items: &[Value]) -> Vec<Value> {
+    let address = |item: &Value| {
+        let text = item.text().unwrap_or_default();
+        Value::of_text(&item.place, text.split('/').next().unwrap_or(text))
+    };
+    items.iter().map(address).collect()
+}
+
 /// Name servers, and domains in which names are looked up.
 fn dns(node: &LabNode, out: &mut Entries, findings: &mut Findings) {
     for entry in node.dns.iter().flat_map(|d| d.entries()) {
@@ -370,22 +380,6 @@ fn settings(end: &End, nodes: &BTreeMap<&str, &LabNode>, findings: &mut Findings
         out.text("mac", mac);
     }
     out
-}
-
-/// The last free address of a subnet.
-fn free(net: IpNet, used: &[IpAddr]) -> Option<IpAddr> {
-    let last = match net.broadcast() {
-        IpAddr::V4(last) => u128::from(u32::from(last)),
-        IpAddr::V6(last) => u128::from(last),
-    };
-    let address = |number: u128| match net {
-        IpNet::V4(_) => u32::try_from(number).ok().map(|n| IpAddr::V4(n.into())),
-        IpNet::V6(_) => Some(IpAddr::V6(number.into())),
-    };
-    let below = (1..=1000).filter_map(|i| address(last.checked_sub(i)?));
-    below
-        .filter(|a| net.contains(a) && *a != net.network())
-        .find(|a| !used.contains(a))
 }
 
 /// The project's name: of the command line, of the file, otherwise of the path.

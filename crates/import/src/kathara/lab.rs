@@ -168,12 +168,14 @@ impl Machine {
     fn set(&mut self, key: &str, value: &str, place: &Place, findings: &mut Findings) {
         let text = || Value::of_text(place, value);
         if let Ok(number) = key.parse::<u32>() {
+            // The quotes may be around the domain alone.
+            let value = value.replace(['"', '\''], "");
             let (domain, mac) = match value.split_once('/') {
-                Some((domain, mac)) => (domain, Some(mac.to_owned())),
+                Some((domain, mac)) => (domain.to_owned(), Some(mac.to_owned())),
                 None => (value, None),
             };
             let interface = Interface {
-                domain: domain.to_owned(),
+                domain,
                 mac,
                 place: place.clone(),
             };

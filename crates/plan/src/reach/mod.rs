@@ -9,6 +9,7 @@ mod diverted;
 mod environment;
 mod exchange;
 mod foreign;
+mod from_outside;
 mod host;
 mod measured;
 mod nat;

@@ -197,7 +197,7 @@ impl World<'_> {
             (_, Location::Host) if at == Location::Host => {
                 vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]
             }
-            (_, Location::Host) if at == Location::Outside => first_of_each(self.outer_addresses()),
+            (_, Location::Host) if at == Location::Outside => self.host_from_outside(),
             (_, Location::Host) => first_of_each(self.host_addresses(viewer)),
             (_, Location::Outside) => IpVersion::ALL.map(anywhere).to_vec(),
         };
@@ -233,22 +233,6 @@ impl World<'_> {
             }
         };
         IpVersion::ALL.into_iter().flat_map(listed).collect()
-    }
-
-    /// The host's addresses as outside finds them: those on the links that lead there; on the project's
-    /// networks if no others are known.
-    fn outer_addresses(&self) -> Vec<IpAddr> {
-        let link = |to: IpAddr| self.environment.uplink(to).map(|(link, _)| link);
-        let leads = |a: &&IpAddr| {
-            let out = link(anywhere(IpVersion::of(**a)));
-            !is_link_local6(**a) && out.is_some() && link(**a) == out
-        };
-        let found = self.environment.host_addresses.iter().filter(leads);
-        let found: Vec<IpAddr> = found.copied().collect();
-        match found.is_empty() {
-            true => self.gateways().collect(),
-            false => found,
-        }
     }
 
     /// The host's addresses as a node finds them: those on its own first network, else any.

@@ -229,6 +229,7 @@ impl<'a> World<'a> {
     /// Whether the host has the address.
     pub(super) fn is_host(&self, address: IpAddr) -> bool {
         address.is_loopback()
+            || super::from_outside::stands_for_host(address)
             || self.environment.host_addresses.contains(&address)
             || self.gateways().any(|gateway| gateway == address)
     }

@@ -31,6 +31,9 @@ fn dependency(
     DependsOn { on, place }: &DependsOn,
     all: &BTreeMap<&Name, Known<'_>>,
 ) -> Option<Problem> {
+    if on.node == *node {
+        return None; // a cycle
+    }
     let node = node.clone();
     let Some(other) = all.get(&on.node) else {
         let known = all.keys().map(|n| n.as_ref());

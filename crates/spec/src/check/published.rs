@@ -1,6 +1,7 @@
 //! Published ports.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use crate::problem::{NodeProblem, Unpublishable, WarningKind};
 use crate::{
@@ -93,6 +94,19 @@ pub(super) fn not_on_localhost(topology: &Topology) -> Vec<Warning> {
             },
         })
         .collect()
+}
+
+/// Entries on link-local addresses of the host.
+pub(super) fn on_link_local(topology: &Topology) -> Vec<Warning> {
+    let warning = |p: &Publish| match p.host_address? {
+        IpAddr::V6(address) if address.is_unicast_link_local() => Some(Warning {
+            place: p.place.clone(),
+            kind: WarningKind::PublishedOnLinkLocal(address),
+        }),
+        _ => None,
+    };
+    let published = topology.nodes.iter().flat_map(|n| &n.ports);
+    published.filter_map(warning).collect()
 }
 
 /// Host ports that two entries publish.

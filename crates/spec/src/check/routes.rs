@@ -12,6 +12,8 @@ use crate::{IpVersion, Node, Problem, StaticRoute, Topology};
 pub(super) fn check(topology: &Topology, problems: &mut Vec<Problem>) {
     for node in topology.nodes.iter().filter(|n| !n.routes.is_empty()) {
         let prefixes = prefixes(topology, node);
+        // What the node is on could not be read: that is reported.
+        let follows = !problems.is_empty() && !is_complete(topology, node, &prefixes);
         for (position, route) in node.routes.iter().enumerate() {
             let before = node.routes.iter().take(position);
             let first = before.rev().find(|r| r.to == route.to);
@@ -21,11 +23,18 @@ pub(super) fn check(topology: &Topology, problems: &mut Vec<Problem>) {
                     to: route.to,
                     first: first.place.clone(),
                 }),
+                None if follows => None,
                 None => one(topology, node, route, &prefixes),
             };
             problems.extend(kind.map(|kind| Problem::new(&route.place, kind)));
         }
     }
+}
+
+/// Whether there is everything that a node is on.
+fn is_complete(topology: &Topology, node: &Node, prefixes: &[IpNet]) -> bool {
+    let mut networks = node.attachments.iter().map(|a| &a.network);
+    !prefixes.is_empty() && networks.all(|name| topology.networks.iter().any(|n| n.name == *name))
 }
 
 /// Why a route cannot work.

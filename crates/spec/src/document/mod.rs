@@ -77,7 +77,7 @@ mapping! {
     pub struct NodeDoc read as NodeKeys {
         /// Networks in order: a list of names, or a mapping with addresses.
         networks: Option<NetworksDoc>,
-        /// Published ports: `[name=][ip:]host[-range]:node[-range][/tcp|udp]`.
+        /// Published ports: `[name=][ip:]host[-range]:node[-range][/tcp|udp|sctp]`.
         ports: Option<OneOrMany<PortDoc>>,
         /// Names of ports that are not published, like { web: 80/tcp }.
         port_names: Option<IndexMap<String, Scalar>>,

@@ -239,7 +239,7 @@ impl Diagnostic for EditError {
             Self::NetworkInUse { .. } => "disconnect these nodes first",
             Self::NoPolicy { .. } => "hallway policy ls numbers them",
             Self::LinkToItself => "name two nodes",
-            Self::Port(_) => "write [ip:]host-port:node-port[/tcp|udp], like 8080:80",
+            Self::Port(_) => "write [ip:]host-port:node-port[/tcp|udp|sctp], like 8080:80",
             Self::PoolExhausted => "give a subnet with --subnet",
         };
         Some(help.into())
@@ -281,11 +281,30 @@ pub fn edit(document: &Document, edit: &Edit) -> Result<Document, EditError> {
     Ok(out)
 }
 
+/// Applies an edit to a document that was `file` before all edits: what the file says is kept, unless the
+/// edit names it.
+///
+/// # Errors
+/// As [`edit`].
+pub fn edit_of_file(
+    document: &Document,
+    file: &Document,
+    edit: &Edit,
+) -> Result<Document, EditError> {
+    let mut out = document.clone();
+    make(&mut out, file, edit)?;
+    Ok(out)
+}
+
 /// Applies an edit to the document itself.
 ///
 /// # Errors
 /// As [`edit`]; the document may then be changed in part.
 pub fn edit_in_place(document: &mut Document, edit: &Edit) -> Result<(), EditError> {
+    make(document, &Document::default(), edit)
+}
+
+fn make(document: &mut Document, file: &Document, edit: &Edit) -> Result<(), EditError> {
     match edit {
         Edit::NodeAdd { .. } => nodes::add(document, edit)?,
         Edit::NodeRemove(name) => nodes::remove(document, name)?,
@@ -305,7 +324,7 @@ pub fn edit_in_place(document: &mut Document, edit: &Edit) -> Result<(), EditErr
             from,
             to,
             ports,
-        } => policies::add(document, *action, (from, to), ports),
+        } => policies::add(document, file, *action, (from, to, ports)),
         Edit::PolicyRemove(number) => policies::remove(document, *number)?,
     }
     Ok(())

@@ -4,12 +4,13 @@ use super::EditError;
 use crate::Action;
 use crate::document::{Document, OneOrMany, PolicyDoc, Scalar};
 
-/// Adds a policy before every other.
+/// Adds a policy before every other. Those of earlier edits that it makes void are removed; those of
+/// `file`, as it was before all edits, are kept.
 pub(super) fn add(
     document: &mut Document,
+    file: &Document,
     action: Action,
-    (from, to): (&[String], &[String]),
-    ports: &[String],
+    (from, to, ports): (&[String], &[String], &[String]),
 ) {
     let service = |port: &String| {
         let number = !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
@@ -31,8 +32,19 @@ pub(super) fn add(
         let ports = made.ports.is_none() || p.ports == made.ports;
         p.from == made.from && p.to == made.to && ports && p.between.is_none()
     };
-    document.policies.retain(|p| !shadowed(p));
-    document.policies.insert(0, made);
+    // Edits add at the beginning: of equal policies, the last ones are those of the file.
+    let mut of_file: Vec<&PolicyDoc> = file.policies.iter().collect();
+    let mut kept = Vec::new();
+    for policy in document.policies.drain(..).rev() {
+        let found = of_file.iter().rposition(|p| **p == policy);
+        let is_of_file = found.map(|at| of_file.remove(at)).is_some();
+        if is_of_file || !shadowed(&policy) {
+            kept.push(policy);
+        }
+    }
+    kept.push(made);
+    kept.reverse();
+    document.policies = kept;
 }
 
 /// Removes the policy at a position, from 1.
@@ -70,4 +82,37 @@ pub(super) fn forget(document: &mut Document, key: &str) {
         Some(between) => between.len() > 1,
         None => p.from.is_some() && p.to.is_some(),
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The policies, as `deny a b` or `allow a b 22/tcp`.
+    fn words(document: &Document) -> Vec<String> {
+        let word = |p: &PolicyDoc| {
+            let ports = p.ports.as_ref().map(|p| format!(" {}", p.items().len()));
+            let action = p.action.as_deref().unwrap_or("allow");
+            format!("{action}{}", ports.unwrap_or_default())
+        };
+        document.policies.iter().map(word).collect()
+    }
+
+    #[test]
+    fn policies_of_the_file_are_kept() {
+        let none = Document::default();
+        let (a, b) = (["a".to_owned()], ["b".to_owned()]);
+        let mut file = none.clone();
+        add(&mut file, &none, Action::Deny, (&a, &b, &[]));
+        add(&mut file, &none, Action::Allow, (&a, &b, &["9".to_owned()]));
+        assert_eq!(words(&file), ["allow 1", "deny"]);
+        let mut edited = file.clone();
+        add(&mut edited, &file, Action::Deny, (&a, &b, &[]));
+        assert_eq!(words(&edited), ["deny", "allow 1", "deny"]);
+        // Those of edits are not.
+        add(&mut edited, &file, Action::Allow, (&a, &b, &[]));
+        assert_eq!(words(&edited), ["allow", "allow 1", "deny"]);
+        add(&mut edited, &file, Action::Allow, (&a, &b, &[]));
+        assert_eq!(words(&edited), ["allow", "allow 1", "deny"]);
+    }
 }

@@ -25,6 +25,8 @@ struct Causes {
     read_as: BTreeSet<String>,
     /// Texts that cannot be names, by offset.
     names: BTreeMap<usize, String>,
+    /// Mappings whose `delay` could not be read.
+    delays: Vec<String>,
     /// Whether ports of nodes, which may have names, could not be read.
     ports: bool,
 }
@@ -36,11 +38,14 @@ impl Causes {
             odd: BTreeSet::new(),
             read_as: BTreeSet::new(),
             names: BTreeMap::new(),
+            delays: Vec::new(),
             ports: false,
         };
         let mut bad = BTreeSet::new();
         for problem in problems {
             out.ports |= is_of_ports(problem);
+            let delay = problem.place.key.strip_suffix(".delay");
+            out.delays.extend(delay.map(str::to_owned));
             match &problem.kind {
                 ProblemKind::Value(ValueProblem::Unexpected { .. }) => {
                     let place = &problem.place;
@@ -71,6 +76,11 @@ impl Causes {
             ProblemKind::Value(ValueProblem::Missing(_) | ValueProblem::LinkEnds(_)) => {
                 self.unexpected.contains(&(place.offset, place.length))
                     || self.odd.contains(&place.key)
+            }
+            // A cable's delay is that of its ends.
+            ProblemKind::Value(ValueProblem::NeedsDelay(_)) => {
+                let mut delays = self.delays.iter();
+                delays.any(|key| place.key.starts_with(key.as_str()))
             }
             ProblemKind::Value(ValueProblem::Unexpected { path, .. }) => {
                 self.read_as.contains(path)

@@ -92,16 +92,19 @@ fn pairs(
                 .collect(),
         )
     };
+    let before = r.problems.len();
     let from = side(r, keys.from.as_ref());
     let to = side(r, keys.to.as_ref());
     let between = side(r, keys.between.as_ref());
+    // Names that could not be read are missing.
+    let complete = r.problems.len() == before;
     match (from, to, between) {
         (Some(from), Some(to), None) => {
             if many(r, from.len(), to.len()) {
                 return Vec::new();
             }
             let out = directed(&from, &to);
-            if out.is_empty() && !from.is_empty() && !to.is_empty() {
+            if complete && out.is_empty() && !from.is_empty() && !to.is_empty() {
                 r.report(item, PolicyProblem::ToItself);
             }
             out
@@ -110,7 +113,7 @@ fn pairs(
             if many(r, members.len(), members.len()) {
                 return Vec::new();
             }
-            if members.len() == 1 {
+            if complete && members.len() == 1 {
                 r.report(item, ValueProblem::Missing(Required::SecondName));
             }
             mutual(&members)

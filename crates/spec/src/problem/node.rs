@@ -344,6 +344,10 @@ impl Details for NodeProblem {
             Self::MasqueradeWithoutForwarding(node) => {
                 format!("write forwarding: true for {node}, or remove masquerade")
             }
+            Self::NextHop { prefixes, .. } if prefixes.is_empty() => {
+                "put the node on a network or a cable: a next hop is an address on one of its prefixes"
+                    .into()
+            }
             Self::NextHop { prefixes, .. } => format!(
                 "a next hop is an address on one of the node's own prefixes: {}",
                 list(prefixes)

@@ -96,7 +96,7 @@ pub enum ValueProblem {
     #[error(transparent)]
     Interface(#[from] InvalidInterfaceName),
     /// `host`, `outside` or `any` as the name of a node or network.
-    #[error("{0} has a meaning in policies and cannot be a name")]
+    #[error("{0} has a meaning of its own and cannot be a name")]
     ReservedName(Name),
     /// A required key is missing.
     #[error(transparent)]
@@ -257,7 +257,7 @@ impl Details for ValueProblem {
             }
             Self::Variable(_) => "write the value itself, or have another program fill it in: envsubst < FILE | hallway up -; in Compose files variables are replaced, except in keys".into(),
             Self::Publish(_) => {
-                "write [ip:]host-port[-range]:node-port[-range][/tcp|udp], like \"8080:80\"".into()
+                "write [ip:]host-port[-range]:node-port[-range][/tcp|udp|sctp], like \"8080:80\"".into()
             }
             Self::Port(_) => "write a port like 80/tcp, or 53/udp".into(),
             Self::PortName(_) => "choose a name like web or http-admin".into(),

@@ -310,11 +310,7 @@ fn node(settled: &Settled, node: &settled::Node) -> Node {
             .iter()
             .filter(|p| p.node == node.name)
             .map(|p| Port {
-                host: match p.host_address {
-                    Some(address) if address.is_ipv6() => format!("[{address}]:{}", p.host_ports),
-                    Some(address) => format!("{address}:{}", p.host_ports),
-                    None => p.host_ports.to_string(),
-                },
+                host: crate::tree::on_host(p),
                 node: match &p.name {
                     Some(name) => format!("{}/{} ({name})", p.node_ports, p.protocol),
                     None => format!("{}/{}", p.node_ports, p.protocol),

@@ -186,3 +186,14 @@ nodes:
     assert!(picture.contains(ports), "{picture}");
     assert!(picture.contains(">side: sleep 10"), "{picture}");
 }
+
+/// In a sandbox, a port without an address is on localhost alone, and 0.0.0.0 is not.
+#[test]
+fn an_address_of_a_published_port_is_shown() {
+    let named = SHOP.replace("8080:80", "0.0.0.0:8080:80");
+    let settled = settled(&named);
+    let tree = hallway_view::tree::project(&settled, &[]);
+    for drawn in [text(&Graph::new(&settled), 100), tree] {
+        assert!(drawn.contains("0.0.0.0:8080 → 80/tcp"), "{drawn}");
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use hallway_spec::{LOCALHOST_PORTS_MAX, Mode, Name, Place, Protocol, Service};
+use hallway_spec::{IpVersion, LOCALHOST_PORTS_MAX, Mode, Name, Place, Protocol, Service};
 
 use super::super::code::ReasonCode;
 use super::super::packet::Flow;
@@ -118,6 +118,9 @@ impl Reasons<'_> {
             .place(&publish.place)
             .help("use another address of the host");
         }
+        if let Some(why) = elsewhere.and_then(|publish| self.not_there(publish, found)) {
+            return why;
+        }
         let at = elsewhere.map(|p| (p, p.host_address));
         match at {
             Some((publish, None)) => reason(
@@ -158,6 +161,34 @@ impl Reasons<'_> {
                 Service::Icmp | Service::Protocol(_) => String::new(),
             }),
         }
+    }
+
+    /// Why a port that a node publishes is not at this address of the host; `None` for localhost, and for an
+    /// address that it is not published to.
+    fn not_there(&self, publish: &Publish, found: &ExchangeResult) -> Option<Reason> {
+        let service = self.question.service;
+        let asked = match self.question.to {
+            Party::Address(address) => address,
+            _ => found.request.first()?.flow.to,
+        };
+        let elsewhere = publish.host_address.is_some_and(|only| only != asked);
+        if asked.is_loopback() || elsewhere {
+            return None;
+        }
+        let of = |a: &IpAddr| a.is_ipv4() == asked.is_ipv4();
+        let (text, other) = match publish.targets.iter().any(of) {
+            true => (format!("not on {asked}"), "another"),
+            false => (
+                format!("has no IPv{} address", IpVersion::of(asked)),
+                match asked.is_ipv4() {
+                    true => "an IPv6",
+                    false => "an IPv4",
+                },
+            ),
+        };
+        let text = format!("{} publishes {service}, but {text}", publish.node);
+        let why = reason(ReasonCode::NotPublished, text).place(&publish.place);
+        Some(why.help(format!("use {other} address of the host")))
     }
 
     /// The policy that would allow it: from the router, where that has masqueraded the packet.
