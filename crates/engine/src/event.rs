@@ -76,6 +76,16 @@ pub enum Warning {
         /// What lets it pass.
         help: String,
     },
+    /// Replies of published ports have another way than the requests, and rp_filter drops these.
+    #[error("cannot be reached: {}: {by}", what.join(", "))]
+    WrongWay {
+        /// What is not reached.
+        what: Vec<String>,
+        /// Why.
+        by: String,
+        /// What lets it pass.
+        help: String,
+    },
     /// IPv6 is turned off on every link of the host, and the project has IPv6.
     #[error(
         "IPv6 is turned off on this host: the project's nodes reach one another by it, but not the outside, and nothing is published on it"
@@ -111,6 +121,7 @@ impl Warning {
             Self::NameServers { .. } => WarningCode::NameServers.text(),
             Self::LeftToOthers { .. } => WarningCode::AddressElsewhere.text(),
             Self::Blocked { .. } => WarningCode::Blocked.text(),
+            Self::WrongWay { .. } => WarningCode::WrongWay.text(),
             Self::Record(failure) => failure.code(),
         }
     }
@@ -132,7 +143,7 @@ impl Warning {
                 "name servers that they can reach: dns: [ADDRESS] of the nodes".into()
             }
             Self::LeftToOthers { difference } => difference.remedy().unwrap_or_default(),
-            Self::Blocked { help, .. } => help.clone(),
+            Self::Blocked { help, .. } | Self::WrongWay { help, .. } => help.clone(),
             Self::Record(failure) => failure.help().unwrap_or_default(),
         }
     }

@@ -55,6 +55,9 @@ pub fn environment(settled: &Settled) -> Result<Environment, KernelError> {
         indexes: (seen.host.links.iter())
             .map(|link| (link.name.clone(), link.index))
             .collect(),
+        rp_filter: rp_filter(&mut kernel, &seen)?,
+        address_links: address_links(&seen),
+        inside: BTreeMap::new(),
     })
 }
 
@@ -152,7 +155,7 @@ fn projects(
 }
 
 /// Tables of others with chains that packets pass.
-fn foreign(kernel: &mut Kernel) -> Result<Vec<Table>, KernelError> {
+pub(super) fn foreign(kernel: &mut Kernel) -> Result<Vec<Table>, KernelError> {
     let sees = |table: &Table| {
         use Family::{Bridge, Inet, Ip, Ip6, Netdev};
         !table.dormant && matches!(table.family, Inet | Ip | Ip6 | Bridge | Netdev)
@@ -165,6 +168,34 @@ fn foreign(kernel: &mut Kernel) -> Result<Vec<Table>, KernelError> {
         }
     }
     Ok(out)
+}
+
+/// The reverse path filter of each link.
+fn rp_filter(kernel: &mut Kernel, seen: &Observed) -> Result<BTreeMap<String, u32>, KernelError> {
+    let found = kernel.rp_filter()?;
+    let links = seen.host.links.iter();
+    let named = links.filter_map(|link| Some((link.name.clone(), *found.get(&link.index)?)));
+    Ok(named.collect())
+}
+
+/// The links of addresses that machines outside may ask for: not those of bridges and of the loopback,
+/// behind which there are no such machines.
+fn address_links(seen: &Observed) -> BTreeMap<IpAddr, String> {
+    let inner = |link: &SeenLink| {
+        let kind = link.kind.as_deref();
+        matches!(kind, Some("bridge" | "dummy")) || link.name == "lo" || link.group != 0
+    };
+    let outer = |index: u32| {
+        seen.host
+            .links
+            .iter()
+            .find(|l| l.index == index && !inner(l))
+    };
+    let all = seen.host.addresses.iter();
+    let named = all.filter_map(|a| Some((a.net.addr(), outer(a.interface)?.name.clone())));
+    named
+        .filter(|(address, _)| !address.is_loopback())
+        .collect()
 }
 
 /// The host's addresses that are not from the project.

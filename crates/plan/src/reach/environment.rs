@@ -7,6 +7,8 @@ use hallway_nftables::{Ruleset, Table};
 use hallway_spec::{IpVersion, Name};
 use ipnet::IpNet;
 
+use super::inside::Inside;
+
 /// What reachability depends on besides the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Environment {
@@ -38,6 +40,12 @@ pub struct Environment {
     pub no_echo: Vec<IpVersion>,
     /// The numbers of the host's links.
     pub indexes: BTreeMap<String, u32>,
+    /// The reverse path filter that is in effect on each link of the host: 1 is strict, 2 is loose.
+    pub rp_filter: BTreeMap<String, u32>,
+    /// The links of addresses of the host by which machines outside may reach it.
+    pub address_links: BTreeMap<IpAddr, String>,
+    /// What was read inside nodes; of others, only what the file says is known.
+    pub inside: BTreeMap<Name, Inside>,
 }
 
 /// A network whose packets follow a route of another program.
@@ -78,6 +86,9 @@ impl Default for Environment {
             foreign: Vec::new(),
             no_echo: Vec::new(),
             indexes: BTreeMap::new(),
+            rp_filter: BTreeMap::new(),
+            address_links: BTreeMap::new(),
+            inside: BTreeMap::new(),
         }
     }
 }

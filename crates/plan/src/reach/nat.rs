@@ -70,6 +70,7 @@ impl<'w> Walk<'w> {
         let asked = *packet;
         let passing = Passing {
             class: Class::Routed,
+            node: None,
             hook,
             priorities,
             packet: &asked,
