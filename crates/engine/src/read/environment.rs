@@ -178,23 +178,19 @@ fn rp_filter(kernel: &mut Kernel, seen: &Observed) -> Result<BTreeMap<String, u3
     Ok(named.collect())
 }
 
-/// The links of addresses that machines outside may ask for: not those of bridges and of the loopback,
-/// behind which there are no such machines.
+/// The kinds of links by which machines outside reach the host; a physical one has none. Behind bridges,
+/// tunnels and the loopback there are others.
+const OUTER: [&str; 6] = ["veth", "vlan", "bond", "team", "macvlan", "ipvlan"];
+
+/// The links of addresses that machines outside may ask for.
 fn address_links(seen: &Observed) -> BTreeMap<IpAddr, String> {
-    let inner = |link: &SeenLink| {
+    let outer = |link: &&SeenLink| {
         let kind = link.kind.as_deref();
-        matches!(kind, Some("bridge" | "dummy")) || link.name == "lo" || link.group != 0
+        kind.is_none_or(|kind| OUTER.contains(&kind)) && link.name != "lo" && link.group == 0
     };
-    let outer = |index: u32| {
-        seen.host
-            .links
-            .iter()
-            .find(|l| l.index == index && !inner(l))
-    };
+    let link = |index: u32| seen.host.links.iter().find(|l| l.index == index);
     let all = seen.host.addresses.iter();
-    let named = all.filter_map(|a| Some((a.net.addr(), outer(a.interface)?.name.clone())));
-    named
-        .filter(|(address, _)| !address.is_loopback())
+    all.filter_map(|a| Some((a.net.addr(), link(a.interface).filter(outer)?.name.clone())))
         .collect()
 }
 

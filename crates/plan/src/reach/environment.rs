@@ -7,8 +7,6 @@ use hallway_nftables::{Ruleset, Table};
 use hallway_spec::{IpVersion, Name};
 use ipnet::IpNet;
 
-use super::inside::Inside;
-
 /// What reachability depends on besides the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Environment {
@@ -46,6 +44,19 @@ pub struct Environment {
     pub address_links: BTreeMap<IpAddr, String>,
     /// What was read inside nodes; of others, only what the file says is known.
     pub inside: BTreeMap<Name, Inside>,
+}
+
+/// What was read in the namespace of a node.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Inside {
+    /// The reverse path filter that is in effect on each interface: 1 is strict, 2 is loose.
+    pub rp_filter: BTreeMap<String, u32>,
+    /// Its addresses, those of its programs too.
+    pub addresses: Vec<IpAddr>,
+    /// Tables that are not hallway's with chains that packets pass.
+    pub tables: Vec<Table>,
+    /// The numbers of its links.
+    pub indexes: BTreeMap<String, u32>,
 }
 
 /// A network whose packets follow a route of another program.

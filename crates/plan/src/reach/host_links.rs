@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use hallway_spec::IpVersion;
 
 use super::environment::HostNet;
-use super::link_local::{is_link_local6, own_link_local};
+use super::single_link::{is_link_local6, own_link_local};
 use super::world::{HostPort, HostRoute, UPLINK, World};
 use crate::settled::Network;
 

@@ -1,35 +1,12 @@
 //! What nodes have that their programs may change: addresses, settings and rules.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use hallway_nftables::Table;
 use hallway_spec::Name;
 
+use super::has::Has;
 use super::world::{World, owns};
 use crate::settled::{Interface, Node};
-
-/// What was read in the namespace of a node.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Inside {
-    /// The reverse path filter that is in effect on each interface: 1 is strict, 2 is loose.
-    pub rp_filter: BTreeMap<String, u32>,
-    /// Its addresses, those of its programs too.
-    pub addresses: Vec<IpAddr>,
-    /// Tables that are not hallway's with chains that packets pass.
-    pub tables: Vec<Table>,
-    /// The numbers of its links.
-    pub indexes: BTreeMap<String, u32>,
-}
-
-/// Whether a node has an address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Has {
-    Yes,
-    /// It may take the address (`sources`); whether it has done so was not read.
-    Perhaps,
-    No,
-}
 
 /// A neighbour that should have an address.
 pub(super) enum Neighbour<'a> {

@@ -3,12 +3,9 @@
 
 use std::net::IpAddr;
 
-use hallway_spec::Mode;
-
+use super::single_link::{host_has, link_local};
 use super::world::{NextHop, World};
-use crate::mark;
-use crate::settled::carries_ipv6;
-use crate::settled::{Interface, Network, Node, Plug};
+use crate::settled::{Interface, Node, Plug};
 
 impl World<'_> {
     /// A link-local address is reached by the interface of the link that its owner is on.
@@ -40,28 +37,4 @@ impl World<'_> {
         let mut all = 0..self.settled.networks.len();
         all.find(|at| self.member(*at, address).is_some())
     }
-}
-
-/// Whether an address is one of a single link.
-pub(super) fn is_link_local6(address: IpAddr) -> bool {
-    matches!(address, IpAddr::V6(a) if a.is_unicast_link_local())
-}
-
-/// Whether the host has an address on a network.
-pub(super) fn host_has(network: &Network, address: IpAddr) -> bool {
-    let six = network.gateways().any(|gateway| gateway.is_ipv6());
-    let own = six && network.mode == Mode::Bridge && !network.external;
-    network.gateways().any(|gateway| gateway == address)
-        || own && own_link_local(network) == address
-}
-
-/// The link-local address of an interface: a node with IPv6 has one on each.
-pub(super) fn link_local(node: &Node, interface: &Interface) -> Option<IpAddr> {
-    let six = node.ipv6 && carries_ipv6(interface.mtu);
-    six.then(|| mark::link_local(interface.mac).addr())
-}
-
-/// The host's address on a network for its link.
-pub(super) fn own_link_local(network: &Network) -> IpAddr {
-    mark::link_local(network.mac).addr()
 }

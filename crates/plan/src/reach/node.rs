@@ -5,14 +5,15 @@ use hallway_spec::{Mode, Share};
 use super::conntrack::State;
 use super::context::context;
 use super::foreign::{Class, Passing};
-use super::inside::{Has, Neighbour};
-use super::link_local::{host_has, is_link_local6};
+use super::has::Has;
+use super::inside::Neighbour;
 use super::packet::{Flow, Packet};
 use super::path::{HopEvent, Location};
 use super::router::Tracked;
+use super::single_link::{host_has, is_link_local6};
 use super::walk::{Arrival, DropReason, Walk, WalkResult};
 use super::world::{HostPort, HostRoute, NextHop};
-use crate::settled::{Network, Node, Plug};
+use crate::settled::{Interface, Network, Node, Plug};
 use hallway_nftables::evaluate::PacketContext;
 use hallway_nftables::survey::Mark;
 use hallway_nftables::{ChainType, Family, Hook};
@@ -122,9 +123,19 @@ impl<'w> Walk<'w> {
             interface: interface.name.clone(),
         };
         self.hop(at, leaves, packet.flow);
+        self.by_plug((node, interface), &next, packet)
+    }
+
+    /// To where an interface is connected.
+    fn by_plug(
+        &mut self,
+        (node, interface): (&'w Node, &'w Interface),
+        next: &NextHop,
+        packet: Packet,
+    ) -> WalkResult {
         match &interface.plug {
-            Plug::Cable => self.by_cable(node, &interface.name, &next, packet),
-            Plug::Macvlan { network } => self.by_macvlan(network, &next, packet),
+            Plug::Cable => self.by_cable(node, &interface.name, next, packet),
+            Plug::Macvlan { network } => self.by_macvlan(network, next, packet),
             Plug::Port { network, link } => {
                 let position = self.world.network_position(network);
                 let network = position.and_then(|p| Some((p, self.world.network(p)?)));
@@ -137,9 +148,9 @@ impl<'w> Walk<'w> {
                             position,
                             network,
                         };
-                        self.onto_network(&port, &next, packet)
+                        self.onto_network(&port, next, packet)
                     }
-                    None => Err(unanswered(node, &next)),
+                    None => Err(unanswered(node, next)),
                 }
             }
         }

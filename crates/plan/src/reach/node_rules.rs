@@ -10,7 +10,7 @@ use hallway_nftables::{ChainType, Hook};
 use super::conntrack::State;
 use super::context::context;
 use super::foreign::{Class, Passing, rule_words};
-use super::inside::Has;
+use super::has::Has;
 use super::packet::{Flow, Packet, PacketKind};
 use super::router::Tracked;
 use super::walk::{DropReason, Walk};

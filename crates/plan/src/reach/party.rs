@@ -5,9 +5,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use hallway_spec::{IpVersion, Mode, Name};
 
-use super::inside::Has;
-use super::link_local::{is_link_local6, link_local};
+use super::has::Has;
 use super::path::Location;
+use super::single_link::{is_link_local6, link_local};
 use super::world::World;
 use crate::hosts::Nearness;
 use crate::settled::Node;

@@ -2,7 +2,8 @@
 
 use hallway_spec::Name;
 
-use super::inside::{Has, Neighbour};
+use super::has::Has;
+use super::inside::Neighbour;
 use super::node::unanswered;
 use super::packet::Packet;
 use super::walk::{DropReason, Walk, WalkResult};

@@ -9,9 +9,9 @@ use ipnet::IpNet;
 
 use super::context::context;
 use super::environment::Environment;
-use super::inside::Has;
-use super::link_local::{host_has, is_link_local6, link_local};
+use super::has::Has;
 use super::packet::Flow;
+use super::single_link::{host_has, is_link_local6, link_local};
 use crate::rules::router;
 use crate::settled::{Interface, Network, Node, Plug, Settled};
 use hallway_nftables::evaluate::{Evaluator, PacketContext, PacketVerdict};
