@@ -243,20 +243,7 @@ impl<'w> Walk<'w> {
             self.by_device((Hook::Ingress, bridge), &packet, None)?;
             return self.host_in(packet, from);
         }
-        let (far, interface) = match self.world.neighbour(port.position, next.address) {
-            Neighbour::Is(far, interface) => (far, interface),
-            Neighbour::MayBe(nodes) => {
-                let to = next.address;
-                return Err(DropReason::MayHave { to, nodes });
-            }
-            Neighbour::None if port.network.external => {
-                return Err(DropReason::External {
-                    network: port.network.name.clone(),
-                    to: next.address,
-                });
-            }
-            Neighbour::None => return Err(unanswered(port.node, next)),
-        };
+        let (far, interface) = self.member(port, next)?;
         self.hop(Location::Host, link, packet.flow);
         let to = link_of(far, interface);
         let packet = if self.world.hooked(port.network) {
@@ -270,6 +257,22 @@ impl<'w> Walk<'w> {
             packet
         };
         self.out_of_bridge((far, interface), port.mac, packet)
+    }
+
+    /// The member of a node's network that answers for the next hop.
+    fn member(&self, port: &NodePort<'w>, next: &NextHop) -> Result<(&'w Node, usize), DropReason> {
+        match self.world.neighbour(port.position, next.address) {
+            Neighbour::Is(far, interface) => Ok((far, interface)),
+            Neighbour::MayBe(nodes) => Err(DropReason::MayHave {
+                to: next.address,
+                nodes,
+            }),
+            Neighbour::None if port.network.external => Err(DropReason::External {
+                network: port.network.name.clone(),
+                to: next.address,
+            }),
+            Neighbour::None => Err(unanswered(port.node, next)),
+        }
     }
 
     /// Out by a port of a bridge, to the node there.
