@@ -76,6 +76,16 @@ pub enum Warning {
         /// What lets it pass.
         help: String,
     },
+    /// Replies of published ports have another way than the requests, and rp_filter drops these.
+    #[error("cannot be reached: {}: {by}", what.join(", "))]
+    WrongWay {
+        /// What is not reached.
+        what: Vec<String>,
+        /// Why.
+        by: String,
+        /// What lets it pass.
+        help: String,
+    },
     /// IPv6 is turned off on every link of the host, and the project has IPv6.
     #[error(
         "IPv6 is turned off on this host: the project's nodes reach one another by it, but not the outside, and nothing is published on it"
@@ -123,6 +133,7 @@ impl Warning {
             }
             Self::LeftToOthers { .. } => WarningCode::AddressElsewhere.text(),
             Self::Blocked { .. } => WarningCode::Blocked.text(),
+            Self::WrongWay { .. } => WarningCode::WrongWay.text(),
             Self::Record(failure) => failure.code(),
         }
     }
@@ -148,7 +159,7 @@ impl Warning {
                 false => "let nodes ask them: hallway allow any host --port 53/udp,53/tcp; or name other servers: dns: [ADDRESS] of the nodes".into(),
             },
             Self::LeftToOthers { difference } => difference.remedy().unwrap_or_default(),
-            Self::Blocked { help, .. } => help.clone(),
+            Self::Blocked { help, .. } | Self::WrongWay { help, .. } => help.clone(),
             Self::Record(failure) => failure.help().unwrap_or_default(),
         }
     }

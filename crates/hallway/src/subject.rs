@@ -1,9 +1,12 @@
 //! The subject of a question: a project with its rules, from a file or from the running project.
 
+use std::collections::BTreeSet;
+
 use hallway_engine::{Engine, Failure, OtherNamespaces, Reason, read};
 use hallway_plan::Settled;
-use hallway_plan::reach::{Environment, Location, Party, Question, World};
+use hallway_plan::reach::{self, Environment, Location, Party, Question, World};
 use hallway_plan::rules::{self, Ruleset};
+use hallway_plan::settled::Node;
 use hallway_spec::{
     Endpoint, Expect, Name, PortName, PortNames, PortProto, Service, UnresolvedPort, listed,
 };
@@ -24,6 +27,8 @@ pub(crate) struct Subject {
     rules: Ruleset,
     environment: Environment,
     text: String,
+    /// It is the running project, not only a file.
+    is_up: bool,
 }
 
 impl Subject {
@@ -45,7 +50,9 @@ impl Subject {
         let mut input = source::parse(common, &path, record.source.as_bytes())?;
         places::of_expects(&mut input.project.topology.expects, &record);
         let environment = read::environment::environment(&settled).map_err(Failure::from)?;
-        Ok(Self::new(settled, &input, environment))
+        let mut subject = Self::new(settled, &input, environment);
+        subject.is_up = true;
+        Ok(subject)
     }
 
     /// From the given file; otherwise the running project; otherwise from the file of this directory.
@@ -70,6 +77,55 @@ impl Subject {
             file: name.map_or_else(|| "-".into(), |n| n.to_string_lossy().into_owned()),
             environment,
             text: input.source.clone(),
+            is_up: false,
+        }
+    }
+
+    /// Reads what programs have changed in the nodes that the packets of these questions pass, and in
+    /// those that may take further addresses.
+    pub(crate) fn look_inside(&mut self, questions: &[Question]) -> Result<(), VerbError> {
+        if !self.is_up {
+            return Ok(());
+        }
+        let takes = |node: &&Node| node.interfaces.iter().any(|i| !i.sources.is_empty());
+        let takers = self.settled.nodes.iter().filter(takes);
+        let mut wanted: BTreeSet<Name> = takers.map(|n| n.name.clone()).collect();
+        let mut known = BTreeSet::new();
+        // What was read may lead packets through further nodes.
+        loop {
+            let world = self.world()?;
+            for question in questions {
+                let paths = question.predict(&world);
+                let hops = paths.iter().flat_map(|p| p.request.iter().chain(&p.reply));
+                let ends = [&question.from, &question.to].map(|party| world.place(party));
+                let places = hops.map(|hop| hop.at.clone()).chain(ends);
+                wanted.extend(places.filter_map(|at| match at {
+                    Location::Node(name) => Some(name),
+                    Location::Host | Location::Outside => None,
+                }));
+            }
+            wanted.retain(|name| !known.contains(name));
+            if wanted.is_empty() {
+                return Ok(());
+            }
+            let seen = read::inside::inside(&self.settled, &wanted);
+            self.environment.inside.extend(seen);
+            known.append(&mut wanted);
+        }
+    }
+
+    /// The same for the questions of the file's `expect` lines.
+    pub(crate) fn look_inside_for_expects(&mut self) -> Result<(), VerbError> {
+        let expected = reach::expected(&self.world()?, &self.expects);
+        let questions: Vec<Question> = expected.into_iter().map(|e| e.question).collect();
+        self.look_inside(&questions)
+    }
+
+    /// The same of every node.
+    pub(crate) fn look_inside_all(&mut self) {
+        if self.is_up {
+            let names = self.settled.nodes.iter().map(|n| n.name.clone());
+            self.environment.inside = read::inside::inside(&self.settled, &names.collect());
         }
     }
 
@@ -125,8 +181,15 @@ impl Subject {
     }
 }
 
+/// The questions of a pair; then what they depend on is known of the nodes.
+pub(crate) fn asked(subject: &mut Subject, pair: &PairArgs) -> Result<Vec<Question>, VerbError> {
+    let questions = resolve(subject, &subject.world()?, pair)?;
+    subject.look_inside(&questions)?;
+    Ok(questions)
+}
+
 /// Reads the client and the server of a pair: a question for each node that the names mean.
-pub(crate) fn resolve(
+fn resolve(
     subject: &Subject,
     world: &World<'_>,
     pair: &PairArgs,
@@ -137,6 +200,15 @@ pub(crate) fn resolve(
     }
     let mut out = Vec::new();
     for from in clients {
+        if let Some((zone, by)) = world.other_zone(&from, &pair.to) {
+            return Err(VerbError::usage(
+                format!(
+                    "{}: {from} reaches that address by {by}, not by {zone}",
+                    pair.to
+                ),
+                format!("write %{by}, or leave it out: hallway knows the link of each node"),
+            ));
+        }
         let (servers, port) = world.target(&from, &pair.to);
         if servers.is_empty() {
             return Err(no_party(world, &pair.to));

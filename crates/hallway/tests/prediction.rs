@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // a failing helper is a failing test
 
 use hallway_testkit::projects::{Project, project};
-use hallway_testkit::{Hallway, milliseconds, patience, sh};
+use hallway_testkit::{Hallway, milliseconds, patience, sh, try_sh, wait_for};
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 
 /// Cases of each of the four tests: two hundred in all. `HALLWAY_TEST_CASES` sets another number.
@@ -201,6 +201,257 @@ expect:
     h.ok("down");
 }
 
+/// Every expectation is tested with packets, and every result is as predicted.
+#[track_caller]
+fn agrees(h: &Hallway) {
+    let ran = h.run(&["test", "--timeout-ms", &milliseconds(500)]);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    assert!(!ran.out.contains("different"), "{}", ran.out);
+}
+
+#[track_caller]
+fn explained(h: &Hallway, from: &str, to: &str, words: &[&str]) {
+    let ran = h.run(&["explain", from, to]);
+    for word in words {
+        assert!(
+            ran.out.contains(word),
+            "no {word:?} in {}{}",
+            ran.out,
+            ran.err
+        );
+    }
+}
+
+/// Requests go by one router and replies by another: a strict filter in the client drops these. An
+/// answer by UDP that is lost is no success.
+fn the_way_back_in_nodes() {
+    let h = Hallway::host(env!("CARGO_BIN_EXE_hallway")).project("p");
+    let text = "nodes:
+  a: { sysctls: { net.ipv4.conf.eth1.rp_filter: 1 }, routes: [ { to: 10.0.9.0/24, via: 10.0.1.2 } ] }
+  r1: { forwarding: true }
+  r2: { forwarding: true, routes: [ { to: 10.0.1.0/24, via: 10.0.2.1 } ] }
+  b: { routes: [ { to: 10.0.1.0/24, via: 10.0.9.9 } ], command: hallway serve 80 53/udp, ready: [80/tcp, 53/udp] }
+links:
+  - endpoints: { a: 10.0.1.1/24, r1: 10.0.1.2/24 }
+  - endpoints: { a: 10.0.2.1/24, r2: 10.0.2.2/24 }
+  - endpoints: { r1: 10.0.9.5/30, b: 10.0.9.6/30 }
+  - endpoints: { r2: 10.0.9.9/30, b: 10.0.9.10/30 }
+expect:
+  - { from: a, to: 10.0.9.6, reachable: false }
+  - { from: a, to: 10.0.9.6, port: 80/tcp, reachable: false }
+  - { from: a, to: 10.0.9.6, port: 53/udp, reachable: false }
+";
+    h.up(text).ok();
+    agrees(&h);
+    explained(
+        &h,
+        "a",
+        "10.0.9.6:53/udp",
+        &["not the reply: a has no route back to 10.0.9.6 by eth1"],
+    );
+    let loose = text
+        .replace("rp_filter: 1", "rp_filter: 2")
+        .replace(", reachable: false", "");
+    h.up(&loose).ok();
+    agrees(&h);
+    // A namespace has the settings that its programs gave it, too.
+    let open = text.replace(
+        "net.ipv4.conf.eth1.rp_filter: 1",
+        "net.ipv4.tcp_syncookies: 1",
+    );
+    h.up(&open.replace(", reachable: false", "")).ok();
+    sh("ip netns exec a sysctl -qw net.ipv4.conf.eth1.rp_filter=1");
+    explained(&h, "a", "10.0.9.6", &["filtered", "rp_filter"]);
+    h.ok("down");
+}
+
+/// A node that is set to answer no ARP requests.
+fn nodes_without_arp() {
+    let h = Hallway::host(env!("CARGO_BIN_EXE_hallway")).project("p");
+    let text = "networks: { n: { subnet: [10.1.0.0/24, \"fd01::/64\"] } }
+nodes: { a: { networks: [n] }, b: { networks: { n: { address: [10.1.0.9, \"fd01::9\"] } }, sysctls: { net.ipv4.conf.all.arp_ignore: 8 } } }
+expect: [ { from: a, to: 10.1.0.9, reachable: false }, { from: a, to: \"fd01::9\" } ]
+";
+    h.up(text).ok();
+    agrees(&h);
+    explained(
+        &h,
+        "a",
+        "10.1.0.9",
+        &["b does not answer ARP requests for 10.1.0.9"],
+    );
+    h.ok("down");
+}
+
+/// The host's own filter, with two links to outside: what comes in by the one without a route back is
+/// dropped.
+fn the_way_back_of_the_host() {
+    let h = Hallway::host(env!("CARGO_BIN_EXE_hallway")).project("p");
+    sh(
+        "ip netns add lan; ip -n lan link set lo up; ip -n lan addr add 203.0.113.9/32 dev lo
+        for n in 1 2; do ip link add up$n type veth peer name w$n netns lan
+        ip addr add 192.168.$n.10/24 dev up$n; ip link set up$n up
+        ip -n lan addr add 192.168.$n.254/24 dev w$n; ip -n lan link set w$n up
+        ip -n lan route replace 192.168.$n.0/24 dev w$n src 203.0.113.9; done
+        ip route add default via 192.168.1.254; sysctl -qw net.ipv4.conf.up2.rp_filter=1",
+    );
+    let text = "networks: { n: { subnet: 10.1.0.0/24 } }
+nodes: { web: { networks: [n], ports: [\"8080:80\"], command: hallway serve 80, ready: 80/tcp } }
+";
+    let up = h.up(text);
+    assert!(
+        up.err.contains("warning[wrong-way]") || up.err.contains("no route back"),
+        "{}",
+        up.err
+    );
+    up.ok();
+    let ask = |address: &str| {
+        let connect = format!("timeout 1 bash -c 'exec 3<>/dev/tcp/{address}/8080'");
+        try_sh(&format!("ip netns exec lan {connect}")).is_ok()
+    };
+    assert!(ask("192.168.1.10") && !ask("192.168.2.10"));
+    explained(&h, "203.0.113.9", "192.168.1.10:8080", &["open"]);
+    let why = ["filtered", "no route back to 203.0.113.9 by up2"];
+    explained(&h, "203.0.113.9", "192.168.2.10:8080", &why);
+    sh("sysctl -qw net.ipv4.conf.up2.rp_filter=2");
+    explained(&h, "203.0.113.9", "192.168.2.10:8080", &["open"]);
+    h.ok("down");
+}
+
+/// Addresses of a single link: of members of a network, of the other end of a cable, of the host.
+fn link_local_addresses() {
+    let h = Hallway::host(env!("CARGO_BIN_EXE_hallway")).project("p");
+    let text = "networks: { n: { subnet: [10.1.0.0/24, \"fd01::/64\"] }, l: { mode: lan } }
+nodes: { a: { networks: [n, l] }, b: { networks: [n, l], command: hallway serve 80, ready: 80/tcp }, c: { networks: [n] } }
+links: [ { endpoints: { a: \"fd02::1/64\", c: \"fd02::2/64\" } } ]
+";
+    h.up(text).ok();
+    let of = |node: &str, link: &str| {
+        let shown = sh(&format!(
+            "ip -n {node} -6 -o addr show dev {link} scope link"
+        ));
+        let net = shown.split_whitespace().nth(3).unwrap();
+        net.split('/').next().unwrap().to_owned()
+    };
+    wait_for("usable addresses", || {
+        !sh("ip -n a -6 addr; ip -n b -6 addr; ip -n c -6 addr").contains("tentative")
+    });
+    let host = sh("ip -6 -o addr show dev br-n scope link");
+    let host = host
+        .split_whitespace()
+        .nth(3)
+        .unwrap()
+        .split('/')
+        .next()
+        .unwrap();
+    for to in [
+        of("b", "eth0"),
+        of("b", "eth1"),
+        of("c", "eth1"),
+        host.to_owned(),
+    ] {
+        h.run(&["explain", "a", &to]).exits(0);
+        h.run(&["reach", "a", &to, "--timeout-ms", &milliseconds(5000)])
+            .exits(0);
+    }
+    let on_lan = of("b", "eth1");
+    for to in [
+        format!("[{on_lan}%eth1]:80"),
+        format!("[{}]:80", of("b", "eth0")),
+    ] {
+        h.run(&["reach", "a", &to, "--timeout-ms", &milliseconds(5000)])
+            .exits(0);
+    }
+    let wrong = h.run(&["reach", "a", &format!("{on_lan}%eth0")]).exits(2);
+    assert!(wrong.err.contains("by eth1, not by eth0"), "{}", wrong.err);
+    h.run(&["deny", "a", "b"]).ok();
+    let denied = of("b", "eth0");
+    h.run(&["explain", "a", &denied]).exits(1);
+    h.run(&["reach", "a", &denied, "--timeout-ms", &milliseconds(500)])
+        .exits(1);
+    h.ok("down");
+}
+
+/// Addresses that a program takes: as far as `sources` let it, and only while a node has them.
+fn addresses_that_move() {
+    let h = Hallway::host(env!("CARGO_BIN_EXE_hallway")).project("p");
+    let text = "networks: { lan: { subnet: [10.9.0.0/24, \"fd09::/64\"] } }
+nodes:
+  r1: { networks: { lan: { address: [10.9.0.2, \"fd09::2\"], sources: [10.9.0.254, 10.255.0.53] } } }
+  r2: { networks: { lan: { address: [10.9.0.3, \"fd09::3\"], sources: [10.9.0.254] } } }
+  h: { networks: { lan: { address: [10.9.0.50, \"fd09::50\"] } }, routes: [ { to: 10.255.0.53/32, via: 10.9.0.2 } ] }
+expect:
+  - { from: h, to: 10.9.0.254 }
+  - { from: h, to: 10.9.0.254, port: 80/tcp }
+  - { from: h, to: 10.255.0.53 }
+";
+    let file = "/run/moves.hallway.yaml";
+    std::fs::write(file, text).unwrap();
+    let before = h.run(&["explain", "--file", file, "h", "10.9.0.254"]);
+    assert!(
+        before.out.contains("not known"),
+        "{}{}",
+        before.out,
+        before.err
+    );
+    h.up(text).ok();
+    explained(
+        &h,
+        "h",
+        "10.9.0.254",
+        &["unreachable", "r1, r2 may have it"],
+    );
+    sh("ip -n r2 addr add 10.9.0.254/32 dev eth0; ip -n r1 addr add 10.255.0.53/32 dev lo");
+    agrees(&h);
+    h.ok("down");
+}
+
+/// Rules that a program has made in a node.
+fn rules_in_nodes() {
+    let h = Hallway::host(env!("CARGO_BIN_EXE_hallway")).project("p");
+    let text = "networks: { outer: { subnet: [10.9.0.0/24, \"fd09::/64\"] }, inner: { subnet: 10.8.0.0/24, internal: true } }
+nodes:
+  ext: { networks: { outer: { address: [10.9.0.5, \"fd09::5\"] } } }
+  other: { networks: { outer: { address: [10.9.0.6, \"fd09::6\"] } } }
+  router: { networks: { outer: { address: [10.9.0.11, \"fd09::11\"] }, inner: { address: 10.8.0.11 } }, forwarding: true }
+  in: { networks: { inner: { address: 10.8.0.5 } }, routes: [ { to: default, via: 10.8.0.11 } ] }
+expect:
+  - { from: in, to: 10.9.0.5, port: 80/tcp }
+  - { from: in, to: 10.9.0.5, port: 23/tcp, reachable: false }
+  - { from: ext, to: 10.9.0.6, port: 22/tcp }
+  - { from: ext, to: other, port: 80/tcp, reachable: false }
+  - { from: other, to: 10.9.0.5, port: 80/tcp }
+";
+    h.up(text).ok();
+    std::fs::write(
+        "/run/router.nft",
+        "table inet fw { chain f { type filter hook forward priority 0
+            ct state established accept; iifname eth0 drop; tcp dport 23 drop; }; }
+        table ip n { chain p { type nat hook postrouting priority 100; oifname eth0 masquerade; }; }",
+    )
+    .unwrap();
+    // Requests for its MAC address in IPv6 are not answered either.
+    std::fs::write(
+        "/run/other.nft",
+        "table inet fw { chain i { type filter hook input priority 0; policy drop
+            ct state established,related accept; tcp dport 22 accept; }; }",
+    )
+    .unwrap();
+    sh("ip netns exec router nft -f /run/router.nft; ip netns exec other nft -f /run/other.nft");
+    agrees(&h);
+    explained(&h, "in", "ext:23", &["in node router", "tcp dport 23"]);
+    explained(&h, "in", "ext:80", &["from 10.9.0.11 instead of 10.8.0.5"]);
+    let closed = h.run(&["explain", "ext", "other:22", "-6"]);
+    assert!(closed.out.contains("in node other"), "{}", closed.out);
+    sh(
+        "ip netns exec router nft add chain ip n q '{ type nat hook prerouting priority -100; }'
+        ip netns exec router nft add rule ip n q tcp dport 81 dnat to 10.9.0.5:80",
+    );
+    let words = ["not known", "router has rules of its own"];
+    explained(&h, "in", "ext:81", &words);
+    h.ok("down");
+}
+
 fn first_fifty() {
     cases(std::env::var("SEED").map_or(1, |s| s.parse().unwrap()), 0);
 }
@@ -223,4 +474,10 @@ hallway_testkit::tests![
     third_fifty,
     fourth_fifty,
     what_is_open_against_the_file_is_found,
+    the_way_back_in_nodes,
+    nodes_without_arp,
+    the_way_back_of_the_host,
+    link_local_addresses,
+    addresses_that_move,
+    rules_in_nodes,
 ];

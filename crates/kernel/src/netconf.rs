@@ -1,8 +1,10 @@
 //! Settings of network devices in rtnetlink (`ip netconf`; linux/netconf.h).
 
+use std::collections::BTreeMap;
+
 use rustix::io::Errno;
 
-use crate::gate::OperationKind;
+use crate::gate::{Operation, OperationKind};
 use crate::request::Request;
 use crate::wire::{Attrs, Writer, u32_of};
 use crate::{Kernel, KernelError};
@@ -70,6 +72,36 @@ impl Kernel {
     /// Those of the socket, like EMFILE.
     pub fn new_links_forward(&mut self, v4: bool) -> Result<Option<bool>, KernelError> {
         self.forwarding_of(DEFAULT, v4)
+    }
+
+    /// The IPv4 settings of every interface, and those for all.
+    ///
+    /// # Errors
+    /// Those of the socket, like EMFILE.
+    pub fn netconf(&mut self) -> Result<Vec<Netconf>, KernelError> {
+        const OPERATION: &str = "list the IPv4 settings";
+        self.note_read(&Operation::new(OperationKind::Sysctl, OPERATION, ""));
+        let messages = self
+            .route()?
+            .dump(RTM_GETNETCONF, &[2, 0, 0, 0], OPERATION)?;
+        let settings = messages.iter().filter(|(kind, _)| *kind == RTM_NEWNETCONF);
+        Ok(settings.filter_map(|(_, body)| parse(body)).collect())
+    }
+
+    /// The reverse path filter in effect on each interface, by its number: the higher one of that for
+    /// all interfaces and its own.
+    ///
+    /// # Errors
+    /// Those of the socket, like EMFILE.
+    pub fn rp_filter(&mut self) -> Result<BTreeMap<u32, u32>, KernelError> {
+        let settings = self.netconf()?;
+        let of_all = settings.iter().find(|s| s.interface == ALL);
+        let all = of_all.and_then(|s| s.rp_filter).unwrap_or(0);
+        let own = settings.iter().filter_map(|s| {
+            let index = u32::try_from(s.interface).ok()?;
+            Some((index, s.rp_filter?.max(all)))
+        });
+        Ok(own.collect())
     }
 
     fn forwarding_of(&mut self, interface: i32, v4: bool) -> Result<Option<bool>, KernelError> {

@@ -44,6 +44,18 @@ fn any(address: IpAddr) -> SocketAddr {
     SocketAddr::new(unspecified, 0)
 }
 
+/// An address for a socket. One of a single link is used with the number of its interface; 0 for any
+/// other address.
+#[must_use]
+pub fn socket_address(address: IpAddr, port: u16, interface: u32) -> SocketAddr {
+    match address {
+        IpAddr::V6(a) if a.is_unicast_link_local() => {
+            std::net::SocketAddrV6::new(a, port, 0, interface).into()
+        }
+        other => SocketAddr::new(other, port),
+    }
+}
+
 /// A client's socket, bound to a port before it is connected: the addresses and ports of its
 /// packets are known before they are sent.
 #[derive(Debug)]
@@ -239,7 +251,7 @@ impl IcmpSocket {
     ///
     /// # Errors
     /// ENETUNREACH without a route, EPERM where the packet filter drops it in the output hook.
-    pub fn send_echo(&self, to: IpAddr, identifier: u16, number: u16) -> Result<(), Errno> {
+    pub fn send_echo(&self, to: SocketAddr, identifier: u16, number: u16) -> Result<(), Errno> {
         let mut message = vec![if self.v4 { 8 } else { 128 }, 0, 0, 0];
         message.extend_from_slice(&identifier.to_be_bytes());
         message.extend_from_slice(&number.to_be_bytes());
@@ -248,13 +260,7 @@ impl IcmpSocket {
             let sum = checksum(&message);
             message.splice(2..4, sum.to_be_bytes());
         }
-        sendto(
-            &self.fd,
-            &message,
-            SendFlags::empty(),
-            &SocketAddr::new(to, 0),
-        )
-        .map(|_| ())
+        sendto(&self.fd, &message, SendFlags::empty(), &to).map(|_| ())
     }
 
     /// The next echo reply or destination-unreachable message.

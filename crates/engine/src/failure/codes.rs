@@ -103,5 +103,7 @@ hallway_spec::codes! {
         AddressElsewhere = "address-elsewhere",
         /// A rule of another program drops packets of the project, or sends them elsewhere.
         Blocked = "blocked",
+        /// The host drops packets to published ports, since its route back is by another interface (rp_filter).
+        WrongWay = "wrong-way",
     }
 }

@@ -55,6 +55,9 @@ pub fn environment(settled: &Settled) -> Result<Environment, KernelError> {
         indexes: (seen.host.links.iter())
             .map(|link| (link.name.clone(), link.index))
             .collect(),
+        rp_filter: rp_filter(&mut kernel, &seen)?,
+        address_links: address_links(&seen),
+        inside: BTreeMap::new(),
     })
 }
 
@@ -165,6 +168,30 @@ pub(crate) fn foreign(kernel: &mut Kernel) -> Result<Vec<Table>, KernelError> {
         }
     }
     Ok(out)
+}
+
+/// The reverse path filter of each link.
+fn rp_filter(kernel: &mut Kernel, seen: &Observed) -> Result<BTreeMap<String, u32>, KernelError> {
+    let found = kernel.rp_filter()?;
+    let links = seen.host.links.iter();
+    let named = links.filter_map(|link| Some((link.name.clone(), *found.get(&link.index)?)));
+    Ok(named.collect())
+}
+
+/// The kinds of links by which machines outside reach the host; a physical one has none. Behind bridges,
+/// tunnels and the loopback there are others.
+const OUTER: [&str; 6] = ["veth", "vlan", "bond", "team", "macvlan", "ipvlan"];
+
+/// The links of addresses that machines outside may ask for.
+fn address_links(seen: &Observed) -> BTreeMap<IpAddr, String> {
+    let outer = |link: &&SeenLink| {
+        let kind = link.kind.as_deref();
+        kind.is_none_or(|kind| OUTER.contains(&kind)) && link.name != "lo" && link.group == 0
+    };
+    let link = |index: u32| seen.host.links.iter().find(|l| l.index == index);
+    let all = seen.host.addresses.iter();
+    all.filter_map(|a| Some((a.net.addr(), link(a.interface).filter(outer)?.name.clone())))
+        .collect()
 }
 
 /// The host's addresses that are not from the project.

@@ -5,6 +5,7 @@ pub mod capture;
 pub(crate) mod diverted;
 pub mod environment;
 pub mod filter;
+pub mod inside;
 pub mod live;
 pub mod probe;
 pub mod trace;

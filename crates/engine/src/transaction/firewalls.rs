@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use hallway_plan::reach::{Party, Path, Question, ReasonCode, Service, World};
+use hallway_plan::reach::{Environment, Party, Path, Question, ReasonCode, Service, World};
 use hallway_plan::rules;
 use hallway_plan::settled::{Node, Policy, Side};
 use hallway_plan::{Settled, mark};
@@ -40,20 +40,26 @@ impl Engine {
                 help: diverted.remedy(),
             });
         }
-        if tables.iter().all(|t| mark::is_ours(&t.name)) {
+        let filters = self.kernel().rp_filter();
+        let filters = filters.map_err(|e| Failure::caused(Reason::Kernel, e))?;
+        let strict = filters.values().any(|mode| *mode == 1) && !settled.publishes.is_empty();
+        if tables.iter().all(|t| mark::is_ours(&t.name)) && !strict {
             return Ok(());
         }
         let around = environment(settled).map_err(|e| Failure::caused(Reason::Kernel, e))?;
-        let addresses = addresses(&around.host_addresses);
+        let addresses = addresses(&around);
         let rules = rules::ruleset(settled);
         let Some(world) = World::new(settled, &rules, around) else {
             return Ok(());
         };
-        let mut blocked: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
+        let mut blocked: BTreeMap<(bool, String, String), Vec<String>> = BTreeMap::new();
         let mut add = |what: String, paths: Vec<Path>| {
             for reason in paths.into_iter().map(|p| p.reason) {
-                if reason.code == ReasonCode::ForeignRule {
-                    let by = blocked.entry((reason.text, reason.help)).or_default();
+                let others = [ReasonCode::ForeignRule, ReasonCode::WrongWay];
+                if others.contains(&reason.code) {
+                    let wrong_way = reason.code == ReasonCode::WrongWay;
+                    let cause = (wrong_way, reason.text, reason.help);
+                    let by = blocked.entry(cause).or_default();
                     if !by.contains(&what) {
                         by.push(what.clone());
                     }
@@ -63,25 +69,38 @@ impl Engine {
         for (what, question) in questions(&world, &addresses) {
             add(what, question.predict(&world));
         }
-        for ((by, help), what) in blocked {
-            caller.warn(Warning::Blocked { what, by, help });
+        for ((wrong_way, by, help), what) in blocked {
+            caller.warn(match wrong_way {
+                true => Warning::WrongWay { what, by, help },
+                false => Warning::Blocked { what, by, help },
+            });
         }
         Ok(())
     }
 }
 
-/// One address of each IP version at which the host is reached from outside.
-fn addresses(all: &[IpAddr]) -> Vec<IpAddr> {
+/// The addresses at which the host is reached from outside: the first one of each IP version, and the
+/// first one of each link.
+fn addresses(around: &Environment) -> Vec<IpAddr> {
+    let all = &around.host_addresses;
     let usable = |a: &&IpAddr| match a {
         IpAddr::V4(a) => !a.is_loopback() && !a.is_link_local(),
         IpAddr::V6(a) => !a.is_loopback() && !a.is_unicast_link_local(),
     };
     let first = |v4: bool| all.iter().filter(usable).find(|a| a.is_ipv4() == v4);
-    [first(true), first(false)]
+    let mut out: Vec<IpAddr> = [first(true), first(false)]
         .into_iter()
         .flatten()
         .copied()
-        .collect()
+        .collect();
+    let link = |address: &IpAddr| around.address_links.get(address);
+    for address in all.iter().filter(usable).filter(|a| a.is_ipv4()) {
+        let same = |other: &IpAddr| other.is_ipv4() && link(other) == link(address);
+        if link(address).is_some() && !out.iter().any(same) {
+            out.push(*address);
+        }
+    }
+    out
 }
 
 fn questions(world: &World<'_>, addresses: &[IpAddr]) -> Vec<(String, Question)> {

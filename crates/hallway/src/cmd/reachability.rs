@@ -14,7 +14,7 @@ use hallway_view::style::{DIM, styled};
 use crate::args::{Common, FileArg, Format, PairArgs, Versions};
 use crate::diagnose::VerbError;
 use crate::scope::here;
-use crate::subject::{Subject, check_target, location, resolve};
+use crate::subject::{Subject, asked, check_target, location};
 use crate::{interrupt, ui};
 
 /// The prediction, with the path hop by hop.
@@ -24,9 +24,9 @@ pub(crate) fn explain(
     pair: &PairArgs,
     format: Format,
 ) -> Result<ExitCode, VerbError> {
-    let subject = Subject::any(common, file)?;
+    let mut subject = Subject::any(common, file)?;
+    let questions = asked(&mut subject, pair)?;
     let world = subject.world()?;
-    let questions = resolve(&subject, &world, pair)?;
     let paths = predicted(&world, &questions, pair.versions);
     match format {
         Format::Json => ui::json(&Explanation {
@@ -76,9 +76,9 @@ pub(crate) fn reach(
     format: Format,
 ) -> Result<ExitCode, VerbError> {
     let scope = here(common)?;
-    let subject = Subject::of_scope(common, &scope)?;
+    let mut subject = Subject::of_scope(common, &scope)?;
+    let questions = asked(&mut subject, pair)?;
     let world = subject.world()?;
-    let questions = resolve(&subject, &world, pair)?;
     let mut paths = Vec::new();
     let mut aims: Vec<Aim> = Vec::new();
     for question in &questions {

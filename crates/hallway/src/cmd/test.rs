@@ -25,7 +25,8 @@ const READY_LIMIT: Duration = Duration::from_secs(60);
 /// The verb.
 pub(crate) fn run(common: &Common, args: &TestArgs) -> Result<ExitCode, VerbError> {
     if args.predict {
-        let subject = Subject::any(common, &args.file)?;
+        let mut subject = Subject::any(common, &args.file)?;
+        subject.look_inside_all();
         let world = subject.world()?;
         let questions = matrix(&subject, &world, args, true)?;
         let rows = questions.iter().flat_map(|q| q.predict(&world));
@@ -43,7 +44,8 @@ pub(crate) fn run(common: &Common, args: &TestArgs) -> Result<ExitCode, VerbErro
         return ephemeral(common, args);
     }
     let scope = here(common)?;
-    let subject = subject(common, &args.file, &scope)?;
+    let mut subject = subject(common, &args.file, &scope)?;
+    look_inside(&mut subject, args)?;
     let proof = prove(&subject, &scope, args, &interrupt::watch())?;
     print(common, &proof, args.format, args.matrix);
     Ok(proof.code())
@@ -112,6 +114,15 @@ fn subject(common: &Common, file: &FileArg, scope: &Scope) -> Result<Subject, Ve
     }
     subject.expects = input.project.topology.expects;
     Ok(subject)
+}
+
+/// Reads what the predictions depend on in nodes.
+fn look_inside(subject: &mut Subject, args: &TestArgs) -> Result<(), VerbError> {
+    if args.matrix {
+        subject.look_inside_all();
+        return Ok(());
+    }
+    subject.look_inside_for_expects()
 }
 
 /// Makes every attempt.
@@ -192,7 +203,8 @@ fn build_and_prove(
         project: Some(input.project.topology.name.clone()),
         ..common.clone()
     };
-    let subject = Subject::of_scope(&common, scope)?;
+    let mut subject = Subject::of_scope(&common, scope)?;
+    look_inside(&mut subject, args)?;
     let proof = prove(&subject, scope, args, cancel)?;
     cancel.check()?;
     Ok(proof)

@@ -14,7 +14,7 @@ use crate::args::{Common, Format, PairArgs};
 use crate::diagnose::VerbError;
 use crate::failure::CommandError;
 use crate::scope::here;
-use crate::subject::{Subject, check_target, location, resolve};
+use crate::subject::{Subject, asked, check_target, location};
 use crate::{interrupt, ui};
 
 /// How to trace.
@@ -33,14 +33,15 @@ const INTERRUPT_CHECK: Duration = Duration::from_millis(500);
 
 pub(crate) fn run(common: &Common, pair: &PairArgs, how: &Options) -> Result<ExitCode, VerbError> {
     let scope = here(common)?;
-    let subject = Subject::of_scope(common, &scope)?;
+    let mut subject = Subject::of_scope(common, &scope)?;
+    let questions = asked(&mut subject, pair)?;
     let world = subject.world()?;
     let tracers = Tracers {
         subject: &subject,
         world: &world,
     };
     let mut paths: Vec<(Path, Location)> = Vec::new();
-    for question in resolve(&subject, &world, pair)? {
+    for question in questions {
         let from = location(&world, &question.from)?;
         check_target(&world, &question.to)?;
         let own = of_version(question.predict(&world), pair.versions);

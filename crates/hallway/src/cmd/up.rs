@@ -181,7 +181,10 @@ fn tested<'s>(
         ..common.clone()
     };
     let proof = Subject::of_scope(&named, scope)
-        .and_then(|subject| prove::expectations(&subject, ANSWER_LIMIT, cancel))
+        .and_then(|mut subject| {
+            subject.look_inside_for_expects()?;
+            prove::expectations(&subject, ANSWER_LIMIT, cancel)
+        })
         .and_then(|proof| Ok(cancel.check().map(|()| proof)?));
     let mut error = match proof {
         Ok(proof) if !prove::report_failures(common, &proof) => return Ok(applied),

@@ -71,7 +71,7 @@ impl RawSocket {
     ///
     /// # Errors
     /// ENETUNREACH without a route, EPERM where the packet filter drops it in the output hook.
-    pub fn send(&self, to: IpAddr, probe: RawProbe) -> Result<(), Errno> {
+    pub fn send(&self, to: SocketAddr, probe: RawProbe) -> Result<(), Errno> {
         let bytes = match self.protocol {
             SCTP => association(
                 INIT,
@@ -84,8 +84,7 @@ impl RawSocket {
         self.write(to, &bytes)
     }
 
-    fn write(&self, to: IpAddr, bytes: &[u8]) -> Result<(), Errno> {
-        let to = SocketAddr::new(to, 0);
+    fn write(&self, to: SocketAddr, bytes: &[u8]) -> Result<(), Errno> {
         sendto(&self.fd, bytes, SendFlags::empty(), &to).map(|_| ())
     }
 
@@ -96,7 +95,7 @@ impl RawSocket {
     /// The errno.
     pub fn answer(&self, probe: RawProbe, asked: IpAddr) -> Result<Option<RawAnswer>, Errno> {
         while let Some((from, bytes)) = self.receive()? {
-            if from != asked {
+            if from.ip() != asked {
                 continue;
             }
             let found = match self.protocol {
@@ -146,13 +145,14 @@ impl RawSocket {
     }
 
     /// The next packet: its source, and the payload of its IP header.
-    fn receive(&self) -> Result<Option<(IpAddr, Vec<u8>)>, Errno> {
+    fn receive(&self) -> Result<Option<(SocketAddr, Vec<u8>)>, Errno> {
         let mut buffer = [0; 512];
         let got = nothing_yet(recvfrom(&self.fd, &mut buffer, RecvFlags::empty()))?;
         let Some((length, _, Some(from))) = got else {
             return Ok(None);
         };
-        let from = SocketAddr::try_from(from)?.ip();
+        let mut from = SocketAddr::try_from(from)?;
+        from.set_port(0);
         let bytes = buffer.get(..length).unwrap_or_default();
         // With its header in IPv4, without it in IPv6 (raw(7), RFC 3542).
         let header = match bytes.first() {

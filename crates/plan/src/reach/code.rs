@@ -85,7 +85,7 @@ codes! {
     OwnRule = "own-rule",
     /// `trace`: the request arrives, and nothing listens there.
     NoListener = "no-listener",
-    /// `trace`: the route back to the sender is by another interface, and rp_filter drops it.
+    /// The route back to the sender is by another interface, and rp_filter drops it.
     WrongWay = "wrong-way",
     /// `trace`: the request arrives, and nothing answers.
     Silent = "silent",

@@ -53,6 +53,7 @@ impl Table {
         });
         let Some((index, reply)) = found else {
             return match packet.kind {
+                PacketKind::Solicitation => State::Untracked,
                 PacketKind::SynAck | PacketKind::EchoReply => State::Invalid,
                 PacketKind::Syn
                 | PacketKind::Ack

@@ -1,13 +1,12 @@
 //! What reachability depends on besides the file.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::IpAddr;
 
 use hallway_nftables::{Ruleset, Table};
 use hallway_spec::{IpVersion, Name};
 use ipnet::IpNet;
-
-use super::diverted::Diverted;
 
 /// What reachability depends on besides the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +39,56 @@ pub struct Environment {
     pub no_echo: Vec<IpVersion>,
     /// The numbers of the host's links.
     pub indexes: BTreeMap<String, u32>,
+    /// The reverse path filter that is in effect on each link of the host: 1 is strict, 2 is loose.
+    pub rp_filter: BTreeMap<String, u32>,
+    /// The links of addresses of the host by which machines outside may reach it.
+    pub address_links: BTreeMap<IpAddr, String>,
+    /// What was read inside nodes; of others, only what the file says is known.
+    pub inside: BTreeMap<Name, Inside>,
+}
+
+/// What was read in the namespace of a node.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Inside {
+    /// The reverse path filter that is in effect on each interface: 1 is strict, 2 is loose.
+    pub rp_filter: BTreeMap<String, u32>,
+    /// Its addresses, those of its programs too.
+    pub addresses: Vec<IpAddr>,
+    /// Tables that are not hallway's with chains that packets pass.
+    pub tables: Vec<Table>,
+    /// The numbers of its links.
+    pub indexes: BTreeMap<String, u32>,
+}
+
+/// A destination on a project's network whose packets follow a route of another program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diverted {
+    /// The network's prefix, or the part of it that is concerned.
+    pub net: IpNet,
+    /// That route, and the routing rule that leads to it, in words.
+    pub by: String,
+    /// The priority of a routing rule that would come before; none where the route is one of the table
+    /// main.
+    pub before: Option<u32>,
+}
+
+impl Diverted {
+    /// The command after which the packets come to the network again.
+    #[must_use]
+    pub fn remedy(&self) -> String {
+        let net = self.net;
+        let ip = if net.addr().is_ipv6() { "ip -6" } else { "ip" };
+        match self.before {
+            Some(before) => format!("{ip} rule add priority {before} to {net} lookup main"),
+            None => format!("{ip} route del {net}"),
+        }
+    }
+}
+
+impl fmt::Display for Diverted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "by {}", self.by)
+    }
 }
 
 /// A route of the host.
@@ -69,6 +118,9 @@ impl Default for Environment {
             foreign: Vec::new(),
             no_echo: Vec::new(),
             indexes: BTreeMap::new(),
+            rp_filter: BTreeMap::new(),
+            address_links: BTreeMap::new(),
+            inside: BTreeMap::new(),
         }
     }
 }

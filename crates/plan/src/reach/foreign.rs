@@ -2,6 +2,8 @@
 
 use hallway_nftables::evaluate::PacketContext;
 use hallway_nftables::survey::{self, Fate, Mark, Passage, RulePlace, Tuple};
+use hallway_spec::Name;
+
 use hallway_nftables::{Chain, ChainType, Family, Hook, Priority, Table, print};
 
 use super::conntrack::State;
@@ -29,6 +31,8 @@ pub(super) enum Class<'p> {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Passing<'p> {
     pub(super) class: Class<'p>,
+    /// The node that they are in; none on the host.
+    pub(super) node: Option<&'p Name>,
     pub(super) hook: Hook,
     /// The first and the last priority of the chains.
     pub(super) priorities: (i32, i32),
@@ -50,6 +54,7 @@ impl<'p> Passing<'p> {
     ) -> Self {
         Self {
             class,
+            node: None,
             hook,
             priorities: (i32::MIN, i32::MAX),
             packet,
@@ -146,12 +151,23 @@ impl<'w> Walk<'w> {
                     self.unsure.get_or_insert(rule_words(table, &place));
                 }
                 Fate::Dropped(place, reply) => {
+                    let (of, help) = match passing.node {
+                        Some(node) => (
+                            format!("{} in node {node}", name(table)),
+                            format!("hallway exec {node} -- nft list ruleset shows it"),
+                        ),
+                        None => {
+                            let settled = self.world.settled();
+                            let help = remedy(table, &place.chain, passing.hook, settled);
+                            (name(table), help)
+                        }
+                    };
                     let dropped = Foreign {
-                        table: name(table),
+                        table: of,
                         chain: place.chain.clone(),
                         rule: rule_text(table, &place),
                         reply,
-                        help: remedy(table, &place.chain, passing.hook, self.world.settled()),
+                        help,
                     };
                     self.note_foreign(table, &place, passing, "drop");
                     return Err(DropReason::Foreign(dropped));
@@ -170,7 +186,11 @@ impl<'w> Walk<'w> {
         let v4 = passing.context.from.is_ipv4();
         let mut out: Vec<(Priority, &'w Table, &'w Chain)> = Vec::new();
         let world = self.world;
-        for table in &world.environment.foreign {
+        let tables = match passing.node {
+            Some(node) => world.environment.inside.get(node).map(|i| &i.tables),
+            None => Some(&world.environment.foreign),
+        };
+        for table in tables.into_iter().flatten() {
             let sees = match (passing.class, table.family) {
                 (Class::Routed, Family::Inet) => true,
                 (Class::Routed, Family::Ip) => v4,
@@ -210,7 +230,13 @@ impl<'w> Walk<'w> {
         let (state, packet) = (passing.state, passing.packet);
         let flow = packet.flow;
         let connection = state.and_then(|s| self.conntrack.of_state(&s));
-        let indexes = &self.world.environment.indexes;
+        let indexes = match passing
+            .node
+            .and_then(|n| self.world.environment.inside.get(n))
+        {
+            Some(inside) => &inside.indexes,
+            None => &self.world.environment.indexes,
+        };
         let index = |link: &str| indexes.get(link).copied();
         let bits = self.mark.value | context.mark;
         let seen = survey::Packet {
@@ -269,7 +295,10 @@ impl<'w> Walk<'w> {
             verdict: verdict.to_owned(),
             ours: false,
         };
-        self.hop(Location::Host, event, passing.packet.flow);
+        let at = passing
+            .node
+            .map_or(Location::Host, |n| Location::Node(n.clone()));
+        self.hop(at, event, passing.packet.flow);
     }
 }
 

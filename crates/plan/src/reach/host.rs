@@ -9,6 +9,7 @@ use hallway_spec::{IpVersion, Mode};
 use super::conntrack::State;
 use super::context::context;
 use super::foreign::{Class, Passing};
+use super::inside::Neighbour;
 use super::packet::{Packet, PacketKind};
 use super::path::{HopEvent, Location};
 use super::walk::{Arrival, DropReason, Walk, WalkResult};
@@ -40,6 +41,7 @@ impl<'w> Walk<'w> {
     /// Comes in at the host: for itself, or to be forwarded.
     pub(super) fn host_in(&mut self, packet: Packet, from: HostPort<'w>) -> WalkResult {
         let (mut packet, state) = self.before_routing(packet, from)?;
+        self.way_back_of_host(&packet, from)?;
         let route = self.host_route(&packet)?;
         if matches!(route, HostRoute::Local) {
             return self.input(packet, &state, from);
@@ -324,13 +326,17 @@ impl<'w> Walk<'w> {
             self.hop(Location::Host, event, packet.flow);
             self.by_device((Hook::Egress, link), &packet, Some(state))?;
         }
-        match self.world.member(position, packet.flow.to) {
-            Some((node, interface)) => {
+        match self.world.neighbour(position, packet.flow.to) {
+            Neighbour::Is(node, interface) => {
                 self.onto_port((node, interface), bridged, &packet, state)?;
                 self.far_port(node, interface, packet.flow);
                 self.arrive(node, interface, packet)
             }
-            None => Err(match self.world.network(position).filter(|n| n.external) {
+            Neighbour::MayBe(nodes) => Err(DropReason::MayHave {
+                to: packet.flow.to,
+                nodes,
+            }),
+            Neighbour::None => Err(match self.world.network(position).filter(|n| n.external) {
                 Some(network) => DropReason::External {
                     network: network.name.clone(),
                     to: packet.flow.to,

@@ -1,16 +1,19 @@
 //! What nodes, cables and bridges do with a packet.
 
-use hallway_spec::{Mode, Name, Share};
+use hallway_spec::{Mode, Share};
 
 use super::conntrack::State;
 use super::context::context;
 use super::foreign::{Class, Passing};
+use super::has::Has;
+use super::inside::Neighbour;
 use super::packet::{Flow, Packet};
 use super::path::{HopEvent, Location};
 use super::router::Tracked;
+use super::single_link::{host_has, is_link_local6};
 use super::walk::{Arrival, DropReason, Walk, WalkResult};
-use super::world::{HostPort, HostRoute, NextHop, owns};
-use crate::settled::{Network, Node, Plug};
+use super::world::{HostPort, HostRoute, NextHop};
+use crate::settled::{Interface, Network, Node, Plug};
 use hallway_nftables::evaluate::PacketContext;
 use hallway_nftables::survey::Mark;
 use hallway_nftables::{ChainType, Family, Hook};
@@ -26,16 +29,25 @@ impl<'w> Walk<'w> {
         match at {
             Location::Host => self.leave_host(packet),
             Location::Outside => {
-                let port = self.world.port_from(packet.flow.from);
+                let mut port = self.world.port_from(packet.flow.from);
                 let known = self.world.environment.uplink(packet.flow.from);
-                let link = known.map_or(port.name, |(name, _)| name);
+                let mut link = known.map_or(port.name, |(name, _)| name);
+                if let Some(other) = self.link_of_asked(packet.flow.from, packet.flow.to) {
+                    (link, port) = (
+                        other,
+                        HostPort {
+                            name: other,
+                            group: 0,
+                        },
+                    );
+                }
                 self.by_device((Hook::Ingress, link), &packet, None)?;
                 self.host_in(packet, port)
             }
             Location::Node(name) => match self.world.node(name) {
                 Some(node) => {
                     let (packet, state) = self.enters_node(node, packet);
-                    self.leave_node(node, packet, state)
+                    self.leave_node((node, None), packet, state)
                 }
                 None => Err(DropReason::NoRoute {
                     at: at.clone(),
@@ -53,9 +65,15 @@ impl<'w> Walk<'w> {
         self.hop(at, arrives, flow);
     }
 
-    fn leave_node(&mut self, node: &'w Node, packet: Packet, state: Tracked) -> WalkResult {
+    /// Leaves a node, which has made it or received it by an interface.
+    fn leave_node(
+        &mut self,
+        (node, came): (&'w Node, Option<&str>),
+        packet: Packet,
+        state: Tracked,
+    ) -> WalkResult {
         let at = Location::Node(node.name.clone());
-        if owns(node, packet.flow.to) {
+        if self.world.has(node, packet.flow.to) == Has::Yes {
             let route = HopEvent::Route {
                 via: None,
                 interface: "local".to_owned(),
@@ -77,7 +95,10 @@ impl<'w> Walk<'w> {
         let found = next.and_then(|next| Some((next, node.interfaces.get(next.interface)?)));
         let Some((next, interface)) = found else {
             let to = packet.flow.to;
-            return Err(DropReason::NoRoute { at, to });
+            return Err(match is_link_local6(to) {
+                true => DropReason::Neighbour { at, next: to },
+                false => DropReason::NoRoute { at, to },
+            });
         };
         let route = HopEvent::Route {
             via: next.via,
@@ -90,14 +111,31 @@ impl<'w> Walk<'w> {
                 interface: interface.name.clone(),
             });
         }
+        let (hook, came) = match came {
+            Some(came) => (Hook::Forward, came),
+            None => (Hook::Output, ""),
+        };
+        let tracked = (&packet, state);
+        self.by_rules_of_node(node, hook, tracked, (came, &interface.name))?;
+        self.by_rules_of_node(node, Hook::Postrouting, tracked, ("", &interface.name))?;
         let packet = self.out_of_node(node, (&next, &interface.name), packet, state);
         let leaves = HopEvent::Leaves {
             interface: interface.name.clone(),
         };
         self.hop(at, leaves, packet.flow);
+        self.by_plug((node, interface), &next, packet)
+    }
+
+    /// To where an interface is connected.
+    fn by_plug(
+        &mut self,
+        (node, interface): (&'w Node, &'w Interface),
+        next: &NextHop,
+        packet: Packet,
+    ) -> WalkResult {
         match &interface.plug {
-            Plug::Cable => self.by_cable(node, &interface.name, &next, packet),
-            Plug::Macvlan { network } => self.by_macvlan(network, &next, packet),
+            Plug::Cable => self.by_cable(node, &interface.name, next, packet),
+            Plug::Macvlan { network } => self.by_macvlan(network, next, packet),
             Plug::Port { network, link } => {
                 let position = self.world.network_position(network);
                 let network = position.and_then(|p| Some((p, self.world.network(p)?)));
@@ -110,55 +148,45 @@ impl<'w> Walk<'w> {
                             position,
                             network,
                         };
-                        self.onto_network(&port, &next, packet)
+                        self.onto_network(&port, next, packet)
                     }
-                    None => Err(unanswered(node, &next)),
+                    None => Err(unanswered(node, next)),
                 }
             }
         }
     }
 
-    fn by_cable(
-        &mut self,
-        node: &'w Node,
-        interface: &str,
-        next: &NextHop,
-        packet: Packet,
-    ) -> WalkResult {
-        match self.world.far_end(&node.name, interface) {
-            Some((far, position)) if owns(far, next.address) => self.arrive(far, position, packet),
-            _ => Err(unanswered(node, next)),
-        }
-    }
-
-    /// From a macvlan interface: to another of the same parent, or past the host to machines of others.
-    fn by_macvlan(&mut self, network: &Name, next: &NextHop, packet: Packet) -> WalkResult {
-        let position = self.world.network_position(network);
-        if let Some((far, at)) = position.and_then(|p| self.world.member(p, next.address)) {
-            return self.arrive(far, at, packet);
-        }
-        let network = network.clone();
-        Err(match self.world.is_host(next.address) {
-            true => DropReason::PastHost { network },
-            false => DropReason::External {
-                network,
-                to: packet.flow.to,
-            },
-        })
-    }
-
     /// Comes in at a node: it has arrived, or is forwarded, or is dropped.
     pub(super) fn arrive(&mut self, node: &'w Node, position: usize, packet: Packet) -> WalkResult {
         let at = Location::Node(node.name.clone());
-        let interface = node.interfaces.get(position).map(|i| i.name.clone());
+        let interface = node.interfaces.get(position);
+        let interface = interface.map_or("", |i| i.name.as_str());
         let arrives = HopEvent::Arrives {
-            interface: interface.unwrap_or_default(),
+            interface: interface.to_owned(),
         };
         self.hop(at.clone(), arrives, packet.flow);
+        self.solicited(node, interface, &packet)?;
         let (packet, state) = self.enters_node(node, packet);
-        if owns(node, packet.flow.to) {
-            let packet = self.for_node(node, packet, state);
-            return Ok(Arrival { at, packet });
+        let came = (interface, "");
+        self.by_rules_of_node(node, Hook::Prerouting, (&packet, state), came)?;
+        let has = self.world.has(node, packet.flow.to);
+        // The kernel looks for a route first.
+        if has == Has::Yes || node.forwarding {
+            self.way_back(node, position, &packet)?;
+        }
+        match has {
+            Has::Yes => {
+                self.by_rules_of_node(node, Hook::Input, (&packet, state), came)?;
+                let packet = self.for_node(node, packet, state);
+                return Ok(Arrival { at, packet });
+            }
+            Has::Perhaps => {
+                return Err(DropReason::MayHave {
+                    to: packet.flow.to,
+                    nodes: vec![node.name.clone()],
+                });
+            }
+            Has::No => {}
         }
         if !node.forwarding {
             let node = node.name.clone();
@@ -168,7 +196,7 @@ impl<'w> Walk<'w> {
         if self.routers > ROUTERS_MAX {
             return Err(DropReason::Loop);
         }
-        self.leave_node(node, packet, state)
+        self.leave_node((node, Some(interface)), packet, state)
     }
 
     fn onto_network(&mut self, port: &NodePort<'w>, next: &NextHop, packet: Packet) -> WalkResult {
@@ -179,7 +207,7 @@ impl<'w> Walk<'w> {
         self.hop(Location::Host, link, packet.flow);
         self.mark = Mark::NONE;
         self.by_device((Hook::Ingress, port.link), &packet, None)?;
-        let to_host = port.network.gateways().any(|g| g == next.address);
+        let to_host = host_has(port.network, next.address);
         if port.network.mode == Mode::Routed {
             if !to_host {
                 return Err(unanswered(port.node, next));
@@ -215,15 +243,7 @@ impl<'w> Walk<'w> {
             self.by_device((Hook::Ingress, bridge), &packet, None)?;
             return self.host_in(packet, from);
         }
-        let Some((far, interface)) = self.world.member(port.position, next.address) else {
-            return Err(match port.network.external {
-                true => DropReason::External {
-                    network: port.network.name.clone(),
-                    to: next.address,
-                },
-                false => unanswered(port.node, next),
-            });
-        };
+        let (far, interface) = self.member(port, next)?;
         self.hop(Location::Host, link, packet.flow);
         let to = link_of(far, interface);
         let packet = if self.world.hooked(port.network) {
@@ -237,6 +257,22 @@ impl<'w> Walk<'w> {
             packet
         };
         self.out_of_bridge((far, interface), port.mac, packet)
+    }
+
+    /// The member of a node's network that answers for the next hop.
+    fn member(&self, port: &NodePort<'w>, next: &NextHop) -> Result<(&'w Node, usize), DropReason> {
+        match self.world.neighbour(port.position, next.address) {
+            Neighbour::Is(far, interface) => Ok((far, interface)),
+            Neighbour::MayBe(nodes) => Err(DropReason::MayHave {
+                to: next.address,
+                nodes,
+            }),
+            Neighbour::None if port.network.external => Err(DropReason::External {
+                network: port.network.name.clone(),
+                to: next.address,
+            }),
+            Neighbour::None => Err(unanswered(port.node, next)),
+        }
     }
 
     /// Out by a port of a bridge, to the node there.
@@ -354,7 +390,7 @@ struct NodePort<'a> {
     network: &'a Network,
 }
 
-fn unanswered(node: &Node, next: &NextHop) -> DropReason {
+pub(super) fn unanswered(node: &Node, next: &NextHop) -> DropReason {
     DropReason::Neighbour {
         at: Location::Node(node.name.clone()),
         next: next.address,

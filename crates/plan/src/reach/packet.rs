@@ -80,6 +80,8 @@ pub(super) enum PacketKind {
     Datagram,
     EchoRequest,
     EchoReply,
+    /// Asks a neighbour for its MAC address (RFC 4861).
+    Solicitation,
 }
 
 /// A packet on its path.
@@ -111,6 +113,7 @@ impl Packet {
             (PacketKind::EchoRequest, _) => Some(128),
             (PacketKind::EchoReply, ICMP) => Some(0),
             (PacketKind::EchoReply, _) => Some(129),
+            (PacketKind::Solicitation, _) => Some(135),
             _ => None,
         }
     }

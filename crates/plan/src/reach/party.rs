@@ -5,7 +5,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use hallway_spec::{IpVersion, Mode, Name};
 
+use super::has::Has;
 use super::path::Location;
+use super::single_link::{is_link_local6, link_local};
 use super::world::World;
 use crate::hosts::Nearness;
 use crate::settled::Node;
@@ -45,10 +47,6 @@ pub(super) fn anywhere(version: IpVersion) -> IpAddr {
 /// Any neighbour of the host: a client of a link-local address has such an address too.
 const NEIGHBOUR: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0x254);
 
-fn is_link_local6(address: IpAddr) -> bool {
-    matches!(address, IpAddr::V6(a) if a.is_unicast_link_local())
-}
-
 impl World<'_> {
     /// Reads a party: a node, `host`, `outside`, an address or `localhost`.
     #[must_use]
@@ -60,7 +58,10 @@ impl World<'_> {
             _ => {}
         }
         let bare = text.strip_prefix('[').and_then(|t| t.strip_suffix(']'));
-        if let Ok(address) = bare.unwrap_or(text).parse() {
+        let (address, zone) = zone_of(bare.unwrap_or(text));
+        if let Ok(address) = address.parse()
+            && (zone.is_none() || is_link_local6(address))
+        {
             return Some(Party::Address(address));
         }
         let name: Name = text.parse().ok()?;
@@ -114,6 +115,28 @@ impl World<'_> {
         own.map(|(_, address)| Party::Address(*address)).collect()
     }
 
+    /// Of an address written with an interface, like `fe80::1%eth1`: that interface, and the one by which
+    /// the client reaches the address, if that is another one.
+    #[must_use]
+    pub fn other_zone<'t>(&self, from: &Party, text: &'t str) -> Option<(&'t str, String)> {
+        let bare = text.trim_start_matches('[');
+        let (address, zone) = zone_of(bare);
+        let zone = zone?.split(']').next()?;
+        let address = address.parse().ok()?;
+        let by = match self.place(from) {
+            Location::Node(name) => {
+                let node = self.node(&name)?;
+                let next = self.next_hop(node, address)?;
+                node.interfaces.get(next.interface)?.name.clone()
+            }
+            Location::Host | Location::Outside => {
+                let route = self.host_route(address);
+                self.port(route, address).name.to_owned()
+            }
+        };
+        (by != zone && !by.is_empty()).then_some((zone, by))
+    }
+
     /// The node that represents the outside world.
     #[must_use]
     pub fn outsider(&self) -> Option<&Node> {
@@ -144,13 +167,14 @@ impl World<'_> {
         match (self.place(party), party) {
             (Location::Node(name), _) => {
                 let node = self.node(&name)?;
-                if super::world::owns(node, to) {
+                if self.has(node, to) == Has::Yes {
                     return Some(to);
                 }
                 if is_link_local6(to) {
                     let next = self.next_hop(node, to);
-                    let own = next.and_then(|n| node.interfaces.get(n.interface)?.link_local());
-                    return Some(own.map_or(to, |net| net.addr()));
+                    let own =
+                        next.and_then(|n| link_local(node, node.interfaces.get(n.interface)?));
+                    return Some(own.unwrap_or(to));
                 }
                 // Without a route the packet is dropped before its source matters.
                 self.next_hop(node, to)
@@ -249,6 +273,14 @@ impl World<'_> {
             Some(network) => network.gateways().collect(),
             None => self.gateways().collect(),
         }
+    }
+}
+
+/// An address and, after a percent sign, the interface that it is meant on (RFC 4007).
+fn zone_of(text: &str) -> (&str, Option<&str>) {
+    match text.split_once('%') {
+        Some((address, zone)) => (address, Some(zone)),
+        None => (text, None),
     }
 }
 

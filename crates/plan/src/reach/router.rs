@@ -11,13 +11,14 @@ use crate::settled::Node;
 use hallway_nftables::evaluate::{PacketContext, PacketVerdict};
 use hallway_nftables::{ChainType, Family, Hook};
 
-/// The connection of a packet in a node that translates addresses; none in any other.
+/// The connection of a packet in a node that translates addresses or has rules of its own; none in any
+/// other.
 pub(super) type Tracked = Option<State>;
 
 impl<'w> Walk<'w> {
     /// Before the node chooses a route: a reply to what it has translated gets its destination back.
     pub(super) fn enters_node(&mut self, node: &'w Node, mut packet: Packet) -> (Packet, Tracked) {
-        if !node.masquerades() {
+        if !node.masquerades() && !self.world.has_rules(node) {
             return (packet, None);
         }
         let table = self.in_nodes.entry(&node.name).or_default();
@@ -76,6 +77,14 @@ impl<'w> Walk<'w> {
                     let place = (Hook::Postrouting, Family::Inet);
                     self.note_ruling_at(at, rules, &ruling, place, before.flow);
                 }
+            }
+        }
+        if let State::New(entry) = &mut state
+            && packet.flow.from == before.flow.from
+        {
+            let asked = (&before, State::New(*entry));
+            if let Some(own) = self.source_by_rules(node, (next, interface), asked) {
+                (packet.flow.from, entry.reply.to) = (own, own);
             }
         }
         let table = self.in_nodes.entry(&node.name).or_default();

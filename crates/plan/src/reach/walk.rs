@@ -8,7 +8,7 @@ use hallway_spec::Name;
 use ipnet::IpNet;
 
 use super::conntrack::Table;
-use super::diverted::Diverted;
+use super::environment::Diverted;
 use super::packet::{Flow, Packet};
 use super::path::{Hop, HopEvent, Location, Outcome};
 use super::world::World;
@@ -48,6 +48,18 @@ pub(super) enum DropReason {
     Neighbour { at: Location, next: IpAddr },
     /// It is not for this node, which does not forward.
     NotForwarding { node: Name },
+    /// One of these nodes may have the address (`sources`).
+    MayHave { to: IpAddr, nodes: Vec<Name> },
+    /// A rule of a program in the node may translate its addresses.
+    NodeRules { node: Name, rule: String },
+    /// The reverse path filter: the route back to the source is not by the interface that it came in
+    /// by, or, where the filter is not `strict`, there is none.
+    WrongWay {
+        at: Location,
+        from: IpAddr,
+        interface: String,
+        strict: bool,
+    },
     /// The interface it would leave by drops every packet.
     Impaired { node: Name, interface: String },
     /// A routing loop.
@@ -86,6 +98,7 @@ impl DropReason {
             Self::Rule { .. }
             | Self::NotForwarding { .. }
             | Self::Impaired { .. }
+            | Self::WrongWay { .. }
             | Self::Diverted(_)
             | Self::Loop => Outcome::Filtered,
             Self::Foreign(foreign) => match foreign.reply {
@@ -93,7 +106,10 @@ impl DropReason {
                 DropReply::Refused => Outcome::Refused,
                 DropReply::Unreachable => Outcome::Unreachable,
             },
-            Self::OwnRoute { .. } | Self::External { .. } => Outcome::Unknown,
+            Self::OwnRoute { .. }
+            | Self::External { .. }
+            | Self::MayHave { .. }
+            | Self::NodeRules { .. } => Outcome::Unknown,
             Self::NoRoute { .. }
             | Self::Elsewhere { .. }
             | Self::PastHost { .. }

@@ -8,8 +8,10 @@ use hallway_spec::{IpVersion, Mode, Name};
 use ipnet::IpNet;
 
 use super::context::context;
-use super::environment::{Environment, HostNet};
+use super::environment::Environment;
+use super::has::Has;
 use super::packet::Flow;
+use super::single_link::{host_has, is_link_local6, link_local};
 use crate::rules::router;
 use crate::settled::{Interface, Network, Node, Plug, Settled};
 use hallway_nftables::evaluate::{Evaluator, PacketContext, PacketVerdict};
@@ -104,8 +106,9 @@ impl<'a> World<'a> {
                 if let Some(network) = interface.plug.network()
                     && let Some(position) = positions.get(network)
                 {
-                    for address in &interface.addresses {
-                        members.insert((*position, address.addr()), (node, index));
+                    let own = interface.addresses.iter().map(IpNet::addr);
+                    for address in own.chain(link_local(node, interface)) {
+                        members.insert((*position, address), (node, index));
                     }
                 }
             }
@@ -224,6 +227,10 @@ impl<'a> World<'a> {
         on_network
             .map(|(node, _)| node)
             .or_else(|| self.settled.nodes.iter().find(|n| owns(n, address)))
+            .or_else(|| {
+                self.takers(address)
+                    .find(|n| self.has(n, address) == Has::Yes)
+            })
     }
 
     /// Whether the host has the address.
@@ -231,7 +238,7 @@ impl<'a> World<'a> {
         address.is_loopback()
             || super::from_outside::stands_for_host(address)
             || self.environment.host_addresses.contains(&address)
-            || self.gateways().any(|gateway| gateway == address)
+            || self.settled.networks.iter().any(|n| host_has(n, address))
     }
 
     /// The host's addresses on the project's networks.
@@ -259,6 +266,9 @@ impl<'a> World<'a> {
 
     /// How a node sends a packet: by the longest prefix; of equal ones, by the first.
     pub(super) fn next_hop(&self, node: &Node, to: IpAddr) -> Option<NextHop> {
+        if is_link_local6(to) {
+            return self.on_link(node, to);
+        }
         let connected = node.interfaces.iter().enumerate().flat_map(|(at, i)| {
             let nets = i
                 .addresses
@@ -304,7 +314,11 @@ impl<'a> World<'a> {
         if self.is_host(to) {
             return HostRoute::Local;
         }
-        let Some(position) = self.network_of(to) else {
+        let network = match is_link_local6(to) {
+            true => self.network_of_link_local(to),
+            false => self.network_of(to),
+        };
+        let Some(position) = network else {
             return match self.environment.uplink(to) {
                 Some((_, group)) => HostRoute::Uplink(group),
                 None => HostRoute::None,
@@ -330,65 +344,13 @@ impl<'a> World<'a> {
             _ => HostRoute::None,
         }
     }
-
-    /// To a network that the host is not on: onto the parent, or another way by routers of others.
-    fn to_macvlan(&self, network: &'a Network, position: usize, to: IpAddr) -> HostRoute<'a> {
-        let parent = network.parent().unwrap_or_default();
-        match self.environment.route(to) {
-            None if self.environment.routes.is_empty() => HostRoute::Network(position, parent),
-            Some(HostNet {
-                link: Some((link, _)),
-                via: false,
-                ..
-            }) if link == parent => HostRoute::Network(position, parent),
-            Some(HostNet {
-                link: Some((_, group)),
-                ..
-            }) => HostRoute::Uplink(*group),
-            _ => HostRoute::None,
-        }
-    }
-
-    /// The link by which packets to an address leave; one of no name and no group where they do not.
-    pub(super) fn port(&self, route: HostRoute<'a>, to: IpAddr) -> HostPort<'_> {
-        match route {
-            HostRoute::Network(position, name) => HostPort {
-                name,
-                group: self.network(position).map_or(0, Network::group_of_packets),
-            },
-            HostRoute::Uplink(group) => {
-                let link = self.environment.uplink(to);
-                let name = link.map_or(UPLINK.name, |(name, _)| name);
-                HostPort { name, group }
-            }
-            HostRoute::Local | HostRoute::None => HostPort { name: "", group: 0 },
-        }
-    }
-
-    /// The link by which packets of an address that is not the project's come in: that of a network of
-    /// another project, whose rules look at it, else the link out of the host.
-    pub(super) fn port_from(&self, from: IpAddr) -> HostPort<'_> {
-        match self.environment.uplink(from) {
-            Some((name, group)) if group != 0 => HostPort { name, group },
-            _ => UPLINK,
-        }
-    }
-
-    /// The host's own address for packets that leave by that route.
-    pub(super) fn host_source(&self, route: &HostRoute<'_>, to: IpAddr) -> Option<IpAddr> {
-        match route {
-            HostRoute::Local => Some(to),
-            HostRoute::Network(position, _) => {
-                let mut all = self.network(*position)?.gateways();
-                all.find(|g| IpVersion::of(*g) == IpVersion::of(to))
-            }
-            HostRoute::Uplink(_) | HostRoute::None => None,
-        }
-    }
 }
 
 /// Whether an address is one of the node's, on any interface.
 pub(super) fn owns(node: &Node, address: IpAddr) -> bool {
     address.is_loopback()
-        || (node.interfaces.iter()).any(|i| i.addresses.iter().any(|a| a.addr() == address))
+        || (node.interfaces.iter()).any(|i| {
+            let mut all = i.addresses.iter().map(IpNet::addr);
+            all.any(|a| a == address) || link_local(node, i) == Some(address)
+        })
 }

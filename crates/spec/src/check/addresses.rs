@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use crate::problem::{NameProblem, NetworkProblem, ReservedAddress};
+use ipnet::IpNet;
+
+use crate::problem::{HopRole, NameProblem, NetworkProblem, NodeProblem, ReservedAddress};
 use crate::similar::nearest;
-use crate::{Attachment, IpVersion, Mac, Name, Network, Node, Place, Problem, Topology};
+use crate::{Attachment, IpVersion, LinkEnd, Mac, Name, Network, Node, Place, Problem, Topology};
 
 /// Every attachment is to a network that exists, with addresses that no other node has.
 pub(super) fn attachments(topology: &Topology, problems: &mut Vec<Problem>) {
@@ -153,5 +155,54 @@ pub(super) fn links(topology: &Topology, problems: &mut Vec<Problem>) {
                 problems.push(Problem::new(&b.place, kind));
             }
         }
+        cable(a, b, problems);
+    }
+}
+
+/// The ends of a cable that are on one subnet agree about it.
+fn cable(a: &LinkEnd, b: &LinkEnd, problems: &mut Vec<Problem>) {
+    let whole = |net: &&IpNet| net.prefix_len() < net.max_prefix_len();
+    for near in a.addresses.iter().filter(whole) {
+        for far in b.addresses.iter().filter(whole) {
+            let apart = !near.contains(&far.addr()) && !far.contains(&near.addr());
+            if apart || near.addr() == far.addr() {
+                continue;
+            }
+            let roles = [(a, near, b, far), (b, far, a, near)];
+            let role = roles.into_iter().find_map(|(end, own, other, net)| {
+                Some((end, own.addr(), other, role(net, own.addr())?))
+            });
+            match role {
+                Some((end, address, other, role)) => {
+                    let other = other.place.clone();
+                    let kind = NodeProblem::CableRole {
+                        address,
+                        role,
+                        other,
+                    };
+                    problems.push(Problem::new(&end.place, kind));
+                }
+                None if near.prefix_len() != far.prefix_len() => {
+                    let kind = NodeProblem::CableLengths {
+                        a: *near,
+                        b: *far,
+                        first: a.place.clone(),
+                    };
+                    problems.push(Problem::new(&b.place, kind));
+                }
+                None => {}
+            }
+        }
+    }
+}
+
+/// What an address is to a subnet that contains it, if no node there can have it.
+fn role(net: &IpNet, address: IpAddr) -> Option<HopRole> {
+    let IpNet::V4(v4) = net else { return None };
+    match address {
+        _ if v4.prefix_len() > 30 => None,
+        address if address == v4.broadcast() => Some(HopRole::Broadcast(net.trunc())),
+        address if address == v4.network() => Some(HopRole::Network(net.trunc())),
+        _ => None,
     }
 }

@@ -163,6 +163,26 @@ pub enum NodeProblem {
         /// The destination.
         to: IpNet,
     },
+    /// The ends of a cable are on one subnet, with different prefix lengths.
+    #[error("the ends of the link have different prefix lengths: {a} and {b}")]
+    CableLengths {
+        /// The first end's address.
+        a: IpNet,
+        /// The other one's.
+        b: IpNet,
+        /// The first end.
+        first: Place,
+    },
+    /// The address of one end of a cable, where the other end takes it for that of the whole subnet.
+    #[error("{address} is {role}, as which the other end of the link has it")]
+    CableRole {
+        /// The address.
+        address: IpAddr,
+        /// What it is at the other end.
+        role: HopRole,
+        /// The other end.
+        other: Place,
+    },
     /// Two routes of a node with one destination.
     #[error("node {node} has two routes to {to}")]
     RouteTwice {
@@ -241,6 +261,8 @@ impl Details for NodeProblem {
                 Code::RouteUnreachable
             }
             Self::RouteTwice { .. } => Code::RouteTwice,
+            Self::CableLengths { .. } => Code::BadSubnet,
+            Self::CableRole { .. } => Code::AddressReserved,
         }
     }
 
@@ -255,6 +277,9 @@ impl Details for NodeProblem {
         vec![match self {
             Self::InterfaceInUse { first, .. } | Self::RouteTwice { first, .. } => {
                 Label::new(first, "first here")
+            }
+            Self::CableLengths { first: other, .. } | Self::CableRole { other, .. } => {
+                Label::new(other, "the other end")
             }
             Self::PublishUnreachable {
                 reason,
@@ -356,6 +381,8 @@ impl Details for NodeProblem {
             Self::RouteToOwn { .. } => {
                 "remove it: addresses of that prefix are reached without a next hop".into()
             }
+            Self::CableLengths { .. } => "give both ends one prefix length".into(),
+            Self::CableRole { .. } => "give this end another address".into(),
             Self::RouteTwice { .. } => "remove one of the two".into(),
         })
     }

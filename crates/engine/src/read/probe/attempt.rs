@@ -4,12 +4,15 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
-use hallway_kernel::packet::Transport;
-use hallway_kernel::probe::{Client, IcmpError, IcmpSocket, RawAnswer, RawProbe, RawSocket};
+use hallway_kernel::packet::{Direction, Ethernet, Frame, Ip, Transport};
+use hallway_kernel::probe::{
+    Client, IcmpError, IcmpSocket, RawAnswer, RawProbe, RawSocket, socket_address,
+};
 use hallway_plan::reach::{Listener, Location, Measured, Outcome};
 use hallway_spec::IpVersion;
 use rustix::io::Errno;
 
+use super::progress::{Progress, datagram, interface, tcp};
 use super::{Aim, AimTransport};
 
 /// A packet without an answer is sent again after this time; TCP does that itself.
@@ -18,6 +21,8 @@ const AGAIN: Duration = Duration::from_millis(350);
 /// One attempt.
 pub(super) struct Attempt<'a> {
     pub(super) aim: &'a Aim,
+    /// The number of the interface of a destination that is on a single link; else 0.
+    interface: u32,
     pub(super) listener: Listener,
     /// Its number among all: the identifier of its echo requests and the text it sends.
     number: u16,
@@ -25,6 +30,10 @@ pub(super) struct Attempt<'a> {
     started: Instant,
     sent: Instant,
     connected: Option<Duration>,
+    /// The client as the program there sees it.
+    asked_by: Option<SocketAddr>,
+    /// The address from which the program there has sent an answer.
+    answered: Option<IpAddr>,
     /// The ICMP error about it.
     note: Option<IcmpError>,
     /// The error of its socket; the ICMP error that caused it may come a moment later.
@@ -56,12 +65,15 @@ impl<'a> Attempt<'a> {
         let now = Instant::now();
         let mut out = Self {
             aim,
+            interface: interface(aim),
             listener,
             number,
             socket: Socket::None,
             started: now,
             sent: now,
             connected: None,
+            asked_by: None,
+            answered: None,
             note: None,
             error: None,
             done: None,
@@ -70,14 +82,14 @@ impl<'a> Attempt<'a> {
             AimTransport::Icmp => {
                 out.socket = Socket::Icmp;
                 icmp.map_or(Err(Errno::AFNOSUPPORT), |socket| {
-                    socket.send_echo(aim.to, number, 0)
+                    socket.send_echo(out.to(0), number, 0)
                 })
             }
             AimTransport::Raw(protocol) => out.begin_raw(protocol),
             transport => {
                 let tcp = transport == AimTransport::Tcp;
                 Client::open(tcp, aim.to).and_then(|client| {
-                    client.connect(SocketAddr::new(aim.to, aim.service.port()))?;
+                    client.connect(out.to(aim.service.port()))?;
                     if tcp {
                         out.socket = Socket::Tcp(client);
                     } else {
@@ -106,13 +118,18 @@ impl<'a> Attempt<'a> {
             port,
             number: self.number,
         };
-        socket.send(self.aim.to, probe)?;
+        socket.send(self.to(0), probe)?;
         self.socket = Socket::Raw {
             socket,
             probe,
             _port: bound,
         };
         Ok(())
+    }
+
+    /// Its destination, for a socket.
+    fn to(&self, port: u16) -> SocketAddr {
+        socket_address(self.aim.to, port, self.interface)
     }
 
     /// The text that it sends, by which it is recognised.
@@ -217,16 +234,56 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    /// A datagram has come to a place; only reported where a program listens.
-    pub(super) fn seen(&mut self, at: &Location, frame: &[u8]) {
-        if self.aim.target.as_ref().map(|(place, _)| place) != Some(at) {
+    /// A frame has come to a place or left it; only reported where a program listens.
+    pub(super) fn seen(&mut self, at: &Location, frame: &Frame) {
+        let (place, target) = match &self.aim.target {
+            Some((place, target)) => (place, target),
+            None => return,
+        };
+        if place != at || self.listener != Listener::Service || self.done.is_some() {
+            return;
+        }
+        if frame.direction == Direction::Out {
+            let sent = Ethernet::parse(&frame.bytes);
+            let answer = sent
+                .ip()
+                .filter(|ip| ip.source_port() == Some(target.port()));
+            let to = |ip: &Ip| Some(SocketAddr::new(ip.destination, ip.destination_port()?));
+            if let Some(ip) = answer.filter(|ip| to(ip).is_some() && to(ip) == self.asked_by) {
+                self.answered = Some(ip.source);
+            }
             return;
         }
         let text = self.text();
-        let there = frame.windows(text.len()).any(|part| part == text);
-        if there && self.listener == Listener::Service && !self.aim.one_way {
-            // An answer during this wave still has priority.
-            self.connected.get_or_insert(self.started.elapsed());
+        if frame.bytes.windows(text.len()).any(|part| part == text) {
+            let came = Ethernet::parse(&frame.bytes);
+            let by = came
+                .ip()
+                .and_then(|ip| Some(SocketAddr::new(ip.source, ip.source_port()?)));
+            self.asked_by = by.or(self.asked_by);
+            if !self.aim.one_way {
+                // An answer during this wave still has priority.
+                self.connected.get_or_insert(self.started.elapsed());
+            }
+        }
+    }
+
+    /// The program there has answered, and no answer has come. One from another address is not the
+    /// network's fault.
+    fn unanswered(&mut self, arrived_after: Duration) {
+        let asked = self.aim.target.as_ref().map(|(_, target)| target.ip());
+        match self
+            .answered
+            .filter(|from| asked.is_some_and(|to| to != *from))
+        {
+            Some(from) => {
+                let detail = format!("it arrives; the program there answers from {from}");
+                self.finish(Outcome::Open, Some(arrived_after), detail);
+            }
+            None => {
+                let detail = "it arrives and is answered; the answer does not come back";
+                self.finish(Outcome::Filtered, None, detail);
+            }
         }
     }
 
@@ -265,8 +322,8 @@ impl<'a> Attempt<'a> {
             self.sent = Instant::now();
             let again = match &self.socket {
                 Socket::Udp(client) => client.send(&self.text()),
-                Socket::Icmp => icmp.map_or(Ok(()), |s| s.send_echo(self.aim.to, self.number, 1)),
-                Socket::Raw { socket, probe, .. } => socket.send(self.aim.to, *probe),
+                Socket::Icmp => icmp.map_or(Ok(()), |s| s.send_echo(self.to(0), self.number, 1)),
+                Socket::Raw { socket, probe, .. } => socket.send(self.to(0), *probe),
                 Socket::None | Socket::Tcp(_) => Ok(()),
             };
             if let Err(errno) = again {
@@ -281,6 +338,7 @@ impl<'a> Attempt<'a> {
             return;
         }
         match (&self.socket, self.connected) {
+            (Socket::Udp(_), Some(after)) if self.answered.is_some() => self.unanswered(after),
             (Socket::Udp(_), Some(after)) => self.finish(
                 Outcome::Open,
                 Some(after),
@@ -304,43 +362,4 @@ impl<'a> Attempt<'a> {
             },
         }
     }
-}
-
-enum Progress {
-    Connected,
-    Answered,
-}
-
-fn tcp(
-    client: &Client,
-    connected: Option<Duration>,
-    listener: Listener,
-    text: &[u8],
-) -> Result<Option<Progress>, Errno> {
-    if let Some(errno) = client.error()? {
-        return Err(errno);
-    }
-    if connected.is_none() {
-        // Nothing can be sent before the handshake is complete.
-        return match client.send(if listener == Listener::Temporary {
-            text
-        } else {
-            b""
-        }) {
-            Err(Errno::AGAIN | Errno::NOTCONN | Errno::INPROGRESS) => Ok(None),
-            Err(errno) => Err(errno),
-            Ok(()) if listener == Listener::Temporary => Ok(Some(Progress::Connected)),
-            Ok(()) => Ok(Some(Progress::Answered)),
-        };
-    }
-    let mut buffer = [0; 64];
-    match client.receive(&mut buffer)? {
-        Some(length) if buffer.get(..length) == Some(text) => Ok(Some(Progress::Answered)),
-        _ => Ok(None),
-    }
-}
-
-fn datagram(client: &Client) -> Result<Option<Progress>, Errno> {
-    let mut buffer = [0; 64];
-    Ok(client.receive(&mut buffer)?.map(|_| Progress::Answered))
 }

@@ -2,12 +2,12 @@
 //! runs.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use hallway_kernel::KernelError;
-use hallway_kernel::packet::{Direction, PacketSocket};
+use hallway_kernel::packet::{Frame, PacketSocket};
 use hallway_kernel::probe::{self, Echo, RawSocket};
+use hallway_kernel::{Kernel, KernelError};
 use hallway_plan::reach::{Listener, Location};
 use hallway_plan::settled::Settled;
 use rustix::io::Errno;
@@ -59,7 +59,9 @@ impl Listeners {
             self.there.insert(key, listener);
             return Ok(());
         }
-        let made = inside(settled, at, || Ok(Echo::listen(tcp, *address)))?;
+        let made = inside(settled, at, || {
+            Ok(Echo::listen(tcp, on_its_link(*address)?))
+        })?;
         let listener = match made {
             Ok(echo) => {
                 self.echoes.push(echo);
@@ -102,9 +104,9 @@ impl Listeners {
             .chain(watchers)
     }
 
-    /// Answers clients. Datagrams that a program's place has received are handed to `seen`, with the
-    /// place.
-    pub(super) fn serve(&mut self, mut seen: impl FnMut(&Location, &[u8])) {
+    /// Answers clients. Frames that a program's place has received or sent are handed to `seen`, with
+    /// the place.
+    pub(super) fn serve(&mut self, mut seen: impl FnMut(&Location, &Frame)) {
         for echo in &self.echoes {
             for _ in 0..64 {
                 match echo.serve() {
@@ -120,11 +122,20 @@ impl Listeners {
         self.connections.retain(probe::echo);
         for (at, watcher) in &mut self.watchers {
             while let Ok(Some(frame)) = watcher.recv(std::time::Duration::ZERO) {
-                // What is sent from there is seen, too.
-                if frame.direction != Direction::Out {
-                    seen(at, &frame.bytes);
-                }
+                seen(at, &frame);
             }
         }
     }
+}
+
+/// An address of a single link, with the number of the interface that has it.
+fn on_its_link(address: SocketAddr) -> Result<SocketAddr, KernelError> {
+    let ip = address.ip();
+    if !matches!(ip, IpAddr::V6(a) if a.is_unicast_link_local()) {
+        return Ok(address);
+    }
+    let all = Kernel::new().addresses()?;
+    let own = all.iter().find(|a| a.net.addr() == ip);
+    let interface = own.map_or(0, |a| a.index);
+    Ok(probe::socket_address(ip, address.port(), interface))
 }

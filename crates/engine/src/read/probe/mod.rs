@@ -4,6 +4,7 @@
 mod attempt;
 mod listeners;
 mod neighbours;
+mod progress;
 mod wave;
 
 use std::collections::BTreeSet;
@@ -13,7 +14,7 @@ use std::time::Duration;
 use hallway_kernel::conntrack::{Connection, ConnectionFilter};
 use hallway_kernel::netns::{self, Netns};
 use hallway_kernel::{Kernel, KernelError};
-use hallway_plan::reach::{Location, Measured, Path, Service};
+use hallway_plan::reach::{HopEvent, Location, Measured, Path, Service};
 use hallway_plan::settled::Settled;
 use hallway_spec::{IpVersion, Protocol};
 use rustix::process::{Resource, getrlimit, setrlimit};
@@ -40,6 +41,8 @@ pub struct Aim {
     pub service: Service,
     /// Where it should arrive, by the prediction: a listener is started there if there is none.
     pub target: Option<(Location, SocketAddr)>,
+    /// The interface by which it leaves: an address of a single link needs it.
+    pub interface: Option<String>,
     /// Whether an answer is predicted.
     pub answered: bool,
     /// Whether the request is predicted to arrive, and the reply not: that it arrives is no sign of an
@@ -69,6 +72,14 @@ impl Aim {
             to: path.address?,
             service: path.service,
             target,
+            interface: path
+                .request
+                .iter()
+                .find_map(|hop| match (&hop.event, from) {
+                    (HopEvent::Leaves { interface }, Location::Node(_)) => Some(interface.clone()),
+                    (HopEvent::Link { link, .. }, Location::Host) => Some(link.clone()),
+                    _ => None,
+                }),
             answered: path.outcome.reachable(),
             one_way: path.destination().is_some() && !path.outcome.reachable(),
         })

@@ -147,7 +147,14 @@ impl Tracer<'_> {
             ports.insert(port.port);
         }
         let mut sources: BTreeSet<IpAddr> = flows.iter().map(|f| f.from).collect();
-        let masked = sources.len() > 1;
+        let ruled = self.environment.inside.values();
+        let ruled: Vec<IpAddr> = ruled
+            .filter(|inside| !inside.tables.is_empty())
+            .flat_map(|inside| inside.addresses.iter().copied())
+            .collect();
+        let masked = sources.len() > 1 || !ruled.is_empty();
+        // Rules in a node may give it one of the node's addresses.
+        sources.extend(ruled);
         if masked {
             sources.extend(self.environment.host_addresses.iter().copied());
         }

@@ -101,6 +101,8 @@ impl Observations<'_> {
             ReasonCode::SpoofedSource,
             ReasonCode::NoCommonFamily,
             ReasonCode::Asymmetric,
+            ReasonCode::WrongWay,
+            ReasonCode::NeighbourUnreachable,
         ];
         self.or_predicted(&known, || self.lost())
     }
@@ -225,6 +227,8 @@ impl Observations<'_> {
             ReasonCode::NoReplyRoute,
             ReasonCode::Asymmetric,
             ReasonCode::NotForwarding,
+            ReasonCode::WrongWay,
+            ReasonCode::ForeignRule,
         ];
         self.or_predicted(&known, || match &self.reply {
             Some((at, _)) => reason(

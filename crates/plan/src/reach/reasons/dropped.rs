@@ -2,20 +2,21 @@
 
 use std::net::IpAddr;
 
-use hallway_nftables::survey::DropReply;
 use hallway_spec::{Mode, Name};
-use ipnet::IpNet;
 
 use super::super::code::ReasonCode;
-use super::super::diverted::Diverted;
 use super::super::party::Party;
 use super::super::path::{HopEvent, Location, Reason};
 use super::super::result::{ExchangeFailure, ExchangeResult};
-use super::super::walk::{DropReason, Foreign};
+use super::super::walk::DropReason;
 use super::builder::{Reasons, reason};
 use super::reserved::{no_node, no_route_of_host};
+use super::simple::{
+    by_foreign, by_node, by_route_of_others, may_have, no_addresses, own_route, past_host,
+    wrong_way,
+};
 use crate::rules::purpose;
-use crate::settled::{Interface, Network};
+use crate::settled::Network;
 use hallway_nftables::Hook;
 use hallway_nftables::evaluate::{PacketVerdict, RuleVerdict};
 
@@ -93,13 +94,16 @@ impl Reasons<'_> {
                 format!("the host has no route to {to} of node {node}, and sends the packet to the outside"),
             )
             .help(format!("only the other end of the cable reaches {to}: use an address of {node} on a network")),
-            DropReason::Neighbour { next, .. } if !self.may_have(*next).is_empty() => {
-                let nodes = self.may_have(*next).join(", ");
-                reason(
-                    ReasonCode::NeighbourUnreachable,
-                    format!("no node was given the address {next}; {nodes} may have it (sources)"),
-                )
-                .help("hallway trace shows whether one of them has it")
+            DropReason::NodeRules { node, rule } => by_node(node, rule),
+            DropReason::MayHave { to, nodes } => may_have(*to, nodes),
+            DropReason::Neighbour { next, .. } if self.world.takers(*next).next().is_some() => {
+                self.nobody_took(*next)
+            }
+            DropReason::Neighbour { next, .. } if self.world.mute(*next).is_some() => {
+                self.no_arp(*next)
+            }
+            DropReason::WrongWay { at, from, interface, strict } => {
+                wrong_way(at, *from, interface, *strict)
             }
             DropReason::OwnRoute { node, to, interface } => own_route(node, to, interface),
             DropReason::PastHost { network } => past_host(network),
@@ -147,15 +151,25 @@ impl Reasons<'_> {
         )
     }
 
-    /// The nodes that may take an address besides their own: `sources` say which, but not `any`.
-    fn may_have(&self, address: IpAddr) -> Vec<&'_ str> {
-        let takes = |interface: &Interface| {
-            let mut all = interface.sources.iter();
-            all.any(|net| net.prefix_len() > 0 && net.contains(&address))
-        };
-        let nodes = self.world.settled().nodes.iter();
-        let nodes = nodes.filter(|n| n.interfaces.iter().any(takes));
-        nodes.map(|n| n.name.as_ref()).collect()
+    /// The node that has the address does not say so.
+    fn no_arp(&self, next: IpAddr) -> Reason {
+        let node = self.world.mute(next).map_or("a node", |n| n.name.as_ref());
+        reason(
+            ReasonCode::NeighbourUnreachable,
+            format!("{node} does not answer ARP requests for {next}, by its setting arp_ignore"),
+        )
+        .help(format!("change arp_ignore in sysctls of {node}"))
+    }
+
+    /// Nodes may have an address, and none of them does.
+    fn nobody_took(&self, next: IpAddr) -> Reason {
+        let nodes: Vec<&str> = self.world.takers(next).map(|n| n.name.as_ref()).collect();
+        let nodes = nodes.join(", ");
+        reason(
+            ReasonCode::NeighbourUnreachable,
+            format!("no node on that link has the address {next}; {nodes} may have it (sources)"),
+        )
+        .help("a program of one of them has to take the address")
     }
 
     fn no_route(&self, at: &Location, to: IpAddr, found: &ExchangeResult) -> Reason {
@@ -347,48 +361,4 @@ impl Reasons<'_> {
             }
         }
     }
-}
-
-fn no_addresses(node: &Party) -> Reason {
-    reason(ReasonCode::NoCommonFamily, format!("{node} has no address"))
-        .help("put it on a network, or connect it to a node by a cable with addresses")
-}
-
-fn past_host(network: &Name) -> Reason {
-    reason(
-        ReasonCode::PastHost,
-        format!("nodes of network {network} have macvlan interfaces: the kernel passes no packets between those and the host by their parent"),
-    )
-    .help("give the node a second network that the host is on")
-}
-
-fn by_route_of_others(diverted: &Diverted) -> Reason {
-    let text = format!("the host sends it elsewhere, {diverted}");
-    reason(ReasonCode::Diverted, text).help(diverted.remedy())
-}
-
-fn by_foreign(foreign: &Foreign) -> Reason {
-    let what = match &foreign.rule {
-        Some(rule) => format!("the rule: {rule}"),
-        None => "the chain's policy".to_owned(),
-    };
-    let (chain, table) = (&foreign.chain, &foreign.table);
-    let does = match foreign.reply {
-        DropReply::None => "drops",
-        DropReply::Prohibited | DropReply::Refused | DropReply::Unreachable => "rejects",
-    };
-    reason(
-        ReasonCode::ForeignRule,
-        format!("chain {chain} of table {table}, which is not hallway's, {does} it by {what}"),
-    )
-    .help(foreign.help.clone())
-}
-
-/// A route that is not hallway's leads elsewhere.
-fn own_route(node: &Name, to: &IpNet, interface: &str) -> Reason {
-    reason(
-        ReasonCode::OtherRoute,
-        format!("node {node} sends it by {interface}, which is not hallway's, since its namespace has a route to {to} there"),
-    )
-    .help("what happens there is not predicted")
 }

@@ -5,6 +5,7 @@ mod builder;
 mod dropped;
 mod open;
 mod reserved;
+mod simple;
 
 use std::net::IpAddr;
 

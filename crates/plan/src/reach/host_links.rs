@@ -1,0 +1,76 @@
+//! The links by which packets leave the host and come in.
+
+use std::net::IpAddr;
+
+use hallway_spec::IpVersion;
+
+use super::environment::HostNet;
+use super::single_link::{is_link_local6, own_link_local};
+use super::world::{HostPort, HostRoute, UPLINK, World};
+use crate::settled::Network;
+
+impl<'a> World<'a> {
+    /// To a network that the host is not on: onto the parent, or another way by routers of others.
+    pub(super) fn to_macvlan(
+        &self,
+        network: &'a Network,
+        position: usize,
+        to: IpAddr,
+    ) -> HostRoute<'a> {
+        let parent = network.parent().unwrap_or_default();
+        match self.environment.route(to) {
+            None if self.environment.routes.is_empty() => HostRoute::Network(position, parent),
+            Some(HostNet {
+                link: Some((link, _)),
+                via: false,
+                ..
+            }) if link == parent => HostRoute::Network(position, parent),
+            Some(HostNet {
+                link: Some((_, group)),
+                ..
+            }) => HostRoute::Uplink(*group),
+            _ => HostRoute::None,
+        }
+    }
+
+    /// The link by which packets to an address leave; one of no name and no group where they do not.
+    pub(super) fn port(&self, route: HostRoute<'a>, to: IpAddr) -> HostPort<'_> {
+        match route {
+            HostRoute::Network(position, name) => HostPort {
+                name,
+                group: self.network(position).map_or(0, Network::group_of_packets),
+            },
+            HostRoute::Uplink(group) => {
+                let link = self.environment.uplink(to);
+                let name = link.map_or(UPLINK.name, |(name, _)| name);
+                HostPort { name, group }
+            }
+            HostRoute::Local | HostRoute::None => HostPort { name: "", group: 0 },
+        }
+    }
+
+    /// The link by which packets of an address that is not the project's come in: that of a network of
+    /// another project, whose rules look at it, else the link out of the host.
+    pub(super) fn port_from(&self, from: IpAddr) -> HostPort<'_> {
+        match self.environment.uplink(from) {
+            Some((name, group)) if group != 0 => HostPort { name, group },
+            _ => UPLINK,
+        }
+    }
+
+    /// The host's own address for packets that leave by that route.
+    pub(super) fn host_source(&self, route: &HostRoute<'_>, to: IpAddr) -> Option<IpAddr> {
+        match route {
+            HostRoute::Local => Some(to),
+            HostRoute::Network(position, _) => {
+                if is_link_local6(to) {
+                    let network = self.network(*position)?;
+                    return Some(own_link_local(network));
+                }
+                let mut all = self.network(*position)?.gateways();
+                all.find(|g| IpVersion::of(*g) == IpVersion::of(to))
+            }
+            HostRoute::Uplink(_) | HostRoute::None => None,
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Reasons that need nothing but what dropped the packet.
+
+use std::net::IpAddr;
+
+use hallway_nftables::survey::DropReply;
+use hallway_spec::Name;
+use ipnet::IpNet;
+
+use super::super::code::ReasonCode;
+use super::super::environment::Diverted;
+use super::super::party::Party;
+use super::super::path::{Location, Reason};
+use super::super::walk::Foreign;
+use super::builder::reason;
+
+/// Whether one of them has it depends on its programs.
+pub(super) fn may_have(to: IpAddr, nodes: &[Name]) -> Reason {
+    let nodes: Vec<&str> = nodes.iter().map(|n| n.as_ref()).collect();
+    reason(
+        ReasonCode::NeighbourUnreachable,
+        format!(
+            "{to} is no address of the file; {} may have it (sources)",
+            nodes.join(", ")
+        ),
+    )
+    .help("hallway trace shows whether one of them has it")
+}
+
+/// What a rule inside a node makes of it.
+pub(super) fn by_node(node: &Name, rule: &str) -> Reason {
+    reason(
+        ReasonCode::ForeignRule,
+        format!("node {node} has rules of its own, and {rule} may translate it"),
+    )
+    .help("hallway reach and hallway trace try it out")
+}
+
+pub(super) fn wrong_way(at: &Location, from: IpAddr, interface: &str, strict: bool) -> Reason {
+    let at = match at {
+        Location::Host => "the host".to_owned(),
+        place => place.to_string(),
+    };
+    match strict {
+        true => reason(
+            ReasonCode::WrongWay,
+            format!(
+                "{at} has no route back to {from} by {interface}, so rp_filter drops its packets"
+            ),
+        )
+        .help(format!(
+            "correct the route to {from} there, or set net.ipv4.conf.*.rp_filter to 2"
+        )),
+        false => reason(
+            ReasonCode::WrongWay,
+            format!("{at} has no route back to {from}, so rp_filter drops its packets"),
+        )
+        .help(format!("give it a route to {from}")),
+    }
+}
+
+pub(super) fn no_addresses(node: &Party) -> Reason {
+    reason(ReasonCode::NoCommonFamily, format!("{node} has no address"))
+        .help("put it on a network, or connect it to a node by a cable with addresses")
+}
+
+pub(super) fn past_host(network: &Name) -> Reason {
+    reason(
+        ReasonCode::PastHost,
+        format!("nodes of network {network} have macvlan interfaces: the kernel passes no packets between those and the host by their parent"),
+    )
+    .help("give the node a second network that the host is on")
+}
+
+pub(super) fn by_route_of_others(diverted: &Diverted) -> Reason {
+    let text = format!("the host sends it elsewhere, {diverted}");
+    reason(ReasonCode::Diverted, text).help(diverted.remedy())
+}
+
+pub(super) fn by_foreign(foreign: &Foreign) -> Reason {
+    let what = match &foreign.rule {
+        Some(rule) => format!("the rule: {rule}"),
+        None => "the chain's policy".to_owned(),
+    };
+    let (chain, table) = (&foreign.chain, &foreign.table);
+    let does = match foreign.reply {
+        DropReply::None => "drops",
+        DropReply::Prohibited | DropReply::Refused | DropReply::Unreachable => "rejects",
+    };
+    reason(
+        ReasonCode::ForeignRule,
+        format!("chain {chain} of table {table}, which is not hallway's, {does} it by {what}"),
+    )
+    .help(foreign.help.clone())
+}
+
+/// A route that is not hallway's leads elsewhere.
+pub(super) fn own_route(node: &Name, to: &IpNet, interface: &str) -> Reason {
+    reason(
+        ReasonCode::OtherRoute,
+        format!("node {node} sends it by {interface}, which is not hallway's, since its namespace has a route to {to} there"),
+    )
+    .help("what happens there is not predicted")
+}
