@@ -87,7 +87,12 @@ fn main() -> ExitCode {
         Err(error) => return wrong_usage(&error),
     };
     let common = args.common.clone();
-    match cmd::run(args) {
+    done(cmd::run(args), &common)
+}
+
+/// The exit code of a verb; data that could not be printed is a failure.
+fn done(result: Result<ExitCode, diagnose::VerbError>, common: &args::Common) -> ExitCode {
+    match result {
         Ok(code) => match ui::output_error() {
             None => code,
             Some(error) => {
@@ -98,7 +103,7 @@ fn main() -> ExitCode {
             }
         },
         Err(error) => {
-            diagnose::print(&error, &common);
+            diagnose::print(&error, common);
             ExitCode::from(error.exit_code())
         }
     }

@@ -5,24 +5,12 @@ use std::mem::{size_of, zeroed};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::time::{Duration, SystemTime};
 
-use rustix::thread::{LinkNameSpaceType, UnshareFlags};
+use rustix::thread::UnshareFlags;
 
 use crate::KernelError;
-
-/// Kinds of namespaces.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NamespaceKind {
-    /// User ids and capabilities.
-    User,
-    /// Mounts.
-    Mount,
-    /// Network.
-    Net,
-    /// Host name.
-    Uts,
-    /// Process ids; of processes started from here on.
-    Pid,
-}
+use crate::limits::raise_limits;
+pub use crate::namespace::NamespaceKind;
+pub(crate) use crate::namespace::setns;
 
 /// Gives the calling thread new namespaces of these kinds (unshare(2)).
 pub(crate) fn unshare(kinds: &[NamespaceKind]) -> Result<(), KernelError> {
@@ -41,19 +29,6 @@ pub(crate) fn unshare(kinds: &[NamespaceKind]) -> Result<(), KernelError> {
     // are why rustix marks this unsafe, are never passed.
     unsafe { rustix::thread::unshare_unsafe(flags) }
         .map_err(|e| KernelError::new("create a new namespace", "", e))
-}
-
-/// Moves the calling thread into an existing namespace (setns(2)).
-pub(crate) fn setns(namespace: BorrowedFd<'_>, kind: NamespaceKind) -> Result<(), KernelError> {
-    let kind = match kind {
-        NamespaceKind::User => LinkNameSpaceType::User,
-        NamespaceKind::Mount => LinkNameSpaceType::Mount,
-        NamespaceKind::Net => LinkNameSpaceType::Network,
-        NamespaceKind::Uts => LinkNameSpaceType::HostNameAndNISDomainName,
-        NamespaceKind::Pid => LinkNameSpaceType::ProcessID,
-    };
-    rustix::thread::move_into_link_name_space(namespace, Some(kind))
-        .map_err(|e| KernelError::new("enter a namespace", "", e))
 }
 
 /// Whether this program was given rights that its caller does not have: it is set-user-ID or
@@ -99,23 +74,6 @@ fn reset_signals() {
         let mut none = std::mem::zeroed();
         libc::sigemptyset(&mut none);
         libc::sigprocmask(libc::SIG_SETMASK, &none, std::ptr::null_mut());
-    }
-}
-
-/// The caller's limits, from a shell's `ulimit`, are not for what runs after it.
-fn raise_limits() {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    for resource in [Resource::Fsize, Resource::Cpu, Resource::As, Resource::Data] {
-        let maximum = getrlimit(resource).maximum;
-        let none = Rlimit {
-            current: None,
-            maximum: None,
-        };
-        // Only with CAP_SYS_RESOURCE above the hard limit, and always up to it.
-        if setrlimit(resource, none).is_err() {
-            let current = maximum;
-            setrlimit(resource, Rlimit { current, maximum }).ok();
-        }
     }
 }
 

@@ -28,10 +28,10 @@ const SIGN_INTERVAL: Duration = Duration::from_secs(2);
 /// A connection to a keeper of this version.
 #[derive(Debug)]
 pub struct Client {
-    pub(super) stream: UnixStream,
-    pub(super) pid: Pid,
-    pub(super) directory: PathBuf,
-    pub(super) cancel: Cancel,
+    stream: UnixStream,
+    pid: Pid,
+    directory: PathBuf,
+    cancel: Cancel,
 }
 
 /// How to start a keeper.
@@ -62,7 +62,20 @@ impl Client {
     /// # Errors
     /// When one runs that does not answer or is of another version, or the caller cancels.
     pub fn connect(directory: &Path, cancel: &Cancel) -> Result<Option<Self>, KeeperError> {
-        Greeting::send(directory, cancel)?.map_or(Ok(None), Greeting::answered)
+        Greeting::send(directory, cancel)?.map_or(Ok(None), Self::greeted)
+    }
+
+    /// The keeper that was greeted; none if it was ending, and has ended.
+    ///
+    /// # Errors
+    /// As [`Self::connect`].
+    pub(crate) fn greeted(greeting: Greeting) -> Result<Option<Self>, KeeperError> {
+        Ok(greeting.answered()?.map(|greeted| Self {
+            stream: greeted.stream,
+            pid: greeted.pid,
+            directory: greeted.directory,
+            cancel: greeted.cancel,
+        }))
     }
 
     /// The keeper, started if it does not run. Its process inherits nothing from this one but what

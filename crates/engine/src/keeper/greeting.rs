@@ -9,7 +9,7 @@ use rustix::process::Pid;
 
 use super::message::Hello;
 use super::wait::{self, ANSWER_LIMIT};
-use super::{Client, KeeperError, frame, socket};
+use super::{KeeperError, frame, socket};
 use crate::{Cancel, failure::FileAction, record::store};
 
 /// How long a keeper may take to end after the request: its programs have 10 s.
@@ -23,6 +23,15 @@ pub(crate) struct Greeting {
     directory: PathBuf,
     cancel: Cancel,
     sent: std::io::Result<()>,
+}
+
+/// A connection to a keeper of this version.
+#[derive(Debug)]
+pub(super) struct Greeted {
+    pub(super) stream: UnixStream,
+    pub(super) pid: Pid,
+    pub(super) directory: PathBuf,
+    pub(super) cancel: Cancel,
 }
 
 impl Greeting {
@@ -53,7 +62,7 @@ impl Greeting {
     ///
     /// # Errors
     /// When it does not answer or is of another version, or the caller cancels.
-    pub(crate) fn answered(self) -> Result<Option<Client>, KeeperError> {
+    pub(super) fn answered(self) -> Result<Option<Greeted>, KeeperError> {
         let (pid, cancel) = (self.pid, &self.cancel);
         let number = pid.as_raw_nonzero().get();
         let greeted = match self.sent {
@@ -64,7 +73,7 @@ impl Greeting {
             Err(e) => Err(e),
         };
         match greeted {
-            Ok(hello) if hello.matches() => Ok(Some(Client {
+            Ok(hello) if hello.matches() => Ok(Some(Greeted {
                 stream: self.stream,
                 pid,
                 directory: self.directory,

@@ -52,7 +52,7 @@ impl Engine {
         let needs_keeper = !served.is_empty() || prepared.node.programs().next().is_some();
         let client = match (needs_keeper, greeting) {
             (false, _) => None,
-            (true, Ok(Some(greeting))) => match greeting.answered() {
+            (true, Ok(Some(greeting))) => match Client::greeted(greeting) {
                 Ok(Some(client)) => Some(client),
                 // It has ended by itself, or is of another version.
                 _ => return Ok(false),
