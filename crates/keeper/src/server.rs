@@ -1,5 +1,6 @@
 //! The keeper's process: one loop that carries out requests and supervises programs.
 
+mod ends;
 mod tasks;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -12,8 +13,7 @@ use hallway_engine::keeper::message::{Answer, Refusal, Request};
 use hallway_engine::keeper::{Desired, Guard, raise_open_files, socket, stop_leftovers};
 use hallway_engine::state;
 use hallway_spec::Name;
-use rustix::event::{PollFd, PollFlags, poll};
-use rustix::process::{Pid, PidfdFlags, Signal};
+use rustix::process::{Pid, Signal};
 use tokio::net::UnixListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
@@ -25,6 +25,7 @@ use crate::program::{self, Handle, Report};
 use crate::requests::{self, Call};
 use crate::supervisor::{Action, NoProgram, RunEvent, RunId, Supervisor};
 use crate::{capabilities, remains};
+use ends::{end_of, ended, sleep_until};
 
 /// Runs a keeper until it must stop (by a request, SIGTERM or SIGINT), or the holder of its sandbox
 /// ends. Writes a line to standard output when clients can connect.
@@ -124,35 +125,6 @@ fn announce() -> std::io::Result<()> {
     let null = std::fs::File::options().write(true).open("/dev/null")?;
     rustix::stdio::dup2_stdout(&null)?;
     Ok(())
-}
-
-/// Becomes ready when the process has ended. A separate thread waits for it: the runtime has no
-/// safe way to watch a pidfd.
-fn end_of(pid: Pid) -> std::io::Result<oneshot::Receiver<()>> {
-    let process = rustix::process::pidfd_open(pid, PidfdFlags::empty())?;
-    let (ended, end) = oneshot::channel();
-    std::thread::Builder::new().spawn(move || {
-        let mut ends = [PollFd::new(&process, PollFlags::IN)];
-        // An error other than EINTR: the sandbox cannot be watched any more.
-        rustix::io::retry_on_intr(|| poll(&mut ends, None)).ok();
-        ended.send(()).ok(); // the keeper ends already
-    })?;
-    Ok(end)
-}
-
-/// If there is nothing to wait for, it never ends.
-async fn ended(end: Option<&mut oneshot::Receiver<()>>) {
-    match end {
-        Some(end) => drop(end.await), // an error means the same: the thread is gone
-        None => std::future::pending().await,
-    }
-}
-
-async fn sleep_until(due: Option<Instant>) {
-    match due {
-        Some(due) => tokio::time::sleep_until(due.into()).await,
-        None => std::future::pending().await,
-    }
 }
 
 /// A request that is answered when everything that it stops has ended.

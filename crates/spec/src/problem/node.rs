@@ -321,18 +321,7 @@ impl Details for NodeProblem {
                 "put it on a network: the host reaches nodes through networks, not through links"
                     .into()
             }
-            Self::PublishUnreachable { reason, .. } => match reason {
-                Unpublishable::Internal => "an internal network is not connected to the outside, so the port could not be reached: remove internal, or put the node on another network too".into(),
-                Unpublishable::Macvlan => {
-                    "others reach the node by its own address there: remove ports".into()
-                }
-                Unpublishable::Outside => {
-                    "nodes of an outside network are reached directly: remove ports".into()
-                }
-                Unpublishable::Lan => {
-                    "the host has no address on a lan: put the node on another network too, or remove ports".into()
-                }
-            },
+            Self::PublishUnreachable { reason, .. } => where_else(*reason).into(),
             Self::PublishWithoutAddress { address, .. } => format!(
                 "give one of its networks an IPv{} subnet too",
                 IpVersion::of(*address)
@@ -385,5 +374,19 @@ impl Details for NodeProblem {
             Self::CableRole { .. } => "give this end another address".into(),
             Self::RouteTwice { .. } => "remove one of the two".into(),
         })
+    }
+}
+
+/// Where a node can publish, or that it need not.
+fn where_else(reason: Unpublishable) -> &'static str {
+    match reason {
+        Unpublishable::Internal => {
+            "an internal network is not connected to the outside, so the port could not be reached: remove internal, or put the node on another network too"
+        }
+        Unpublishable::Macvlan => "others reach the node by its own address there: remove ports",
+        Unpublishable::Outside => "nodes of an outside network are reached directly: remove ports",
+        Unpublishable::Lan => {
+            "the host has no address on a lan: put the node on another network too, or remove ports"
+        }
     }
 }
