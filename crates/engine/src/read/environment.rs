@@ -7,7 +7,7 @@ use hallway_kernel::rule::{RoutingRule, RuleFamily};
 use hallway_kernel::{Kernel, KernelError};
 use hallway_nftables::survey::may_mark;
 use hallway_nftables::{Family, Ruleset, Table};
-use hallway_plan::observed::SeenLink;
+use hallway_plan::observed::{SeenLink, SeenRoute};
 use hallway_plan::reach::{Environment, HostNet};
 use hallway_plan::settled::{Interface, Settled};
 use hallway_plan::target::LOCAL_TABLE;
@@ -44,7 +44,7 @@ pub fn environment(settled: &Settled) -> Result<Environment, KernelError> {
             .iter()
             .any(|r| r.to.prefix_len() == 0 && !r.unreachable),
         host_addresses: host_addresses(&seen, settled),
-        routes: routes(&seen),
+        routes: routes(&seen, &settled.project),
         policy_routed: policy_routed(&rules),
         diverted: diverted(&mut kernel, &seen, settled)?,
         marked: marked(&rules, &foreign),
@@ -61,18 +61,23 @@ pub fn environment(settled: &Settled) -> Result<Environment, KernelError> {
     })
 }
 
-/// The routes of the host that are not hallway's own unreachable ones.
-fn routes(seen: &Observed) -> Vec<HostNet> {
-    let all = seen.host.routes.iter();
-    let known = all.filter(|r| r.table != LOCAL_TABLE && r.protocol != mark::ROUTE_PROTOCOL);
+/// The routes of the host that hallway has not made for this project: also those to nodes of other
+/// projects, but not the unreachable ones.
+fn routes(seen: &Observed, project: &Name) -> Vec<HostNet> {
+    let link = |route: &SeenRoute| {
+        let mut links = seen.host.links.iter();
+        links.find(|l| Some(l.index) == route.interface)
+    };
+    let of_another = |route: &SeenRoute| {
+        let alias = link(route).and_then(|l| mark::parse_alias(l.alias.as_deref()?));
+        alias.is_some_and(|(of, _)| of != *project)
+    };
+    let known = seen.host.routes.iter().filter(|r| {
+        r.table != LOCAL_TABLE && (r.protocol != mark::ROUTE_PROTOCOL || of_another(r))
+    });
     known
         .map(|route| {
-            let link = seen
-                .host
-                .links
-                .iter()
-                .find(|l| Some(l.index) == route.interface);
-            let named = link.map(|l| (l.name.clone(), l.group));
+            let named = link(route).map(|l| (l.name.clone(), l.group));
             HostNet {
                 to: route.to,
                 via: route.via.is_some(),

@@ -51,6 +51,20 @@ nodes: { client: { networks: [more] }, shut: { networks: [closed] } }
     );
     let path = h.run(&["-p", "other", "explain", "client", "192.168.1.10:8081"]);
     assert_eq!(path.code, 1, "{}", path.out);
+    // The publisher is on a network without a bridge.
+    let routed = "
+name: routed
+networks: { r: { subnet: [10.4.0.0/24, fd04::/64], mode: routed } }
+nodes: { ar: { networks: [r], ports: ['8083:80'], command: hallway serve 80, ready: 80/tcp } }
+";
+    h.up(routed).ok();
+    for address in ["192.168.1.10", "[fd00:1::10]", "172.21.0.1"] {
+        let to = format!("{address}:8083");
+        let path = h.run(&["-p", "other", "explain", "client", &to]);
+        assert_eq!(path.code, 0, "{}", path.out);
+        let url = format!("http://{to}/");
+        assert!(h.project("other").reads("client", &url), "{address}");
+    }
 }
 
 /// Machines of an external network of one project, and the outside, reach published ports of another.
