@@ -224,9 +224,26 @@ fn name_servers() -> Check {
     )
 }
 
+/// The device by which pasta connects a sandbox.
+const TUN: &str = "/dev/net/tun";
+
 fn pasta() -> Check {
     match pasta_program() {
-        Some(program) => check("pasta", true, CheckOutcome::Warning, program, ""),
+        Some(program) => {
+            let mut open = std::fs::OpenOptions::new();
+            let opened = open.read(true).write(true).open(TUN);
+            let found = match &opened {
+                Ok(_tun) => program.to_owned(),
+                Err(e) => format!("installed, but {TUN} cannot be opened: {e}"),
+            };
+            check(
+                "pasta",
+                opened.is_ok(),
+                CheckOutcome::Warning,
+                found,
+                "sandboxes have no internet without it; as root: modprobe tun; chmod 0666 /dev/net/tun",
+            )
+        }
         None => check(
             "pasta",
             false,

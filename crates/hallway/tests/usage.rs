@@ -324,6 +324,12 @@ fn doctor_names_obstacles() {
     for name in ["conntrack", "IPv4 forwarding", "network namespaces"] {
         assert!(check(name)["found"].is_string());
     }
+    // Without the device that pasta opens, it is of no use.
+    sh("[ ! -d /dev/net ] || mount -t tmpfs none /dev/net");
+    let pasta = check("pasta");
+    assert_eq!(pasta["outcome"], "warning");
+    let found = pasta["found"].as_str().unwrap();
+    assert!(found.contains("/dev/net/tun cannot be opened"), "{pasta}");
     let blind = Command::new("setpriv")
         .args(["--bounding-set=-all", "--inh-caps=-all", PROGRAM, "doctor"])
         .output()
