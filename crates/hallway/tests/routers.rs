@@ -162,13 +162,14 @@ fn sources_are_shown() {
     assert!(graph.contains("[also sends from 10.9.0.100]"), "{graph}");
     let explained = h.run(&["explain", "client", "10.9.0.100"]);
     assert!(
-        explained
-            .out
-            .contains("no node was given the address 10.9.0.100; lb1, lb2 may have it (sources)"),
+        explained.out.contains(
+            "no node on that link has the address 10.9.0.100; lb1, lb2 may have it (sources)"
+        ),
         "{}",
         explained.out
     );
     sh("ip -n lb1 addr add 10.9.0.100/32 dev eth0");
+    h.run(&["explain", "client", "10.9.0.100"]).exits(0);
     assert!(h.pings("client", "10.9.0.100"));
     // One of them has all addresses, and prefixes of others are among them.
     h.up(&FLOATING.replace("sources: any", "sources: [10.9.0.128/25, 10.0.0.0/8]"))
