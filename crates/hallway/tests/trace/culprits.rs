@@ -6,15 +6,12 @@ use crate::reasons::{blocked, last, shop};
 
 pub(crate) fn rules_of_others() {
     let h = shop();
-    let dropped = |h: &Hallway, to: &str, agrees: bool, words: &[&str]| {
+    // The prediction includes rules of others that packets pass on the host and in nodes.
+    let predicted = |h: &Hallway, to: &str, words: &[&str]| {
         let value = blocked(h, "app", to, "filtered", "foreign-rule", words);
-        assert_eq!(value["agrees"], agrees, "{to}");
+        assert_eq!(value["agrees"], true, "{to}");
         value
     };
-    // The prediction includes rules of others that packets pass on the host; those in nodes are found
-    // only with the packet.
-    let predicted = |h: &Hallway, to: &str, words: &[&str]| dropped(h, to, true, words);
-    let foreign = |h: &Hallway, to: &str, words: &[&str]| dropped(h, to, false, words);
     sh(
         "nft 'table ip guard { chain gate { type filter hook forward priority -5; ip daddr 10.2.0.10 tcp dport 80 counter drop comment \"closed for today\"; tcp dport 81 reject with tcp reset; tcp dport 82 jump deep; }; chain deep { ct state new drop; }; }'",
     );
@@ -98,7 +95,7 @@ pub(crate) fn rules_of_others() {
     );
     std::fs::write("/run/own.nft", "table inet own { chain i { type filter hook input priority 0; tcp dport 86 drop; tcp dport 87 reject; }; chain o { type filter hook output priority 0; tcp sport 88 drop; tcp dport 89 drop; }; }").unwrap();
     h.ok("exec web -- nft -f /run/own.nft");
-    foreign(
+    predicted(
         &h,
         "web:86",
         &["in web, chain i of table inet own", "tcp dport 86 drop"],
@@ -111,7 +108,7 @@ pub(crate) fn rules_of_others() {
         "foreign-rule",
         &["in web, chain i of table inet own"],
     );
-    foreign(
+    predicted(
         &h,
         "web:88",
         &["the request arrives, but not the reply", "in web, chain o"],
