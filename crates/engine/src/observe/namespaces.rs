@@ -104,7 +104,7 @@ fn entries() -> Result<Vec<SeenNamespace>, KernelError> {
     Ok(out)
 }
 
-/// A further name that another program gave a namespace (`ip netns attach`) belongs to nobody: it is
+/// A further name that another program gave a namespace (`ip netns attach`) has no owner: it is
 /// neither used nor removed. The first name is the one on record, or that of the node, or the first in
 /// the order of names. A name on record stays, whatever is mounted there.
 fn forget_second_names(all: &mut [SeenNamespace], known: &BTreeSet<(&str, u64)>) {

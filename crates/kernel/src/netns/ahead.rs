@@ -25,7 +25,7 @@ impl Kernel {
         let (sender, receiver) = sync_channel(1);
         let thread = std::thread::Builder::new().spawn(move || {
             let made = kernel.unshare(&[NamespaceKind::Net]);
-            sender.send(made.and_then(|()| Netns::current())).ok(); // nobody may ask for it
+            sender.send(made.and_then(|()| Netns::current())).ok(); // the handle may be closed by then
             kernel.open_procfs();
         });
         // Without the thread it is created when it is needed, and an error is reported then.

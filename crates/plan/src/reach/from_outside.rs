@@ -1,24 +1,12 @@
 //! The addresses by which the outside asks the host.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
 use hallway_spec::IpVersion;
 
 use super::party::anywhere;
+use super::stand_in::some_address;
 use super::world::World;
-
-/// Stands for the host's own address where it is not known (RFC 5737 and RFC 6666).
-fn some_address(version: IpVersion) -> IpAddr {
-    match version {
-        IpVersion::V4 => Ipv4Addr::new(192, 0, 2, 2).into(),
-        IpVersion::V6 => Ipv6Addr::new(0x100, 0, 0, 0, 0, 0, 0, 2).into(),
-    }
-}
-
-/// Whether an address stands for one of the host that is not known.
-pub(super) fn stands_for_host(address: IpAddr) -> bool {
-    address == some_address(IpVersion::of(address))
-}
 
 impl World<'_> {
     /// The host's addresses as the outside finds them: those on the project's networks are not among them.

@@ -30,6 +30,7 @@ mod result;
 mod router;
 mod rulings;
 mod single_link;
+mod stand_in;
 mod straight;
 mod taken;
 mod walk;

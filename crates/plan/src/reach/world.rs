@@ -236,7 +236,7 @@ impl<'a> World<'a> {
     /// Whether the host has the address.
     pub(super) fn is_host(&self, address: IpAddr) -> bool {
         address.is_loopback()
-            || super::from_outside::stands_for_host(address)
+            || super::stand_in::stands_for_host(address)
             || self.environment.host_addresses.contains(&address)
             || self.settled.networks.iter().any(|n| host_has(n, address))
     }

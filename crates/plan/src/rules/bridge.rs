@@ -153,8 +153,8 @@ fn answer_of_a_server(frame: Match, port: u16) -> Rule {
 
 /// Membership query (RFC 3376, section 4).
 const IGMP_QUERY: u8 = 0x11;
-/// A bridge forgets the members of a group that do not answer a query, and after a query for a group
-/// that only the bridge receives nobody answers.
+/// A bridge forgets the members of a group that do not answer a query. If the query is sent to another
+/// group, the members do not receive it, so they do not answer.
 const NO_MULTICAST_ROUTER: &str = "not a multicast router";
 
 fn ipv4() -> Vec<Rule> {
