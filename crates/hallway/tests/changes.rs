@@ -166,16 +166,16 @@ impl Drop for Talker {
 
 fn connections_continue_when_a_change_does_not_affect_them() {
     let h = hallway().project("p");
-    h.ok("network add apps --subnet 10.9.0.0/24");
+    h.ok("network add apps --subnet 10.9.0.0/24 --subnet fd09::/64");
     h.ok("network add store --subnet 10.8.0.0/24");
-    h.ok("node add a --network apps=10.9.0.10");
-    h.ok("node add c --network apps=10.9.0.12");
+    h.ok("node add a --network apps=10.9.0.10,fd09::10");
+    h.ok("node add c --network apps=10.9.0.12,fd09::12");
     h.run(&[
         "node",
         "add",
         "b",
         "--network",
-        "apps=10.9.0.11",
+        "apps=10.9.0.11,fd09::11",
         "--",
         "sh",
         "-c",
@@ -199,6 +199,7 @@ fn connections_continue_when_a_change_does_not_affect_them() {
         h.inside("a", "python3 -c \"import socket; socket.create_connection(('10.9.0.11',80),1); socket.create_connection(('10.8.0.11',80),1)\"")
     });
     let mut same = Talker::start(&h, "a", "10.9.0.11");
+    let mut same6 = Talker::start(&h, "a", "fd09::11");
     let mut across = Talker::start(&h, "a", "10.8.0.11");
     let mut other = Talker::start(&h, "c", "10.8.0.11");
     for change in [
@@ -210,7 +211,7 @@ fn connections_continue_when_a_change_does_not_affect_them() {
         "node rm e",
     ] {
         h.ok(change);
-        for talker in [&mut same, &mut across, &mut other] {
+        for talker in [&mut same, &mut same6, &mut across, &mut other] {
             assert_eq!(talker.says(), "up", "after {change}");
         }
     }
@@ -222,8 +223,10 @@ fn connections_continue_when_a_change_does_not_affect_them() {
     );
     assert_eq!(other.says(), "up", "and nothing else");
     assert_eq!(same.says(), "up");
+    assert_eq!(same6.says(), "up");
     h.ok("deny a b");
     assert_eq!(same.says(), "cut", "on one bridge too");
+    assert_eq!(same6.says(), "cut");
     assert_eq!(other.says(), "up");
 }
 
@@ -453,7 +456,39 @@ fn a_plan_names_what_changes() {
     h.ok("down");
 }
 
+/// Nothing of the other nodes is read to add a node or to remove it: their lines on record may be
+/// damaged.
+fn a_node_is_added_without_reading_the_others() {
+    let h = hallway().project("shop");
+    let empty = Snapshot::take();
+    h.up(SHOP).ok();
+    let record = sh("ls /run/state/host/projects/shop/settled-*");
+    let record = record.trim();
+    let whole = std::fs::read_to_string(record).unwrap();
+    let damaged = whole.replace("\"aliases\":", "\"aliases\" ");
+    assert_eq!(damaged.len(), whole.len());
+    assert_ne!(damaged, whole);
+    std::fs::write(record, damaged).unwrap();
+    h.run(&["node", "ls"]).exits(1);
+    h.run(&[
+        "node",
+        "add",
+        "c",
+        "--network",
+        "apps",
+        "--publish",
+        "8081:80",
+    ])
+    .ok();
+    sh("ip -n c link show eth0");
+    h.run(&["node", "rm", "c"]).ok();
+    std::fs::write(record, whole).unwrap();
+    h.ok("down");
+    empty.unchanged();
+}
+
 hallway_testkit::tests![
+    a_node_is_added_without_reading_the_others,
     a_plan_names_what_changes,
     a_removed_node_is_gone,
     again_is_nothing,

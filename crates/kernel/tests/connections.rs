@@ -76,50 +76,28 @@ fn connections_are_deleted_by_filter() {
     assert_eq!(left(original, from), []);
 }
 
-fn connections_are_listed_by_filter() {
+/// The kernel compares IPv6 addresses of a filter wrongly: none is sent to it.
+fn filters_of_ipv6_delete_nothing() {
     let first = begin(1, 2, 5001);
-    let second = begin(1, 3, 5002);
-    let third = begin(4, 2, 5001);
+    let socket = UdpSocket::bind("[::1]:0").unwrap();
+    socket.send_to(b"x", ("::1", 5002)).unwrap();
     let mut kernel = Kernel::new();
-    let mut tuples = |filter: &ConnectionFilter| -> Vec<Tuple> {
-        let found = kernel.connections_matching(filter).unwrap();
-        let udp = found
-            .iter()
-            .map(|c| c.original)
-            .filter(|t| t.protocol == UDP);
-        let mut out: Vec<Tuple> = udp.collect();
-        out.sort_by_key(|t| (t.from, t.to));
-        out
+    let other = ConnectionFilter {
+        from: Some("2001:db8::1".parse().unwrap()),
+        ..ConnectionFilter::default()
     };
-    let all = ConnectionFilter::default();
-    assert_eq!(tuples(&all), [first, second, third]);
-    let to = Some(address(2));
-    assert_eq!(tuples(&ConnectionFilter { to, ..all }), [first, third]);
-    let from = Some(address(1));
-    assert_eq!(tuples(&ConnectionFilter { from, ..all }), [first, second]);
-    let narrow = ConnectionFilter {
-        from,
-        protocol: Some(UDP),
-        port: Some(5002),
-        ..all
+    assert!(
+        !kernel
+            .delete_matching(&[(Direction::Original, other)])
+            .unwrap()
+    );
+    let of = |kernel: &mut Kernel, ipv4| -> Vec<u16> {
+        let found = kernel.connections_of(ipv4).unwrap();
+        let udp = found.iter().filter(|c| c.original.protocol == UDP);
+        udp.map(|c| c.original.port).collect()
     };
-    assert_eq!(tuples(&narrow), [second]);
-    assert_eq!(
-        tuples(&ConnectionFilter {
-            protocol: Some(6),
-            ..narrow
-        }),
-        []
-    );
-    let to = Some("::1".parse().unwrap());
-    assert_eq!(tuples(&ConnectionFilter { to, ..all }), []);
-    assert_eq!(
-        tuples(&ConnectionFilter {
-            port: Some(5001),
-            ..all
-        }),
-        [first, third]
-    );
+    assert_eq!(of(&mut kernel, true), [first.port]);
+    assert_eq!(of(&mut kernel, false), [5002]);
 }
 
 fn connections_are_deleted_by_tuple_or_as_listed() {
@@ -155,7 +133,7 @@ fn connections_are_notified_of() {
 
 hallway_testkit::tests![
     connections_are_deleted_by_filter,
-    connections_are_listed_by_filter,
+    filters_of_ipv6_delete_nothing,
     connections_are_deleted_by_tuple_or_as_listed,
     connections_are_notified_of,
 ];
