@@ -30,8 +30,12 @@ pub(crate) fn run(common: &Common, verb: Verb) -> Result<ExitCode, VerbError> {
         return carry_out(common, scope, about, (started, &cancel));
     }
     let outcome = match &change {
-        // Removed by its own name without reading the other nodes, which may be many.
-        Edit::NodeRemove(_) => Ok(change.clone()),
+        // Without reading the other nodes, which may be many: a node is removed by its own name, and
+        // the other changes have no names of existing nodes.
+        Edit::NodeRemove(_)
+        | Edit::NodeAdd { .. }
+        | Edit::NetworkAdd { .. }
+        | Edit::NetworkRemove(_) => Ok(change.clone()),
         change => meant(common, &scope, &project, change),
     };
     let outcome = outcome.and_then(|change| apply(common, &scope, &project, &change, &cancel));
