@@ -33,7 +33,7 @@ const ASKED: [(&str, &str); 10] = [
     ("mounts", "cat /proc/self/mounts"),
     (
         "sysctls",
-        "sysctl -a 2>/dev/null | grep -E '^net\\.' | grep -v -E 'neigh|stable_secret|conntrack_count|netfilter.nf_conntrack_buckets'",
+        "sysctl -a 2>/dev/null | grep -E '^net\\.' | grep -v -E 'neigh|stable_secret|conntrack_count|netfilter.nf_conntrack_buckets|netfilter.nf_log'",
     ),
     (
         "files",
@@ -85,7 +85,7 @@ impl Snapshot {
     }
 
     /// Must be as before. Settings of a module that the kernel loads when it is first needed are no
-    /// difference.
+    /// difference, nor is which module writes the log of a family (`net.netfilter.nf_log`).
     #[track_caller]
     pub fn unchanged(&self) {
         let now = Self::take();
