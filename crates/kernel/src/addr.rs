@@ -1,6 +1,6 @@
 //! Addresses of links (linux/if_addr.h).
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -199,26 +199,9 @@ impl Kernel {
     /// # Errors
     /// EAGAIN when the list kept changing while it was read.
     pub fn addresses(&mut self) -> Result<Vec<AddressInfo>, KernelError> {
-        self.list_addresses(0)
-    }
-
-    /// Every IPv4 address of the namespace, or every IPv6 address.
-    ///
-    /// # Errors
-    /// EAGAIN when the list kept changing while it was read.
-    pub fn addresses_of(&mut self, ipv4: bool) -> Result<Vec<AddressInfo>, KernelError> {
-        let example: IpAddr = match ipv4 {
-            true => Ipv4Addr::UNSPECIFIED.into(),
-            false => Ipv6Addr::UNSPECIFIED.into(),
-        };
-        self.list_addresses(family(example))
-    }
-
-    fn list_addresses(&mut self, family: u8) -> Result<Vec<AddressInfo>, KernelError> {
         const OPERATION: &str = "list the addresses";
         self.note_read(&Operation::new(OperationKind::Address, OPERATION, ""));
-        let header = [family, 0, 0, 0, 0, 0, 0, 0];
-        let messages = self.route()?.dump(RTM_GETADDR, &header, OPERATION)?;
+        let messages = self.route()?.dump(RTM_GETADDR, &[0; 8], OPERATION)?;
         Ok(messages
             .iter()
             .filter(|(kind, _)| *kind == RTM_NEWADDR)

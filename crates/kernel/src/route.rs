@@ -326,6 +326,29 @@ impl Kernel {
         })
     }
 
+    /// The addresses of one IP version that the namespace receives packets for. Read from the local
+    /// table, whose length does not depend on the number of links.
+    ///
+    /// # Errors
+    /// EAGAIN when the list kept changing while it was read.
+    pub fn local_addresses(&mut self, ipv4: bool) -> Result<Vec<IpAddr>, KernelError> {
+        const OPERATION: &str = "list the local addresses";
+        self.note_read(&Operation::new(OperationKind::Route, OPERATION, ""));
+        // struct rtmsg: the kernel compares table and type with those of the request.
+        let mut header = [0; 12];
+        header[0] = if ipv4 { 2 } else { 10 }; // AF_INET, AF_INET6
+        header[4] = RT_TABLE_LOCAL;
+        header[7] = RTN_LOCAL;
+        let messages = self.route()?.dump(RTM_GETROUTE, &header, OPERATION)?;
+        let routes = messages
+            .iter()
+            .filter(|(kind, _)| *kind == RTM_NEWROUTE)
+            .filter_map(|(_, body)| parse(body));
+        let whole = |r: &RouteInfo| r.to.prefix_len() == r.to.max_prefix_len();
+        let local = routes.filter(|r| r.kind == RouteKind::Local && whole(r));
+        Ok(local.map(|r| r.to.addr()).collect())
+    }
+
     /// Every route of the namespace, of all tables.
     ///
     /// # Errors

@@ -81,6 +81,23 @@ fn addresses_are_read_as_iproute2_reads_them() {
     );
 }
 
+fn local_addresses_are_read() {
+    sh(
+        "ip link set lo up; ip link add left type veth peer right; ip link set left up; ip link set right up; \
+        ip addr add 10.1.0.1/24 dev left; ip addr add 10.2.0.1/32 dev lo; ip -6 addr add fd00::1/64 dev left nodad; \
+        ip link add unused type veth peer other; ip addr add 10.3.0.1/24 dev unused",
+    );
+    let mut kernel = Kernel::new();
+    let mut of = |ipv4| {
+        let found = kernel.local_addresses(ipv4).unwrap();
+        let mut words: Vec<String> = found.iter().map(ToString::to_string).collect();
+        words.sort();
+        words
+    };
+    assert_eq!(of(true), ["10.1.0.1", "10.2.0.1", "10.3.0.1", "127.0.0.1"]);
+    assert_eq!(of(false), ["::1", "fd00::1"]);
+}
+
 fn routes_are_read_as_iproute2_reads_them() {
     sh(
         "ip link add left type veth peer right; ip link set left up; ip link set right up; ip addr add 10.1.0.1/24 dev left; \
@@ -365,6 +382,7 @@ fn settings_are_read_many_at_once() {
 
 hallway_testkit::tests![
     addresses_are_read_as_iproute2_reads_them,
+    local_addresses_are_read,
     routes_are_read_as_iproute2_reads_them,
     neighbours_are_read_and_written,
     queueing_disciplines_are_read_back_as_written,

@@ -289,7 +289,7 @@ fn host_of(kernel: &mut Kernel, publishes: &[Publish]) -> Result<Vec<IpAddr>, Fa
     for ipv4 in [true, false] {
         let mut targets = publishes.iter().flat_map(|p| &p.targets);
         if targets.any(|t| t.is_ipv4() == ipv4) && kernel.connection_count()? > 0 {
-            out.extend(kernel.addresses_of(ipv4)?.iter().map(|a| a.net.addr()));
+            out.extend(kernel.local_addresses(ipv4)?);
         }
     }
     Ok(out)
