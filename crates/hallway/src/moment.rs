@@ -42,6 +42,16 @@ impl FromStr for Since {
     }
 }
 
+/// How many lines: a number, or `all`.
+pub(crate) fn lines(text: &str) -> Result<usize, &'static str> {
+    match text {
+        "all" => Ok(usize::MAX),
+        number => number
+            .parse()
+            .map_err(|_not_one: std::num::ParseIntError| "write a number of lines, or all"),
+    }
+}
+
 /// `1h30m` in milliseconds; a number without a unit means seconds.
 fn period(text: &str) -> Option<u64> {
     let mut total = 0_u64;

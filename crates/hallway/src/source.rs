@@ -1,6 +1,6 @@
 //! The project's file: found, read, parsed. Files of other formats are translated.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use hallway_import::{File, Format, restore_places, without_places};
 use hallway_spec::{TEXT_MAX, name_of, parse_bytes};
@@ -50,7 +50,13 @@ pub(crate) fn read(common: &Common, file: &FileArg) -> Result<Input, VerbError> 
     } = files(file)?;
     let Some(first) = paths.first() else {
         return Err(VerbError::usage(
-            "there is no hallway.yaml, *.hallway.yaml, compose.yaml, *.clab.yml or lab.conf in this directory",
+            format!(
+                "there is no hallway.yaml, *.hallway.yaml, compose.yaml, *.clab.yml or lab.conf in {}",
+                match file.paths().as_slice() {
+                    [directory] => directory.display().to_string(),
+                    _ => "this directory".to_owned(),
+                }
+            ),
             "name a file: hallway up examples/three-tier.yaml",
         ));
     };
@@ -132,11 +138,13 @@ pub(crate) struct Files {
     pub(crate) named_by_variable: bool,
 }
 
-/// The given files, otherwise those of this directory.
+/// The given files, otherwise those of this directory, or of the directory that is given.
 pub(crate) fn files(file: &FileArg) -> Result<Files, VerbError> {
-    match file.paths() {
-        paths if paths.is_empty() => discover(file),
-        paths => Ok(Files {
+    let paths = file.paths();
+    match paths.as_slice() {
+        [] => discover(file),
+        [one] if one.is_dir() => found(one, file, false),
+        _ => Ok(Files {
             paths,
             named_by_variable: false,
         }),
@@ -149,7 +157,17 @@ const LAB: &str = "lab.conf";
 /// The one file of this directory. Of Compose files those that COMPOSE_FILE names, otherwise also the
 /// override file.
 pub(crate) fn discover(file: &FileArg) -> Result<Files, VerbError> {
-    let mut names: Vec<String> = std::fs::read_dir(".")
+    found(Path::new(""), file, true)
+}
+
+/// The one file of a directory; in the place of Compose files those that COMPOSE_FILE names, if that may
+/// be.
+fn found(directory: &Path, file: &FileArg, by_variable: bool) -> Result<Files, VerbError> {
+    let listed = match directory.as_os_str().is_empty() {
+        true => Path::new("."),
+        false => directory,
+    };
+    let mut names: Vec<String> = std::fs::read_dir(listed)
         .into_iter()
         .flatten()
         .filter_map(Result::ok)
@@ -167,13 +185,13 @@ pub(crate) fn discover(file: &FileArg) -> Result<Files, VerbError> {
             || ends(name, &[".hallway.yaml", ".hallway.yml"])
     };
     let here = |names: Vec<&str>| Files {
-        paths: names.into_iter().map(PathBuf::from).collect(),
+        paths: names.into_iter().map(|name| directory.join(name)).collect(),
         named_by_variable: false,
     };
     let mut found: Vec<&str> = all.iter().copied().filter(ours).collect();
     if found.is_empty() {
         let paths = imported::named_files(&file.import);
-        if !paths.is_empty() {
+        if by_variable && !paths.is_empty() {
             return Ok(Files {
                 paths,
                 named_by_variable: true,
@@ -187,7 +205,7 @@ pub(crate) fn discover(file: &FileArg) -> Result<Files, VerbError> {
     }
     if found.len() > 1 {
         return Err(VerbError::usage(
-            format!("there are several files here: {}", found.join(", ")),
+            format!("there are several files: {}", found.join(", ")),
             "name a file, or a project with -p",
         ));
     }

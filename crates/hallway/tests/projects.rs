@@ -45,7 +45,12 @@ fn the_name_of_a_project() {
     h.run(&["up"]).exits(0).says("shop is up");
     h.run(&["up"]).exits(0).says("nothing to change");
     h.run(&["exec", "a", "--", "true"]).ok();
-    h.run(&["down"]).ok();
+    // A directory is named in the place of its file.
+    h.run(&["up", "."]).exits(0).says("nothing to change");
+    h.run(&["down", "/run/shop"]).exits(0).says("shop is down");
+    h.run(&["validate", "/run"])
+        .exits(2)
+        .says("lab.conf in /run");
 }
 
 /// A file with the project name of another file by accident does not replace the running project.
@@ -263,6 +268,10 @@ fn programs_stop_and_start() {
     assert_eq!(state(0), "running");
     assert_eq!(state(1), "running");
     h.run(&["stop", "nope"]).exits(2).says("no node nope");
+    h.run(&["logs", "--tail", "all", "a"]).ok();
+    h.run(&["logs", "--tail", "few"])
+        .exits(2)
+        .says("write a number of lines, or all");
     h.run(&["down"]).ok();
 }
 

@@ -11,8 +11,8 @@ const COMPOSE: &str = "Options for Compose files";
 /// Which file.
 #[derive(Debug, Clone, clap::Args, Default)]
 pub(crate) struct FileArg {
-    /// The project's file; without it the file of this directory: hallway.yaml, the only
-    /// NAME.hallway.yaml, compose.yaml, the only NAME.clab.yml, or lab.conf
+    /// The project's file, or its directory; without it the file of this directory: hallway.yaml, the
+    /// only NAME.hallway.yaml, compose.yaml, the only NAME.clab.yml, or lab.conf
     #[arg(value_name = "FILE")]
     pub(crate) positional: Option<PathBuf>,
     /// The project's file, given as a flag; for Compose files it may be given more than once, and later

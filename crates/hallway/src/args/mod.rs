@@ -17,7 +17,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand};
 use hallway_spec::{Name, PortProto};
 
-use crate::moment::Since;
+use crate::moment::{self, Since};
 
 pub(crate) use capture::CaptureArgs;
 pub(crate) use exec::{EnterArgs, ExecArgs};
@@ -199,8 +199,8 @@ pub(crate) enum Verb {
         /// What happened without a command, like repairs, instead of output of programs
         #[arg(long, conflicts_with = "nodes")]
         events: bool,
-        /// Only the last LINES lines of each program
-        #[arg(short = 'n', long, value_name = "LINES")]
+        /// Only the last LINES lines of each program, or all
+        #[arg(short = 'n', long, value_name = "LINES", value_parser = moment::lines)]
         tail: Option<usize>,
         /// Only lines since then: how long ago, like 90s, 10m or 1h30m, or a time like 2026-11-25T19:45:00Z
         #[arg(long, value_name = "TIME", conflicts_with = "events")]
