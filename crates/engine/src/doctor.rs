@@ -109,7 +109,7 @@ fn kernel() -> Check {
     )
 }
 
-/// A root directory that is no mount point.
+/// A root directory that is not a mount point.
 fn chroot() -> Option<Check> {
     let reason = Reason::Chroot;
     place::is_chroot().then(|| {

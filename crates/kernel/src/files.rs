@@ -20,7 +20,9 @@ use crate::gate::{Operation, OperationKind};
 use crate::private::{self, refuse};
 use crate::{Kernel, KernelError};
 
-pub use open::{Access, Entry, access, append, list, open, open_or_create, read, socket_path};
+pub use open::{
+    Access, DirectoryEntry, access, append, list, open, open_or_create, read, socket_path,
+};
 
 /// The event that a replaced file survives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

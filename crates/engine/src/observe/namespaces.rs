@@ -108,7 +108,7 @@ fn entries() -> Result<Vec<SeenNamespace>, KernelError> {
 /// neither used nor removed. The first name is the one on record, or that of the node, or the first in
 /// the order of names. A name on record stays, whatever is mounted there.
 fn forget_second_names(all: &mut [SeenNamespace], known: &BTreeSet<(&str, u64)>) {
-    let mut first: BTreeMap<u64, (u8, String)> = BTreeMap::new();
+    let mut first: BTreeMap<u64, (u8, &str)> = BTreeMap::new();
     let inode = |n: &SeenNamespace| match n.state {
         NamespaceState::Mounted(inode) => Some(inode),
         _ => None,
@@ -122,14 +122,18 @@ fn forget_second_names(all: &mut [SeenNamespace], known: &BTreeSet<(&str, u64)>)
         let Some(inode) = inode(namespace) else {
             continue;
         };
-        let found = (rank(namespace, inode), namespace.name.clone());
-        let least = first.entry(inode).or_insert_with(|| found.clone());
-        *least = found.min(least.clone());
+        let found = (rank(namespace, inode), namespace.name.as_str());
+        let least = first.entry(inode).or_insert(found);
+        *least = found.min(*least);
     }
-    for namespace in all {
-        let of = inode(namespace).and_then(|inode| first.get(&inode));
-        let on_record = |n: &str| known.iter().any(|(name, _)| *name == n);
-        if of.is_some_and(|(_, first)| *first != namespace.name) && !on_record(&namespace.name) {
+    let on_record = |n: &str| known.iter().any(|(name, _)| *name == n);
+    let further = |n: &SeenNamespace| {
+        let of = inode(n).and_then(|inode| first.get(&inode));
+        of.is_some_and(|(_, first)| *first != n.name) && !on_record(&n.name)
+    };
+    let further: Vec<bool> = all.iter().map(further).collect();
+    for (namespace, further) in all.iter_mut().zip(further) {
+        if further {
             namespace.owner = None;
             namespace.inside = Seen::Unseen;
         }

@@ -34,7 +34,17 @@ pub(crate) fn diverted(
     settled: &Settled,
 ) -> Result<Vec<Diverted>, KernelError> {
     let rules = routing_rules(kernel)?;
-    let mut out = by_rules(kernel, &rules, &seen.host.links, settled)?;
+    diverted_by(&rules, kernel, seen, settled)
+}
+
+/// The same, with the routing rules as read before.
+pub(super) fn diverted_by(
+    rules: &[RoutingRule],
+    kernel: &mut Kernel,
+    seen: &Observed,
+    settled: &Settled,
+) -> Result<Vec<Diverted>, KernelError> {
+    let mut out = by_rules(kernel, rules, &seen.host.links, settled)?;
     out.extend(by_longer_routes(settled, seen));
     Ok(out)
 }

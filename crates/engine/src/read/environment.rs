@@ -15,7 +15,7 @@ use hallway_plan::{Observed, mark};
 use hallway_spec::{IpVersion, Name};
 use ipnet::IpNet;
 
-use super::diverted::{diverted, routing_rules};
+use super::diverted::{diverted_by, routing_rules};
 use crate::observe;
 
 /// Reads them in the calling thread's namespace.
@@ -46,7 +46,7 @@ pub fn environment(settled: &Settled) -> Result<Environment, KernelError> {
         host_addresses: host_addresses(&seen, settled),
         routes: routes(&seen, &settled.project),
         policy_routed: policy_routed(&rules),
-        diverted: diverted(&mut kernel, &seen, settled)?,
+        diverted: diverted_by(&rules, &mut kernel, &seen, settled)?,
         marked: marked(&rules, &foreign),
         own_routes: own_routes(&kernel, settled),
         projects: projects(&mut kernel, &seen, settled)?,
@@ -187,7 +187,7 @@ fn rp_filter(kernel: &mut Kernel, seen: &Observed) -> Result<BTreeMap<String, u3
 /// tunnels and the loopback there are others.
 const OUTER: [&str; 6] = ["veth", "vlan", "bond", "team", "macvlan", "ipvlan"];
 
-/// The links of addresses that machines outside may ask for.
+/// The links with addresses that machines outside may resolve.
 fn address_links(seen: &Observed) -> BTreeMap<IpAddr, String> {
     let outer = |link: &&SeenLink| {
         let kind = link.kind.as_deref();

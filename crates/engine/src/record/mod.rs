@@ -107,7 +107,7 @@ impl Record {
         }
     }
 
-    /// Another state is built than the record says; the next [`Store::save`] writes it.
+    /// What is built differs from the record; the next [`Store::save`] writes it.
     pub(crate) fn correct(&mut self, applied: Settled) {
         self.applied = Some(applied);
         self.on_disk = false;

@@ -94,11 +94,11 @@ pub enum Internet {
     None(String),
 }
 
-/// The reason if the caller wants no internet access.
+/// The reason if the caller requests no internet access.
 const TURNED_OFF: &str = "turned off";
 
 impl Internet {
-    /// Why there is no internet access although the caller wants it.
+    /// Why there is no internet access although the caller requests it.
     #[must_use]
     pub fn missing(&self) -> Option<&str> {
         match self {

@@ -26,7 +26,7 @@ use hallway_spec::Name;
 use ipnet::IpNet;
 
 pub use attribute::Attribute;
-pub use difference::{Difference, Place};
+pub use difference::{Difference, ObjectPlace};
 pub use fact::Fact;
 
 use crate::observed::{NamespaceState, Observed, Seen, SeenLink, SeenNamespace};
@@ -109,22 +109,22 @@ pub fn compare(
     let mut owned = addresses::owned(&target.host);
     owned.extend(addresses::of_nodes(wanted));
     let on_host = (&target.host, &owned);
-    let found = space::compare(&Place::Host, on_host, &host_before, &host);
+    let found = space::compare(&ObjectPlace::Host, on_host, &host_before, &host);
     out.differences.extend(found);
     out.forwarding(wanted, &host);
     out.without_missing_external(wanted);
     out
 }
 
-fn place(node: &Node) -> Place {
-    Place::Node {
+fn place(node: &Node) -> ObjectPlace {
+    ObjectPlace::Node {
         node: node.name.clone(),
         netns: node.netns.clone(),
     }
 }
 
 impl Comparison {
-    fn push(&mut self, place: Place, fact: Fact) {
+    fn push(&mut self, place: ObjectPlace, fact: Fact) {
         self.differences.push(Difference { place, fact });
     }
 
@@ -154,13 +154,13 @@ impl Comparison {
                 (true, Some(base)) => {
                     if self.without_parent.contains(&network.name) {
                         let (link, role) = (base, LinkRole::Parent);
-                        self.push(Place::Host, Fact::LinkMissing { link, role });
+                        self.push(ObjectPlace::Host, Fact::LinkMissing { link, role });
                     }
                     LinkRole::Vlan
                 }
             };
             let link = bridge.clone();
-            self.push(Place::Host, Fact::LinkMissing { link, role });
+            self.push(ObjectPlace::Host, Fact::LinkMissing { link, role });
         }
     }
 
@@ -174,7 +174,7 @@ impl Comparison {
             let net = gateway.and_then(|g| IpNet::new(g, subnet.net.prefix_len()).ok());
             if let Some(address) = net {
                 let link = bridge.to_owned();
-                self.push(Place::Host, Fact::AddressMissing { link, address });
+                self.push(ObjectPlace::Host, Fact::AddressMissing { link, address });
             }
         }
     }
@@ -184,7 +184,7 @@ impl Comparison {
         let external = wanted.networks.iter().filter(|n| n.external);
         for bridge in external.filter_map(|n| n.bridge.as_deref()) {
             let missing = |d: &Difference| {
-                let of_host = d.place == Place::Host;
+                let of_host = d.place == ObjectPlace::Host;
                 of_host && matches!(&d.fact, Fact::LinkMissing { link, .. } if link == bridge)
             };
             if self.differences.iter().any(missing) {
@@ -312,7 +312,7 @@ impl Comparison {
     /// Nodes whose namespace exists but was not examined.
     fn unseen(&self) -> BTreeSet<Name> {
         let node = |d: &Difference| match (&d.place, &d.fact) {
-            (Place::Node { node, .. }, Fact::NamespaceUnseen) => Some(node.clone()),
+            (ObjectPlace::Node { node, .. }, Fact::NamespaceUnseen) => Some(node.clone()),
             _ => None,
         };
         self.differences.iter().filter_map(node).collect()

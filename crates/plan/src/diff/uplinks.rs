@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use hallway_spec::{IpVersion, Name};
 
 use super::{Plan, Recorded};
-use crate::compare::{Difference, Fact, Place};
+use crate::compare::{Difference, Fact, ObjectPlace};
 use crate::mark;
 use crate::observed::{Observed, SeenLink};
 use crate::settled::Settled;
@@ -79,7 +79,7 @@ pub(super) fn drift(recorded: Recorded<'_>, wanted: &Settled, seen: &Observed) -
 fn off(uplink: Uplink) -> Difference {
     let Uplink { link, version } = uplink;
     Difference {
-        place: Place::Host,
+        place: ObjectPlace::Host,
         fact: Fact::UplinkForwarding { link, version },
     }
 }
@@ -87,7 +87,7 @@ fn off(uplink: Uplink) -> Difference {
 fn open(uplink: Uplink) -> Difference {
     let Uplink { link, version } = uplink;
     Difference {
-        place: Place::Host,
+        place: ObjectPlace::Host,
         fact: Fact::UplinkNoteMissing { link, version },
     }
 }
@@ -95,7 +95,7 @@ fn open(uplink: Uplink) -> Difference {
 fn left(uplink: Uplink) -> Difference {
     let Uplink { link, version } = uplink;
     Difference {
-        place: Place::Host,
+        place: ObjectPlace::Host,
         fact: Fact::UplinkNoteLeft { link, version },
     }
 }

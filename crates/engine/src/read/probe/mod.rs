@@ -45,7 +45,7 @@ pub struct Aim {
     pub interface: Option<String>,
     /// Whether an answer is predicted.
     pub answered: bool,
-    /// Whether the request is predicted to arrive, and the reply not: that it arrives is no sign of an
+    /// Whether the request is predicted to arrive, and the reply not: that it arrives does not show an
     /// answer then.
     pub one_way: bool,
 }
@@ -178,7 +178,7 @@ fn by_address(aims: &[Aim], mut wave: Vec<usize>) -> Vec<Vec<usize>> {
 type Traces = Vec<(Location, Connection)>;
 
 /// The connections of the protocols that are tried here that the host tracks, and nodes that masquerade.
-/// Connection tracking knows those without ports by their addresses alone: after a probe, whatever the
+/// Connection tracking identifies those without ports by their addresses alone: after a probe, whatever the
 /// other end sends would be a reply, so what a probe left there is removed.
 fn traces(settled: &Settled, aims: &[Aim]) -> Result<Traces, KernelError> {
     let filter = |a: &Aim| ConnectionFilter {

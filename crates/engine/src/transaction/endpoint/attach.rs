@@ -12,7 +12,7 @@ use hallway_plan::mark;
 use hallway_plan::rules::sets::PORTS;
 use hallway_plan::settle::pool_addresses;
 use hallway_plan::settled::{Node, Publish, Settled};
-use hallway_spec::{Edit, IpVersion, Name, Topology};
+use hallway_spec::{Edit, IpVersion, Name, NewNode, Topology};
 
 use super::super::ports::are_taken;
 use super::super::programs::{forwards, program};
@@ -97,7 +97,8 @@ impl Engine {
         change: &Edit,
     ) -> Result<Option<(Prepared, Vec<Given>)>, Failure> {
         let project = &outline.frame.project;
-        let (Some(text), Edit::NodeAdd { name, .. }) = (NodeText::of(change), change) else {
+        let (Some(text), Edit::NodeAdd(NewNode { name, .. })) = (NodeText::of(change), change)
+        else {
             return Ok(None);
         };
         let (own, in_record) = (outline.own_change(name)?, outline.has_in_record(name));
@@ -277,7 +278,7 @@ impl Engine {
 /// Whether the node may have something that the keeper does.
 fn serves(change: &Edit) -> bool {
     match change {
-        Edit::NodeAdd { ports, command, .. } => !ports.is_empty() || !command.is_empty(),
+        Edit::NodeAdd(NewNode { ports, command, .. }) => !ports.is_empty() || !command.is_empty(),
         _ => false,
     }
 }
