@@ -1,8 +1,9 @@
 //! Addresses of links (linux/if_addr.h).
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::time::Duration;
 
+use hallway_nftables::IpVersion;
 use ipnet::IpNet;
 
 use crate::gate::{Operation, OperationKind};
@@ -202,16 +203,12 @@ impl Kernel {
         self.list_addresses(0)
     }
 
-    /// Every IPv4 address of the namespace, or every IPv6 address.
+    /// Every address of the namespace of one IP version.
     ///
     /// # Errors
     /// EAGAIN when the list kept changing while it was read.
-    pub fn addresses_of(&mut self, ipv4: bool) -> Result<Vec<AddressInfo>, KernelError> {
-        let example: IpAddr = match ipv4 {
-            true => Ipv4Addr::UNSPECIFIED.into(),
-            false => Ipv6Addr::UNSPECIFIED.into(),
-        };
-        self.list_addresses(family(example))
+    pub fn addresses_of(&mut self, version: IpVersion) -> Result<Vec<AddressInfo>, KernelError> {
+        self.list_addresses(version.nfproto())
     }
 
     fn list_addresses(&mut self, family: u8) -> Result<Vec<AddressInfo>, KernelError> {

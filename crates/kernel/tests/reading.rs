@@ -6,9 +6,10 @@ use std::net::IpAddr;
 use hallway_kernel::addr::{Scope, add_address, delete_address};
 use hallway_kernel::neighbour::{NeighbourState, delete_neighbour, set_neighbour};
 use hallway_kernel::route::{RouteKind, RouteSpec, delete_route, replace_route};
-use hallway_kernel::rule::{RoutingRule, RuleAction, RuleFamily, add_rule, delete_rule};
+use hallway_kernel::rule::{RoutingRule, RuleAction, add_rule, delete_rule};
 use hallway_kernel::sysctl::SysctlReader;
 use hallway_kernel::{Batch, Kernel, qdisc};
+use hallway_nftables::IpVersion;
 use hallway_testkit::{ip_json, settle, sh, wait_for};
 use serde_json::Value;
 
@@ -281,12 +282,12 @@ fn routing_rules_are_read_and_written() {
         (Some("left"), Some((0x10, 0xf0)), true)
     );
     assert_eq!(
-        (first.family, first.action),
-        (RuleFamily::V4, RuleAction::Table(5000))
+        (first.version, first.action),
+        (IpVersion::V4, RuleAction::Table(5000))
     );
     assert_eq!(
-        (at(78).family, at(78).action, at(78).oif.as_deref()),
-        (RuleFamily::V6, RuleAction::Prohibit, Some("left"))
+        (at(78).version, at(78).action, at(78).oif.as_deref()),
+        (IpVersion::V6, RuleAction::Prohibit, Some("left"))
     );
     assert_eq!(at(79).suppress_prefix_length, Some(0));
     assert_eq!(at(80).action, RuleAction::Goto(32766));
@@ -316,7 +317,7 @@ fn routing_rules_are_read_and_written() {
 
     let all = RoutingRule {
         action: RuleAction::Unreachable,
-        ..RoutingRule::to_table(RuleFamily::V4, 5, 254)
+        ..RoutingRule::to_table(IpVersion::V4, 5, 254)
     };
     kernel.run(add_rule(&all)).unwrap();
     assert!(sh("ip rule show").contains("5:\tfrom all unreachable"));
@@ -340,9 +341,9 @@ fn settings_are_read_many_at_once() {
             .unwrap_err()
             .is_not_found()
     );
-    assert_eq!(Kernel::new().forwards(true).unwrap(), Some(true));
+    assert_eq!(Kernel::new().forwards(IpVersion::V4).unwrap(), Some(true));
     kernel.write_sysctl("net/ipv4/ip_forward", "0").unwrap();
-    assert_eq!(Kernel::new().forwards(true).unwrap(), Some(false));
+    assert_eq!(Kernel::new().forwards(IpVersion::V4).unwrap(), Some(false));
     let other = [
         "net/nothere/a",
         "net/ipv6/conf/default/accept_ra",

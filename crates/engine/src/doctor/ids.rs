@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use hallway_kernel::Kernel;
 use hallway_kernel::sys::NamespaceKind;
 
-use super::{Check, CheckOutcome, check};
+use super::check::{Check, CheckOutcome, check};
 use crate::sandbox::{Given, Ids, candidates, map_further_ids};
 
 /// The argument of the process.

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use hallway_kernel::netns::{self, Netns};
-use hallway_kernel::rule::{RuleAction, RuleFamily};
+use hallway_kernel::rule::RuleAction;
 use hallway_kernel::sysctl::SysctlReader;
 use hallway_kernel::{Kernel, KernelError};
 use hallway_plan::mark::{self, Role};
 use hallway_plan::observed::{NamespaceState, Seen, SeenNamespace, SeenSpace};
+use hallway_plan::rules::ip_version;
 use hallway_plan::target::RoutingRule;
-use hallway_spec::{IpVersion, Name, SysctlKey};
+use hallway_spec::{Name, SysctlKey};
 
 use super::{Depth, NETNS_DIRECTORY, netns_path, space};
 use crate::Record;
@@ -21,7 +22,7 @@ const THREADS: usize = 4;
 const WORTH_THREADS: usize = 16;
 
 /// Reads all of them, in the order of their names.
-pub(super) fn read(
+pub(crate) fn read(
     kernel: &Kernel,
     project: &Name,
     record: Option<&Record>,
@@ -246,10 +247,7 @@ fn routing_rules(kernel: &mut Kernel) -> Result<Seen<BTreeSet<RoutingRule>>, Ker
     let plain = rules.iter().filter(|rule| rule.is_unconditional());
     let plain = plain.filter_map(|rule| match rule.action {
         RuleAction::Table(table) => Some(RoutingRule {
-            version: match rule.family {
-                RuleFamily::V4 => IpVersion::V4,
-                RuleFamily::V6 => IpVersion::V6,
-            },
+            version: ip_version(rule.version),
             priority: rule.priority,
             table,
         }),

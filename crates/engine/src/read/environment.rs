@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use hallway_kernel::rule::{RoutingRule, RuleFamily};
+use hallway_kernel::rule::RoutingRule;
 use hallway_kernel::{Kernel, KernelError};
 use hallway_nftables::survey::may_mark;
 use hallway_nftables::{Family, Ruleset, Table};
 use hallway_plan::observed::{SeenLink, SeenRoute};
 use hallway_plan::reach::{Environment, HostNet};
+use hallway_plan::rules::ip_version;
 use hallway_plan::settled::{Interface, Settled};
 use hallway_plan::target::LOCAL_TABLE;
 use hallway_plan::{Observed, mark};
@@ -134,10 +135,7 @@ fn marked(rules: &[RoutingRule], foreign: &[Table]) -> Vec<(IpVersion, String)> 
             u32::MAX => String::new(),
             mask => format!("/{mask:#x}"),
         };
-        let version = match rule.family {
-            RuleFamily::V4 => IpVersion::V4,
-            RuleFamily::V6 => IpVersion::V6,
-        };
+        let version = ip_version(rule.version);
         (marks || rule.not).then(|| (version, format!("{not}fwmark {value:#x}{mask}")))
     });
     about.collect()

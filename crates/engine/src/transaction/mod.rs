@@ -201,9 +201,9 @@ impl Engine {
         }
         let starting = self.begin_keeper(&planned, caller.cancel)?;
         let record = self.build(&planned, request, caller)?;
-        let programs = self.warn_of_firewalls(&planned, caller).and_then(|()| {
-            self.start_programs(&planned, &record, starting, listeners, caller)
-        });
+        let programs = self
+            .warn_of_firewalls(&planned, caller)
+            .and_then(|()| self.start_programs(&planned, &record, starting, listeners, caller));
         let ready = programs.and_then(|started| {
             lock.without_scope(|| started.wait(request.ready_limit, caller))?;
             Ok(started.changes)

@@ -1,5 +1,5 @@
 //! Which files import which, from the paths of `use`, the paths in code that begin with `crate`,
-//! `self` or `super`, and the structure of modules.
+//! `self`, `super` or a child of the module, and the structure of modules.
 //!
 //! A path is followed through modules and what they import to the file that defines the name. So a
 //! parent that re-exports its child does not count as importing it.
@@ -187,19 +187,23 @@ fn is_visibility(text: &str) -> bool {
     inner.is_some_and(|t| t.is_empty() || t.starts_with('(') && t.ends_with(')'))
 }
 
-/// The paths in code that begin with `crate`, `self` or `super`, without visibilities.
+/// The paths in code that begin with `crate`, `self`, `super` or a child of the module.
 fn paths(code: &str) -> Vec<Vec<String>> {
+    let children = code.lines().filter_map(|line| {
+        let (visibility, name) = line.trim_start().split_once("mod ")?;
+        let declared = visibility.is_empty() || is_visibility(visibility);
+        name.strip_suffix(';').filter(|_| declared)
+    });
+    let starts: BTreeSet<&str> = children.chain(["crate", "self", "super"]).collect();
     let is_name = |c: char| c.is_alphanumeric() || c == '_' || c == ':' || c == '$';
     let words = code.split(|c: char| !is_name(c));
     let of_crate = words.filter(|word| {
         let first = word.split("::").next().unwrap_or_default();
-        word.contains("::") && ["crate", "self", "super"].contains(&first)
+        word.contains("::") && starts.contains(first)
     });
     let parts = |word: &str| {
-        word.split("::")
-            .filter(|p| !p.is_empty())
-            .map(str::to_owned)
-            .collect()
+        let parts = word.split("::").filter(|p| !p.is_empty());
+        parts.map(str::to_owned).collect()
     };
     of_crate.map(parts).collect()
 }
@@ -304,6 +308,18 @@ mod tests {
             circle.as_deref(),
             Some("crates/x/src/a.rs crates/x/src/b.rs")
         );
+    }
+
+    #[test]
+    fn a_parent_that_calls_its_child_imports_it() {
+        let sources = [
+            (
+                "crates/x/src/lib.rs",
+                "//! X.\n\nmod a;\n\npub struct P;\n\nfn f() {\n    a::g();\n}\n",
+            ),
+            ("crates/x/src/a.rs", "//! A.\n\nuse super::P;\n"),
+        ];
+        assert!(files(&sources).circle().is_some());
     }
 
     #[test]

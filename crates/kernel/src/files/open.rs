@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
-use super::{PRIVATE, PUBLIC, kind, split};
+use super::path::{PRIVATE, PUBLIC, kind, split};
 use crate::KernelError;
 use crate::private::{self, refuse};
 

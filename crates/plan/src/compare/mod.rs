@@ -1,8 +1,9 @@
-//! What the kernel must hold ([`Target`]), compared with what it holds ([`Observed`]): every
+//! What the kernel must hold ([`crate::target::Target`]), compared with what it holds ([`crate::Observed`]): every
 //! difference, as a value. A record is used only for one thing: it lists the objects of earlier
 //! runs, so that those no longer wanted are found.
 
 mod addresses;
+mod all;
 mod attribute;
 mod changes;
 mod clauses;
@@ -25,14 +26,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use hallway_spec::Name;
 use ipnet::IpNet;
 
+pub use all::compare;
 pub use attribute::Attribute;
 pub use difference::{Difference, ObjectPlace};
 pub use fact::Fact;
 
-use crate::observed::{NamespaceState, Observed, Seen, SeenLink, SeenNamespace};
+use crate::observed::{NamespaceState, Seen, SeenLink, SeenNamespace};
 use crate::settled::{Cable, Interface, Network, Node, Plug, Settled};
-use crate::target::{LinkRole, NodeTarget, Space, Target};
-use index::{Before, Index};
+use crate::target::LinkRole;
+use index::Index;
 
 /// The differences of a project's objects, without its tables.
 #[derive(Debug, Default)]
@@ -49,71 +51,6 @@ pub struct Comparison {
     pub interfaces: BTreeSet<(Name, String)>,
     /// Cables that do not exist or are not connected.
     pub cables: BTreeSet<Cable>,
-}
-
-/// Compares. `before` is what earlier runs wanted or began to build; `inodes` are the namespaces
-/// they made.
-#[must_use]
-pub fn compare(
-    wanted: &Settled,
-    before: &[&Settled],
-    inodes: &[(String, u64)],
-    observed: &Observed,
-) -> Comparison {
-    let target = Target::of(wanted);
-    let before: Vec<Target> = before.iter().map(|b| Target::of(b)).collect();
-    let mut out = Comparison::default();
-    let spaces = before.iter().map(|b| &b.host).chain([&target.host]);
-    let host = Index::without(&observed.host, &foreign::links(spaces, &observed.host));
-    let host_before = Before::new(before.iter().map(|b| &b.host));
-    out.missing_bridges(wanted, &host);
-    let mut nodes_before: BTreeMap<&Name, Vec<&NodeTarget>> = BTreeMap::new();
-    for node in before.iter().flat_map(|b| &b.nodes) {
-        nodes_before.entry(&node.node).or_default().push(node);
-    }
-    let entries: BTreeMap<&str, &SeenNamespace> = observed
-        .namespaces
-        .iter()
-        .map(|n| (n.name.as_str(), n))
-        .collect();
-    let made: BTreeMap<&str, u64> = inodes.iter().map(|(n, i)| (n.as_str(), *i)).collect();
-    let mut inside: BTreeMap<&Name, Index<'_>> = BTreeMap::new();
-    for (node, target) in wanted.nodes.iter().zip(&target.nodes) {
-        let space = match &node.joined {
-            Some(joined) => out.joined(node, joined, observed),
-            None => {
-                let entry = entries.get(node.netns.as_str()).copied();
-                out.namespace(wanted, node, entry, made.get(node.netns.as_str()))
-            }
-        };
-        let Some(space) = space else {
-            continue;
-        };
-        let index = Index::new(space);
-        out.interfaces((wanted, node), &host, &index);
-        let before = nodes_before.get(&node.name).into_iter().flatten();
-        let all: Vec<&Space> = before.map(|b| &b.space).chain([&target.space]).collect();
-        let theirs = joined::theirs(node, &all, space, &out.interfaces);
-        let all: Vec<_> = all.iter().map(|s| joined::ours(s, &theirs)).collect();
-        if let Some((ours, before)) = all.split_last() {
-            let before = Before::new(before.iter().map(AsRef::as_ref));
-            let owned = addresses::owned(ours);
-            let place = place(node);
-            let found = space::compare(&place, (ours, &owned), &before, &index);
-            out.differences.extend(found);
-        }
-        inside.insert(&node.name, index);
-    }
-    let unseen = out.unseen();
-    out.cables(wanted, &inside, &unseen);
-    let mut owned = addresses::owned(&target.host);
-    owned.extend(addresses::of_nodes(wanted));
-    let on_host = (&target.host, &owned);
-    let found = space::compare(&ObjectPlace::Host, on_host, &host_before, &host);
-    out.differences.extend(found);
-    out.forwarding(wanted, &host);
-    out.without_missing_external(wanted);
-    out
 }
 
 fn place(node: &Node) -> ObjectPlace {

@@ -328,3 +328,13 @@ fn versions(settled: &Settled) -> BTreeSet<IpVersion> {
     let gateways = settled.networks.iter().flat_map(|n| n.gateways());
     gateways.map(IpVersion::of).collect()
 }
+
+impl Plan {
+    /// The uplinks that forward because of the project once the plan has been carried out.
+    #[must_use]
+    pub fn uplinks(&self, recorded: Recorded<'_>, project: &Name, seen: &Observed) -> Vec<Uplink> {
+        let mut all = ours(recorded, project, seen);
+        all.extend(self.turned_on().cloned());
+        all.into_iter().collect()
+    }
+}

@@ -9,6 +9,7 @@ use hallway_kernel::netns::{Mounted, inspect};
 use hallway_nftables::{Element, IpVersion as NfVersion, Value};
 use hallway_plan::diff::endpoint;
 use hallway_plan::mark;
+use hallway_plan::rules::nf_version;
 use hallway_plan::rules::sets::PORTS;
 use hallway_plan::settle::pool_addresses;
 use hallway_plan::settled::{Node, Publish, Settled};
@@ -287,10 +288,11 @@ fn serves(change: &Edit) -> bool {
 /// has to be ended.
 fn host_of(kernel: &mut Kernel, publishes: &[Publish]) -> Result<Vec<IpAddr>, Failure> {
     let mut out = Vec::new();
-    for ipv4 in [true, false] {
+    for version in IpVersion::ALL {
         let mut targets = publishes.iter().flat_map(|p| &p.targets);
-        if targets.any(|t| t.is_ipv4() == ipv4) && kernel.connection_count()? > 0 {
-            out.extend(kernel.addresses_of(ipv4)?.iter().map(|a| a.net.addr()));
+        if targets.any(|t| IpVersion::of(*t) == version) && kernel.connection_count()? > 0 {
+            let addresses = kernel.addresses_of(nf_version(version))?;
+            out.extend(addresses.iter().map(|a| a.net.addr()));
         }
     }
     Ok(out)
