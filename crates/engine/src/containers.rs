@@ -33,7 +33,7 @@ fn runtimes() -> Vec<Runtime> {
         runtime("Podman", "/run/podman/podman.sock".into()),
     ];
     let user = rustix::process::geteuid();
-    // In a sandbox, a user of the machine without an id there has the overflow uid, that of nobody.
+    // In a sandbox, a user of the machine without an id there has the overflow uid, that of the user nobody.
     if !user.is_root() && user.as_raw() != NOBODY {
         let directory = format!("/run/user/{}", user.as_raw());
         out.push(runtime("Podman", format!("{directory}/podman/podman.sock")));
@@ -42,7 +42,7 @@ fn runtimes() -> Vec<Runtime> {
     out
 }
 
-/// What Docker and Podman say of a container, as far as it is read.
+/// What is read of Docker's and Podman's description of a container.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Container {
@@ -83,7 +83,7 @@ pub fn runs(container: &str) -> Result<(), String> {
 pub(crate) struct Unfound {
     /// For people.
     pub(crate) why: String,
-    /// Whether a runtime says so; otherwise none answered.
+    /// Whether a runtime has reported it; otherwise none answered.
     pub(crate) answered: bool,
 }
 

@@ -2,6 +2,7 @@
 //! namespaces that are removed with the process that makes them; nothing of the machine is changed.
 
 mod attempt;
+mod check;
 mod ids;
 
 use std::path::Path;
@@ -12,54 +13,13 @@ use hallway_nftables::{Family, Hook, Policy};
 use hallway_plan::mark;
 
 pub use attempt::attempt;
+pub use check::{Check, CheckOutcome};
 pub use ids::user_namespace;
+
+use check::check;
 
 use crate::sandbox::pasta_program;
 use crate::{Failure, Reason, place};
-
-/// The result of a check.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CheckOutcome {
-    /// Nothing is wrong.
-    Ok,
-    /// Works with restrictions.
-    Warning,
-    /// Does not work.
-    Missing,
-}
-
-/// One property that was checked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Check {
-    /// What.
-    pub name: &'static str,
-    /// The result.
-    pub outcome: CheckOutcome,
-    /// What was found.
-    pub found: String,
-    /// The effect, and what to do; empty if nothing is wrong.
-    pub advice: String,
-}
-
-fn check(
-    name: &'static str,
-    good: bool,
-    otherwise: CheckOutcome,
-    found: impl Into<String>,
-    advice: &str,
-) -> Check {
-    let outcome = if good { CheckOutcome::Ok } else { otherwise };
-    Check {
-        name,
-        outcome,
-        found: found.into(),
-        advice: if good {
-            String::new()
-        } else {
-            advice.to_owned()
-        },
-    }
-}
 
 /// Checks the machine.
 #[must_use]
@@ -109,7 +69,7 @@ fn kernel() -> Check {
     )
 }
 
-/// A root directory that is no mount point.
+/// A root directory that is not a mount point.
 fn chroot() -> Option<Check> {
     let reason = Reason::Chroot;
     place::is_chroot().then(|| {

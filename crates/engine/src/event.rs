@@ -99,7 +99,7 @@ pub enum Warning {
         /// The servers.
         servers: Vec<String>,
     },
-    /// The host's name servers are its own addresses, and no policy lets nodes ask them.
+    /// The host's name servers are its own addresses, and no policy allows nodes to reach them.
     #[error(
         "the host's name servers ({}) are addresses of the host itself, which nodes may not reach: nodes cannot resolve names of hosts outside", servers.join(", ")
     )]
@@ -156,7 +156,7 @@ impl Warning {
             }
             Self::OwnNameServers { in_sandbox, .. } => match in_sandbox {
                 true => "name other servers: dns: [ADDRESS] of the nodes".into(),
-                false => "let nodes ask them: hallway allow any host --port 53/udp,53/tcp; or name other servers: dns: [ADDRESS] of the nodes".into(),
+                false => "allow queries to them: hallway allow any host --port 53/udp,53/tcp; or name other servers: dns: [ADDRESS] of the nodes".into(),
             },
             Self::LeftToOthers { difference } => difference.remedy().unwrap_or_default(),
             Self::Blocked { help, .. } | Self::WrongWay { help, .. } => help.clone(),

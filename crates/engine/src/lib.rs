@@ -69,7 +69,7 @@ pub use nothing::OtherNamespaces;
 pub use occurrence::{Occurrence, OccurrenceKind};
 pub use record::{Record, lease};
 pub use rights::Rights;
-pub use status::{State, Status};
+pub use status::{Completeness, Status};
 pub use transaction::{
     Applied, Caller, EditError, Edited, Endpoint, Removed, Request, desired, log_file, times_file,
 };

@@ -8,7 +8,7 @@ use hallway_plan::diff::Recorded;
 use hallway_plan::observed::{
     PresentNamespace, SeenAddress, SeenEntry, SeenJoined, SeenLink, SeenSpace,
 };
-use hallway_plan::through::{ENTRIES, Firewall};
+use hallway_plan::through::{FIREWALL_CHAINS, Firewall};
 use hallway_plan::{Observed, Surroundings, diff, settle};
 use hallway_spec::{InterfaceName, Joined, Network, Topology};
 use ipnet::IpNet;
@@ -40,7 +40,7 @@ impl Engine {
         allow_through: &[Firewall],
         others: OtherNamespaces,
     ) -> Result<Planned, Failure> {
-        let entries = ENTRIES.into_iter();
+        let entries = FIREWALL_CHAINS.into_iter();
         let entries = entries.filter(|e| allow_through.contains(&e.firewall));
         let observed = Observed {
             entries: entries.map(SeenEntry::without_accepts).collect(),
@@ -130,7 +130,7 @@ fn assumed(topology: &Topology, network: &Network, index: u32, out: &mut SeenSpa
     let member = members
         .filter(|a| a.network == network.name)
         .flat_map(|a| &a.addresses);
-    // As far as the file does not say it: a subnet of the usual size.
+    // Where the file has none: a subnet of the usual size.
     let around = member.filter_map(|a| match a {
         IpAddr::V4(_) => IpNet::new(*a, 24).ok(),
         IpAddr::V6(_) => IpNet::new(*a, 64).ok(),

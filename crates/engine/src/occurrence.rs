@@ -7,7 +7,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-use hallway_plan::compare::{Difference, Place};
+use hallway_plan::compare::{Difference, ObjectPlace};
 use hallway_spec::Name;
 use serde::{Deserialize, Serialize};
 
@@ -60,8 +60,8 @@ impl Occurrence {
     pub fn repaired(difference: &Difference) -> Self {
         let (wanted, found) = difference.wanted_and_found();
         let (place, node) = match &difference.place {
-            Place::Host => ("host", None),
-            Place::Node { node, .. } => ("node", Some(node.to_string())),
+            ObjectPlace::Host => ("host", None),
+            ObjectPlace::Node { node, .. } => ("node", Some(node.to_string())),
         };
         Self {
             place: place.to_owned(),

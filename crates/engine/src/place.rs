@@ -22,7 +22,7 @@ pub(crate) fn has_proc() -> bool {
     Path::new("/proc/self/ns/net").exists()
 }
 
-/// Fails if nothing can be built: without /proc, and in a chroot whose root directory is no mount
+/// Fails if nothing can be built: without /proc, and in a chroot whose root directory is not a mount
 /// point.
 ///
 /// # Errors

@@ -1,7 +1,7 @@
 //! Whether a project is complete: what the kernel holds of it, and what differs from what the last
 //! complete run built.
 
-use hallway_plan::compare::{Difference, Fact, Place};
+use hallway_plan::compare::{Difference, Fact, ObjectPlace};
 use hallway_plan::diff::drift;
 use hallway_plan::observed::{Marks, Seen};
 use hallway_spec::Name;
@@ -12,7 +12,7 @@ use crate::{Engine, Failure, ProjectState, Reason, Record};
 
 /// The state of a project.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
+pub enum Completeness {
     /// Everything is as it was built, and every program runs.
     Up,
     /// Something differs from what was built, a program does not run, or the keeper does not answer.
@@ -25,7 +25,7 @@ pub enum State {
     Unknown,
 }
 
-impl State {
+impl Completeness {
     /// In one word.
     #[must_use]
     pub fn word(self) -> &'static str {
@@ -43,7 +43,7 @@ impl State {
 #[derive(Debug, Clone)]
 pub struct Status {
     /// Its state.
-    pub state: State,
+    pub state: Completeness,
     /// The record, if there is one that can be read.
     pub record: Option<Record>,
     /// Why the record cannot be used, if it cannot.
@@ -61,7 +61,7 @@ impl Engine {
     /// Examines a project; `None` when there is neither a record nor a mark of it.
     ///
     /// # Errors
-    /// When the kernel's state cannot be read. A record that cannot be read is no error here.
+    /// When the kernel's state cannot be read. A record that cannot be read is not an error here.
     pub fn status(&self, project: &Name) -> Result<Option<Status>, Failure> {
         let ProjectState {
             record,
@@ -78,19 +78,19 @@ impl Engine {
             let found = diverted(&mut self.kernel(), &observed, applied);
             let found = found.map_err(|e| Failure::caused(Reason::Kernel, e))?;
             differences.extend(found.into_iter().map(|diverted| Difference {
-                place: Place::Host,
+                place: ObjectPlace::Host,
                 fact: Fact::Diverted(diverted),
             }));
         }
         let gone = marks.is_empty() && observed.keeper == Seen::Absent;
         let state = match &record {
-            None => State::Unknown,
+            None => Completeness::Unknown,
             Some(record) if record.pending.is_some() || record.applied.is_none() => {
-                State::Unfinished
+                Completeness::Unfinished
             }
-            Some(_) if differences.is_empty() && silent.is_none() => State::Up,
-            Some(_) if gone => State::Down,
-            Some(_) => State::Degraded,
+            Some(_) if differences.is_empty() && silent.is_none() => Completeness::Up,
+            Some(_) if gone => Completeness::Down,
+            Some(_) => Completeness::Degraded,
         };
         Ok(Some(Status {
             state,

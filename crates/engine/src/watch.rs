@@ -155,7 +155,7 @@ fn concerns(event: &Event) -> bool {
 }
 
 fn may_have_accepts(change: &NfChange) -> bool {
-    let mut entries = through::ENTRIES.iter();
+    let mut entries = through::FIREWALL_CHAINS.iter();
     entries.any(|entry| {
         let of_table = entry.family == change.family && entry.table == change.table;
         of_table

@@ -17,7 +17,7 @@ use snippet::Source;
 pub(crate) enum VerbError {
     /// The file has problems.
     File(Problems),
-    /// What a command asked for is not possible in the project.
+    /// What a command requires is not possible in the project.
     Argument(Problems),
     /// The command line has an error: the message, and what to do.
     Usage(String, String),

@@ -33,7 +33,7 @@ fn the_page_is_what_the_program_says() {
     let there = std::fs::read_to_string(PAGE).unwrap_or_default();
     assert!(
         there == page,
-        "docs/flags.md is not what the program says now; HALLWAY_PAGES=write writes it"
+        "docs/flags.md differs from the program's help; HALLWAY_PAGES=write writes it"
     );
 }
 

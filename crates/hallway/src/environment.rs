@@ -7,7 +7,7 @@ use hallway_engine::account::CallingUser;
 use hallway_engine::{Failure, Reason};
 
 /// The words of the command line, for what looks at them before or after clap. One that is not UTF-8
-/// is no word that hallway knows; clap reports it.
+/// is not a valid value; clap reports it.
 pub(crate) fn words() -> impl Iterator<Item = String> {
     std::env::args_os().map(|word| word.to_string_lossy().into_owned())
 }

@@ -109,7 +109,7 @@ fn done(result: Result<ExitCode, diagnose::VerbError>, common: &args::Common) ->
     }
 }
 
-/// What clap says, unless hallway knows better what was meant.
+/// clap's message, or a better one where what was meant is clear.
 fn wrong_usage(error: &clap::Error) -> ExitCode {
     let verb = habits::verb(error).unwrap_or_default();
     if verb == "version" || habits::asks_for_version(error) {

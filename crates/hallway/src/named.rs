@@ -90,7 +90,7 @@ fn only<'a>(name: &Name, nodes: &[&'a Node]) -> Result<&'a Node, VerbError> {
 }
 
 /// A node or a network.
-pub(crate) enum Part<'a> {
+pub(crate) enum NodeOrNetwork<'a> {
     Node(&'a Node),
     Network(&'a Network),
 }
@@ -101,17 +101,17 @@ pub(crate) fn part<'a>(
     settled: &'a Settled,
     text: &str,
     beside: &[&str],
-) -> Result<Part<'a>, VerbError> {
+) -> Result<NodeOrNetwork<'a>, VerbError> {
     if let Ok(name) = text.parse::<Name>() {
         if let Some(node) = settled.owner(&name) {
-            return Ok(Part::Node(node));
+            return Ok(NodeOrNetwork::Node(node));
         }
         if let Some(network) = settled.network(&name) {
-            return Ok(Part::Network(network));
+            return Ok(NodeOrNetwork::Network(network));
         }
         let nodes = settled.named(&name);
         if !nodes.is_empty() {
-            return Ok(Part::Node(only(&name, &nodes)?));
+            return Ok(NodeOrNetwork::Node(only(&name, &nodes)?));
         }
     }
     let nodes = settled.nodes.iter().map(|n| n.name.as_ref());

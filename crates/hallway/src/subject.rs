@@ -206,7 +206,7 @@ fn resolve(
                     "{}: {from} reaches that address by {by}, not by {zone}",
                     pair.to
                 ),
-                format!("write %{by}, or leave it out: hallway knows the link of each node"),
+                format!("write %{by}, or leave it out: hallway finds the link of each node"),
             ));
         }
         let (servers, port) = world.target(&from, &pair.to);

@@ -62,9 +62,7 @@ fn a_bridge_of_the_host_is_joined() {
     h.run(&["trace", "two", "one:80"]).exits(0);
     let explained = h.run(&["explain", "two", "10.50.0.2"]).exits(1);
     assert!(
-        explained
-            .out
-            .contains("reached by the external network lab"),
+        explained.out.contains("on the external network lab"),
         "{}",
         explained.out
     );
@@ -157,17 +155,14 @@ nodes:
     h.ok("down");
 }
 
-/// What cannot be joined, and keys that are not hallway's to choose.
+/// What cannot be joined, and keys that hallway cannot set there.
 fn refused() {
     bridge();
     let h = hallway();
     let before = Snapshot::take();
     // One mistake, one message.
     let lan = "networks: { lab: { external: true, bridge: br0, mode: lan } }\nnodes: { a: { networks: { lab: { address: 10.50.0.11 } } } }\n";
-    let said = h
-        .up(lan)
-        .says("its mode is not hallway's to choose")
-        .exits(2);
+    let said = h.up(lan).says("hallway cannot set its mode").exits(2);
     assert_eq!(said.err.matches("error[").count(), 1, "{}", said.err);
     let node = "nodes: { a: { networks: { lab: { address: 10.50.0.11 } } } }";
     for (network, nodes, says) in [
@@ -186,7 +181,7 @@ fn refused() {
         (
             "external: true, bridge: br0, internal: true",
             node,
-            "its internal is not hallway's to choose",
+            "hallway cannot set its internal",
         ),
         (
             "external: true, bridge: br0",

@@ -58,7 +58,7 @@ fn read_only_settings() {
     assert!(said.contains("missing  settings of links"), "{said}");
 }
 
-/// A chroot whose root directory is no mount point.
+/// A chroot whose root directory is not a mount point.
 fn in_a_chroot() {
     let tree = "mkdir -p /run/tree; cd /run/tree; mkdir -p run proc tmp; cp /run/web.yaml run
         for d in bin sbin usr lib lib64 etc dev; do [ -e /$d ] || continue; mkdir -p $d; mount --rbind /$d $d; done

@@ -4,6 +4,7 @@
 use std::fmt::Debug;
 use std::net::IpAddr;
 
+use hallway_nftables::IpVersion;
 use proptest::prelude::*;
 
 use crate::addr::{self, Scope};
@@ -14,7 +15,7 @@ use crate::neighbour::{self, NeighbourState};
 use crate::qdisc;
 use crate::request::Request;
 use crate::route::{self, RouteKind, RouteSpec};
-use crate::rule::{self, RoutingRule, RuleAction, RuleFamily};
+use crate::rule::{self, RoutingRule, RuleAction};
 
 fn bytes(hex: &str) -> Vec<u8> {
     let digits: Vec<u8> = hex.bytes().filter(u8::is_ascii_hexdigit).collect();
@@ -111,7 +112,7 @@ fn a_routing_rule() {
         iif: Some("eth0".into()),
         mark: Some((0x10, 0xf0)),
         not: true,
-        ..RoutingRule::to_table(RuleFamily::V4, 77, 5000)
+        ..RoutingRule::to_table(IpVersion::V4, 77, 5000)
     };
     assert_eq!(rule, expected);
     assert_eq!(back(&rule::add_rule(&rule), rule::parse), expected);
@@ -129,7 +130,7 @@ fn a_routing_rule() {
             oif: Some("eth1".into()),
             suppress_prefix_length: Some(0),
             protocol: 99,
-            ..RoutingRule::to_table(RuleFamily::V6, 5, 0)
+            ..RoutingRule::to_table(IpVersion::V6, 5, 0)
         };
         assert_eq!(back(&rule::delete_rule(&rule), rule::parse), rule);
     }

@@ -1,6 +1,8 @@
 //! Connections the kernel tracks (linux/netfilter/nfnetlink_conntrack.h): listed and deleted.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
+
+use hallway_nftables::IpVersion;
 
 use crate::gate::{Operation, OperationKind};
 use crate::request::Request;
@@ -235,12 +237,8 @@ impl Kernel {
     ///
     /// # Errors
     /// As [`Self::connections`].
-    pub fn connections_of(&mut self, ipv4: bool) -> Result<Vec<Connection>, KernelError> {
-        let any: IpAddr = match ipv4 {
-            true => Ipv4Addr::UNSPECIFIED.into(),
-            false => Ipv6Addr::UNSPECIFIED.into(),
-        };
-        self.list_connections(&[family(any), 0, 0, 0])
+    pub fn connections_of(&mut self, version: IpVersion) -> Result<Vec<Connection>, KernelError> {
+        self.list_connections(&[version.nfproto(), 0, 0, 0])
     }
 
     /// How many connections the namespace tracks.

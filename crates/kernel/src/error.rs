@@ -69,7 +69,7 @@ impl KernelError {
         .any(|e| e.raw_os_error() == self.errno)
     }
 
-    /// The kernel does not know the kind of object.
+    /// The kernel does not support the kind of object.
     pub(crate) fn is_unknown_kind(&self) -> bool {
         self.errno == Errno::OPNOTSUPP.raw_os_error()
     }

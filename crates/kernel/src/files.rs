@@ -5,6 +5,7 @@
 //! files and links in its place are refused too.
 
 mod open;
+mod path;
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -17,10 +18,14 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::gate::{Operation, OperationKind};
-use crate::private::{self, refuse};
+use crate::private;
 use crate::{Kernel, KernelError};
 
-pub use open::{Access, Entry, access, append, list, open, open_or_create, read, socket_path};
+use path::{PRIVATE, PUBLIC, kind, split};
+
+pub use open::{
+    Access, DirectoryEntry, access, append, list, open, open_or_create, read, socket_path,
+};
 
 /// The event that a replaced file survives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,26 +34,6 @@ pub enum Durability {
     Process,
     /// A power failure, too: the content is on the disk before the name changes (fsync).
     Power,
-}
-
-const PRIVATE: Mode = Mode::RUSR.union(Mode::WUSR);
-const PUBLIC: Mode = PRIVATE.union(Mode::RGRP).union(Mode::ROTH);
-
-/// The directory and the name of a path.
-fn split(path: &Path) -> Result<(&Path, &OsStr), KernelError> {
-    match (path.parent(), path.file_name()) {
-        (Some(parent), Some(name)) => Ok((parent, name)),
-        _ => Err(refuse(path, Errno::INVAL, "it is not the path of a file")),
-    }
-}
-
-/// The type of the file with a name, without following links; `None` if there is none.
-fn kind(directory: &OwnedFd, name: &OsStr) -> rustix::io::Result<Option<FileType>> {
-    match rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
-        Ok(stat) => Ok(Some(FileType::from_raw_mode(stat.st_mode))),
-        Err(Errno::NOENT) => Ok(None),
-        Err(e) => Err(e),
-    }
 }
 
 fn existed(result: rustix::io::Result<()>) -> rustix::io::Result<bool> {

@@ -138,7 +138,7 @@ impl Kernel {
         }
     }
 
-    /// Whether the gate wants one operation after the other; then nothing is done in other threads.
+    /// Whether the gate requires one operation after the other; then nothing is done in other threads.
     #[must_use]
     pub fn one_by_one(&self) -> bool {
         self.gate.one_by_one()

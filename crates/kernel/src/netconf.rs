@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use hallway_nftables::IpVersion;
 use rustix::io::Errno;
 
 use crate::gate::{Operation, OperationKind};
@@ -26,8 +27,8 @@ const DEFAULT: i32 = -2;
 /// changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Netconf {
-    /// The IP version is 4.
-    pub v4: bool,
+    /// IP version.
+    pub version: IpVersion,
     /// Interface index; -1 for `all`, -2 for `default`.
     pub interface: i32,
     /// Packets are forwarded.
@@ -41,11 +42,7 @@ pub(crate) fn parse(body: &[u8]) -> Option<Netconf> {
     let attrs = Attrs(body.get(4..)?);
     let number = |kind| attrs.find(kind).and_then(u32_of);
     Some(Netconf {
-        v4: match body.first()? {
-            2 => true,
-            10 => false,
-            _ => return None,
-        },
+        version: IpVersion::of_nfproto(*body.first()?)?,
         interface: number(NETCONFA_IFINDEX)?.cast_signed(),
         forwarding: number(NETCONFA_FORWARDING).map(|n| n != 0),
         rp_filter: number(NETCONFA_RP_FILTER),
@@ -61,8 +58,8 @@ impl Kernel {
     ///
     /// # Errors
     /// Those of the socket, like EMFILE.
-    pub fn forwards(&mut self, v4: bool) -> Result<Option<bool>, KernelError> {
-        self.forwarding_of(ALL, v4)
+    pub fn forwards(&mut self, version: IpVersion) -> Result<Option<bool>, KernelError> {
+        self.forwarding_of(ALL, version)
     }
 
     /// Whether links that are added to the namespace forward: net/ipv4/conf/default/forwarding, or
@@ -70,8 +67,8 @@ impl Kernel {
     ///
     /// # Errors
     /// Those of the socket, like EMFILE.
-    pub fn new_links_forward(&mut self, v4: bool) -> Result<Option<bool>, KernelError> {
-        self.forwarding_of(DEFAULT, v4)
+    pub fn new_links_forward(&mut self, version: IpVersion) -> Result<Option<bool>, KernelError> {
+        self.forwarding_of(DEFAULT, version)
     }
 
     /// The IPv4 settings of every interface, and those for all.
@@ -104,8 +101,12 @@ impl Kernel {
         Ok(own.collect())
     }
 
-    fn forwarding_of(&mut self, interface: i32, v4: bool) -> Result<Option<bool>, KernelError> {
-        let mut w = Writer::with_header(&[if v4 { 2 } else { 10 }, 0, 0, 0]);
+    fn forwarding_of(
+        &mut self,
+        interface: i32,
+        version: IpVersion,
+    ) -> Result<Option<bool>, KernelError> {
+        let mut w = Writer::with_header(&[version.nfproto(), 0, 0, 0]);
         w.u32(NETCONFA_IFINDEX, interface.cast_unsigned());
         let request = Request {
             acts_on: OperationKind::Sysctl,
@@ -113,7 +114,11 @@ impl Kernel {
             flags: 0,
             body: w.finish(),
             operation: "read the forwarding of",
-            object: if v4 { "IPv4" } else { "IPv6" }.into(),
+            object: match version {
+                IpVersion::V4 => "IPv4",
+                IpVersion::V6 => "IPv6",
+            }
+            .into(),
         };
         self.note_read(&request.operation());
         let absent = [Errno::OPNOTSUPP, Errno::AFNOSUPPORT].map(Errno::raw_os_error);

@@ -6,6 +6,7 @@ mod raw;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use hallway_nftables::IpVersion;
 use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, accept_with, bind, connect,
@@ -236,7 +237,8 @@ impl IcmpSocket {
     ///
     /// # Errors
     /// EPERM without CAP_NET_RAW.
-    pub fn open(v4: bool) -> Result<Self, KernelError> {
+    pub fn open(version: IpVersion) -> Result<Self, KernelError> {
+        let v4 = version == IpVersion::V4;
         let (family, protocol) = if v4 {
             (AddressFamily::INET, ipproto::ICMP)
         } else {

@@ -1,6 +1,7 @@
 //! Queueing disciplines (linux/pkt_sched.h): at a link's root a token bucket limits its bandwidth, and
 //! a netem delays, drops and changes packets.
 
+mod message;
 mod netem;
 
 use crate::gate::{Operation, OperationKind};
@@ -8,17 +9,14 @@ use crate::request::{NLM_F_CREATE, NLM_F_REPLACE, Request};
 use crate::wire::{Attrs, Writer, string_of, u32_of, u64_of};
 use crate::{Kernel, KernelError};
 
-pub(crate) const RTM_NEWQDISC: u16 = 36;
-pub(crate) const RTM_DELQDISC: u16 = 37;
 const RTM_GETQDISC: u16 = 38;
-const TCA_KIND: u16 = 1;
-const TCA_OPTIONS: u16 = 2;
 const TCA_TBF_PARMS: u16 = 1;
 const TCA_TBF_RATE64: u16 = 4;
 const TCA_TBF_BURST: u16 = 6;
-const TC_H_ROOT: u32 = 0xffff_ffff;
 const TC_LINKLAYER_ETHERNET: u8 = 1;
 
+pub(crate) use message::{RTM_DELQDISC, RTM_NEWQDISC};
+use message::{TC_H_ROOT, TCA_KIND, TCA_OPTIONS, header};
 pub use netem::{Netem, impair};
 
 /// Limits what a link sends, with a token bucket filter: `rate` in bytes per second, `burst` in
@@ -69,14 +67,6 @@ pub fn remove_root(index: u32) -> Request {
         operation: "remove the queueing discipline",
         object: format!("of link {index}"),
     }
-}
-
-/// struct tcmsg.
-fn header(index: u32, parent: u32) -> [u8; 20] {
-    let mut out = [0_u8; 20];
-    out[4..8].copy_from_slice(&index.to_ne_bytes());
-    out[12..16].copy_from_slice(&parent.to_ne_bytes());
-    out
 }
 
 /// A token bucket filter in the form of the kernel's messages.

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use hallway_nftables::IpVersion;
 use ipnet::IpNet;
 
 use crate::addr::{Scope, family};
@@ -331,12 +332,12 @@ impl Kernel {
     ///
     /// # Errors
     /// EAGAIN when the list kept changing while it was read.
-    pub fn local_addresses(&mut self, ipv4: bool) -> Result<Vec<IpAddr>, KernelError> {
+    pub fn local_addresses(&mut self, version: IpVersion) -> Result<Vec<IpAddr>, KernelError> {
         const OPERATION: &str = "list the local addresses";
         self.note_read(&Operation::new(OperationKind::Route, OPERATION, ""));
         // struct rtmsg: the kernel compares table and type with those of the request.
         let mut header = [0; 12];
-        header[0] = if ipv4 { 2 } else { 10 }; // AF_INET, AF_INET6
+        header[0] = version.nfproto();
         header[4] = RT_TABLE_LOCAL;
         header[7] = RTN_LOCAL;
         let messages = self.route()?.dump(RTM_GETROUTE, &header, OPERATION)?;

@@ -1,6 +1,7 @@
 //! Routing policy rules (`ip rule`; linux/fib_rules.h): which table a packet's route is looked up
 //! in.
 
+use hallway_nftables::IpVersion;
 use ipnet::IpNet;
 
 use crate::gate::{Operation, OperationKind};
@@ -29,15 +30,6 @@ const FRA_PROTOCOL: u16 = 21;
 const OTHERS: [u16; 8] = [11, 12, 20, 22, 23, 24, 25, 26];
 const FIB_RULE_INVERT: u32 = 2;
 
-/// The IP version a rule is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum RuleFamily {
-    /// IPv4.
-    V4,
-    /// IPv6.
-    V6,
-}
-
 /// What a rule does with a packet that it matches (FR_ACT_*).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RuleAction {
@@ -62,7 +54,7 @@ pub enum RuleAction {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RoutingRule {
     /// IP version.
-    pub family: RuleFamily,
+    pub version: IpVersion,
     /// Lower is tried first.
     pub priority: u32,
     /// Source addresses.
@@ -90,9 +82,9 @@ pub struct RoutingRule {
 impl RoutingRule {
     /// A rule that sends every packet of an IP version to a table.
     #[must_use]
-    pub fn to_table(family: RuleFamily, priority: u32, table: u32) -> Self {
+    pub fn to_table(version: IpVersion, priority: u32, table: u32) -> Self {
         Self {
-            family,
+            version,
             priority,
             from: None,
             to: None,
@@ -117,9 +109,9 @@ impl RoutingRule {
     }
 
     fn object(&self) -> String {
-        let version = match self.family {
-            RuleFamily::V4 => 4,
-            RuleFamily::V6 => 6,
+        let version = match self.version {
+            IpVersion::V4 => 4,
+            IpVersion::V6 => 6,
         };
         format!("{} of IPv{version}", self.priority)
     }
@@ -136,10 +128,7 @@ impl RoutingRule {
             RuleAction::Other(number) => (number, 0),
         };
         let mut head = [0_u8; 12];
-        head[0] = match self.family {
-            RuleFamily::V4 => 2,
-            RuleFamily::V6 => 10,
-        };
+        head[0] = self.version.nfproto(); // the same number as AF_INET or AF_INET6
         head[1] = self.to.map_or(0, |net| net.prefix_len());
         head[2] = self.from.map_or(0, |net| net.prefix_len());
         // A table beyond 255 is in FRA_TABLE alone.
@@ -208,11 +197,8 @@ pub fn delete_rule(rule: &RoutingRule) -> Request {
 
 /// Reads RTM_NEWRULE or RTM_DELRULE.
 pub(crate) fn parse(body: &[u8]) -> Option<RoutingRule> {
-    let family = match *body.first()? {
-        2 => RuleFamily::V4,
-        10 => RuleFamily::V6,
-        _ => return None, // rules of multicast routing
-    };
+    // None: a rule of multicast routing.
+    let version = IpVersion::of_nfproto(*body.first()?)?;
     let attrs = Attrs(body.get(12..)?);
     let number = |kind| attrs.find(kind).and_then(u32_of);
     let net = |kind, length: usize| {
@@ -220,7 +206,7 @@ pub(crate) fn parse(body: &[u8]) -> Option<RoutingRule> {
         IpNet::new(address, *body.get(length)?).ok()
     };
     Some(RoutingRule {
-        family,
+        version,
         priority: number(FRA_PRIORITY).unwrap_or_default(),
         from: net(FRA_SRC, 2),
         to: net(FRA_DST, 1),

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use hallway_kernel::Kernel;
 use hallway_kernel::conntrack::{ConnectionFilter, Direction, Tuple};
 use hallway_kernel::monitor::{Event, Monitor, Topic};
+use hallway_nftables::IpVersion;
 use hallway_testkit::sh;
 
 const UDP: u8 = 17;
@@ -91,13 +92,13 @@ fn filters_of_ipv6_delete_nothing() {
             .delete_matching(&[(Direction::Original, other)])
             .unwrap()
     );
-    let of = |kernel: &mut Kernel, ipv4| -> Vec<u16> {
-        let found = kernel.connections_of(ipv4).unwrap();
+    let of = |kernel: &mut Kernel, version| -> Vec<u16> {
+        let found = kernel.connections_of(version).unwrap();
         let udp = found.iter().filter(|c| c.original.protocol == UDP);
         udp.map(|c| c.original.port).collect()
     };
-    assert_eq!(of(&mut kernel, true), [first.port]);
-    assert_eq!(of(&mut kernel, false), [5002]);
+    assert_eq!(of(&mut kernel, IpVersion::V4), [first.port]);
+    assert_eq!(of(&mut kernel, IpVersion::V6), [5002]);
 }
 
 fn connections_are_deleted_by_tuple_or_as_listed() {

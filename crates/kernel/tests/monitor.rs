@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use hallway_kernel::Kernel;
 use hallway_kernel::monitor::{Change, Event, Monitor, NfObject, Topic};
 use hallway_kernel::rule::RuleAction;
-use hallway_nftables::Family;
+use hallway_nftables::{Family, IpVersion};
 use hallway_testkit::sh;
 
 /// All events up to and including `last`.
@@ -106,7 +106,7 @@ fn addresses_routes_rules_neighbours_and_settings() {
         &|e| matches!(e, Event::Neighbour(Change::Present, n) if n.mac == Some([2, 0, 0, 0, 0, 2])),
     );
     has(
-        &|e| matches!(e, Event::Netconf(Change::Present, n) if n.v4 && n.interface == left && n.forwarding == Some(true)),
+        &|e| matches!(e, Event::Netconf(Change::Present, n) if n.version == IpVersion::V4 && n.interface == left && n.forwarding == Some(true)),
     );
     has(
         &|e| matches!(e, Event::Qdisc(Change::Present, q) if q.token_bucket.is_some_and(|t| t.rate == 125_000)),

@@ -6,9 +6,10 @@ use std::net::IpAddr;
 use hallway_kernel::addr::{Scope, add_address, delete_address};
 use hallway_kernel::neighbour::{NeighbourState, delete_neighbour, set_neighbour};
 use hallway_kernel::route::{RouteKind, RouteSpec, delete_route, replace_route};
-use hallway_kernel::rule::{RoutingRule, RuleAction, RuleFamily, add_rule, delete_rule};
+use hallway_kernel::rule::{RoutingRule, RuleAction, add_rule, delete_rule};
 use hallway_kernel::sysctl::SysctlReader;
 use hallway_kernel::{Batch, Kernel, qdisc};
+use hallway_nftables::IpVersion;
 use hallway_testkit::{ip_json, settle, sh, wait_for};
 use serde_json::Value;
 
@@ -88,14 +89,17 @@ fn local_addresses_are_read() {
         ip link add unused type veth peer other; ip addr add 10.3.0.1/24 dev unused",
     );
     let mut kernel = Kernel::new();
-    let mut of = |ipv4| {
-        let found = kernel.local_addresses(ipv4).unwrap();
+    let mut of = |version| {
+        let found = kernel.local_addresses(version).unwrap();
         let mut words: Vec<String> = found.iter().map(ToString::to_string).collect();
         words.sort();
         words
     };
-    assert_eq!(of(true), ["10.1.0.1", "10.2.0.1", "10.3.0.1", "127.0.0.1"]);
-    assert_eq!(of(false), ["::1", "fd00::1"]);
+    assert_eq!(
+        of(IpVersion::V4),
+        ["10.1.0.1", "10.2.0.1", "10.3.0.1", "127.0.0.1"]
+    );
+    assert_eq!(of(IpVersion::V6), ["::1", "fd00::1"]);
 }
 
 fn routes_are_read_as_iproute2_reads_them() {
@@ -298,12 +302,12 @@ fn routing_rules_are_read_and_written() {
         (Some("left"), Some((0x10, 0xf0)), true)
     );
     assert_eq!(
-        (first.family, first.action),
-        (RuleFamily::V4, RuleAction::Table(5000))
+        (first.version, first.action),
+        (IpVersion::V4, RuleAction::Table(5000))
     );
     assert_eq!(
-        (at(78).family, at(78).action, at(78).oif.as_deref()),
-        (RuleFamily::V6, RuleAction::Prohibit, Some("left"))
+        (at(78).version, at(78).action, at(78).oif.as_deref()),
+        (IpVersion::V6, RuleAction::Prohibit, Some("left"))
     );
     assert_eq!(at(79).suppress_prefix_length, Some(0));
     assert_eq!(at(80).action, RuleAction::Goto(32766));
@@ -333,7 +337,7 @@ fn routing_rules_are_read_and_written() {
 
     let all = RoutingRule {
         action: RuleAction::Unreachable,
-        ..RoutingRule::to_table(RuleFamily::V4, 5, 254)
+        ..RoutingRule::to_table(IpVersion::V4, 5, 254)
     };
     kernel.run(add_rule(&all)).unwrap();
     assert!(sh("ip rule show").contains("5:\tfrom all unreachable"));
@@ -357,9 +361,9 @@ fn settings_are_read_many_at_once() {
             .unwrap_err()
             .is_not_found()
     );
-    assert_eq!(Kernel::new().forwards(true).unwrap(), Some(true));
+    assert_eq!(Kernel::new().forwards(IpVersion::V4).unwrap(), Some(true));
     kernel.write_sysctl("net/ipv4/ip_forward", "0").unwrap();
-    assert_eq!(Kernel::new().forwards(true).unwrap(), Some(false));
+    assert_eq!(Kernel::new().forwards(IpVersion::V4).unwrap(), Some(false));
     let other = [
         "net/nothere/a",
         "net/ipv6/conf/default/accept_ra",

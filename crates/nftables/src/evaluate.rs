@@ -283,7 +283,7 @@ impl<'a> Evaluator<'a> {
                 readable(fields, packet) && self.lookup(set, fields, packet).is_none()
             }
             // Other connections and programs are not known here.
-            Match::CountOver { .. } | Match::OfSocket { .. } => false,
+            Match::CountOver { .. } | Match::OfSocket => false,
             Match::Version(version) => IpVersion::of(packet.from) == *version,
             Match::Established => packet.established,
             Match::Invalid => packet.invalid,

@@ -138,9 +138,9 @@ pub(crate) fn matched(out: &mut Vec<Expr>, condition: &Match, context: Context<'
             let load = Expr::FibDestinationType { to: Reg(0) };
             equal(out, load, RTN_LOCAL.to_ne_bytes().to_vec());
         }
-        Match::OfSocket { wildcard } => {
+        Match::OfSocket => {
             let load = Expr::SocketWildcard { to: Reg(0) };
-            equal(out, load, vec![u8::from(*wildcard)]);
+            equal(out, load, vec![0]);
         }
         Match::Unmarked(bits) => {
             out.push(meta(Meta::Mark));

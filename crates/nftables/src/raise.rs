@@ -200,14 +200,7 @@ fn of_packet(exprs: &[Expr]) -> Option<(Match, usize)> {
                 data, equal: true, ..
             },
             ..,
-        ] => {
-            let wildcard = match data.as_slice() {
-                [0] => false,
-                [1] => true,
-                _ => return None,
-            };
-            Some((Match::OfSocket { wildcard }, 2))
-        }
+        ] if *data == [0] => Some((Match::OfSocket, 2)),
         _ => later_fragment(exprs),
     }
 }

@@ -318,12 +318,9 @@ pub enum Match {
     Dnated,
     /// Its destination is an address of the machine.
     ToLocal,
-    /// A socket of this machine receives it, which is bound to all addresses (true) or to one address or
-    /// connected (false).
-    OfSocket {
-        /// Bound to all addresses.
-        wildcard: bool,
-    },
+    /// A socket of this machine receives it that is bound to one address or connected (nft writes
+    /// `socket wildcard 0`).
+    OfSocket,
     /// Its mark has none of these bits.
     Unmarked(u32),
     /// Expressions without another variant. They may do more than match.

@@ -4,10 +4,10 @@
 use crate::expr::{Expr, Verdict};
 use crate::{Chain, Policy, Set, Table};
 
-mod answer;
 mod load;
 mod loaded;
 mod marks;
+mod matches;
 mod packet;
 mod raw;
 mod reject;
@@ -18,9 +18,9 @@ pub use marks::may_mark;
 pub use packet::{Mark, Packet, Translation, Tuple};
 pub use reject::DropReply;
 
-use answer::{Act, Answer, Step};
 use load::Load;
 use loaded::Loaded;
+use matches::{Act, Matches, Step};
 use sets::{Registers, put};
 
 /// The limit of nested chain calls (NFT_JUMP_STACK_SIZE).
@@ -77,31 +77,25 @@ type Decided = Option<(Decision, RulePlace)>;
 /// The effect of a base chain on a packet.
 #[must_use]
 pub fn fate(table: &Table, chain: &Chain, packet: &Packet<'_>) -> Passage {
+    let end = RulePlace {
+        chain: chain.name.clone(),
+        rule: None,
+    };
     let mut survey = Survey {
         table,
         packet: *packet,
         maybe: Vec::new(),
         doubtful: false,
-        place: RulePlace {
-            chain: chain.name.clone(),
-            rule: None,
-        },
+        place: end.clone(),
         untracked: None,
     };
     let by_policy = || {
         let drops = chain.base.is_some_and(|b| b.policy == Policy::Drop);
-        let place = RulePlace {
-            chain: chain.name.clone(),
-            rule: None,
+        let decision = match drops {
+            true => Decision::Drop(DropReply::None),
+            false => Decision::Pass,
         };
-        (
-            if drops {
-                Decision::Drop(DropReply::None)
-            } else {
-                Decision::Pass
-            },
-            place,
-        )
+        (decision, end)
     };
     let (decision, place) = survey.chain(chain, 0).unwrap_or_else(by_policy);
     let other = survey.maybe.into_iter().find(|(d, _)| *d != decision);
@@ -147,10 +141,10 @@ impl Survey<'_> {
             let place = self.place.clone();
             self.doubtful = before || may_have_left;
             let (answer, act) = self.rule(&rule.expressions(self.table));
-            if answer == Answer::No {
+            if answer == Matches::No {
                 continue;
             }
-            let sure = answer == Answer::Yes;
+            let sure = answer == Matches::Yes;
             let verdicts = match act {
                 Act::AnyOf(all) => {
                     for verdict in all {
@@ -210,9 +204,9 @@ impl Survey<'_> {
         self.chain(table.chain(name)?, depth + 1)
     }
 
-    fn rule(&mut self, exprs: &[Expr]) -> (Answer, Act) {
+    fn rule(&mut self, exprs: &[Expr]) -> (Matches, Act) {
         let mut registers = Registers::new();
-        let mut answer = Answer::Yes;
+        let mut answer = Matches::Yes;
         let certain = !self.doubtful;
         for expr in exprs {
             let step = match expr {
@@ -227,9 +221,9 @@ impl Survey<'_> {
                 Expr::SetMark { from } => {
                     let value = registers.get(from).and_then(Loaded::number);
                     self.set_mark(value.map_or(Mark::ANY, |(value, known)| Mark { value, known }));
-                    Answer::Yes.into()
+                    Matches::Yes.into()
                 }
-                Expr::CountOver { .. } => Answer::Maybe.into(),
+                Expr::CountOver { .. } => Matches::Maybe.into(),
                 Expr::Raw { name, attributes } => self.raw(name, attributes, &mut registers),
                 other => self.step(other, &mut registers).into(),
             };
@@ -237,10 +231,10 @@ impl Survey<'_> {
                 Step::Ends(act) => return (answer, act),
                 Step::Goes(found) => answer = answer.and(found),
             }
-            if answer == Answer::No {
+            if answer == Matches::No {
                 break;
             }
-            self.doubtful = !certain || answer == Answer::Maybe;
+            self.doubtful = !certain || answer == Matches::Maybe;
         }
         (answer, Act::Nothing)
     }
@@ -296,7 +290,7 @@ impl Survey<'_> {
     }
 
     /// An expression that loads, changes or compares registers.
-    fn step(&self, expr: &Expr, registers: &mut Registers) -> Answer {
+    fn step(&self, expr: &Expr, registers: &mut Registers) -> Matches {
         let packet = &self.packet;
         match expr {
             Expr::Meta { key, to } => put(registers, Some(*to), load::meta(packet, *key)),
@@ -320,7 +314,7 @@ impl Survey<'_> {
                 put(registers, Some(*to), kind)
             }
             // Only packets for which no program of this machine has a socket are evaluated.
-            Expr::SocketWildcard { .. } => Answer::No,
+            Expr::SocketWildcard { .. } => Matches::No,
             Expr::Constant { to, data } => {
                 let data = Load::Value(Loaded::exactly(data.clone()));
                 put(registers, Some(*to), data)
@@ -343,7 +337,7 @@ impl Survey<'_> {
             }
             Expr::Compare { reg, equal, data } => {
                 let value = registers.get(reg);
-                value.map_or(Answer::Maybe, |v| v.equals(data).inverted(!equal))
+                value.map_or(Matches::Maybe, |v| v.equals(data).inverted(!equal))
             }
             Expr::Lookup {
                 reg,
@@ -359,9 +353,9 @@ impl Survey<'_> {
             } => {
                 let set = self.set(set);
                 let found = set.map(|set| sets::contains(set, registers, *reg));
-                found.map_or(Answer::Maybe, |answer| answer.inverted(*invert))
+                found.map_or(Matches::Maybe, |answer| answer.inverted(*invert))
             }
-            _ => Answer::Yes,
+            _ => Matches::Yes,
         }
     }
 }

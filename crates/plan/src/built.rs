@@ -15,7 +15,7 @@ use crate::observed::{
 use crate::rules::{Guarded, ruleset};
 use crate::settled::{Plug, Settled};
 use crate::target::{Link, LinkRole, MAIN_TABLE, Route, RouteKind, Space, Target, listeners};
-use crate::through::{ENTRIES, passes};
+use crate::through::{FIREWALL_CHAINS, passes};
 
 /// The first interface index of the nodes: here no index is used twice.
 const INSIDE: u32 = 1_000_000;
@@ -122,7 +122,7 @@ fn parents(settled: &Settled, host: &mut SeenSpace) {
 
 /// The accepts in other firewalls.
 fn entries(settled: &Settled) -> Vec<SeenEntry> {
-    let wanted = ENTRIES.into_iter();
+    let wanted = FIREWALL_CHAINS.into_iter();
     let wanted = wanted.filter(|e| settled.allow_through.contains(&e.firewall));
     let accepts = || {
         passes(settled)

@@ -15,7 +15,7 @@ use crate::mark;
 use crate::settled::Node;
 use crate::shaping::Shaping;
 use crate::target::{BridgeFlag, Listener, PortFlag, RoutingRule, Setting};
-use crate::through::{Entry, Pass};
+use crate::through::{FirewallChain, Pass};
 
 pub use address::{AddressFault, SeenAddress};
 pub use files::{FileAccess, SeenFile, SeenFiles};
@@ -72,7 +72,7 @@ pub struct Observed {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeenEntry {
     /// The chain.
-    pub entry: Entry,
+    pub entry: FirewallChain,
     /// The accepts: the project, what passes, and the number of the rule.
     pub accepts: Vec<(Name, Pass, u64)>,
 }
@@ -80,7 +80,7 @@ pub struct SeenEntry {
 impl SeenEntry {
     /// A chain that no project has an accept in.
     #[must_use]
-    pub fn without_accepts(entry: Entry) -> Self {
+    pub fn without_accepts(entry: FirewallChain) -> Self {
         Self {
             entry,
             accepts: Vec::new(),

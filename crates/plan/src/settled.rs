@@ -20,7 +20,7 @@ use crate::mark;
 
 pub use joined::{JoinedNamespace, SettingsBefore};
 pub use plug::{Plug, Vlan};
-pub use policy::{Policy, Side};
+pub use policy::{Policy, PolicySide};
 pub use program::{Sidecar, Workload};
 
 /// The smallest MTU with which a link can carry IPv6 (RFC 8200, section 5), in bytes.

@@ -12,7 +12,7 @@ use crate::settled::{Plug, Settled};
 
 /// A chain of another firewall. Accepts are put at its beginning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Entry {
+pub struct FirewallChain {
     /// The firewall.
     pub firewall: Firewall,
     /// The family of its table.
@@ -24,7 +24,7 @@ pub struct Entry {
 }
 
 /// Every such chain.
-pub const ENTRIES: [Entry; 5] = [
+pub const FIREWALL_CHAINS: [FirewallChain; 5] = [
     entry(Firewall::Docker, Family::Ip, "filter", "DOCKER-USER"),
     entry(Firewall::Docker, Family::Ip6, "filter", "DOCKER-USER"),
     entry(Firewall::Ufw, Family::Ip, "filter", "ufw-user-forward"),
@@ -42,8 +42,8 @@ const fn entry(
     family: Family,
     table: &'static str,
     chain: &'static str,
-) -> Entry {
-    Entry {
+) -> FirewallChain {
+    FirewallChain {
         firewall,
         family,
         table,
@@ -51,7 +51,7 @@ const fn entry(
     }
 }
 
-impl fmt::Display for Entry {
+impl fmt::Display for FirewallChain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} {}", self.family.name(), self.table, self.chain)
     }

@@ -77,7 +77,9 @@ pub struct Dependency {
 
 /// A text that is not a condition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("no condition; write service_started, service_healthy or service_completed_successfully")]
+#[error(
+    "invalid condition; write service_started, service_healthy or service_completed_successfully"
+)]
 pub struct InvalidCondition;
 
 impl FromStr for Condition {

@@ -56,8 +56,8 @@ pub use command::{Command, InvalidCommand};
 pub use diagnostic::{Diagnostic, Label, Severity};
 pub use document::{Document, Section, schema};
 pub use edit::{
-    Edit, EditCode, EditError, Impaired, edit, edit_in_place, edit_of_file, empty, free_subnet,
-    rest,
+    Edit, EditCode, EditError, Impaired, ImpairmentChange, NewNetwork, NewNode, edit,
+    edit_in_place, edit_of_file, empty, free_subnet, rest,
 };
 pub use extra_host::ExtraHost;
 pub use health::{Condition, Dependency, Health, Healthcheck, InvalidCondition};

@@ -43,7 +43,7 @@ const NOT_PROBED: [u8; 2] = [33, 136];
 pub enum InvalidService {
     /// It is neither a port nor a protocol.
     #[error(
-        "{0:?} is no service; write 80/tcp, 53/udp, icmp, the name of an IP protocol like gre, or ip/47"
+        "{0:?} is not a service; write 80/tcp, 53/udp, icmp, the name of an IP protocol like gre, or ip/47"
     )]
     Unknown(String),
     /// The number cannot be the protocol of a packet.
@@ -110,7 +110,7 @@ pub(crate) enum AnyProtocol {
 }
 
 impl AnyProtocol {
-    /// `None` when the text is no protocol.
+    /// `None` when the text is not a protocol.
     pub(crate) fn read(text: &str) -> Option<Result<Self, InvalidService>> {
         let number = match text {
             "icmp" => ICMP,

@@ -23,7 +23,7 @@ pub struct SysctlKey(String);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSysctl {
     /// It cannot be a key.
-    #[error("{0:?} is no setting; write one like net.ipv4.tcp_syncookies")]
+    #[error("{0:?} is not a setting; write one like net.ipv4.tcp_syncookies")]
     Syntax(String),
     /// It is not of a network namespace.
     #[error("{0} is a setting of the whole machine, not of a node: only those below net. are")]

@@ -201,7 +201,7 @@ impl Hallway {
     }
 
     /// Runs a shell script inside a node; whether it succeeded. It is checked separately that the
-    /// node can be entered, so that a broken `exec` is no proof of isolation.
+    /// node can be entered, so that a broken `exec` does not count as isolation.
     #[track_caller]
     #[must_use]
     pub fn inside(&self, node: &str, script: &str) -> bool {

@@ -1,5 +1,5 @@
 //! The styles of text for terminals. Text always contains them; the printer removes them if stdout
-//! is no terminal.
+//! is not a terminal.
 
 use std::fmt::Display;
 

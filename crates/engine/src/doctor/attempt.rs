@@ -9,7 +9,7 @@ use hallway_nftables::Transaction;
 use hallway_plan::rules::ruleset;
 use hallway_plan::{Surroundings, settle};
 
-use super::{Check, CheckOutcome, check};
+use super::check::{Check, CheckOutcome, check};
 use crate::failure::Refusal;
 use crate::sandbox::{forbidden, refused};
 

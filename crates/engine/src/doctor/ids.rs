@@ -6,13 +6,13 @@ use std::process::{Command, Stdio};
 use hallway_kernel::Kernel;
 use hallway_kernel::sys::NamespaceKind;
 
-use super::{Check, CheckOutcome, check};
+use super::check::{Check, CheckOutcome, check};
 use crate::sandbox::{Given, Ids, candidates, map_further_ids};
 
 /// The argument of the process.
 const WORD: &str = "ids";
 const NAME: &str = "users of a sandbox";
-const ADVICE: &str = "su, tcpdump and other programs that change their user do not work in a sandbox: install the package uidmap, and as root: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 USER (with ids that nobody has)";
+const ADVICE: &str = "su, tcpdump and other programs that change their user do not work in a sandbox: install the package uidmap, and as root: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 USER (with ids that no user has)";
 
 /// Makes a user namespace for this process, which has one thread: whether that worked.
 #[must_use]

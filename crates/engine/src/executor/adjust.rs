@@ -6,12 +6,13 @@ use hallway_kernel::route::{RouteKind as Kind, RouteSpec};
 use hallway_kernel::{Batch, Kernel, KernelError, Request, addr, forwarding, qdisc, route, rule};
 use hallway_nftables::{Family, Ruleset, Transaction};
 use hallway_plan::compare::Attribute;
+use hallway_plan::rules::nf_version;
 use hallway_plan::shaping::{Queueing, Shaping};
 use hallway_plan::step::Adjustment;
 use hallway_plan::target::{
     BY_KERNEL, BridgeFlag, Link, PortFlag, Route, RouteKind, RouteOrigin, RoutingRule,
 };
-use hallway_spec::{Bandwidth, Delay, Impairments, IpVersion, Share};
+use hallway_spec::{Bandwidth, Delay, Impairments, Share};
 
 use super::outcome::absent_is_done;
 
@@ -89,13 +90,10 @@ pub(super) fn adjust(kernel: &mut Kernel, change: &Adjustment) -> Result<(), Ker
 
 /// As the kernel makes it in a new namespace.
 fn rule_spec(rule: &RoutingRule) -> rule::RoutingRule {
-    let family = match rule.version {
-        IpVersion::V4 => rule::RuleFamily::V4,
-        IpVersion::V6 => rule::RuleFamily::V6,
-    };
+    let version = nf_version(rule.version);
     rule::RoutingRule {
         protocol: BY_KERNEL,
-        ..rule::RoutingRule::to_table(family, rule.priority, rule.table)
+        ..rule::RoutingRule::to_table(version, rule.priority, rule.table)
     }
 }
 

@@ -4,6 +4,7 @@ use std::thread::JoinHandle;
 
 use hallway_kernel::conntrack::{Connection, ConnectionFilter, Direction};
 use hallway_kernel::{Kernel, KernelError};
+use hallway_nftables::IpVersion;
 use hallway_plan::reach::{self, Environment, World};
 use hallway_plan::rules::ruleset;
 use hallway_plan::step::Flows;
@@ -30,7 +31,7 @@ pub(super) fn forget(kernel: &mut Kernel, flows: &Flows) -> Result<(), KernelErr
         World::new(wanted, rules, environment)
     });
     let connections = match filtered {
-        true => kernel.connections_of(false)?,
+        true => kernel.connections_of(IpVersion::V6)?,
         false => kernel.connections()?,
     };
     for connection in connections {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use hallway_kernel::link::{self, BridgeSpec, LinkChange, VethEnd};
 use hallway_kernel::netns::Netns;
 use hallway_kernel::{Batch, Kernel, KernelError, Request, addr, route};
-use hallway_plan::compare::Place;
+use hallway_plan::compare::ObjectPlace;
 use hallway_plan::mark::NEW_LINK;
 use hallway_plan::settled::Vlan;
 use hallway_plan::shaping::Shaping;
@@ -152,8 +152,8 @@ impl Executor<'_> {
             (new.addresses.iter()).try_for_each(|a| kernel.announce(link.index, mac, *a))
         };
         match &new.place {
-            Place::Host => send(self.kernel),
-            Place::Node { netns, .. } => self.inside(netns, send),
+            ObjectPlace::Host => send(self.kernel),
+            ObjectPlace::Node { netns, .. } => self.inside(netns, send),
         }
     }
 

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use hallway_kernel::netns::Netns;
 use hallway_kernel::route::{self, RouteSpec};
 use hallway_kernel::{Kernel, KernelError, link};
-use hallway_plan::compare::Place;
+use hallway_plan::compare::ObjectPlace;
 use hallway_plan::mark;
 use hallway_plan::step::{Flows, Op, Step};
 use ipnet::IpNet;
@@ -123,11 +123,11 @@ impl<'k> Executor<'k> {
                 absent_is_done(removed)
             }
             Op::Adjust {
-                place: Place::Host,
+                place: ObjectPlace::Host,
                 change,
             } => adjust::adjust(self.kernel, change),
             Op::Adjust {
-                place: Place::Node { netns, .. },
+                place: ObjectPlace::Node { netns, .. },
                 change,
             } => self.inside(netns, |kernel| adjust::adjust(kernel, change)),
             Op::ForwardUplinks {

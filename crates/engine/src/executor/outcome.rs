@@ -21,7 +21,7 @@ pub(crate) fn absent_is_done(result: Result<(), KernelError>) -> Result<(), Kern
     }
 }
 
-/// Whether hallway made this link of the host: its alias says so, or it is so new that it has only
+/// Whether hallway made this link of the host: it has hallway's alias, or it is so new that it has only
 /// its group.
 pub(crate) fn is_ours(link: &LinkInfo) -> bool {
     match link.alias.as_deref() {

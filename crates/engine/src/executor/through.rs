@@ -2,7 +2,7 @@
 
 use hallway_kernel::KernelError;
 use hallway_nftables::Transaction;
-use hallway_plan::through::{Entry, Pass};
+use hallway_plan::through::{FirewallChain, Pass};
 use hallway_spec::Name;
 
 use super::Executor;
@@ -11,7 +11,7 @@ use super::outcome::absent_is_done;
 impl Executor<'_> {
     pub(super) fn let_through(
         &mut self,
-        entry: &Entry,
+        entry: &FirewallChain,
         pass: &Pass,
         project: &Name,
     ) -> Result<(), KernelError> {
@@ -22,7 +22,11 @@ impl Executor<'_> {
     }
 
     /// The firewall may have removed the rule since.
-    pub(super) fn remove_accept(&mut self, entry: &Entry, handle: u64) -> Result<(), KernelError> {
+    pub(super) fn remove_accept(
+        &mut self,
+        entry: &FirewallChain,
+        handle: u64,
+    ) -> Result<(), KernelError> {
         let mut transaction = Transaction::new();
         transaction.delete_rule(entry.family, (entry.table, entry.chain), handle);
         absent_is_done(self.kernel.commit(&transaction))

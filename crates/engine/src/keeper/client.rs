@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{ErrorKind, Read as _};
 use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
@@ -12,7 +11,7 @@ use std::time::Duration;
 use hallway_kernel::sys;
 use rustix::process::Pid;
 
-use super::greeting::{END_LIMIT, Greeting};
+use super::greeting::{Connection, END_LIMIT, Greeting};
 use super::message::{Answer, Request};
 use super::wait;
 use super::{
@@ -27,12 +26,7 @@ const SIGN_INTERVAL: Duration = Duration::from_secs(2);
 
 /// A connection to a keeper of this version.
 #[derive(Debug)]
-pub struct Client {
-    stream: UnixStream,
-    pid: Pid,
-    directory: PathBuf,
-    cancel: Cancel,
-}
+pub struct Client(Connection);
 
 /// How to start a keeper.
 #[derive(Debug, Clone, Copy)]
@@ -70,12 +64,7 @@ impl Client {
     /// # Errors
     /// As [`Self::connect`].
     pub(crate) fn greeted(greeting: Greeting) -> Result<Option<Self>, KeeperError> {
-        Ok(greeting.answered()?.map(|greeted| Self {
-            stream: greeted.stream,
-            pid: greeted.pid,
-            directory: greeted.directory,
-            cancel: greeted.cancel,
-        }))
+        Ok(greeting.answered()?.map(Self))
     }
 
     /// The keeper, started if it does not run. Its process inherits nothing from this one but what
@@ -92,9 +81,9 @@ impl Client {
 
     /// Waits for an answer, as long as it takes, while the keeper answers keepalive requests.
     fn await_answer(&self) -> Result<(), KeeperError> {
-        while !wait::readable(&self.stream, self.pid, &self.cancel, SIGN_INTERVAL)? {
+        while !wait::readable(&self.0.stream, self.0.pid, &self.0.cancel, SIGN_INTERVAL)? {
             // Without a keeper, or with another one, it was ending: this connection ends with it.
-            Self::connect(&self.directory, &self.cancel)?;
+            Self::connect(&self.0.directory, &self.0.cancel)?;
         }
         Ok(())
     }
@@ -103,17 +92,17 @@ impl Client {
         let failed = |e: std::io::Error| match e.kind() {
             ErrorKind::InvalidInput => KeeperError::Unsendable(e),
             ErrorKind::WouldBlock | ErrorKind::TimedOut => KeeperError::Silent {
-                pid: self.pid.as_raw_nonzero().get(),
+                pid: self.0.pid.as_raw_nonzero().get(),
             },
             _ => KeeperError::Lost(e),
         };
-        frame::send(&self.stream, request).map_err(failed)?;
-        if frame::send_descriptors(&self.stream, &sockets).map_err(failed)? {
+        frame::send(&self.0.stream, request).map_err(failed)?;
+        if frame::send_descriptors(&self.0.stream, &sockets).map_err(failed)? {
             self.await_answer()?;
-            frame::acknowledged(&self.stream).map_err(failed)?;
+            frame::acknowledged(&self.0.stream).map_err(failed)?;
         }
         self.await_answer()?;
-        match frame::receive(&self.stream, frame::FRAME_MAX).map_err(failed)? {
+        match frame::receive(&self.0.stream, frame::FRAME_MAX).map_err(failed)? {
             Answer::Refused(refusal) => Err(KeeperError::Refused(refusal)),
             answer => Ok(answer),
         }
@@ -250,12 +239,12 @@ impl Client {
         let outcome = match self.call(&Request::Stop {}, Vec::new()) {
             Err(KeeperError::Cancelled(why)) => return Err(KeeperError::Cancelled(why)),
             Err(KeeperError::Stopped { .. } | KeeperError::Silent { .. }) => Ok(false),
-            _ => wait::ended(self.pid, &self.cancel, END_LIMIT),
+            _ => wait::ended(self.0.pid, &self.0.cancel, END_LIMIT),
         };
         match outcome {
             Ok(true) => Ok(()),
             Err(KeeperError::Cancelled(why)) => Err(KeeperError::Cancelled(why)),
-            _ => wait::force(self.pid, &self.cancel),
+            _ => wait::force(self.0.pid, &self.0.cancel),
         }
     }
 }

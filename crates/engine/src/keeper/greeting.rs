@@ -27,7 +27,7 @@ pub(crate) struct Greeting {
 
 /// A connection to a keeper of this version.
 #[derive(Debug)]
-pub(super) struct Greeted {
+pub(super) struct Connection {
     pub(super) stream: UnixStream,
     pub(super) pid: Pid,
     pub(super) directory: PathBuf,
@@ -62,7 +62,7 @@ impl Greeting {
     ///
     /// # Errors
     /// When it does not answer or is of another version, or the caller cancels.
-    pub(super) fn answered(self) -> Result<Option<Greeted>, KeeperError> {
+    pub(super) fn answered(self) -> Result<Option<Connection>, KeeperError> {
         let (pid, cancel) = (self.pid, &self.cancel);
         let number = pid.as_raw_nonzero().get();
         let greeted = match self.sent {
@@ -73,7 +73,7 @@ impl Greeting {
             Err(e) => Err(e),
         };
         match greeted {
-            Ok(hello) if hello.matches() => Ok(Some(Greeted {
+            Ok(hello) if hello.matches() => Ok(Some(Connection {
                 stream: self.stream,
                 pid,
                 directory: self.directory,

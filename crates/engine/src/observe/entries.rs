@@ -2,18 +2,18 @@
 
 use hallway_kernel::{Kernel, KernelError};
 use hallway_plan::observed::SeenEntry;
-use hallway_plan::through::{ENTRIES, Pass};
+use hallway_plan::through::{FIREWALL_CHAINS, Pass};
 
 /// Reads those that exist.
 pub(super) fn read(kernel: &mut Kernel) -> Result<Vec<SeenEntry>, KernelError> {
     let names = kernel.tables()?;
     let exists = |table: &str| names.iter().any(|t| t.name == table);
-    if !ENTRIES.iter().any(|e| exists(e.table)) {
+    if !FIREWALL_CHAINS.iter().any(|e| exists(e.table)) {
         return Ok(Vec::new());
     }
     let chains = kernel.chains()?;
     let mut out = Vec::new();
-    for entry in ENTRIES {
+    for entry in FIREWALL_CHAINS {
         let is = |c: &hallway_nftables::decode::ListedChain| {
             (c.family, c.table.as_str(), c.chain.name.as_str())
                 == (entry.family, entry.table, entry.chain)

@@ -15,11 +15,11 @@ use std::path::{Path, PathBuf};
 use hallway_kernel::sysctl::SysctlReader;
 use hallway_kernel::{Kernel, KernelError};
 use hallway_plan::observed::{Seen, SeenKeeper};
+use hallway_plan::rules::nf_version;
 use hallway_plan::target::Setting;
 use hallway_plan::{Observed, mark};
 use hallway_spec::{IpVersion, Name};
 
-use crate::Record;
 use crate::keeper::KeeperError;
 
 /// Where named namespaces are.
@@ -56,8 +56,8 @@ pub(crate) fn netns_path(netns: &str) -> PathBuf {
 /// named namespaces, the keeper, the files and the notes of the scope.
 pub(crate) fn network(kernel: &mut Kernel, project: &Name) -> Result<Observed, KernelError> {
     let mut host = space::read(kernel, &mut SysctlReader::default(), &[])?;
-    for (version, v4) in [(IpVersion::V4, true), (IpVersion::V6, false)] {
-        if let Some(on) = kernel.new_links_forward(v4)? {
+    for version in IpVersion::ALL {
+        if let Some(on) = kernel.new_links_forward(nf_version(version))? {
             host.settings
                 .insert(Setting::NewForwarding(version), u32::from(on));
         }
@@ -81,15 +81,5 @@ pub(crate) fn keeper(directory: &Path) -> (Seen<SeenKeeper>, Option<KeeperError>
     keeper::read(directory)
 }
 pub(crate) use forwarding::read as forwarding;
-pub(crate) use namespaces::examine_one as examine;
+pub(crate) use namespaces::{examine_one as examine, read as namespaces};
 pub(crate) use space::link;
-
-/// Reads the named namespaces.
-pub(crate) fn namespaces(
-    kernel: &Kernel,
-    project: &Name,
-    record: Option<&Record>,
-    depth: &Depth,
-) -> Result<Vec<hallway_plan::observed::SeenNamespace>, KernelError> {
-    namespaces::read(kernel, project, record, depth)
-}

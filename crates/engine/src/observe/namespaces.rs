@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use hallway_kernel::netns::{self, Netns};
-use hallway_kernel::rule::{RuleAction, RuleFamily};
+use hallway_kernel::rule::RuleAction;
 use hallway_kernel::sysctl::SysctlReader;
 use hallway_kernel::{Kernel, KernelError};
 use hallway_plan::mark::{self, Role};
 use hallway_plan::observed::{NamespaceState, Seen, SeenNamespace, SeenSpace};
+use hallway_plan::rules::ip_version;
 use hallway_plan::target::RoutingRule;
-use hallway_spec::{IpVersion, Name, SysctlKey};
+use hallway_spec::{Name, SysctlKey};
 
 use super::{Depth, NETNS_DIRECTORY, netns_path, space};
 use crate::Record;
@@ -21,7 +22,7 @@ const THREADS: usize = 4;
 const WORTH_THREADS: usize = 16;
 
 /// Reads all of them, in the order of their names.
-pub(super) fn read(
+pub(crate) fn read(
     kernel: &Kernel,
     project: &Name,
     record: Option<&Record>,
@@ -108,7 +109,7 @@ fn entries() -> Result<Vec<SeenNamespace>, KernelError> {
 /// neither used nor removed. The first name is the one on record, or that of the node, or the first in
 /// the order of names. A name on record stays, whatever is mounted there.
 fn forget_second_names(all: &mut [SeenNamespace], known: &BTreeSet<(&str, u64)>) {
-    let mut first: BTreeMap<u64, (u8, String)> = BTreeMap::new();
+    let mut first: BTreeMap<u64, (u8, &str)> = BTreeMap::new();
     let inode = |n: &SeenNamespace| match n.state {
         NamespaceState::Mounted(inode) => Some(inode),
         _ => None,
@@ -122,14 +123,18 @@ fn forget_second_names(all: &mut [SeenNamespace], known: &BTreeSet<(&str, u64)>)
         let Some(inode) = inode(namespace) else {
             continue;
         };
-        let found = (rank(namespace, inode), namespace.name.clone());
-        let least = first.entry(inode).or_insert_with(|| found.clone());
-        *least = found.min(least.clone());
+        let found = (rank(namespace, inode), namespace.name.as_str());
+        let least = first.entry(inode).or_insert(found);
+        *least = found.min(*least);
     }
-    for namespace in all {
-        let of = inode(namespace).and_then(|inode| first.get(&inode));
-        let on_record = |n: &str| known.iter().any(|(name, _)| *name == n);
-        if of.is_some_and(|(_, first)| *first != namespace.name) && !on_record(&namespace.name) {
+    let on_record = |n: &str| known.iter().any(|(name, _)| *name == n);
+    let further = |n: &SeenNamespace| {
+        let of = inode(n).and_then(|inode| first.get(&inode));
+        of.is_some_and(|(_, first)| *first != n.name) && !on_record(&n.name)
+    };
+    let further: Vec<bool> = all.iter().map(further).collect();
+    for (namespace, further) in all.iter_mut().zip(further) {
+        if further {
             namespace.owner = None;
             namespace.inside = Seen::Unseen;
         }
@@ -242,10 +247,7 @@ fn routing_rules(kernel: &mut Kernel) -> Result<Seen<BTreeSet<RoutingRule>>, Ker
     let plain = rules.iter().filter(|rule| rule.is_unconditional());
     let plain = plain.filter_map(|rule| match rule.action {
         RuleAction::Table(table) => Some(RoutingRule {
-            version: match rule.family {
-                RuleFamily::V4 => IpVersion::V4,
-                RuleFamily::V6 => IpVersion::V6,
-            },
+            version: ip_version(rule.version),
             priority: rule.priority,
             table,
         }),

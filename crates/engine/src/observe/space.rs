@@ -13,6 +13,7 @@ use hallway_kernel::route::{RouteInfo, RouteKind};
 use hallway_kernel::sysctl::SysctlReader;
 use hallway_kernel::{Kernel, KernelError};
 use hallway_plan::observed::{AddressFault, Seen, SeenAddress, SeenLink, SeenRoute, SeenSpace};
+use hallway_plan::rules::nf_version;
 use hallway_plan::shaping::{Queueing, Shaping};
 use hallway_plan::target::{BridgeFlag, PortFlag, Setting};
 use hallway_spec::{Bandwidth, Delay, Impairments, IpVersion, Share, SysctlKey};
@@ -269,8 +270,8 @@ fn settings(
     sysctls: &mut SysctlReader,
 ) -> Result<BTreeMap<Setting, u32>, KernelError> {
     let mut out = BTreeMap::new();
-    for (version, v4) in [(IpVersion::V4, true), (IpVersion::V6, false)] {
-        if let Some(on) = kernel.forwards(v4)? {
+    for version in IpVersion::ALL {
+        if let Some(on) = kernel.forwards(nf_version(version))? {
             out.insert(Setting::Forwarding(version), u32::from(on));
         }
     }

@@ -2,14 +2,14 @@
 //! (ip-rule(8)) a route is looked up in another table before the table main. VPNs add such rules.
 
 use hallway_kernel::route::{RouteInfo, RouteKind};
-use hallway_kernel::rule::{RoutingRule, RuleAction, RuleFamily};
+use hallway_kernel::rule::{RoutingRule, RuleAction};
 use hallway_kernel::{Kernel, KernelError};
+use hallway_nftables::IpVersion;
 use hallway_plan::Observed;
 use hallway_plan::observed::SeenLink;
 use hallway_plan::reach::{Diverted, by_longer_routes};
 use hallway_plan::settled::Settled;
 use hallway_plan::target::{DEFAULT_TABLE, LOCAL_TABLE, MAIN_TABLE};
-use hallway_spec::IpVersion;
 use ipnet::IpNet;
 
 /// The routing rules; none on a kernel without them.
@@ -34,7 +34,17 @@ pub(crate) fn diverted(
     settled: &Settled,
 ) -> Result<Vec<Diverted>, KernelError> {
     let rules = routing_rules(kernel)?;
-    let mut out = by_rules(kernel, &rules, &seen.host.links, settled)?;
+    diverted_by(&rules, kernel, seen, settled)
+}
+
+/// The same, with the routing rules as read before.
+pub(super) fn diverted_by(
+    rules: &[RoutingRule],
+    kernel: &mut Kernel,
+    seen: &Observed,
+    settled: &Settled,
+) -> Result<Vec<Diverted>, KernelError> {
+    let mut out = by_rules(kernel, rules, &seen.host.links, settled)?;
     out.extend(by_longer_routes(settled, seen));
     Ok(out)
 }
@@ -61,11 +71,8 @@ fn of_net(
     (routes, links): (&[RouteInfo], &[SeenLink]),
     net: IpNet,
 ) -> Option<Diverted> {
-    let family = match IpVersion::of(net.addr()) {
-        IpVersion::V4 => RuleFamily::V4,
-        IpVersion::V6 => RuleFamily::V6,
-    };
-    let mut rules: Vec<&RoutingRule> = rules.iter().filter(|r| r.family == family).collect();
+    let version = IpVersion::of(net.addr());
+    let mut rules: Vec<&RoutingRule> = rules.iter().filter(|r| r.version == version).collect();
     rules.sort_by_key(|rule| rule.priority);
     for rule in rules.into_iter().filter(|r| applies(r, &net)) {
         let looks_at = |length: u8| {
@@ -139,7 +146,7 @@ mod tests {
     }
 
     fn rule(priority: u32, table: u32) -> RoutingRule {
-        RoutingRule::to_table(RuleFamily::V4, priority, table)
+        RoutingRule::to_table(IpVersion::V4, priority, table)
     }
 
     fn found(further: RoutingRule, to: &str) -> bool {

@@ -3,19 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use hallway_kernel::rule::{RoutingRule, RuleFamily};
+use hallway_kernel::rule::RoutingRule;
 use hallway_kernel::{Kernel, KernelError};
 use hallway_nftables::survey::may_mark;
 use hallway_nftables::{Family, Ruleset, Table};
 use hallway_plan::observed::{SeenLink, SeenRoute};
 use hallway_plan::reach::{Environment, HostNet};
+use hallway_plan::rules::ip_version;
 use hallway_plan::settled::{Interface, Settled};
 use hallway_plan::target::LOCAL_TABLE;
 use hallway_plan::{Observed, mark};
 use hallway_spec::{IpVersion, Name};
 use ipnet::IpNet;
 
-use super::diverted::{diverted, routing_rules};
+use super::diverted::{diverted_by, routing_rules};
 use crate::observe;
 
 /// Reads them in the calling thread's namespace.
@@ -46,7 +47,7 @@ pub fn environment(settled: &Settled) -> Result<Environment, KernelError> {
         host_addresses: host_addresses(&seen, settled),
         routes: routes(&seen, &settled.project),
         policy_routed: policy_routed(&rules),
-        diverted: diverted(&mut kernel, &seen, settled)?,
+        diverted: diverted_by(&rules, &mut kernel, &seen, settled)?,
         marked: marked(&rules, &foreign),
         own_routes: own_routes(&kernel, settled),
         projects: projects(&mut kernel, &seen, settled)?,
@@ -134,10 +135,7 @@ fn marked(rules: &[RoutingRule], foreign: &[Table]) -> Vec<(IpVersion, String)> 
             u32::MAX => String::new(),
             mask => format!("/{mask:#x}"),
         };
-        let version = match rule.family {
-            RuleFamily::V4 => IpVersion::V4,
-            RuleFamily::V6 => IpVersion::V6,
-        };
+        let version = ip_version(rule.version);
         (marks || rule.not).then(|| (version, format!("{not}fwmark {value:#x}{mask}")))
     });
     about.collect()
@@ -187,7 +185,7 @@ fn rp_filter(kernel: &mut Kernel, seen: &Observed) -> Result<BTreeMap<String, u3
 /// tunnels and the loopback there are others.
 const OUTER: [&str; 6] = ["veth", "vlan", "bond", "team", "macvlan", "ipvlan"];
 
-/// The links of addresses that machines outside may ask for.
+/// The links with addresses that machines outside may resolve.
 fn address_links(seen: &Observed) -> BTreeMap<IpAddr, String> {
     let outer = |link: &&SeenLink| {
         let kind = link.kind.as_deref();

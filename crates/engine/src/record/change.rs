@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use hallway_plan::Settled;
-use hallway_spec::{Edit, Name, PortProto};
+use hallway_spec::{Edit, Name, NewNode, PortProto};
 use serde::{Deserialize, Serialize};
 
 use super::member::Member;
@@ -47,13 +47,13 @@ impl NodeText {
     /// Of an edit that adds a node.
     pub(crate) fn of(edit: &Edit) -> Option<Self> {
         match edit {
-            Edit::NodeAdd {
+            Edit::NodeAdd(NewNode {
                 networks,
                 ports,
                 command,
                 ready,
                 ..
-            } => Some(Self {
+            }) => Some(Self {
                 networks: networks.clone(),
                 ports: ports.clone(),
                 command: command.clone(),
@@ -70,13 +70,13 @@ impl NodeText {
             command,
             ready,
         } = self.clone();
-        Edit::NodeAdd {
+        Edit::NodeAdd(NewNode {
             name: name.clone(),
             networks,
             ports,
             command,
             ready,
-        }
+        })
     }
 }
 

@@ -15,6 +15,7 @@ mod endpoints;
 mod format;
 mod host_settings;
 pub mod lease;
+mod load;
 mod member;
 pub(crate) mod netns_directory;
 mod outline;
@@ -27,10 +28,11 @@ use hallway_plan::settled::{Node, Publish};
 use hallway_plan::step::Uplink;
 use hallway_spec::{Document, Name};
 
-use crate::{Failure, Reason};
+use crate::Failure;
 
 pub(crate) use format::Written;
 use format::state::{self, Rest};
+pub(crate) use load::load;
 pub(crate) use member::Member;
 pub(crate) use outline::{Known, Outline};
 pub(crate) use store::Store;
@@ -107,7 +109,7 @@ impl Record {
         }
     }
 
-    /// Another state is built than the record says; the next [`Store::save`] writes it.
+    /// What is built differs from the record; the next [`Store::save`] writes it.
     pub(crate) fn correct(&mut self, applied: Settled) {
         self.applied = Some(applied);
         self.on_disk = false;
@@ -196,68 +198,6 @@ pub(crate) fn built_from(scope: &Path, project: &Name) -> Result<Option<String>,
     let text = store::read(&path)?;
     let head = text.map(|text| format::read_record(&path, &text));
     Ok(head.transpose()?.and_then(|head| head.path))
-}
-
-/// Reads a record; `None` if there is none.
-///
-/// # Errors
-/// [`Reason::RecordVersion`] for a format that this program cannot read,
-/// [`Reason::RecordDamaged`] for one that cannot be read.
-pub(crate) fn load(scope: &Path, project: &Name) -> Result<Option<Record>, Failure> {
-    let directory = directory(scope, project);
-    let path = directory.join("record.json");
-    let Some(text) = store::read(&path)? else {
-        return Ok(None);
-    };
-    let head = format::read_record(&path, &text)?;
-    let state = |number: Option<u64>| -> Result<Option<(Settled, Option<Written>)>, Failure> {
-        let Some(number) = number else {
-            return Ok(None);
-        };
-        let path = directory.join(settled_file(number));
-        match store::read(&path)? {
-            Some(text) => state::read(&path, &text).map(Some),
-            None => Err(missing(path)),
-        }
-    };
-    let (applied, written) = state(head.applied)?.unzip();
-    let (pending, begun) = state(head.pending)?.unzip();
-    let written = written.or(begun).flatten();
-    let inodes = directory.join(INODES);
-    let on_disk = head.older.is_none();
-    let (written, inodes) = match head.older {
-        Some(older) => (older.written, older.inodes),
-        None => {
-            let text = store::read(&inodes)?.unwrap_or_default();
-            let known = format::read_inodes(&inodes, &text)?;
-            (written.ok_or_else(|| missing(path))?, known)
-        }
-    };
-    let mut record = Record {
-        applied,
-        pending,
-        source: written.source,
-        path: head.path,
-        inodes,
-        repair: head.repair,
-        uplinks: head.uplinks,
-        edited_from: written.edited_from,
-        created: head.created,
-        applied_number: head.applied,
-        pending_number: head.pending,
-        generation: head.generation,
-        on_disk,
-    };
-    endpoints::add(scope, project, &mut record)?;
-    Ok(Some(record))
-}
-
-fn missing(path: PathBuf) -> Failure {
-    Reason::RecordDamaged {
-        path,
-        error: "a file of the record does not exist".into(),
-    }
-    .into()
 }
 
 impl Store {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use hallway_kernel::files::{self, Durability, Entry};
+use hallway_kernel::files::{self, DirectoryEntry, Durability};
 use hallway_kernel::{Kernel, KernelError};
 
 use crate::failure::FileAction;
@@ -120,7 +120,7 @@ pub(crate) fn open(path: &Path) -> Result<Option<std::fs::File>, Failure> {
 }
 
 /// The content of a directory; empty if it does not exist.
-pub(crate) fn list(path: &Path) -> Result<Vec<Entry>, Failure> {
+pub(crate) fn list(path: &Path) -> Result<Vec<DirectoryEntry>, Failure> {
     files::list(path).map_err(failed(FileAction::Read, path))
 }
 

@@ -84,7 +84,7 @@ pub(super) fn find(directory: &Path, name: &str, lost: bool) -> Option<Sandbox> 
             implicit,
             user_namespace: user(&pid.to_string()) != user("self"),
             internet: pasta::of(pid).map_or_else(
-                || Internet::None("not known: its record was lost".into()),
+                || Internet::None("not known: its record is missing".into()),
                 Internet::Pasta,
             ),
             directory: directory.to_owned(),

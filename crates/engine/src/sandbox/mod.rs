@@ -8,6 +8,7 @@ mod marks;
 mod pasta;
 mod process;
 mod refusal;
+mod running;
 mod subordinates;
 
 use std::os::fd::OwnedFd;
@@ -18,15 +19,14 @@ use hallway_kernel::sys::{NamespaceKind, is_outsider};
 use serde::{Deserialize, Serialize};
 
 use crate::account::CallingUser;
-use crate::record::{Store, store};
+use crate::record::Store;
 use crate::{Cancel, Failure, Lock, Reason, record};
-
-use process::start_time;
 
 pub use holder::hold;
 pub(crate) use ids::Ids;
 pub(crate) use pasta::program as pasta_program;
 pub(crate) use refusal::{forbidden, refused};
+pub use running::{clear, ensure, find, list, lost};
 pub(crate) use subordinates::{Given, candidates, map as map_further_ids};
 
 /// The version of `sandbox.json`.
@@ -94,11 +94,11 @@ pub enum Internet {
     None(String),
 }
 
-/// The reason if the caller wants no internet access.
+/// The reason if the caller requests no internet access.
 const TURNED_OFF: &str = "turned off";
 
 impl Internet {
-    /// Why there is no internet access although the caller wants it.
+    /// Why there is no internet access although the caller requests it.
     #[must_use]
     pub fn missing(&self) -> Option<&str> {
         match self {
@@ -118,102 +118,6 @@ pub fn directory(state: &Path, name: &str) -> PathBuf {
     root(state).join(name)
 }
 
-/// The running sandbox of that name, if there is one.
-#[must_use]
-pub fn find(state: &Path, name: &str) -> Option<Sandbox> {
-    on_record(state, name)
-        .filter(|s| start_time(s.pid) == Some(s.started))
-        .filter(|s| marks::holds(s.pid, &s.directory).is_some())
-        .or_else(|| marks::find(&directory(state, name), name, false))
-}
-
-/// A running sandbox of that name whose state directory was removed: it can only be ended.
-#[must_use]
-pub fn lost(state: &Path, name: &str) -> Option<Sandbox> {
-    marks::find(&directory(state, name), name, true)
-}
-
-/// The sandbox on record, whether it still runs or not.
-fn on_record(state: &Path, name: &str) -> Option<Sandbox> {
-    let directory = directory(state, name);
-    let text = store::read(&directory.join("sandbox.json")).ok()??;
-    let file: SandboxFile = serde_json::from_slice(&text).ok()?;
-    (file.version <= VERSION).then(|| Sandbox {
-        name: name.to_owned(),
-        pid: file.pid,
-        created: file.created,
-        implicit: file.implicit,
-        user_namespace: file.user_namespace,
-        internet: file.internet,
-        started: file.started,
-        directory,
-    })
-}
-
-/// Every running sandbox.
-#[must_use]
-pub fn list(state: &Path) -> Vec<Sandbox> {
-    let mut out: Vec<Sandbox> = store::list(&root(state))
-        .unwrap_or_default()
-        .into_iter()
-        .filter_map(|e| find(state, e.name.to_str()?))
-        .collect();
-    out.sort_by(|a, b| a.name.cmp(&b.name));
-    out
-}
-
-/// The sandbox of that name, started if it does not run.
-///
-/// # Errors
-/// When the machine does not allow one, with what to do about it.
-pub fn ensure(
-    state: &Path,
-    name: &str,
-    making: &Making<'_>,
-    cancel: &Cancel,
-) -> Result<Sandbox, Failure> {
-    let directory = directory(state, name);
-    let store = Store::new(Kernel::new(), &directory);
-    store.make_directory(&directory)?;
-    let lock_directory = directory.join("holder");
-    store.make_directory(&lock_directory)?;
-    let _lock = Lock::take(&lock_directory, None, cancel, || {})?;
-    if let Some(sandbox) = find(state, name) {
-        return Ok(sandbox);
-    }
-    if let Some(lost) = lost(state, name) {
-        lost.end()?;
-    }
-    // Everything built in a sandbox that has ended was removed with it; its keepers end themselves.
-    if let Some(gone) = on_record(state, name)
-        && let Internet::Pasta(pid) = gone.internet
-    {
-        pasta::stop(pid, gone.pid);
-    }
-    store.remove_tree(&directory.join("projects"))?;
-    store.remove_file(&directory.join("netns-directory"))?;
-    let held = holder::start(making, &directory, cancel)?;
-    let internet = match making.internet {
-        true => pasta::start(held.pid, &store),
-        false => Internet::None(TURNED_OFF.into()),
-    };
-    let sandbox = Sandbox {
-        name: name.to_owned(),
-        pid: held.pid,
-        created: std::time::SystemTime::now()
-            .duration_since(std::time::UNIX_EPOCH)
-            .map_or(0, |d| d.as_secs()),
-        implicit: making.implicit,
-        user_namespace: held.user_namespace,
-        internet,
-        started: start_time(held.pid).unwrap_or(0),
-        directory,
-    };
-    sandbox.write()?;
-    held.release();
-    Ok(sandbox)
-}
-
 /// A lock shared by all processes that are about to change a sandbox's projects: while one of them
 /// holds it, a sandbox without a project is not ended.
 ///
@@ -221,16 +125,6 @@ pub fn ensure(
 /// When the lock file cannot be made, or the caller cancels.
 pub fn join(state: &Path, name: &str, cancel: &Cancel) -> Result<Lock, Failure> {
     Lock::share(&directory(state, name).join("members"), cancel)
-}
-
-/// Removes the record of a sandbox that does not run.
-pub fn clear(state: &Path, name: &str) {
-    if find(state, name).is_none() {
-        let directory = directory(state, name);
-        let store = Store::new(Kernel::new(), &directory);
-        store.remove_tree(&directory).ok();
-        remove_empty_parents(&store);
-    }
 }
 
 /// The directory of sandboxes and the state directory, if nothing is in them.

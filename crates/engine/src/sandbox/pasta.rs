@@ -121,6 +121,6 @@ pub(super) fn stop(pid: i32, holder: i32) {
     let ours = is_of(pid, holder);
     if let (true, Some(_), Some(pid)) = (ours, start_time(pid), Pid::from_raw(pid)) {
         rustix::process::kill_process(pid, Signal::TERM).ok();
-        rustix::process::kill_process(pid, Signal::CONT).ok(); // one that is stopped must see it
+        rustix::process::kill_process(pid, Signal::CONT).ok(); // a stopped process receives it only then
     }
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use hallway_spec::problem::WarningKind;
 use hallway_spec::{
-    Document, Edit, Name, Problems, Warning, edit_of_file, empty, free_subnet, parse_bytes,
+    Document, Edit, Name, NewNode, Problems, Warning, edit_of_file, empty, free_subnet, parse_bytes,
 };
 
 use super::ready::READY_LIMIT;
@@ -140,16 +140,14 @@ impl Engine {
     /// A new network without a subnet gets one that no route of the host leads to.
     fn with_subnet(&self, document: &Document, change: &Edit) -> Result<Option<Edit>, EditError> {
         let mut chosen = change.clone();
-        let Edit::NetworkAdd {
-            subnets, parent, ..
-        } = &mut chosen
-        else {
+        let Edit::NetworkAdd(network) = &mut chosen else {
             return Ok(None);
         };
-        if !subnets.is_empty() || parent.is_some() {
+        if !network.subnets.is_empty() || network.parent.is_some() {
             return Ok(None);
         }
         let seen = self.prefixes_in_use()?;
+        let subnets = &mut network.subnets;
         subnets.push(free_subnet(document, &seen).map_err(EditError::Refused)?);
         Ok(Some(chosen))
     }
@@ -164,13 +162,13 @@ impl Engine {
         endpoint: &Endpoint,
         caller: &mut Caller<'_>,
     ) -> Result<Edited, EditError> {
-        let change = Edit::NodeAdd {
+        let change = Edit::NodeAdd(NewNode {
             name: endpoint.node.clone(),
             networks: endpoint.networks.clone(),
             ports: endpoint.ports.clone(),
             command: Vec::new(),
             ready: Vec::new(),
-        };
+        });
         self.edit(project, &change, caller)
     }
 

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use hallway_plan::reach::{Environment, Party, Path, Question, ReasonCode, Service, World};
 use hallway_plan::rules;
-use hallway_plan::settled::{Node, Policy, Side};
+use hallway_plan::settled::{Node, Policy, PolicySide};
 use hallway_plan::{Settled, mark};
 use hallway_spec::{Action, PolicyService, PortProto, Protocol};
 
@@ -183,12 +183,12 @@ fn of_policy(settled: &Settled, policy: &Policy) -> Vec<Question> {
 }
 
 /// One of a side of a policy, other than one of the other side.
-fn one_of(settled: &Settled, side: &Side, other: Option<&Party>) -> Option<Party> {
+fn one_of(settled: &Settled, side: &PolicySide, other: Option<&Party>) -> Option<Party> {
     let nets = match side {
-        Side::Host => return Some(Party::Host),
-        Side::Outside => return Some(Party::Outside),
-        Side::Any => None,
-        Side::Prefixes(nets) => Some(nets),
+        PolicySide::Host => return Some(Party::Host),
+        PolicySide::Outside => return Some(Party::Outside),
+        PolicySide::Any => None,
+        PolicySide::Prefixes(nets) => Some(nets),
     };
     let fits = |node: &Node| {
         let mut own = node.port_addresses();
@@ -227,7 +227,7 @@ fn of_ports(world: &World<'_>, addresses: &[IpAddr]) -> Vec<(String, Question)> 
     out
 }
 
-/// Who asks for published ports: a machine of each external network, and the outside.
+/// The clients of published ports: a machine of each external network, and the outside.
 fn clients(world: &World<'_>, address: IpAddr) -> Vec<(Party, String)> {
     let settled = world.settled();
     let mut out = Vec::new();
@@ -243,7 +243,7 @@ fn clients(world: &World<'_>, address: IpAddr) -> Vec<(Party, String)> {
     out
 }
 
-/// The outside, as what has an address of the host sees it. The first node of an external network stands for
+/// The outside, seen from an address of the host. The first node of an external network stands for
 /// it otherwise.
 fn outside(world: &World<'_>, address: IpAddr) -> Party {
     let external = world.settled().networks.iter().any(|n| n.external);

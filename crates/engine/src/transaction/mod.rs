@@ -31,7 +31,7 @@ mod undo;
 use std::time::Duration;
 
 use hallway_plan::Settled;
-use hallway_plan::settled::Side;
+use hallway_plan::settled::PolicySide;
 use hallway_plan::target::Setting;
 use hallway_plan::through::Firewall;
 use hallway_spec::{Action, Name, PolicyService, Protocol, Topology};
@@ -201,8 +201,9 @@ impl Engine {
         }
         let starting = self.begin_keeper(&planned, caller.cancel)?;
         let record = self.build(&planned, request, caller)?;
-        self.warn_of_firewalls(&planned, caller)?;
-        let programs = self.start_programs(&planned, &record, (starting, listeners), caller);
+        let programs = self
+            .warn_of_firewalls(&planned, caller)
+            .and_then(|()| self.start_programs(&planned, &record, starting, listeners, caller));
         let ready = programs.and_then(|started| {
             lock.without_scope(|| started.wait(request.ready_limit, caller))?;
             Ok(started.changes)
@@ -311,7 +312,7 @@ fn warn_of_name_servers(planned: &Planned, in_sandbox: bool, caller: &mut Caller
     }
 }
 
-/// Whether a policy lets some node ask name servers of the host.
+/// Whether a policy allows some node to reach name servers of the host.
 fn may_ask_host(settled: &Settled) -> bool {
     let asks = |service: &PolicyService| match service {
         PolicyService::Ports(range, Protocol::Udp) => range.contains(53),
@@ -320,7 +321,7 @@ fn may_ask_host(settled: &Settled) -> bool {
     };
     settled.policies.iter().any(|policy| {
         // A prefix may contain an address of the host.
-        let to_host = |(_, to): &(Side, Side)| *to != Side::Outside;
+        let to_host = |(_, to): &(PolicySide, PolicySide)| *to != PolicySide::Outside;
         policy.action == Action::Allow
             && policy.pairs.iter().any(to_host)
             && (policy.services.is_empty() || policy.services.iter().any(asks))

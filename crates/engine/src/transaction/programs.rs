@@ -42,7 +42,8 @@ impl Engine {
         &self,
         planned: &Planned,
         record: &Record,
-        (starting, listeners): (Option<Starting>, Vec<Listener>),
+        starting: Option<Starting>,
+        listeners: Vec<Listener>,
         caller: &mut Caller<'_>,
     ) -> Result<Started, Failure> {
         let wanted = desired(self, &planned.settled, record)?;

@@ -2,7 +2,7 @@
 //! steps as in `up`, without reading the file again.
 
 use hallway_plan::Settled;
-use hallway_plan::compare::{Difference, Fact, Place};
+use hallway_plan::compare::{Difference, Fact, ObjectPlace};
 use hallway_plan::diff::{diff, drift};
 use hallway_plan::settle::{followed, renamed};
 use hallway_spec::{Joined, Name};
@@ -151,13 +151,13 @@ impl Engine {
 
 /// Links that are missing and that hallway cannot make: bridges and parents of others, and what is on
 /// a parent.
-fn of_others(applied: &Settled, differences: &[Difference]) -> Vec<(Place, String)> {
+fn of_others(applied: &Settled, differences: &[Difference]) -> Vec<(ObjectPlace, String)> {
     let is_missing = |name: &str| {
         let missing =
             |d: &Difference| matches!(&d.fact, Fact::LinkMissing { link, .. } if link == name);
         differences
             .iter()
-            .any(|d| d.place == Place::Host && missing(d))
+            .any(|d| d.place == ObjectPlace::Host && missing(d))
     };
     let mut out = Vec::new();
     for network in &applied.networks {
@@ -168,12 +168,12 @@ fn of_others(applied: &Settled, differences: &[Difference]) -> Vec<(Place, Strin
             continue;
         };
         let on_host = [Some(name), network.bridge.as_ref()].into_iter().flatten();
-        out.extend(on_host.map(|link| (Place::Host, link.clone())));
+        out.extend(on_host.map(|link| (ObjectPlace::Host, link.clone())));
         for node in applied.nodes.iter().filter(|_| network.parent().is_some()) {
             let on = node.memberships().filter(|(_, of)| **of == network.name);
             out.extend(on.map(|(interface, _)| {
                 let (node, netns) = (node.name.clone(), node.netns.clone());
-                (Place::Node { node, netns }, interface.name.clone())
+                (ObjectPlace::Node { node, netns }, interface.name.clone())
             }));
         }
     }

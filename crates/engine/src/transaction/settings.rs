@@ -2,7 +2,7 @@
 
 use hallway_kernel::KernelError;
 use hallway_plan::Plan;
-use hallway_plan::compare::Place;
+use hallway_plan::compare::ObjectPlace;
 use hallway_plan::step::{Adjustment, Op};
 use hallway_spec::{SysctlKey, Topology};
 
@@ -20,7 +20,7 @@ fn found(failure: &Failure, plan: &Plan, topology: &Topology) -> Option<Failure>
     };
     let step = plan.steps.get(position.checked_sub(1)?)?;
     let Op::Adjust {
-        place: Place::Node { node, .. },
+        place: ObjectPlace::Node { node, .. },
         change: Adjustment::Sysctl { key, value },
     } = &step.op
     else {

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use hallway_engine::{Applied, Caller, Cancel, EditError, Endpoint, Engine, Event, Removed};
 use hallway_kernel::gate::{Counter, Gate};
-use hallway_spec::{Edit, Name};
+use hallway_spec::{Edit, Name, NewNetwork};
 use hallway_testkit::{Snapshot, Test, sh, wait_for};
 
 use scene::{Each, SCOPE, down, engine, project, tidy, topology, up, up_reporting, with_gate};
@@ -156,7 +156,7 @@ fn edits_change_text_and_network_together() {
     // A project that does not exist is made.
     down(&engine()).unwrap();
     before.unchanged();
-    let add = Edit::NetworkAdd {
+    let add = Edit::NetworkAdd(NewNetwork {
         name: name("lan"),
         subnets: vec!["10.6.0.0/24".parse().unwrap()],
         gateways: Vec::new(),
@@ -166,7 +166,7 @@ fn edits_change_text_and_network_together() {
         parent: None,
         vlan: None,
         mtu: None,
-    };
+    });
     let text = edit(&engine(), &add).unwrap();
     State::of(&text).assert_complete();
     down(&engine()).unwrap();

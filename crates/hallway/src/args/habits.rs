@@ -1,4 +1,4 @@
-//! Flags of Compose that ask for what hallway does in any case. They are accepted and not listed.
+//! Flags of Compose for what hallway does in any case. They are accepted and not listed.
 
 use clap::Args as ClapArgs;
 

@@ -19,7 +19,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use crate::args::{CaptureArgs, Common, Format};
 use crate::diagnose::VerbError;
 use crate::failure::CommandError;
-use crate::named::{self, Part};
+use crate::named::{self, NodeOrNetwork};
 use crate::scope::{here, present};
 use crate::ui;
 
@@ -138,11 +138,11 @@ fn target(settled: &Settled, text: &str) -> Result<Target, VerbError> {
         return Ok(Target::Host(interface));
     }
     let node = match named::part(settled, name, &["host"])? {
-        Part::Node(node) => node,
-        Part::Network(network) if interface.is_none() => {
+        NodeOrNetwork::Node(node) => node,
+        NodeOrNetwork::Network(network) if interface.is_none() => {
             return Ok(Target::Network(network.name.clone()));
         }
-        Part::Network(_) => {
+        NodeOrNetwork::Network(_) => {
             return Err(VerbError::usage(
                 format!("{name} is a network, which has no interfaces to choose from"),
                 format!("leave out what follows the colon: hallway capture {name}"),

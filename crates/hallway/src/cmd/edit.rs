@@ -7,7 +7,7 @@ use std::time::Instant;
 use hallway_engine::{Caller, Cancel, EditError};
 use hallway_plan::Settled;
 use hallway_spec::problem::{NameProblem, ProblemKind, ValueProblem};
-use hallway_spec::{Action, Diagnostic as _, Edit, Name, Problems, listed};
+use hallway_spec::{Action, Diagnostic as _, Edit, Name, NewNetwork, NewNode, Problems, listed};
 use hallway_view::tree::added_by;
 use ipnet::IpNet;
 
@@ -26,8 +26,14 @@ pub(crate) fn run(common: &Common, verb: Verb) -> Result<ExitCode, VerbError> {
     let project = project(common, &FileArg::default(), Some(&scope.engine))?;
     if let Edit::PolicyRemove(number) = change {
         let done = removed_policy(&scope, &project, number).unwrap_or_else(|| done(&change));
-        let about = (&project, &change, done.as_str());
-        return carry_out(common, scope, about, (started, &cancel));
+        let run = Run {
+            project: &project,
+            change: &change,
+            done: &done,
+            started,
+            cancel: &cancel,
+        };
+        return carry_out(common, scope, &run);
     }
     let outcome = match &change {
         // Without reading the other nodes, which may be many: a node is removed by its own name, and
@@ -42,16 +48,27 @@ pub(crate) fn run(common: &Common, verb: Verb) -> Result<ExitCode, VerbError> {
     finish(common, scope, &project, outcome, started)
 }
 
-/// Applies a change to nodes by their own names, and prints that it is done.
+/// A change by a command.
+pub(super) struct Run<'a> {
+    pub(super) project: &'a Name,
+    /// With the own names of nodes.
+    pub(super) change: &'a Edit,
+    /// What is printed when it is made.
+    pub(super) done: &'a str,
+    /// When the command started.
+    pub(super) started: Instant,
+    pub(super) cancel: &'a Cancel,
+}
+
+/// Applies a change, and prints that it is done.
 pub(super) fn carry_out(
     common: &Common,
     scope: Scope,
-    (project, change, done): (&Name, &Edit, &str),
-    (started, cancel): (Instant, &Cancel),
+    run: &Run<'_>,
 ) -> Result<ExitCode, VerbError> {
-    let outcome = apply(common, &scope, project, change, cancel);
-    let outcome = outcome.map(|words| words.map(|_| done.to_owned()));
-    finish(common, scope, project, outcome, started)
+    let outcome = apply(common, &scope, run.project, run.change, run.cancel);
+    let outcome = outcome.map(|words| words.map(|_| run.done.to_owned()));
+    finish(common, scope, run.project, outcome, run.started)
 }
 
 fn finish(
@@ -191,15 +208,15 @@ fn endpoints(settled: &Settled, texts: &[String]) -> Vec<String> {
 /// What has been done.
 fn done(change: &Edit) -> String {
     match change {
-        Edit::NodeAdd { name, .. } => format!("node {name} added"),
+        Edit::NodeAdd(NewNode { name, .. }) => format!("node {name} added"),
         Edit::NodeRemove(name) => format!("node {name} removed"),
-        Edit::NetworkAdd { name, .. } => format!("network {name} added"),
+        Edit::NetworkAdd(NewNetwork { name, .. }) => format!("network {name} added"),
         Edit::NetworkRemove(name) => format!("network {name} removed"),
         Edit::LinkAdd([(a, _), (b, _)]) => format!("{a} and {b} linked"),
         Edit::LinkRemove { ends: [a, b], .. } => format!("link between {a} and {b} removed"),
         Edit::Connect(node, network, _) => format!("{node} connected to {network}"),
         Edit::Disconnect(node, network) => format!("{node} disconnected from {network}"),
-        Edit::Impair { .. } => "impairments changed".to_owned(),
+        Edit::Impair(_) => "impairments changed".to_owned(),
         Edit::Publish(node, port) => format!("{port} of {node} published"),
         Edit::Unpublish(node, port) => format!("{port} of {node} no longer published"),
         Edit::Policy {
@@ -275,13 +292,13 @@ fn node(verb: NodeVerb) -> Result<Edit, VerbError> {
             publish,
             ready,
             command,
-        } => Edit::NodeAdd {
+        } => Edit::NodeAdd(NewNode {
             name,
             networks: attachments(&network)?,
             ports: publish,
             command,
             ready,
-        },
+        }),
         NodeVerb::Rm { name } => Edit::NodeRemove(name),
         other @ NodeVerb::Ls { .. } => return Err(not_an_edit(&other)),
     })
@@ -299,7 +316,7 @@ fn network(verb: NetworkVerb) -> Result<Edit, VerbError> {
             parent,
             vlan,
             mtu,
-        } => Edit::NetworkAdd {
+        } => Edit::NetworkAdd(NewNetwork {
             name,
             subnets: subnet,
             gateways: gateway,
@@ -309,7 +326,7 @@ fn network(verb: NetworkVerb) -> Result<Edit, VerbError> {
             parent,
             vlan,
             mtu,
-        },
+        }),
         NetworkVerb::Rm { name } => Edit::NetworkRemove(name),
         other @ NetworkVerb::Ls { .. } => return Err(not_an_edit(&other)),
     })

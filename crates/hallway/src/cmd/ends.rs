@@ -34,7 +34,7 @@ impl Ends {
                 .ok()
                 .flatten(),
         };
-        // Without an answer the keeper has ended or was replaced: the next call asks again.
+        // Without an answer the keeper has ended or was replaced: the next call tries again.
         let Some((client, programs)) = client.and_then(|c| c.programs().ok().map(|p| (c, p)))
         else {
             return Vec::new();

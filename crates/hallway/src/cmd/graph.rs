@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use hallway_engine::read::live::live;
-use hallway_engine::{Engine, OtherNamespaces, State};
+use hallway_engine::{Completeness, Engine, OtherNamespaces};
 use hallway_plan::Settled;
 use hallway_spec::Name;
 use hallway_view::graph::{Graph, dot, mermaid, svg, text};
@@ -65,7 +65,7 @@ pub(crate) fn run(common: &Common, args: &GraphArgs) -> Result<ExitCode, VerbErr
 /// Prints that a project differs from what was built.
 fn note_state(common: &Common, engine: &Engine, project: &Name) -> Result<(), VerbError> {
     if let Some(status) = engine.status(project)?
-        && status.state != State::Up
+        && status.state != Completeness::Up
     {
         let (state, count) = (status.state.word(), status.differences.len());
         let words = format!(

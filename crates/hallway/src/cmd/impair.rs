@@ -7,7 +7,9 @@ use std::time::Instant;
 use hallway_plan::Settled;
 use hallway_plan::settled::{Interface, Node};
 use hallway_plan::shaping::Shaping;
-use hallway_spec::{Bandwidth, Edit, Impaired, Impairments, InvalidName, Name, nearest};
+use hallway_spec::{
+    Bandwidth, Edit, Impaired, ImpairmentChange, Impairments, InvalidName, Name, nearest,
+};
 use hallway_view::json;
 use hallway_view::table::columns;
 
@@ -19,21 +21,19 @@ use crate::{interrupt, named, ui};
 
 const EXAMPLE: &str = "write it like: hallway impair web:eth0 delay=50ms loss=1%";
 
-/// The arguments of the verb.
-type Asked = (Option<String>, Vec<String>);
-
 pub(crate) fn run(
     common: &Common,
-    (target, settings): Asked,
+    target: Option<&str>,
+    settings: &[String],
     clear: bool,
     format: Format,
 ) -> Result<ExitCode, VerbError> {
     let started = Instant::now();
     let cancel = interrupt::watch();
-    let set = read(target.as_deref(), &settings)?;
+    let set = read(target, settings)?;
     let scope = here(common)?;
     let (project, settled) = present(common, &scope.engine)?;
-    let chosen = chosen((common, &scope), &settled, target.as_deref())?;
+    let chosen = chosen(common, &scope, &settled, target)?;
     if settings.is_empty() && !clear {
         list(&chosen, format);
         return Ok(ExitCode::SUCCESS);
@@ -42,11 +42,11 @@ pub(crate) fn run(
         .iter()
         .map(|(node, interface)| format!("{}:{}", node.name, interface.name))
         .collect();
-    let done = match settings.as_slice() {
+    let done = match settings {
         [] => format!("{}: impairments removed", names.join(", ")),
         settings => format!("{}: {}", names.join(", "), settings.join(" ")),
     };
-    let change = Edit::Impair {
+    let change = Edit::Impair(ImpairmentChange {
         at: chosen
             .iter()
             .filter_map(|(node, interface)| place(&settled, node, interface))
@@ -54,9 +54,15 @@ pub(crate) fn run(
         clear,
         set: set.impairments,
         rate: set.limit,
+    });
+    let run = edit::Run {
+        project: &project,
+        change: &change,
+        done: &done,
+        started,
+        cancel: &cancel,
     };
-    let about = (&project, &change, done.as_str());
-    edit::carry_out(common, scope, about, (started, &cancel))
+    edit::carry_out(common, scope, &run)
 }
 
 /// The place of an interface in the file.
@@ -75,7 +81,8 @@ fn place(settled: &Settled, node: &Node, interface: &Interface) -> Option<Impair
 
 /// The interfaces that match a target: of every node that its name means.
 fn chosen<'s>(
-    (common, scope): (&Common, &Scope),
+    common: &Common,
+    scope: &Scope,
     settled: &'s Settled,
     target: Option<&str>,
 ) -> Result<Vec<(&'s Node, &'s Interface)>, VerbError> {

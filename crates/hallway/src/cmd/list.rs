@@ -56,8 +56,8 @@ pub(crate) fn inspect(common: &Common, name: &Name) -> Result<ExitCode, VerbErro
     let scope = here(common)?;
     let (project, settled) = present(common, &scope.engine)?;
     let node = match named::part(&settled, name.as_ref(), &[])? {
-        named::Part::Node(node) => node,
-        named::Part::Network(network) => {
+        named::NodeOrNetwork::Node(node) => node,
+        named::NodeOrNetwork::Network(network) => {
             ui::json(&NetworkDetails::new(&settled, network));
             return Ok(ExitCode::SUCCESS);
         }
@@ -80,24 +80,28 @@ pub(crate) fn inspect(common: &Common, name: &Name) -> Result<ExitCode, VerbErro
 
 /// Which list.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Part {
+pub(crate) enum Listing {
     Nodes,
     Networks,
     Links,
     Policies,
 }
 
-pub(crate) fn part(common: &Common, part: Part, format: Format) -> Result<ExitCode, VerbError> {
+pub(crate) fn list(
+    common: &Common,
+    listing: Listing,
+    format: Format,
+) -> Result<ExitCode, VerbError> {
     let scope = here(common)?;
     let (_, settled) = present(common, &scope.engine)?;
-    match (format, part) {
-        (Format::Text, _) => ui::out(&columns_within(&rows(part, &settled), ui::columns())),
-        (Format::Json, Part::Nodes) => {
+    match (format, listing) {
+        (Format::Text, _) => ui::out(&columns_within(&rows(listing, &settled), ui::columns())),
+        (Format::Json, Listing::Nodes) => {
             ui::json(&json::nodes(&settled, &programs(&scope.engine, &settled)?))
         }
-        (Format::Json, Part::Networks) => ui::json(&json::networks(&settled)),
-        (Format::Json, Part::Links) => ui::json(&json::links(&settled)),
-        (Format::Json, Part::Policies) => ui::json(&json::policies(&settled)),
+        (Format::Json, Listing::Networks) => ui::json(&json::networks(&settled)),
+        (Format::Json, Listing::Links) => ui::json(&json::links(&settled)),
+        (Format::Json, Listing::Policies) => ui::json(&json::policies(&settled)),
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -110,12 +114,12 @@ fn joined<T: ToString>(items: impl Iterator<Item = T>) -> String {
     items.map(|i| i.to_string()).collect::<Vec<_>>().join(" ")
 }
 
-fn rows(part: Part, settled: &Settled) -> Vec<Vec<String>> {
-    match part {
-        Part::Nodes => node_rows(settled),
-        Part::Networks => network_rows(settled),
-        Part::Links => link_rows(settled),
-        Part::Policies => policy_rows(settled),
+fn rows(listing: Listing, settled: &Settled) -> Vec<Vec<String>> {
+    match listing {
+        Listing::Nodes => node_rows(settled),
+        Listing::Networks => network_rows(settled),
+        Listing::Links => link_rows(settled),
+        Listing::Policies => policy_rows(settled),
     }
 }
 

@@ -170,7 +170,7 @@ fn print_more(sources: &mut [Source], lines: &Lines) {
     }
 }
 
-/// Waits a little; whether there is still somebody who reads, and a project.
+/// Waits briefly; whether the output is still read and the project still exists.
 fn goes_on(engine: &Engine, project: &Name, cancel: &Cancel) -> Result<bool, Failure> {
     let reads = !cancel.is_cancelled() && ui::stdout_is_open();
     if !reads || engine.record(project)?.is_none() {

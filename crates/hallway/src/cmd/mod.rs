@@ -134,25 +134,25 @@ fn show(common: &Common, verb: Verb) -> Result<ExitCode, VerbError> {
         Verb::Inspect { name } => list::inspect(common, &name),
         Verb::Node {
             verb: NodeVerb::Ls { format },
-        } => list::part(common, list::Part::Nodes, format.format),
+        } => list::list(common, list::Listing::Nodes, format.format),
         Verb::Network {
             verb: NetworkVerb::Ls { format },
-        } => list::part(common, list::Part::Networks, format.format),
+        } => list::list(common, list::Listing::Networks, format.format),
         Verb::Link {
             verb: LinkVerb::Rm { a, b },
         } => unlink::run(common, [&a, &b]),
         Verb::Link {
             verb: LinkVerb::Ls { format },
-        } => list::part(common, list::Part::Links, format.format),
+        } => list::list(common, list::Listing::Links, format.format),
         Verb::Policy {
             verb: PolicyVerb::Ls { format },
-        } => list::part(common, list::Part::Policies, format.format),
+        } => list::list(common, list::Listing::Policies, format.format),
         Verb::Impair {
             target,
             settings,
             clear,
             format,
-        } => impair::run(common, (target, settings), clear, format.format),
+        } => impair::run(common, target.as_deref(), &settings, clear, format.format),
         Verb::Export(args) => convert::write_out(common, args.format),
         Verb::Import(file) => convert::read_in(common, &file),
         Verb::Graph(args) => graph::run(common, &args),

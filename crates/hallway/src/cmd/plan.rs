@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use hallway_engine::{Engine, OtherNamespaces, Planned};
 use hallway_plan::diff::described;
-use hallway_plan::step::{Action, Described};
+use hallway_plan::step::{Described, StepAction};
 use hallway_plan::through::Firewall;
 use hallway_view::json::{PlannedSteps, ProblemEntry, Validation, Version};
 use hallway_view::shell;
@@ -125,9 +125,9 @@ pub(crate) fn steps(planned: &Planned) -> Vec<Described> {
 /// A step in one line.
 pub(crate) fn text(step: &Described) -> String {
     let (style, sign) = match step.action {
-        Action::Create | Action::Start => (GREEN, "+"),
-        Action::Remove | Action::Stop => (RED, "-"),
-        Action::Change | Action::Restart => (YELLOW, "~"),
+        StepAction::Create | StepAction::Start => (GREEN, "+"),
+        StepAction::Remove | StepAction::Stop => (RED, "-"),
+        StepAction::Change | StepAction::Restart => (YELLOW, "~"),
     };
     let detail = if step.detail.is_empty() {
         String::new()

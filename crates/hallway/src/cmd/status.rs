@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use hallway_engine::{Engine, Failure, State, Status};
+use hallway_engine::{Completeness, Engine, Failure, Status};
 use hallway_plan::Settled;
 use hallway_plan::compare::{Difference, Fact};
 use hallway_plan::observed::Marks;
@@ -41,7 +41,7 @@ pub(crate) fn status(
         Format::Json => as_json(&scope, &project, &status)?,
         Format::Text => text(&scope, &project, &status)?,
     }
-    let code = if exit_code && status.state != State::Up {
+    let code = if exit_code && status.state != Completeness::Up {
         NOT_UP
     } else {
         0
@@ -103,7 +103,7 @@ fn text(scope: &Scope, project: &Name, status: &Status) -> Result<(), VerbError>
         return Ok(());
     };
     match status.state {
-        State::Down => {
+        Completeness::Down => {
             let words = format!(
                 "{project} is down {place}: it was built{file}, and none of its objects are in the kernel now"
             );
@@ -123,7 +123,7 @@ fn text(scope: &Scope, project: &Name, status: &Status) -> Result<(), VerbError>
         ui::text(&failure.help().unwrap_or_default());
     }
     differences(status, &settled);
-    if status.state == State::Unfinished {
+    if status.state == Completeness::Unfinished {
         let up = up_command(status);
         let words = format!("a run did not finish: {up} completes it, hallway down removes it");
         ui::text(&styled(YELLOW, words));

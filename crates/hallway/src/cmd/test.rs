@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use hallway_engine::Cancel;
-use hallway_plan::compare::{Fact, Place};
+use hallway_plan::compare::{Fact, ObjectPlace};
 use hallway_plan::reach::{self, Party, Question, Service, World};
 use hallway_spec::{Name, PortName};
 
@@ -160,7 +160,7 @@ fn stopped(subject: &Subject, scope: &Scope) -> Result<BTreeMap<Name, String>, V
     let status = scope.engine.status(&subject.settled.project)?;
     let differences = status.into_iter().flat_map(|s| s.differences);
     let stopped = differences.filter_map(|d| match (d.place, d.fact) {
-        (Place::Node { node, .. }, Fact::ProgramStopped { state }) => Some((node, state)),
+        (ObjectPlace::Node { node, .. }, Fact::ProgramStopped { state }) => Some((node, state)),
         _ => None,
     });
     Ok(stopped.collect())

@@ -34,8 +34,14 @@ pub(crate) fn run(common: &Common, ends: [&str; 2]) -> Result<ExitCode, VerbErro
     let done = cable.map(|cable| format!("link between {} removed", words(cable, &a.node)));
     let ends = [a.node, b.node];
     let change = Edit::LinkRemove { ends, link };
-    let about = (&project, &change, &*done.unwrap_or_default());
-    edit::carry_out(common, scope, about, (started, &cancel))
+    let run = edit::Run {
+        project: &project,
+        change: &change,
+        done: &done.unwrap_or_default(),
+        started,
+        cancel: &cancel,
+    };
+    edit::carry_out(common, scope, &run)
 }
 
 fn end(text: &str) -> Result<End, VerbError> {

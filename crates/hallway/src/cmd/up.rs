@@ -151,7 +151,7 @@ fn done(common: &Common, scope: &Scope, (applied, path): (&Applied<'_>, &str), s
     }
     if let Some(why) = no_internet(scope, &applied.planned) {
         let text =
-            format!("nodes cannot reach the internet: {why}; hallway doctor says what is missing");
+            format!("nodes cannot reach the internet: {why}; hallway doctor shows what is missing");
         ui::note(common, text);
     }
 }

@@ -138,7 +138,7 @@ pub(crate) fn instead_of_flag(error: &clap::Error, verb: &str) -> Option<(String
     Some((flag.clone(), text))
 }
 
-/// Whether the unknown argument of a verb asks for the version, which the whole command has.
+/// Whether the unknown argument of a verb is the flag for the version, which only the whole command has.
 pub(crate) fn asks_for_version(error: &clap::Error) -> bool {
     let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg) else {
         return false;

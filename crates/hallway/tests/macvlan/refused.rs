@@ -30,7 +30,7 @@ pub(crate) fn refused() {
             node,
             "there is no interface eth7 here",
         ),
-        ("parent: lo".into(), node, "lo is no Ethernet interface"),
+        ("parent: lo".into(), node, "lo is not an Ethernet interface"),
         ("parent: port0".into(), node, "port0 is a port of br0"),
         ("parent: down0".into(), node, "down0 is down"),
         (

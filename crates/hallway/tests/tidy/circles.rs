@@ -1,19 +1,31 @@
-//! Which files import which, from the paths of `use` and the structure of modules.
+//! Which files import which, from the paths of `use`, the paths in code that begin with `crate`,
+//! `self`, `super` or a child of the module, and the structure of modules.
 //!
-//! A path is followed through modules and their re-exports to the file that defines the name. So a
+//! A path is followed through modules and what they import to the file that defines the name. So a
 //! parent that re-exports its child does not count as importing it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::code;
+
 /// A module's place: the crate and the path within it, like `["engine", "record", "lease"]`.
 type Module = Vec<String>;
+
+/// What a `use` imports.
+struct Use {
+    path: Module,
+    /// Its name in the file.
+    name: String,
+    /// Whether it is re-exported.
+    public: bool,
+}
 
 /// One file.
 struct File {
     name: String,
-    /// Paths that it imports, each with whether it re-exports them.
-    uses: Vec<(bool, Module)>,
-    /// Whether it is the root or a folder's `mod.rs`, or has submodules: for `super`.
+    uses: Vec<Use>,
+    /// Paths in its code.
+    paths: Vec<Module>,
     module: Module,
 }
 
@@ -25,16 +37,16 @@ impl Files {
     pub(crate) fn new(sources: &[(String, String)]) -> Self {
         let file = |(name, text): &(String, String)| {
             let module = module_of(name)?;
-            let uses = uses(text);
-            let uses = uses
-                .into_iter()
-                .filter_map(|(public, path)| Some((public, absolute(&module, &path)?)));
-            let uses = uses.collect();
+            let code = code::without_tests(&code::bare(text));
+            let (uses, rest) = uses(&code, &module);
+            let paths = paths(&rest);
+            let paths = paths.iter().filter_map(|path| absolute(&module, path));
             Some((
                 module.clone(),
                 File {
                     name: name.clone(),
                     uses,
+                    paths: paths.collect(),
                     module,
                 },
             ))
@@ -49,22 +61,23 @@ impl Files {
             .find(|n| self.0.contains_key(&path[..*n]))?;
         let file = self.0.get(&path[..length])?;
         let name = path.get(length);
-        let reexported = name.filter(|_| depth > 0).and_then(|name| {
-            let mut public = file.uses.iter().filter(|(public, _)| *public);
-            let (_, target) = public.find(|(_, target)| target.last() == Some(name))?;
-            self.resolve(target, depth - 1)
+        let imported = name.filter(|_| depth > 0).and_then(|name| {
+            let found = file.uses.iter().find(|used| used.name == *name)?;
+            self.resolve(&found.path, depth - 1)
         });
-        Some(reexported.unwrap_or(&file.module))
+        Some(imported.unwrap_or(&file.module))
     }
 
     /// Which file imports which, by the names of files.
     fn imports(&self) -> BTreeMap<&str, BTreeSet<&str>> {
         let targets = |file: &File| {
-            let imported = file.uses.iter().filter_map(|(public, path)| {
-                let target = self.resolve(path, 8)?;
+            let used = file.uses.iter().filter_map(|used| {
+                let target = self.resolve(&used.path, 8)?;
                 let child = target.len() > file.module.len() && target.starts_with(&file.module);
-                (*target != file.module && !(*public && child)).then_some(target)
+                (!(used.public && child)).then_some(target)
             });
+            let named = file.paths.iter().filter_map(|path| self.resolve(path, 8));
+            let imported = used.chain(named).filter(|m| **m != file.module);
             imported.map(|m| self.0[m].name.as_str()).collect()
         };
         self.0
@@ -140,63 +153,100 @@ fn absolute(module: &Module, path: &[String]) -> Option<Module> {
     Some(base)
 }
 
-/// The paths of every `use` outside of tests, each with whether it is visible to others.
-fn uses(text: &str) -> Vec<(bool, Vec<String>)> {
-    let code = text
-        .split("\n#[cfg(test)]\nmod ")
-        .next()
-        .unwrap_or_default();
-    let lines = code
-        .lines()
-        .map(|line| line.split("//").next().unwrap_or_default());
-    let code = lines.collect::<Vec<_>>().join("\n");
-    let mut out = Vec::new();
-    for statement in code.split(';') {
-        let start = statement.rfind("\n\n").map_or(0, |at| at + 2);
-        let statement = statement[start..].trim();
-        let statement = statement.rsplit("]\n").next().unwrap_or_default().trim();
-        let (visibility, rest) = match statement.strip_prefix("use ") {
-            Some(rest) => ("", rest),
-            None => match statement.split_once(" use ") {
-                Some((visibility, rest)) => (visibility, rest),
-                None => continue,
-            },
+/// Every `use` of a file, and the rest of its code.
+fn uses(code: &str, module: &Module) -> (Vec<Use>, String) {
+    let (mut found, mut rest) = (Vec::new(), String::new());
+    let mut lines = code.lines();
+    while let Some(line) = lines.next() {
+        let (public, tree) = match line.trim_start().split_once("use ") {
+            Some(("", tree)) => (false, tree),
+            Some((visibility, tree)) if is_visibility(visibility) => (true, tree),
+            _ => {
+                rest += line;
+                rest.push('\n');
+                continue;
+            }
         };
-        if visibility.is_empty()
-            || visibility.starts_with("pub") && !visibility.contains(char::is_whitespace)
-        {
-            let paths = expand(rest).into_iter();
-            out.extend(paths.map(|path| (!visibility.is_empty(), path)));
+        let mut tree = tree.to_owned();
+        while !tree.contains(';') {
+            let Some(line) = lines.next() else { break };
+            tree += line;
         }
+        let tree = tree.split(';').next().unwrap_or_default();
+        found.extend(expand(tree).into_iter().filter_map(|(path, name)| {
+            let path = absolute(module, &path)?;
+            Some(Use { path, name, public })
+        }));
     }
-    out
+    (found, rest)
 }
 
-/// `a::{b, c::d}` as `a::b` and `a::c::d`.
-fn expand(tree: &str) -> Vec<Vec<String>> {
-    let Some((prefix, rest)) = tree.split_once('{') else {
-        let path = tree.split(" as ").next().unwrap_or_default();
-        return vec![path.split("::").map(|p| p.trim().to_owned()).collect()];
+/// Whether this is `pub`, `pub(crate)` or another visibility, with the space after it.
+fn is_visibility(text: &str) -> bool {
+    let inner = text.strip_prefix("pub").and_then(|t| t.strip_suffix(' '));
+    inner.is_some_and(|t| t.is_empty() || t.starts_with('(') && t.ends_with(')'))
+}
+
+/// The paths in code that begin with `crate`, `self`, `super` or a child of the module.
+fn paths(code: &str) -> Vec<Vec<String>> {
+    let children = code.lines().filter_map(|line| {
+        let (visibility, name) = line.trim_start().split_once("mod ")?;
+        let declared = visibility.is_empty() || is_visibility(visibility);
+        name.strip_suffix(';').filter(|_| declared)
+    });
+    let starts: BTreeSet<&str> = children.chain(["crate", "self", "super"]).collect();
+    let is_name = |c: char| c.is_alphanumeric() || c == '_' || c == ':' || c == '$';
+    let words = code.split(|c: char| !is_name(c));
+    let of_crate = words.filter(|word| {
+        let first = word.split("::").next().unwrap_or_default();
+        word.contains("::") && starts.contains(first)
+    });
+    let parts = |word: &str| {
+        let parts = word.split("::").filter(|p| !p.is_empty());
+        parts.map(str::to_owned).collect()
     };
-    let prefix = prefix.split("::").map(str::trim).filter(|p| !p.is_empty());
-    let prefix: Vec<String> = prefix.map(str::to_owned).collect();
+    of_crate.map(parts).collect()
+}
+
+/// `a::{b, c::d as e}` as `a::b` with the name `b` and `a::c::d` with the name `e`.
+fn expand(tree: &str) -> Vec<(Vec<String>, String)> {
+    let parts = |path: &str| -> Vec<String> {
+        let parts = path.split("::").map(str::trim).filter(|p| !p.is_empty());
+        parts.map(str::to_owned).collect()
+    };
+    let Some((prefix, rest)) = tree.split_once('{') else {
+        let (path, name) = tree.split_once(" as ").unwrap_or((tree, ""));
+        let path = parts(path);
+        let last = path.last().cloned().unwrap_or_default();
+        let name = if name.is_empty() {
+            last
+        } else {
+            name.trim().to_owned()
+        };
+        return vec![(path, name)];
+    };
+    let prefix = parts(prefix);
     let inner = rest.rsplit_once('}').map_or(rest, |(inner, _)| inner);
-    let (mut depth, mut parts) = (0, vec![String::new()]);
+    let (mut depth, mut items) = (0, vec![String::new()]);
     for c in inner.chars() {
         match c {
             '{' => depth += 1,
             '}' => depth -= 1,
             ',' if depth == 0 => {
-                parts.push(String::new());
+                items.push(String::new());
                 continue;
             }
             _ => {}
         }
-        parts.last_mut().unwrap().push(c);
+        items.last_mut().unwrap().push(c);
     }
-    let parts = parts.iter().map(|p| p.trim()).filter(|p| !p.is_empty());
-    let paths = parts.flat_map(expand);
-    paths.map(|path| [prefix.clone(), path].concat()).collect()
+    let items = items.iter().map(|i| i.trim()).filter(|i| !i.is_empty());
+    let last = prefix.last().cloned().unwrap_or_default();
+    let whole = items.flat_map(expand).map(|(path, name)| {
+        let name = if name == "self" { last.clone() } else { name };
+        ([prefix.clone(), path].concat(), name)
+    });
+    whole.collect()
 }
 
 #[cfg(test)]
@@ -236,6 +286,55 @@ mod tests {
                 "//! X.\n\nmod a;\n\npub use a::A;\n\npub struct P;\n",
             ),
             ("crates/x/src/a.rs", "//! A.\n\nuse crate::P;\n"),
+        ];
+        assert_eq!(files(&sources).circle(), None);
+    }
+
+    #[test]
+    fn a_path_in_code_is_an_import() {
+        let sources = [
+            ("crates/x/src/lib.rs", "//! X.\n\nmod a;\nmod b;\n"),
+            (
+                "crates/x/src/a.rs",
+                "//! A.\n\npub(crate) fn f() {\n    crate::b::g();\n}\n",
+            ),
+            (
+                "crates/x/src/b.rs",
+                "//! B.\n\npub(crate) fn g() {\n    g(super::a::f);\n}\n",
+            ),
+        ];
+        let circle = files(&sources).circle().map(|c| c.join(" "));
+        assert_eq!(
+            circle.as_deref(),
+            Some("crates/x/src/a.rs crates/x/src/b.rs")
+        );
+    }
+
+    #[test]
+    fn a_parent_that_calls_its_child_imports_it() {
+        let sources = [
+            (
+                "crates/x/src/lib.rs",
+                "//! X.\n\nmod a;\n\npub struct P;\n\nfn f() {\n    a::g();\n}\n",
+            ),
+            ("crates/x/src/a.rs", "//! A.\n\nuse super::P;\n"),
+        ];
+        assert!(files(&sources).circle().is_some());
+    }
+
+    #[test]
+    fn paths_in_comments_texts_tests_and_visibilities_are_no_imports() {
+        let b = concat!(
+            "//! B, see [`crate::a::f`].\n\n/* super::a::f */\n",
+            "pub(in crate::a) const T: &str = \"crate::a::f, \\\" crate::a::f\";\n",
+            "const R: &str = r#\"\"super::a::f\"#;\n",
+            "const C: [char; 2] = ['\"', '\\''];\n\n",
+            "#[cfg(test)]\nmod tests {\n    fn t() {\n        crate::a::f();\n    }\n}\n",
+        );
+        let sources = [
+            ("crates/x/src/lib.rs", "//! X.\n\nmod a;\nmod b;\n"),
+            ("crates/x/src/a.rs", "//! A.\n\nuse super::b::T;\n"),
+            ("crates/x/src/b.rs", b),
         ];
         assert_eq!(files(&sources).circle(), None);
     }

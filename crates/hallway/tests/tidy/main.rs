@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 
 mod circles;
+mod code;
 mod functions;
 
 use std::path::{Path, PathBuf};
@@ -101,6 +102,7 @@ fn crates_depend_in_one_direction() {
         ("engine", &["spec", "plan", "nftables", "kernel"]),
         ("view", &["spec", "plan", "nftables"]),
         ("keeper", &["spec", "engine"]),
+        ("testkit", &["spec", "kernel"]),
         (
             "hallway",
             &["spec", "import", "plan", "view", "engine", "keeper"],

@@ -195,7 +195,7 @@ fn restart_policy(restart: &Value, findings: &mut Findings) {
     }
 }
 
-/// A test of a list says how it is run; times have a unit.
+/// A test that is a list begins with how it is run; times have a unit.
 fn healthcheck(check: &Value, findings: &mut Findings) {
     const TEST: &str = "a line for a shell, or a list that begins with CMD, CMD-SHELL or NONE";
     if let Some(test) = check.get("test") {

@@ -1,4 +1,4 @@
-//! What is said of services: which join containers, which run here, which have no program.
+//! Notes about services: which join containers, which run here, which have no program.
 
 use hallway_spec::{Value, listed};
 
@@ -69,7 +69,7 @@ fn shortened(command: &str) -> String {
 fn without_program(services: &[Service], options: &Options, findings: &mut Findings) {
     let idle: Vec<&str> = services
         .iter()
-        // One that shares the network of another is left out, which is said there.
+        // One that shares the network of another is left out, with a note there.
         .filter(|s| !s.runs() && s.containers.is_empty() && s.shares.is_none())
         .map(|s| s.name.as_str())
         .collect();

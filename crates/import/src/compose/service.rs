@@ -350,7 +350,7 @@ fn health(service: &mut Service, surroundings: &Surroundings<'_>, findings: &mut
     }
 }
 
-/// Lets all nodes of a service join its running containers, or says why none does.
+/// Lets all nodes of a service join its running containers, or notes why none does.
 fn join(
     service: &mut Service,
     project: &str,

@@ -110,7 +110,7 @@ fn with_length(address: &str, netmask: Option<&str>) -> Option<String> {
     Some(format!("{address}/{length}"))
 }
 
-/// Whether a word is one of these, or its beginning: `ip` knows both.
+/// Whether a word is one of these, or its beginning: `ip` accepts both.
 fn is(word: &str, all: &[&str]) -> bool {
     all.iter().any(|full| full.starts_with(word))
 }

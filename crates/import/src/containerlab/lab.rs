@@ -8,6 +8,12 @@ use super::exec::{Setting, route, settings};
 use crate::entries::Entries;
 use crate::findings::Findings;
 
+/// Ends of links that are not nodes.
+pub(super) const SPECIAL: [&str; 3] = ["host", "mgmt-net", "dummy"];
+
+/// The end of a link that is an interface of the host: `macvlan:eth0`.
+pub(super) const MACVLAN: &str = "macvlan";
+
 /// Kinds that connect links instead of running programs.
 const BRIDGES: [&str; 2] = ["bridge", "ovs-bridge"];
 
@@ -209,9 +215,7 @@ fn link(value: &Value, findings: &mut Findings) -> Option<LabLink> {
     if let Some(kind) = value.get("type").and_then(Value::text)
         && kind != "veth"
     {
-        let parent = value
-            .get("host-interface")
-            .filter(|_| kind == super::MACVLAN);
+        let parent = value.get("host-interface").filter(|_| kind == MACVLAN);
         if let (Some(parent), Some(at)) = (parent, value.get("endpoint")) {
             let host = End {
                 node: kind.to_owned(),

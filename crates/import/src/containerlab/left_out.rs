@@ -5,8 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use hallway_spec::{IpVersion, Value};
 use ipnet::IpNet;
 
-use super::lab::{LabLink, LabNode};
-use super::{MACVLAN, SPECIAL};
+use super::lab::{LabLink, LabNode, MACVLAN, SPECIAL};
 use crate::findings::Findings;
 
 /// Leaves out addresses of interfaces without a link, like `lo`, and those that a network or a cable cannot

@@ -15,19 +15,13 @@ use crate::entries::Entries;
 use crate::findings::Findings;
 use crate::subnets::{Pool, free};
 use crate::surroundings::Surroundings;
-use lab::{End, LabLink, LabNode};
+use lab::{End, LabLink, LabNode, MACVLAN, SPECIAL};
 
 /// Keys of the file.
 const FILE: &[&str] = &["name", "prefix", "mgmt", "settings", "topology", "debug"];
 
 /// Keys of the topology.
 const TOPOLOGY: &[&str] = &["defaults", "kinds", "groups", "nodes", "links"];
-
-/// Ends of links that are not nodes.
-const SPECIAL: [&str; 3] = ["host", "mgmt-net", "dummy"];
-
-/// The end of a link that is an interface of the host: `macvlan:eth0`.
-pub(crate) const MACVLAN: &str = "macvlan";
 
 /// The hallway file for a topology.
 pub(crate) fn translate(

@@ -186,7 +186,7 @@ impl Domains {
         }
         let (routes, lost) = self.routes(machine);
         out.list("routes", place, routes);
-        // Machines of a lab forward unless they are told otherwise.
+        // Machines of a lab forward unless the lab sets it off.
         if machine.interfaces.len() > 1 || machine.forwarding {
             out.set("forwarding", place, Value::of_plain(place, true));
         }

@@ -179,7 +179,7 @@ impl Run {
         if self.kill_at.is_none() {
             self.kill_at = Some(Instant::now() + self.grace);
             self.signal_group(Signal::TERM);
-            self.signal_group(Signal::CONT); // one that is stopped must see it
+            self.signal_group(Signal::CONT); // a stopped process receives it only then
         }
     }
 

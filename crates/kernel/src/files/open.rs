@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
-use super::{PRIVATE, PUBLIC, kind, split};
+use super::path::{PRIVATE, PUBLIC, kind, split};
 use crate::KernelError;
 use crate::private::{self, refuse};
 
@@ -168,7 +168,7 @@ pub fn socket_path(path: &Path) -> Result<(OwnedFd, PathBuf), KernelError> {
 
 /// An entry of a directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct DirectoryEntry {
     /// Its name.
     pub name: OsString,
     /// When it was last modified.
@@ -187,7 +187,7 @@ pub struct Access {
 }
 
 impl Access {
-    /// That of a file of this user which everybody may read.
+    /// That of a file of this user which all users may read.
     #[must_use]
     pub fn public() -> Self {
         Self {
@@ -245,7 +245,7 @@ pub(super) fn make_public(
 ///
 /// # Errors
 /// A refusal has the reason as its detail.
-pub fn list(path: &Path) -> Result<Vec<Entry>, KernelError> {
+pub fn list(path: &Path) -> Result<Vec<DirectoryEntry>, KernelError> {
     let directory = match private::directory(path, None) {
         Err(e) if e.errno == Errno::NOENT.raw_os_error() => return Ok(Vec::new()),
         other => other?,
@@ -258,7 +258,7 @@ pub fn list(path: &Path) -> Result<Vec<Entry>, KernelError> {
                 let seconds = Duration::from_secs(stat.st_mtime.cast_unsigned());
                 let modified =
                     SystemTime::UNIX_EPOCH + seconds + Duration::from_nanos(stat.st_mtime_nsec);
-                out.push(Entry {
+                out.push(DirectoryEntry {
                     name: entry,
                     modified,
                     access: Access::of(&stat),

@@ -1,7 +1,9 @@
 //! Notifications of changes in a network namespace, made by any process or by the kernel
 //! (rtnetlink(7), nf_tables, conntrack).
 
+mod event;
 mod nftables;
+mod nftables_event;
 
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::time::Duration;
@@ -13,19 +15,20 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::sockopt;
 
+pub use event::{Change, Event};
 pub use nftables::{Generation, NfChange, NfObject};
 
 use crate::KernelError;
-use crate::addr::{self, AddressInfo};
-use crate::conntrack::{self, Connection};
-use crate::forwarding::{self, ForwardingInfo};
-use crate::link::{self, LinkInfo};
-use crate::neighbour::{self, NeighbourInfo};
-use crate::netconf::{self, Netconf};
-use crate::qdisc::{self, QdiscInfo};
+use crate::addr;
+use crate::conntrack;
+use crate::forwarding;
+use crate::link;
+use crate::neighbour;
+use crate::netconf;
+use crate::qdisc;
 use crate::request::{NLM_F_CREATE, NLM_F_EXCL};
-use crate::route::{self, RouteInfo};
-use crate::rule::{self, RoutingRule};
+use crate::route;
+use crate::rule;
 use crate::socket::{BUFFER, open_socket, receive};
 use crate::wire::{Message, Messages};
 
@@ -69,52 +72,6 @@ impl Topic {
             Self::Connection => (NETLINK_NETFILTER, &[1, 2, 3]),
         }
     }
-}
-
-/// Whether an object exists now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Change {
-    /// It was added or changed, and exists.
-    Present,
-    /// It was removed.
-    Removed,
-}
-
-/// Something changed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Event {
-    /// A link.
-    Link(Change, LinkInfo),
-    /// A link as a bridge port; removed when it leaves its bridge.
-    BridgePort(Change, LinkInfo),
-    /// An address.
-    Address(Change, AddressInfo),
-    /// A route.
-    Route(Change, RouteInfo),
-    /// A routing policy rule.
-    Rule(Change, RoutingRule),
-    /// A neighbour.
-    Neighbour(Change, NeighbourInfo),
-    /// An entry of a bridge.
-    Forwarding(Change, ForwardingInfo),
-    /// A queueing discipline.
-    Qdisc(Change, QdiscInfo),
-    /// Settings of an interface.
-    Netconf(Change, Netconf),
-    /// One change of an nf_tables transaction.
-    Nftables(Change, NfChange),
-    /// The end of an nf_tables transaction.
-    Generation(Generation),
-    /// A tracked connection began.
-    ConnectionNew(Connection),
-    /// A tracked connection changed its state or status.
-    ConnectionChanged(Connection),
-    /// A tracked connection ended.
-    ConnectionEnded(Connection),
-    /// Notifications were lost because they were not read in time: the state of the namespace must
-    /// be read again.
-    Overrun,
 }
 
 /// Receives notifications of the namespace it was opened in. Earlier changes are not reported: open
@@ -319,7 +276,7 @@ fn netfilter_event(message: &Message<'_>) -> Option<Event> {
         conntrack::MESSAGE_NEW if created => Some(Event::ConnectionNew(conntrack::parse(body)?)),
         conntrack::MESSAGE_NEW => Some(Event::ConnectionChanged(conntrack::parse(body)?)),
         conntrack::MESSAGE_DELETE => Some(Event::ConnectionEnded(conntrack::parse(body)?)),
-        kind if kind & 0xff00 == SUBSYSTEM => nftables::event(kind & 0xff, body),
+        kind if kind & 0xff00 == SUBSYSTEM => nftables_event::event(kind & 0xff, body),
         _ => None,
     }
 }

@@ -89,7 +89,7 @@ impl RawSocket {
     }
 
     /// The answer to a probe, if one of the packets that have come is it. One from another address than
-    /// `asked` is none: a program would not take it for one.
+    /// `asked` is none: a program would not accept it as one.
     ///
     /// # Errors
     /// The errno.

@@ -1,6 +1,6 @@
 //! The queueing discipline `netem`: struct tc_netem_qopt and the attributes beside it.
 
-use super::{RTM_NEWQDISC, TC_H_ROOT, TCA_KIND, TCA_OPTIONS, header};
+use super::message::{RTM_NEWQDISC, TC_H_ROOT, TCA_KIND, TCA_OPTIONS, header};
 use crate::gate::OperationKind;
 use crate::request::{NLM_F_CREATE, NLM_F_REPLACE, Request};
 use crate::wire::{Attrs, Writer, u32_of, u64_of};

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::answer::Answer;
+use super::matches::Matches;
 
 /// A value of which all bits are known, or some, or a range of values.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,18 +84,18 @@ impl Loaded {
     }
 
     /// Whether it equals the data, of which it may have more bytes.
-    pub(super) fn equals(&self, data: &[u8]) -> Answer {
+    pub(super) fn equals(&self, data: &[u8]) -> Matches {
         self.within(data, data)
     }
 
     /// Whether it is in a range, whose ends may have fewer bytes.
-    pub(super) fn within(&self, first: &[u8], last: &[u8]) -> Answer {
+    pub(super) fn within(&self, first: &[u8], last: &[u8]) -> Matches {
         let length = first.len().max(last.len());
         let part = |bytes: &'_ [u8]| bytes.get(..length).map(<[u8]>::to_vec);
         let (Some(low), Some(high), Some(known)) =
             (part(&self.low), part(&self.high), part(&self.known))
         else {
-            return Answer::Maybe;
+            return Matches::Maybe;
         };
         if known.iter().any(|k| *k != 0xff) {
             let differs = |end: &[u8]| {
@@ -104,33 +104,33 @@ impl Loaded {
             };
             // Bits that both ends share must be those of the value.
             return match first == last && differs(first) {
-                true => Answer::No,
-                false => Answer::Maybe,
+                true => Matches::No,
+                false => Matches::Maybe,
             };
         }
         let (first, last) = (first.to_vec(), last.to_vec());
         if high < first || low > last {
-            Answer::No
+            Matches::No
         } else if low >= first && high <= last {
-            Answer::Yes
+            Matches::Yes
         } else {
-            Answer::Maybe
+            Matches::Maybe
         }
     }
 
     /// Whether it compares with the data in one of these ways.
-    pub(super) fn compares(&self, data: &[u8], ways: &[Ordering]) -> Answer {
+    pub(super) fn compares(&self, data: &[u8], ways: &[Ordering]) -> Matches {
         if !self.complete() || self.low.len() < data.len() {
-            return Answer::Maybe;
+            return Matches::Maybe;
         }
         let ends = [&self.low, &self.high].map(|end| {
             let order = end.as_slice().get(..data.len()).map(|e| e.cmp(data));
             order.is_some_and(|order| ways.contains(&order))
         });
         match ends {
-            [true, true] => Answer::Yes,
-            [false, false] => Answer::No,
-            _ => Answer::Maybe,
+            [true, true] => Matches::Yes,
+            [false, false] => Matches::No,
+            _ => Matches::Maybe,
         }
     }
 }

@@ -3,11 +3,11 @@
 use std::cmp::Ordering;
 
 use super::Survey;
-use super::answer::{Act, Answer, Step};
 use super::load::{self, Load};
+use super::matches::{Act, Matches, Step};
 use super::packet::{Mark, Translation};
 use super::reject::of_nftables;
-use super::sets::{Entry, Registers, put, verdict};
+use super::sets::{MapVerdict, Registers, put, verdict};
 use super::xt;
 use crate::expr::{Reg, Verdict};
 use crate::wire::{Attrs, be32_of, string_of};
@@ -48,9 +48,9 @@ impl Survey<'_> {
             }
             "notrack" => {
                 self.untrack();
-                Answer::Yes.into()
+                Matches::Yes.into()
             }
-            "log" | "flow_offload" | "dup" | "last" => Answer::Yes.into(),
+            "log" | "flow_offload" | "dup" | "last" => Matches::Yes.into(),
             "lookup" => self.verdict_map(attrs, registers),
             "cmp" => compare(attrs, registers).into(),
             "range" => range(attrs, registers).into(),
@@ -58,8 +58,8 @@ impl Survey<'_> {
             "objref" => object(attrs),
             "dynset" => match attrs.find(7).or(attrs.find(10)) {
                 // Its elements count or limit.
-                Some(_) => Answer::Maybe.into(),
-                None => Answer::Yes.into(),
+                Some(_) => Matches::Maybe.into(),
+                None => Matches::Yes.into(),
             },
             "meta" | "ct" | "payload" | "exthdr" | "rt" => {
                 self.loads_or_sets(name, attrs, registers)
@@ -73,7 +73,7 @@ impl Survey<'_> {
             }
             _ => {
                 registers.clear();
-                Answer::Maybe.into()
+                Matches::Maybe.into()
             }
         }
     }
@@ -104,16 +104,16 @@ impl Survey<'_> {
                 let value = value.and_then(|reg| registers.get(&reg)?.number());
                 let mark = value.map_or(Mark::ANY, |(value, known)| Mark { value, known });
                 self.set_connection_mark(mark);
-                Answer::Yes.into()
+                Matches::Yes.into()
             }
             // NFT_CT_ZONE: other zones have connections of their own.
             ("ct", 17) => Step::Ends(Act::Unknown),
             ("payload", base) => match (base, number(attrs, 3)) {
                 // Class of service, and hops left.
-                (1, Some(0 | 1 | 7 | 8)) => Answer::Yes.into(),
+                (1, Some(0 | 1 | 7 | 8)) => Matches::Yes.into(),
                 _ => Step::Ends(Act::Unknown),
             },
-            _ => Answer::Yes.into(),
+            _ => Matches::Yes.into(),
         }
     }
 
@@ -125,27 +125,27 @@ impl Survey<'_> {
             return Step::Ends(Act::Unknown);
         };
         Step::Ends(match verdict(map, registers, key) {
-            Entry::None => return Answer::No.into(),
-            Entry::One(verdict) => Act::Verdict(verdict),
-            Entry::Some(verdicts) => Act::AnyOf(verdicts),
-            Entry::Unknown => Act::AnyOf(every_verdict(map)),
+            MapVerdict::None => return Matches::No.into(),
+            MapVerdict::One(verdict) => Act::Verdict(verdict),
+            MapVerdict::Some(verdicts) => Act::AnyOf(verdicts),
+            MapVerdict::Unknown => Act::AnyOf(every_verdict(map)),
         })
     }
 
     fn target(&mut self, attrs: Attrs<'_>) -> Step {
         match xt::target(attrs, &self.packet) {
-            xt::Target::None => Answer::Yes.into(),
+            xt::Target::None => Matches::Yes.into(),
             xt::Target::Mark(mark) => {
                 self.set_mark(mark);
-                Answer::Yes.into()
+                Matches::Yes.into()
             }
             xt::Target::ConnectionMark(mark) => {
                 self.set_connection_mark(mark);
-                Answer::Yes.into()
+                Matches::Yes.into()
             }
             xt::Target::Untracked => {
                 self.untrack();
-                Answer::Yes.into()
+                Matches::Yes.into()
             }
             xt::Target::Act(act) => Step::Ends(act),
         }
@@ -168,22 +168,22 @@ fn every_verdict(map: &crate::Set) -> Vec<Verdict> {
     out
 }
 
-fn compare(attrs: Attrs<'_>, registers: &Registers) -> Answer {
+fn compare(attrs: Attrs<'_>, registers: &Registers) -> Matches {
     let ways: &[Ordering] = match number(attrs, 2) {
         Some(2) => &[Ordering::Less],
         Some(3) => &[Ordering::Less, Ordering::Equal],
         Some(4) => &[Ordering::Greater],
         Some(5) => &[Ordering::Greater, Ordering::Equal],
-        _ => return Answer::Maybe,
+        _ => return Matches::Maybe,
     };
     let value = reg(attrs, 1).and_then(|reg| registers.get(&reg));
     match value.zip(data(attrs, 3)) {
         Some((value, data)) => value.compares(data, ways),
-        None => Answer::Maybe,
+        None => Matches::Maybe,
     }
 }
 
-fn range(attrs: Attrs<'_>, registers: &Registers) -> Answer {
+fn range(attrs: Attrs<'_>, registers: &Registers) -> Matches {
     let value = reg(attrs, 1).and_then(|reg| registers.get(&reg));
     let ends = data(attrs, 3).zip(data(attrs, 4));
     match value.zip(ends) {
@@ -191,11 +191,11 @@ fn range(attrs: Attrs<'_>, registers: &Registers) -> Answer {
             let outside = number(attrs, 2) == Some(1);
             value.within(from, to).inverted(outside)
         }
-        None => Answer::Maybe,
+        None => Matches::Maybe,
     }
 }
 
-fn byte_order(attrs: Attrs<'_>, registers: &mut Registers) -> Answer {
+fn byte_order(attrs: Attrs<'_>, registers: &mut Registers) -> Matches {
     let size = number(attrs, 5).and_then(|n| usize::try_from(n).ok());
     let value = reg(attrs, 1).and_then(|reg| registers.get(&reg)?.reversed(size?));
     put(
@@ -208,8 +208,8 @@ fn byte_order(attrs: Attrs<'_>, registers: &mut Registers) -> Answer {
 /// Counters and helpers let every packet pass; quotas, limits and others do not.
 fn object(attrs: Attrs<'_>) -> Step {
     match number(attrs, 1) {
-        Some(1 | 3 | 7 | 8 | 9) => Answer::Yes.into(),
-        Some(2 | 4 | 5) => Answer::Maybe.into(),
+        Some(1 | 3 | 7 | 8 | 9) => Matches::Yes.into(),
+        Some(2 | 4 | 5) => Matches::Maybe.into(),
         _ => Step::Ends(Act::Unknown),
     }
 }
@@ -253,7 +253,7 @@ fn nat(attrs: Attrs<'_>, registers: &Registers) -> Translation {
 /// A route back to the source by the incoming interface, in rules that do the same as rp_filter.
 /// Predicted packets come in where their source is: a node's address is checked at its port, and
 /// others come in by the link that the host would answer by.
-fn has_way_back(attrs: Attrs<'_>, registers: &mut Registers) -> Answer {
+fn has_way_back(attrs: Attrs<'_>, registers: &mut Registers) -> Matches {
     const TO: u16 = 1;
     const RESULT: u16 = 2;
     const FLAGS: u16 = 3;

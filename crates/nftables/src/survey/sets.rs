@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::answer::Answer;
 use super::load::Load;
 use super::loaded::Loaded;
+use super::matches::Matches;
 use crate::expr::{Reg, Verdict};
 use crate::value::Form;
 use crate::{Element, Set, Value};
@@ -16,10 +16,10 @@ const ANONYMOUS_OR_CONSTANT: u32 = 3;
 pub(super) type Registers = BTreeMap<Reg, Loaded>;
 
 /// Puts what was loaded into a register.
-pub(super) fn put(registers: &mut Registers, to: Option<Reg>, loaded: Load) -> Answer {
+pub(super) fn put(registers: &mut Registers, to: Option<Reg>, loaded: Load) -> Matches {
     let Some(to) = to else {
         registers.clear();
-        return Answer::Maybe;
+        return Matches::Maybe;
     };
     match loaded {
         Load::Value(value) => {
@@ -28,13 +28,13 @@ pub(super) fn put(registers: &mut Registers, to: Option<Reg>, loaded: Load) -> A
         Load::Unknown => {
             registers.remove(&to);
         }
-        Load::Missing => return Answer::No,
+        Load::Missing => return Matches::No,
     }
-    Answer::Yes
+    Matches::Yes
 }
 
-/// What a map has for a key.
-pub(super) enum Entry {
+/// The verdict that a map has for a key.
+pub(super) enum MapVerdict {
     None,
     One(Verdict),
     /// One of these, or none.
@@ -43,48 +43,48 @@ pub(super) enum Entry {
 }
 
 /// Whether a set has the key that begins in a register.
-pub(super) fn contains(set: &Set, registers: &Registers, key: Reg) -> Answer {
+pub(super) fn contains(set: &Set, registers: &Registers, key: Reg) -> Matches {
     let Some(found) = matching(set, registers, key) else {
-        return Answer::Maybe;
+        return Matches::Maybe;
     };
     match found.as_slice() {
-        [] => Answer::No,
-        all if all.iter().any(|(answer, _)| *answer == Answer::Yes) => Answer::Yes,
-        _ => Answer::Maybe,
+        [] => Matches::No,
+        all if all.iter().any(|(answer, _)| *answer == Matches::Yes) => Matches::Yes,
+        _ => Matches::Maybe,
     }
 }
 
 /// The verdict of a map for the key that begins in a register.
-pub(super) fn verdict(map: &Set, registers: &Registers, key: Reg) -> Entry {
+pub(super) fn verdict(map: &Set, registers: &Registers, key: Reg) -> MapVerdict {
     let Some(found) = matching(map, registers, key) else {
-        return Entry::Unknown;
+        return MapVerdict::Unknown;
     };
     let verdicts = found.iter().map(|(_, e)| match e.value.as_slice() {
         [Value::Verdict(verdict)] => Some(verdict.clone()),
         _ => None,
     });
     let Some(verdicts) = verdicts.collect::<Option<Vec<_>>>() else {
-        return Entry::Unknown;
+        return MapVerdict::Unknown;
     };
-    let sure = found.iter().position(|(answer, _)| *answer == Answer::Yes);
+    let sure = found.iter().position(|(answer, _)| *answer == Matches::Yes);
     match sure.and_then(|at| verdicts.get(at)) {
-        Some(verdict) => Entry::One(verdict.clone()),
-        None if verdicts.is_empty() => Entry::None,
-        None => Entry::Some(verdicts),
+        Some(verdict) => MapVerdict::One(verdict.clone()),
+        None if verdicts.is_empty() => MapVerdict::None,
+        None => MapVerdict::Some(verdicts),
     }
 }
 
 /// The data of a map for the key that begins in a register, put into registers from another one on.
-pub(super) fn load(map: &Set, registers: &mut Registers, key: Reg, to: Reg) -> Answer {
+pub(super) fn load(map: &Set, registers: &mut Registers, key: Reg, to: Reg) -> Matches {
     let found = matching(map, registers, key);
     let element = match found.as_deref() {
-        Some([]) => return Answer::No,
-        Some(all) => all.iter().find(|(answer, _)| *answer == Answer::Yes),
+        Some([]) => return Matches::No,
+        Some(all) => all.iter().find(|(answer, _)| *answer == Matches::Yes),
         None => None,
     };
     registers.remove(&to);
     let Some((_, element)) = element else {
-        return Answer::Maybe;
+        return Matches::Maybe;
     };
     let mut register = to.0;
     for value in &element.value {
@@ -94,7 +94,7 @@ pub(super) fn load(map: &Set, registers: &mut Registers, key: Reg, to: Reg) -> A
         registers.insert(Reg(register), Loaded::exactly(low));
         register = register.saturating_add(used);
     }
-    Answer::Yes
+    Matches::Yes
 }
 
 /// The elements that contain the key, or may. `None` if that cannot be computed.
@@ -102,7 +102,7 @@ fn matching<'s>(
     set: &'s Set,
     registers: &Registers,
     key: Reg,
-) -> Option<Vec<(Answer, &'s Element)>> {
+) -> Option<Vec<(Matches, &'s Element)>> {
     if set.dynamic || set.other_flags & !ANONYMOUS_OR_CONSTANT != 0 {
         return None;
     }
@@ -114,7 +114,7 @@ fn matching<'s>(
     let mut out = Vec::new();
     let mut all_others = None;
     for element in &set.elements {
-        let mut answer = Answer::Yes;
+        let mut answer = Matches::Yes;
         let mut register = key.0;
         let mut length = 0;
         for (position, value) in element.key.iter().enumerate() {
@@ -126,20 +126,20 @@ fn matching<'s>(
                 return None;
             }
             let known = registers.get(&Reg(register));
-            answer = answer.and(known.map_or(Answer::Maybe, |v| v.within(&low, &high)));
+            answer = answer.and(known.map_or(Matches::Maybe, |v| v.within(&low, &high)));
             register = register.checked_add(u8::try_from(low.len().div_ceil(4)).ok()?)?;
         }
         match (length, answer) {
             (0, _) => all_others = Some(element),
-            (_, Answer::No) => {}
+            (_, Matches::No) => {}
             (_, answer) => out.push((answer, element)),
         }
     }
     if let Some(element) = all_others {
-        match out.iter().any(|(answer, _)| *answer == Answer::Yes) {
+        match out.iter().any(|(answer, _)| *answer == Matches::Yes) {
             true => {}
-            false if out.is_empty() => out.push((Answer::Yes, element)),
-            false => out.push((Answer::Maybe, element)),
+            false if out.is_empty() => out.push((Matches::Yes, element)),
+            false => out.push((Matches::Maybe, element)),
         }
     }
     Some(out)

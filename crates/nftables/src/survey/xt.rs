@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::answer::{Act, Answer};
+use super::matches::{Act, Matches};
 use super::packet::{Mark, Packet, Translation};
 use super::reject::of_iptables;
 use crate::expr::Verdict;
@@ -28,13 +28,13 @@ fn u32_at(info: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_ne_bytes(*info.get(at..)?.first_chunk()?))
 }
 
-pub(super) fn matches(attrs: Attrs<'_>, packet: &Packet<'_>) -> Answer {
+pub(super) fn matches(attrs: Attrs<'_>, packet: &Packet<'_>) -> Matches {
     let name = attrs.find(NAME).map(string_of).unwrap_or_default();
     let info = attrs.find(INFO).unwrap_or_default();
     let found = match name.as_str() {
-        "comment" => Some(Answer::Yes),
+        "comment" => Some(Matches::Yes),
         "conntrack" => conntrack(info, packet),
-        "state" => u16_at(info, 0).map(|bits| Answer::of(u32::from(bits) & packet.state() != 0)),
+        "state" => u16_at(info, 0).map(|bits| Matches::of(u32::from(bits) & packet.state() != 0)),
         "tcp" => tcp(info, packet),
         "udp" => ports(info, packet, 8),
         "multiport" => multiport(info, packet),
@@ -43,14 +43,14 @@ pub(super) fn matches(attrs: Attrs<'_>, packet: &Packet<'_>) -> Answer {
         "connmark" => marked(info, packet.connection_mark),
         "addrtype" => address_type(info, packet),
         // Predicted packets have no routing header.
-        "rt" => Some(Answer::No),
+        "rt" => Some(Matches::No),
         _ => None,
     };
-    found.unwrap_or(Answer::Maybe)
+    found.unwrap_or(Matches::Maybe)
 }
 
 /// xt_conntrack_mtinfo: the states, if the match tests nothing else.
-fn conntrack(info: &[u8], packet: &Packet<'_>) -> Option<Answer> {
+fn conntrack(info: &[u8], packet: &Packet<'_>) -> Option<Matches> {
     const STATE: u16 = 1;
     // Written as `-m state`.
     const ALIAS: u16 = 1 << 13;
@@ -69,20 +69,20 @@ fn conntrack(info: &[u8], packet: &Packet<'_>) -> Option<Answer> {
     if !has && wanted & SNAT != 0 {
         return None;
     }
-    Some(Answer::of(has != (inverted & STATE != 0)))
+    Some(Matches::of(has != (inverted & STATE != 0)))
 }
 
 /// Whether a port that is between two others is in a range.
-fn in_range([low, high]: [u16; 2], (first, last): (u16, u16)) -> Answer {
+fn in_range([low, high]: [u16; 2], (first, last): (u16, u16)) -> Matches {
     match () {
-        () if first <= low && last >= high => Answer::Yes,
-        () if last < low || first > high => Answer::No,
-        () => Answer::Maybe,
+        () if first <= low && last >= high => Matches::Yes,
+        () if last < low || first > high => Matches::No,
+        () => Matches::Maybe,
     }
 }
 
 /// xt_tcp and xt_udp: source and destination ports, and bits that invert them at `flags`.
-fn ports(info: &[u8], packet: &Packet<'_>, flags: usize) -> Option<Answer> {
+fn ports(info: &[u8], packet: &Packet<'_>, flags: usize) -> Option<Matches> {
     let inverted = *info.get(flags)?;
     let (source, destination) = (packet.sources()?, packet.destinations()?);
     let range = |at: usize| Some((u16_at(info, at)?, u16_at(info, at + 2)?));
@@ -92,22 +92,22 @@ fn ports(info: &[u8], packet: &Packet<'_>, flags: usize) -> Option<Answer> {
 }
 
 /// xt_tcp: an option, then the mask of flags and their values, before the bits that invert.
-fn tcp(info: &[u8], packet: &Packet<'_>) -> Option<Answer> {
+fn tcp(info: &[u8], packet: &Packet<'_>) -> Option<Matches> {
     let [option, mask, wanted, inverted] = *info.get(8..)?.first_chunk::<4>()?;
     if option != 0 {
         return None;
     }
     let flags = match packet.tcp_flags {
-        _ if mask == 0 => Answer::Yes,
-        Some(flags) => Answer::of(flags & mask == wanted).inverted(inverted & 4 != 0),
-        None => Answer::Maybe,
+        _ if mask == 0 => Matches::Yes,
+        Some(flags) => Matches::of(flags & mask == wanted).inverted(inverted & 4 != 0),
+        None => Matches::Maybe,
     };
     Some(ports(info, packet, 11)?.and(flags))
 }
 
 /// xt_multiport_v1: which ports, their number, the ports, whether the next is the end of a range, and
 /// whether it is inverted.
-fn multiport(info: &[u8], packet: &Packet<'_>) -> Option<Answer> {
+fn multiport(info: &[u8], packet: &Packet<'_>) -> Option<Matches> {
     let (source, destination) = (packet.sources()?, packet.destinations()?);
     let count = usize::from(*info.get(1)?);
     let asked = match info.first()? {
@@ -115,7 +115,7 @@ fn multiport(info: &[u8], packet: &Packet<'_>) -> Option<Answer> {
         1 => vec![destination],
         _ => vec![source, destination],
     };
-    let mut found = Answer::No;
+    let mut found = Matches::No;
     let mut at = 0;
     while at < count {
         let first = u16_at(info, 2 + 2 * at)?;
@@ -128,8 +128,8 @@ fn multiport(info: &[u8], packet: &Packet<'_>) -> Option<Answer> {
         at += 1 + usize::from(ranges);
         for port in &asked {
             match in_range(*port, (first, last)) {
-                Answer::Yes => found = Answer::Yes,
-                Answer::Maybe if found == Answer::No => found = Answer::Maybe,
+                Matches::Yes => found = Matches::Yes,
+                Matches::Maybe if found == Matches::No => found = Matches::Maybe,
                 _ => {}
             }
         }
@@ -139,28 +139,28 @@ fn multiport(info: &[u8], packet: &Packet<'_>) -> Option<Answer> {
 
 /// struct ipt_icmp and ip6t_icmp: a type (255 for all), the first and the last code, and a bit that
 /// inverts. Predicted packets of these types have the code 0.
-fn icmp(info: &[u8], packet: &Packet<'_>) -> Option<Answer> {
+fn icmp(info: &[u8], packet: &Packet<'_>) -> Option<Matches> {
     const ANY: u8 = 255;
     let [kind, first, last, inverted] = *info.first_chunk::<4>()?;
     let of = packet.context.icmp?;
     let fits = kind == ANY || (kind == of && (first..=last).contains(&0));
-    Some(Answer::of(fits != (inverted & 1 != 0)))
+    Some(Matches::of(fits != (inverted & 1 != 0)))
 }
 
 /// xt_mark_mtinfo1 and xt_connmark_mtinfo1: value, mask, inverted.
-fn marked(info: &[u8], mark: Mark) -> Option<Answer> {
+fn marked(info: &[u8], mark: Mark) -> Option<Matches> {
     let (value, mask) = (u32_at(info, 0)?, u32_at(info, 4)?);
     let inverted = *info.get(8)? != 0;
     let answer = match () {
-        () if (mark.value ^ value) & mask & mark.known != 0 => Answer::No,
-        () if mask & !mark.known == 0 => Answer::Yes,
-        () => Answer::Maybe,
+        () if (mark.value ^ value) & mask & mark.known != 0 => Matches::No,
+        () if mask & !mark.known == 0 => Matches::Yes,
+        () => Matches::Maybe,
     };
     Some(answer.inverted(inverted))
 }
 
 /// xt_addrtype_info_v1: types of the source and of the destination, and bits that invert them.
-fn address_type(info: &[u8], packet: &Packet<'_>) -> Option<Answer> {
+fn address_type(info: &[u8], packet: &Packet<'_>) -> Option<Matches> {
     let (source, destination) = (u16_at(info, 0)?, u16_at(info, 2)?);
     let flags = u32_at(info, 4)?;
     if source != 0 || flags & !2 != 0 {
@@ -171,7 +171,7 @@ fn address_type(info: &[u8], packet: &Packet<'_>) -> Option<Answer> {
     } else {
         UNICAST
     };
-    Some(Answer::of(destination & own != 0).inverted(flags & 2 != 0))
+    Some(Matches::of(destination & own != 0).inverted(flags & 2 != 0))
 }
 
 /// What a target does.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::changes::beginning;
 use super::words::{elements, few, hop, next_hop};
-use super::{Difference, Fact, Place};
+use super::{Difference, Fact, ObjectPlace};
 use crate::shaping::Shaping;
 
 /// A difference in words.
@@ -43,11 +43,11 @@ impl Difference {
             _ => return None,
         };
         let command = match &self.place {
-            Place::Host => "ip".to_owned(),
-            Place::Node { netns, .. } if netns.starts_with('/') => {
+            ObjectPlace::Host => "ip".to_owned(),
+            ObjectPlace::Node { netns, .. } if netns.starts_with('/') => {
                 format!("nsenter --net={netns} ip")
             }
-            Place::Node { netns, .. } => format!("ip -n {netns}"),
+            ObjectPlace::Node { netns, .. } => format!("ip -n {netns}"),
         };
         let remedy = format!("remove it: {command} addr del {address} dev {link}");
         Some(remedy).filter(|_| self.fact.is_left_to_others())

@@ -11,7 +11,7 @@ use crate::target::Setting;
 
 /// Where a difference is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Place {
+pub enum ObjectPlace {
     /// In the namespace that holds the bridges.
     Host,
     /// In a node's namespace.
@@ -23,7 +23,7 @@ pub enum Place {
     },
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for ObjectPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Host => f.write_str("host"),
@@ -36,7 +36,7 @@ impl fmt::Display for Place {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
     /// Where.
-    pub place: Place,
+    pub place: ObjectPlace,
     /// What, with what is wanted and what was found.
     pub fact: Fact,
 }

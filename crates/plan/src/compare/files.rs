@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Difference, Fact, Place, place};
+use super::{Difference, Fact, ObjectPlace, place};
 use crate::observed::{FileAccess, Observed, Seen, SeenFile};
 use crate::settled::{Node, Settled};
 use crate::{hosts, resolv};
@@ -62,7 +62,7 @@ fn difference(
 ) -> Option<Difference> {
     let (place, file) = match nodes {
         [only] => (place(only), path.to_owned()),
-        several => (Place::Host, format!("{path} of {}", named(several))),
+        several => (ObjectPlace::Host, format!("{path} of {}", named(several))),
     };
     let fact = match found {
         None => Fact::FileMissing { file },

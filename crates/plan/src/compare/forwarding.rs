@@ -1,7 +1,7 @@
 //! Entries of bridges: frames go by what the bridge has learned, or to every port.
 
 use super::index::Index;
-use super::{Comparison, Fact, Place};
+use super::{Comparison, Fact, ObjectPlace};
 use crate::settled::Settled;
 
 impl Comparison {
@@ -15,7 +15,7 @@ impl Comparison {
             if let Some(port) = port.filter(|_| bridges.contains(&entry.bridge.as_str())) {
                 let (bridge, port) = (entry.bridge.clone(), port.name.clone());
                 let mac = entry.mac;
-                self.push(Place::Host, Fact::Forwarding { bridge, port, mac });
+                self.push(ObjectPlace::Host, Fact::Forwarding { bridge, port, mac });
             }
         }
     }

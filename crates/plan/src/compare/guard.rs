@@ -1,6 +1,6 @@
 //! The guard of a project: what its keeper must load, compared with what is loaded.
 
-use super::{Difference, Fact, Place};
+use super::{Difference, Fact, ObjectPlace};
 use crate::mark;
 use crate::observed::{Observed, Seen};
 use crate::rules::Guarded;
@@ -26,6 +26,6 @@ pub(crate) fn difference(wanted: &Settled, seen: &Observed) -> Option<Difference
             Fact::GuardChanged { table, changes }
         }
     };
-    let place = Place::Host;
+    let place = ObjectPlace::Host;
     Some(Difference { place, fact })
 }

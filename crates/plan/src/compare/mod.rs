@@ -1,8 +1,9 @@
-//! What the kernel must hold ([`Target`]), compared with what it holds ([`Observed`]): every
+//! What the kernel must hold ([`crate::target::Target`]), compared with what it holds ([`crate::Observed`]): every
 //! difference, as a value. A record is used only for one thing: it lists the objects of earlier
 //! runs, so that those no longer wanted are found.
 
 mod addresses;
+mod all;
 mod attribute;
 mod changes;
 mod clauses;
@@ -25,14 +26,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use hallway_spec::Name;
 use ipnet::IpNet;
 
+pub use all::compare;
 pub use attribute::Attribute;
-pub use difference::{Difference, Place};
+pub use difference::{Difference, ObjectPlace};
 pub use fact::Fact;
 
-use crate::observed::{NamespaceState, Observed, Seen, SeenLink, SeenNamespace};
+use crate::observed::{NamespaceState, Seen, SeenLink, SeenNamespace};
 use crate::settled::{Cable, Interface, Network, Node, Plug, Settled};
-use crate::target::{LinkRole, NodeTarget, Space, Target};
-use index::{Before, Index};
+use crate::target::LinkRole;
+use index::Index;
 
 /// The differences of a project's objects, without its tables.
 #[derive(Debug, Default)]
@@ -51,80 +53,15 @@ pub struct Comparison {
     pub cables: BTreeSet<Cable>,
 }
 
-/// Compares. `before` is what earlier runs wanted or began to build; `inodes` are the namespaces
-/// they made.
-#[must_use]
-pub fn compare(
-    wanted: &Settled,
-    before: &[&Settled],
-    inodes: &[(String, u64)],
-    observed: &Observed,
-) -> Comparison {
-    let target = Target::of(wanted);
-    let before: Vec<Target> = before.iter().map(|b| Target::of(b)).collect();
-    let mut out = Comparison::default();
-    let spaces = before.iter().map(|b| &b.host).chain([&target.host]);
-    let host = Index::without(&observed.host, &foreign::links(spaces, &observed.host));
-    let host_before = Before::new(before.iter().map(|b| &b.host));
-    out.missing_bridges(wanted, &host);
-    let mut nodes_before: BTreeMap<&Name, Vec<&NodeTarget>> = BTreeMap::new();
-    for node in before.iter().flat_map(|b| &b.nodes) {
-        nodes_before.entry(&node.node).or_default().push(node);
-    }
-    let entries: BTreeMap<&str, &SeenNamespace> = observed
-        .namespaces
-        .iter()
-        .map(|n| (n.name.as_str(), n))
-        .collect();
-    let made: BTreeMap<&str, u64> = inodes.iter().map(|(n, i)| (n.as_str(), *i)).collect();
-    let mut inside: BTreeMap<&Name, Index<'_>> = BTreeMap::new();
-    for (node, target) in wanted.nodes.iter().zip(&target.nodes) {
-        let space = match &node.joined {
-            Some(joined) => out.joined(node, joined, observed),
-            None => {
-                let entry = entries.get(node.netns.as_str()).copied();
-                out.namespace(wanted, node, entry, made.get(node.netns.as_str()))
-            }
-        };
-        let Some(space) = space else {
-            continue;
-        };
-        let index = Index::new(space);
-        out.interfaces((wanted, node), &host, &index);
-        let before = nodes_before.get(&node.name).into_iter().flatten();
-        let all: Vec<&Space> = before.map(|b| &b.space).chain([&target.space]).collect();
-        let theirs = joined::theirs(node, &all, space, &out.interfaces);
-        let all: Vec<_> = all.iter().map(|s| joined::ours(s, &theirs)).collect();
-        if let Some((ours, before)) = all.split_last() {
-            let before = Before::new(before.iter().map(AsRef::as_ref));
-            let owned = addresses::owned(ours);
-            let place = place(node);
-            let found = space::compare(&place, (ours, &owned), &before, &index);
-            out.differences.extend(found);
-        }
-        inside.insert(&node.name, index);
-    }
-    let unseen = out.unseen();
-    out.cables(wanted, &inside, &unseen);
-    let mut owned = addresses::owned(&target.host);
-    owned.extend(addresses::of_nodes(wanted));
-    let on_host = (&target.host, &owned);
-    let found = space::compare(&Place::Host, on_host, &host_before, &host);
-    out.differences.extend(found);
-    out.forwarding(wanted, &host);
-    out.without_missing_external(wanted);
-    out
-}
-
-fn place(node: &Node) -> Place {
-    Place::Node {
+fn place(node: &Node) -> ObjectPlace {
+    ObjectPlace::Node {
         node: node.name.clone(),
         netns: node.netns.clone(),
     }
 }
 
 impl Comparison {
-    fn push(&mut self, place: Place, fact: Fact) {
+    fn push(&mut self, place: ObjectPlace, fact: Fact) {
         self.differences.push(Difference { place, fact });
     }
 
@@ -154,13 +91,13 @@ impl Comparison {
                 (true, Some(base)) => {
                     if self.without_parent.contains(&network.name) {
                         let (link, role) = (base, LinkRole::Parent);
-                        self.push(Place::Host, Fact::LinkMissing { link, role });
+                        self.push(ObjectPlace::Host, Fact::LinkMissing { link, role });
                     }
                     LinkRole::Vlan
                 }
             };
             let link = bridge.clone();
-            self.push(Place::Host, Fact::LinkMissing { link, role });
+            self.push(ObjectPlace::Host, Fact::LinkMissing { link, role });
         }
     }
 
@@ -174,7 +111,7 @@ impl Comparison {
             let net = gateway.and_then(|g| IpNet::new(g, subnet.net.prefix_len()).ok());
             if let Some(address) = net {
                 let link = bridge.to_owned();
-                self.push(Place::Host, Fact::AddressMissing { link, address });
+                self.push(ObjectPlace::Host, Fact::AddressMissing { link, address });
             }
         }
     }
@@ -184,7 +121,7 @@ impl Comparison {
         let external = wanted.networks.iter().filter(|n| n.external);
         for bridge in external.filter_map(|n| n.bridge.as_deref()) {
             let missing = |d: &Difference| {
-                let of_host = d.place == Place::Host;
+                let of_host = d.place == ObjectPlace::Host;
                 of_host && matches!(&d.fact, Fact::LinkMissing { link, .. } if link == bridge)
             };
             if self.differences.iter().any(missing) {
@@ -312,7 +249,7 @@ impl Comparison {
     /// Nodes whose namespace exists but was not examined.
     fn unseen(&self) -> BTreeSet<Name> {
         let node = |d: &Difference| match (&d.place, &d.fact) {
-            (Place::Node { node, .. }, Fact::NamespaceUnseen) => Some(node.clone()),
+            (ObjectPlace::Node { node, .. }, Fact::NamespaceUnseen) => Some(node.clone()),
             _ => None,
         };
         self.differences.iter().filter_map(node).collect()

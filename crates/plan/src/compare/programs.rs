@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::{Difference, Fact, Place};
+use super::{Difference, Fact, ObjectPlace};
 use crate::observed::{Observed, Seen, SeenKeeper, SeenProgram};
 use crate::settled::Settled;
 use crate::target::listeners;
@@ -19,7 +19,7 @@ pub(crate) fn differences(wanted: &Settled, seen: &Observed) -> Vec<Difference> 
     for program in wanted.programs() {
         let serves = !program.service.ready.is_empty();
         if let Some(state) = stopped(program.name.as_ref(), serves, keeper) {
-            let place = Place::Node {
+            let place = ObjectPlace::Node {
                 node: program.name.clone(),
                 netns: program.node.netns.clone(),
             };
@@ -36,7 +36,7 @@ pub(crate) fn differences(wanted: &Settled, seen: &Observed) -> Vec<Difference> 
         let possible = address.is_ipv4() || local.contains(&address);
         if possible && !keeper.is_some_and(|k| k.listeners.contains(&listener)) {
             out.push(Difference {
-                place: Place::Host,
+                place: ObjectPlace::Host,
                 fact: Fact::ListenerMissing { listener },
             });
         }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use hallway_nftables::compare::What;
 use hallway_nftables::{self as nft, Element, Family, IpVersion, Ruleset, Value, print};
 
-use super::{Difference, Fact, Place, changes};
+use super::{Difference, Fact, ObjectPlace, changes};
 use crate::observed::{Observed, Seen};
 use crate::rules::{purpose, ruleset, sets};
 use crate::settled::Settled;
@@ -126,7 +126,7 @@ pub(crate) fn differences(wanted: &Settled, seen: &Observed) -> Vec<Difference> 
     let facts = missing.into_iter().chain(changed).chain(elements);
     facts
         .map(|fact| Difference {
-            place: Place::Host,
+            place: ObjectPlace::Host,
             fact,
         })
         .collect()

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::addresses::Owned;
 use super::index::{Before, Index};
 use super::rules::node_table;
-use super::{Attribute, Difference, Fact, Place, addresses, routes};
+use super::{Attribute, Difference, Fact, ObjectPlace, addresses, routes};
 use crate::observed::{Seen, SeenLink};
 use crate::shaping::Shaping;
 use crate::target::{Link, LinkRole, Setting, Space};
@@ -18,7 +18,7 @@ const DEFAULT_MTU: u32 = 1500;
 /// Differences of the links that exist; the caller handles missing links, since it creates them.
 /// `owned` are the addresses that no other link may have, `before` is what earlier runs wanted here.
 pub(super) fn compare(
-    place: &Place,
+    place: &ObjectPlace,
     (wanted, owned): (&Space, &Owned),
     before: &Before<'_>,
     seen: &Index<'_>,
@@ -159,7 +159,7 @@ fn attributes(wanted: &Link, found: &SeenLink, seen: &Index<'_>, out: &mut Vec<F
     }
 }
 
-/// How a bridge learns, as wanted and as found. If it forgets at once, frames go to every port.
+/// How a bridge learns, as wanted and as found. If it removes them at once, frames go to every port.
 fn learning(wanted: &Link, found: &SeenLink) -> impl Iterator<Item = (Attribute, Attribute)> {
     let is_bridge = wanted.role == LinkRole::Bridge;
     let ageing = found.ageing_time.filter(|_| is_bridge);

@@ -1,6 +1,6 @@
 //! What the kernel removes or sets to its initial values with a repair, and has to be made again.
 
-use crate::compare::{Attribute, Difference, Fact, Place};
+use crate::compare::{Attribute, Difference, Fact, ObjectPlace};
 use crate::mark;
 use crate::settled::carries_ipv6;
 use crate::step::{Adjustment, Cause, Op};
@@ -90,7 +90,11 @@ fn ipv6(link: &Link, routes: &[&Route]) -> Vec<(u8, Adjustment)> {
 }
 
 /// The attribute [`NO_KERNEL_ADDRESS`], where a link has it.
-pub(super) fn no_kernel_address(target: &Target, place: &Place, link: &str) -> Option<Attribute> {
+pub(super) fn no_kernel_address(
+    target: &Target,
+    place: &ObjectPlace,
+    link: &str,
+) -> Option<Attribute> {
     let (link, _) = wanted(target, place, link)?;
     link.no_kernel_address.then_some(NO_KERNEL_ADDRESS)
 }
@@ -98,12 +102,12 @@ pub(super) fn no_kernel_address(target: &Target, place: &Place, link: &str) -> O
 /// A link as it must be, with the routes that leave by it.
 pub(super) fn wanted<'t>(
     target: &'t Target,
-    place: &Place,
+    place: &ObjectPlace,
     link: &str,
 ) -> Option<(&'t Link, Vec<&'t Route>)> {
     let space: &Space = match place {
-        Place::Host => &target.host,
-        Place::Node { node, .. } => &target.nodes.iter().find(|n| n.node == *node)?.space,
+        ObjectPlace::Host => &target.host,
+        ObjectPlace::Node { node, .. } => &target.nodes.iter().find(|n| n.node == *node)?.space,
     };
     let leaves =
         |route: &&Route| matches!(&route.kind, RouteKind::Link { link: by, .. } if by == link);

@@ -7,7 +7,7 @@ use hallway_spec::Name;
 use super::Plan;
 use super::created::Created;
 use super::repair::Repairs;
-use crate::compare::{Comparison, Place};
+use crate::compare::{Comparison, ObjectPlace};
 use crate::mark::{self, Role};
 use crate::observed::{Observed, SeenLink};
 use crate::settled::{Cable, Network, Node, Plug, Settled};
@@ -132,8 +132,8 @@ fn remains(
     }
 }
 
-fn place(node: &Node) -> Place {
-    Place::Node {
+fn place(node: &Node) -> ObjectPlace {
+    ObjectPlace::Node {
         node: node.name.clone(),
         netns: node.netns.clone(),
     }
@@ -165,7 +165,7 @@ fn bridge(
     let file = Cause::File(network.place.key.clone());
     // It has another name if another program's link has its usual one.
     let before = repairs.bridge_before(&network.name).unwrap_or_default();
-    let cause = repairs.cause_of_loss(&Place::Host, &[&new.link.name, before], file);
+    let cause = repairs.cause_of_loss(&ObjectPlace::Host, &[&new.link.name, before], file);
     plan.push(Op::CreateBridge(Box::new(new)), cause);
 }
 

@@ -8,7 +8,7 @@ use ipnet::IpNet;
 
 use super::repair::Repairs;
 use super::{Plan, create, moved, traffic};
-use crate::compare::{Comparison, Difference, Fact, Place, compare};
+use crate::compare::{Comparison, Difference, Fact, ObjectPlace, compare};
 use crate::mark;
 use crate::observed::Observed;
 use crate::rules::{Delta, delta, ruleset};
@@ -107,9 +107,9 @@ pub fn differences(
 ) -> Vec<Difference> {
     let links: Vec<&str> = node.ports().map(|(_, _, link)| link).collect();
     let concerns = |difference: &Difference| match (&difference.place, &difference.fact) {
-        (Place::Node { node: of, .. }, _) => *of == node.name,
-        (Place::Host, Fact::Attribute { link, .. }) => links.contains(&link.as_str()),
-        (Place::Host, _) => false,
+        (ObjectPlace::Node { node: of, .. }, _) => *of == node.name,
+        (ObjectPlace::Host, Fact::Attribute { link, .. }) => links.contains(&link.as_str()),
+        (ObjectPlace::Host, _) => false,
     };
     let mut all = compare(wanted, &[], inodes, seen).differences;
     all.retain(concerns);

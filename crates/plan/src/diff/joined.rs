@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::{Plan, Recorded};
-use crate::compare::Place;
+use crate::compare::ObjectPlace;
 use crate::mark::NEW_LINK;
 use crate::observed::{Observed, SeenSpace};
 use crate::settled::{JoinedNamespace, Node, Settled};
@@ -64,7 +64,7 @@ fn restored(
     now: Option<&Node>,
     inside: &SeenSpace,
 ) -> Vec<Op> {
-    let place = Place::Node {
+    let place = ObjectPlace::Node {
         node: node.name.clone(),
         netns: node.netns.clone(),
     };

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Plan;
 use crate::settled::{Node, Policy, Publish, Settled};
-use crate::step::{Action, Cause, Described, KeeperStep, NameStep, Op, Step};
+use crate::step::{Cause, Described, KeeperStep, NameStep, Op, Step, StepAction};
 
 /// All steps in order, and what the keeper does after them. `before` is what was built last.
 #[must_use]
@@ -19,7 +19,7 @@ pub fn described(plan: &Plan, before: Option<&Settled>, wanted: &Settled) -> Vec
                     out.push(step.describe());
                 } else if lines.is_empty() {
                     out.push(Described {
-                        action: Action::Change,
+                        action: StepAction::Change,
                         ..step.describe()
                     });
                 }
@@ -91,7 +91,7 @@ fn moved(before: &Settled, wanted: &Settled) -> Vec<Described> {
     let stay = longest_increasing(&positions);
     let moved = both.into_iter().filter(|(_, at)| !stay.contains(at));
     let line = |(policy, at): (&Policy, usize)| Described {
-        action: Action::Change,
+        action: StepAction::Change,
         kind: "policy",
         name: policy.words.clone(),
         detail: format!("moved from position {} to {}", at + 1, policy.number()),
@@ -128,7 +128,7 @@ fn limits(before: &Settled, wanted: &Settled) -> Vec<Described> {
     let line = |node: &Node| {
         let earlier = before.node(&node.name)?;
         (earlier.connections != node.connections).then(|| Described {
-            action: Action::Change,
+            action: StepAction::Change,
             kind: "limit",
             name: format!("connections of {}", node.name),
             detail: format!(
@@ -161,9 +161,9 @@ fn changed(
         cause,
     };
     let gone = before.into_iter().filter(|(text, _)| !new.contains(text));
-    let gone = gone.map(|(text, _)| line(Action::Remove, text, Cause::NotInFile.to_string()));
+    let gone = gone.map(|(text, _)| line(StepAction::Remove, text, Cause::NotInFile.to_string()));
     let come = now.into_iter().filter(|(text, _)| !old.contains(text));
-    gone.chain(come.map(|(text, key)| line(Action::Create, text, key)))
+    gone.chain(come.map(|(text, key)| line(StepAction::Create, text, key)))
         .collect()
 }
 

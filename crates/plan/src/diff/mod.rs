@@ -14,6 +14,7 @@ mod adjustment;
 mod again;
 mod create;
 mod created;
+mod drifted;
 pub mod endpoint;
 mod joined;
 mod leftovers;
@@ -25,18 +26,20 @@ mod removal;
 mod repair;
 mod rules;
 mod scope;
+mod steps;
 mod through;
 mod traffic;
 mod up;
 mod uplinks;
 
-use hallway_spec::{IpVersion, Name};
+use hallway_spec::IpVersion;
 
+pub use drifted::drift;
 pub use lines::{described, dropped};
 pub use scope::affected;
+pub use steps::diff;
 
-use crate::compare::{Comparison, Difference, compare};
-use crate::observed::Observed;
+use crate::compare::Difference;
 use crate::settled::Settled;
 use crate::step::{Cause, KeeperStep, NameStep, Op, Step, Uplink};
 
@@ -86,14 +89,6 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The uplinks that forward because of the project once the plan has been carried out.
-    #[must_use]
-    pub fn uplinks(&self, recorded: Recorded<'_>, project: &Name, seen: &Observed) -> Vec<Uplink> {
-        let mut all = uplinks::ours(recorded, project, seen);
-        all.extend(self.turned_on().cloned());
-        all.into_iter().collect()
-    }
-
     fn turned_on(&self) -> impl Iterator<Item = &Uplink> {
         self.steps.iter().flat_map(|step| match &step.op {
             Op::ForwardUplinks { uplinks, .. } => uplinks.as_slice(),
@@ -117,48 +112,4 @@ impl Plan {
     fn push(&mut self, op: Op, cause: Cause) {
         self.steps.push(Step { op, cause });
     }
-}
-
-/// The steps from what the kernel holds to what is wanted; with `None` everything of the project is
-/// removed.
-#[must_use]
-pub fn diff(
-    project: &Name,
-    recorded: Recorded<'_>,
-    wanted: Option<&Settled>,
-    seen: &Observed,
-) -> Plan {
-    match wanted {
-        Some(wanted) => up::plan(recorded, wanted, seen),
-        None => removal::plan(project, recorded, seen),
-    }
-}
-
-/// What differs between the kernel and what the last complete run built.
-#[must_use]
-pub fn drift(recorded: Recorded<'_>, seen: &Observed) -> Comparison {
-    let Some(applied) = recorded.applied else {
-        return Comparison::default();
-    };
-    let pending: Vec<&Settled> = recorded.pending.into_iter().collect();
-    let mut found = compare(applied, &pending, recorded.inodes, seen);
-    found.differences = drift_of(recorded, applied, found.differences, seen);
-    found
-}
-
-/// All differences from what was built; `objects` are those of its objects.
-fn drift_of(
-    recorded: Recorded<'_>,
-    applied: &Settled,
-    objects: Vec<Difference>,
-    seen: &Observed,
-) -> Vec<Difference> {
-    let mut out = objects;
-    out.extend(crate::compare::rules::differences(applied, seen));
-    out.extend(through::drift(applied, seen));
-    out.extend(uplinks::drift(recorded, applied, seen));
-    out.extend(crate::compare::files::differences(applied, seen));
-    out.extend(crate::compare::programs::differences(applied, seen));
-    out.extend(crate::compare::guard::difference(applied, seen));
-    out
 }

@@ -8,7 +8,7 @@ use hallway_spec::{Mode, Name};
 use ipnet::IpNet;
 
 use super::{Plan, Recorded};
-use crate::compare::Place;
+use crate::compare::ObjectPlace;
 use crate::settled::{Interface, Network, Node, Settled};
 use crate::step::{Announcement, Cause, Op};
 
@@ -77,7 +77,7 @@ fn announce_of_host(plan: &mut Plan, recorded: Recorded<'_>, wanted: &Settled) {
     }
     for (link, addresses) in by_link {
         let op = Op::Announce(Announcement {
-            place: Place::Host,
+            place: ObjectPlace::Host,
             interface: link.to_owned(),
             addresses,
         });
@@ -121,7 +121,7 @@ fn announce_of(
         return;
     }
     let op = Op::Announce(Announcement {
-        place: Place::Node {
+        place: ObjectPlace::Node {
             node: node.name.clone(),
             netns: node.netns.clone(),
         },

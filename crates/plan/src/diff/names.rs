@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Plan, Recorded};
-use crate::compare::{Difference, Fact, Place};
+use crate::compare::{Difference, Fact, ObjectPlace};
 use crate::settled::{Node, Settled};
 use crate::step::{Cause, EntryKind, NameChange, NameStep};
 
@@ -27,8 +27,8 @@ pub(super) fn plan(
             _ => continue,
         };
         let file = match &difference.place {
-            Place::Host => file.clone(),
-            Place::Node { node, .. } => format!("{file} of {node}"),
+            ObjectPlace::Host => file.clone(),
+            ObjectPlace::Node { node, .. } => format!("{file} of {node}"),
         };
         plan.names.push(NameStep {
             change: NameChange::File { missing, file },

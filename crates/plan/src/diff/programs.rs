@@ -6,11 +6,11 @@ use hallway_spec::Name;
 
 use super::created::Created;
 use super::{Plan, Recorded};
-use crate::compare::{Difference, Fact, Place};
+use crate::compare::{Difference, Fact, ObjectPlace};
 use crate::observed::Observed;
 use crate::program::Program;
 use crate::settled::Settled;
-use crate::step::{Action, Cause, KeeperStep, KeeperTask};
+use crate::step::{Cause, KeeperStep, KeeperTask, StepAction};
 use crate::target::listeners;
 
 /// The steps. `found` is how the keeper differs from what is wanted.
@@ -32,7 +32,7 @@ pub(super) fn plan(
     for earlier in before.into_iter().flat_map(Settled::programs) {
         if wanted.program(earlier.name).is_none() {
             plan.keeper
-                .push(step(Action::Stop, &earlier, Cause::NotInFile));
+                .push(step(StepAction::Stop, &earlier, Cause::NotInFile));
         }
     }
     // Listeners that the file adds or removes are shown as its published ports.
@@ -60,7 +60,7 @@ pub(super) fn guard(plan: &mut Plan, recorded: Recorded<'_>, seen: &Observed) {
     }
 }
 
-fn step(action: Action, program: &Program<'_>, cause: Cause) -> KeeperStep {
+fn step(action: StepAction, program: &Program<'_>, cause: Cause) -> KeeperStep {
     let task = KeeperTask::Program {
         action,
         node: program.name.clone(),
@@ -71,7 +71,7 @@ fn step(action: Action, program: &Program<'_>, cause: Cause) -> KeeperStep {
 
 fn is_of(difference: &Difference, program: &Name) -> bool {
     matches!(difference.fact, Fact::ProgramStopped { .. })
-        && matches!(&difference.place, Place::Node { node: of, .. } if of == program)
+        && matches!(&difference.place, ObjectPlace::Node { node: of, .. } if of == program)
 }
 
 /// What is done to a program; `None` when it runs and does not change.
@@ -80,18 +80,18 @@ fn program(
     earlier: Option<&Program<'_>>,
     created: &Created,
     stopped: Option<&Difference>,
-) -> Option<(Action, Cause)> {
+) -> Option<(StepAction, Cause)> {
     let key = |key: &str| Cause::File(format!("{}.{key}", now.place.key));
     let Some(earlier) = earlier else {
-        return Some((Action::Start, key("command")));
+        return Some((StepAction::Start, key("command")));
     };
     if let Some(changed) = changed_key(earlier, now) {
-        return Some((Action::Restart, key(changed)));
+        return Some((StepAction::Restart, key(changed)));
     }
     if created.nodes.contains(&now.node.name) {
-        return Some((Action::Restart, Cause::NamespaceCreated));
+        return Some((StepAction::Restart, Cause::NamespaceCreated));
     }
-    stopped.map(|d| (Action::Restart, Cause::Drift(Box::new(d.clone()))))
+    stopped.map(|d| (StepAction::Restart, Cause::Drift(Box::new(d.clone()))))
 }
 
 /// The key of the file because of which a program is started again.

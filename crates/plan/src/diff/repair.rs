@@ -9,7 +9,7 @@ use super::Plan;
 use super::adjustment::{LINKS, SYSCTLS, adjustment};
 use super::again::{NO_KERNEL_ADDRESS, Planned, again, no_kernel_address, starts_ipv6, wanted};
 use super::created::Created;
-use crate::compare::{Attribute, Comparison, Difference, Fact, Place};
+use crate::compare::{Attribute, Comparison, Difference, Fact, ObjectPlace};
 use crate::settled::Settled;
 use crate::step::{Adjustment, Announcement, Cause, Op};
 use crate::target::{NodeTarget, RouteKind, Target};
@@ -48,8 +48,8 @@ impl<'a> Repairs<'a> {
             return Cause::Drift(Box::new(difference.clone()));
         }
         Cause::File(match &difference.place {
-            Place::Host => "networks".into(),
-            Place::Node { node, .. } => {
+            ObjectPlace::Host => "networks".into(),
+            ObjectPlace::Node { node, .. } => {
                 let node = self.wanted.node(node);
                 node.map_or_else(|| "nodes".into(), |n| n.place.key.clone())
             }
@@ -58,7 +58,12 @@ impl<'a> Repairs<'a> {
 
     /// Why an object is created again: the drift that removed it, else `otherwise`. `links` are
     /// the names of both ends, none for a namespace.
-    pub(super) fn cause_of_loss(&self, place: &Place, links: &[&str], otherwise: Cause) -> Cause {
+    pub(super) fn cause_of_loss(
+        &self,
+        place: &ObjectPlace,
+        links: &[&str],
+        otherwise: Cause,
+    ) -> Cause {
         let lost = self.drift.iter().find(|d| {
             d.place == *place
                 && match &d.fact {
@@ -105,7 +110,7 @@ impl<'a> Repairs<'a> {
     pub(super) fn namespace_settings(&self, plan: &mut Plan, created: &BTreeSet<Name>) {
         for difference in self.found.iter().filter(|d| is_of_namespace(d)) {
             let place = &difference.place;
-            let Place::Node { node, .. } = place else {
+            let ObjectPlace::Node { node, .. } = place else {
                 continue;
             };
             if !created.contains(node)
@@ -124,7 +129,7 @@ impl<'a> Repairs<'a> {
     /// left over first, then links, then settings, addresses and routes, which need the link up.
     pub(super) fn plan(&self, plan: &mut Plan, created: &Created, target: &Target) {
         let mut steps: Vec<Planned> = Vec::new();
-        let mut links: BTreeMap<(&Place, &str), (Vec<Attribute>, Cause)> = BTreeMap::new();
+        let mut links: BTreeMap<(&ObjectPlace, &str), (Vec<Attribute>, Cause)> = BTreeMap::new();
         for difference in self
             .found
             .iter()
@@ -180,7 +185,7 @@ impl<'a> Repairs<'a> {
         let nodes = nodes.filter(|n| created.nodes.contains(&n.node));
         let all = nodes.flat_map(|n| n.space.sysctls.iter().map(move |setting| (n, setting)));
         let step = |(node, (key, value)): (&NodeTarget, (&SysctlKey, &String))| {
-            let place = Place::Node {
+            let place = ObjectPlace::Node {
                 node: node.node.clone(),
                 netns: node.netns.clone(),
             };
@@ -243,7 +248,7 @@ fn is_of_namespace(difference: &Difference) -> bool {
         Fact::NodeTable { .. } => true,
         _ => false,
     };
-    whole && matches!(difference.place, Place::Node { .. })
+    whole && matches!(difference.place, ObjectPlace::Node { .. })
 }
 
 /// Whether the object that differs is created completely in this run.
@@ -265,8 +270,8 @@ fn is_created(difference: &Difference, created: &Created) -> bool {
         _ => return false,
     };
     match &difference.place {
-        Place::Host => created.host.contains(link),
-        Place::Node { node, .. } => {
+        ObjectPlace::Host => created.host.contains(link),
+        ObjectPlace::Node { node, .. } => {
             created.nodes.contains(node) || created.inside.contains(&(node.clone(), link.clone()))
         }
     }

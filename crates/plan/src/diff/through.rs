@@ -3,14 +3,14 @@
 use hallway_spec::Name;
 
 use super::Plan;
-use crate::compare::{Difference, Fact, Place};
+use crate::compare::{Difference, Fact, ObjectPlace};
 use crate::observed::Observed;
 use crate::settled::Settled;
 use crate::step::{Cause, Op};
-use crate::through::{Entry, Pass, passes};
+use crate::through::{FirewallChain, Pass, passes};
 
 /// Accepts that are wanted and missing.
-fn missing(wanted: &Settled, seen: &Observed) -> Vec<(Entry, Pass)> {
+fn missing(wanted: &Settled, seen: &Observed) -> Vec<(FirewallChain, Pass)> {
     let mut out = Vec::new();
     for seen in &seen.entries {
         if !wanted.allow_through.contains(&seen.entry.firewall) {
@@ -44,7 +44,7 @@ pub(super) fn plan(plan: &mut Plan, drifted: bool, wanted: &Settled, seen: &Obse
         plan.push(op, cause);
     }
     let passes = passes(wanted);
-    let keep = |entry: &Entry, pass: &Pass| {
+    let keep = |entry: &FirewallChain, pass: &Pass| {
         wanted.allow_through.contains(&entry.firewall) && passes.contains(pass)
     };
     remove(plan, &wanted.project, seen, &Cause::NotInFile, keep);
@@ -56,7 +56,7 @@ fn remove(
     project: &Name,
     seen: &Observed,
     cause: &Cause,
-    keep: impl Fn(&Entry, &Pass) -> bool,
+    keep: impl Fn(&FirewallChain, &Pass) -> bool,
 ) {
     for seen in &seen.entries {
         for (owner, pass, handle) in &seen.accepts {
@@ -83,9 +83,9 @@ pub(super) fn drift(applied: &Settled, seen: &Observed) -> Vec<Difference> {
     all.map(|(entry, pass)| absent(entry, &pass)).collect()
 }
 
-fn absent(entry: Entry, pass: &Pass) -> Difference {
+fn absent(entry: FirewallChain, pass: &Pass) -> Difference {
     Difference {
-        place: Place::Host,
+        place: ObjectPlace::Host,
         fact: Fact::AcceptMissing {
             chain: entry.to_string(),
             link: pass.link.clone(),

@@ -1,9 +1,10 @@
 //! Steps that build a topology.
 
+use super::drifted::{drift, drift_of};
 use super::repair::Repairs;
 use super::{
-    Plan, Recorded, RulesChange, create, drift, drift_of, leftovers, moved, names, programs, rules,
-    through, traffic, uplinks,
+    Plan, Recorded, RulesChange, create, leftovers, moved, names, programs, rules, through,
+    traffic, uplinks,
 };
 use crate::compare::compare;
 use crate::observed::Observed;

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use hallway_spec::{IpVersion, Name};
 
 use super::{Plan, Recorded};
-use crate::compare::{Difference, Fact, Place};
+use crate::compare::{Difference, Fact, ObjectPlace};
 use crate::mark;
 use crate::observed::{Observed, SeenLink};
 use crate::settled::Settled;
@@ -79,7 +79,7 @@ pub(super) fn drift(recorded: Recorded<'_>, wanted: &Settled, seen: &Observed) -
 fn off(uplink: Uplink) -> Difference {
     let Uplink { link, version } = uplink;
     Difference {
-        place: Place::Host,
+        place: ObjectPlace::Host,
         fact: Fact::UplinkForwarding { link, version },
     }
 }
@@ -87,7 +87,7 @@ fn off(uplink: Uplink) -> Difference {
 fn open(uplink: Uplink) -> Difference {
     let Uplink { link, version } = uplink;
     Difference {
-        place: Place::Host,
+        place: ObjectPlace::Host,
         fact: Fact::UplinkNoteMissing { link, version },
     }
 }
@@ -95,7 +95,7 @@ fn open(uplink: Uplink) -> Difference {
 fn left(uplink: Uplink) -> Difference {
     let Uplink { link, version } = uplink;
     Difference {
-        place: Place::Host,
+        place: ObjectPlace::Host,
         fact: Fact::UplinkNoteLeft { link, version },
     }
 }
@@ -327,4 +327,14 @@ pub(super) fn restore(plan: &mut Plan, recorded: Recorded<'_>, project: &Name, s
 fn versions(settled: &Settled) -> BTreeSet<IpVersion> {
     let gateways = settled.networks.iter().flat_map(|n| n.gateways());
     gateways.map(IpVersion::of).collect()
+}
+
+impl Plan {
+    /// The uplinks that forward because of the project once the plan has been carried out.
+    #[must_use]
+    pub fn uplinks(&self, recorded: Recorded<'_>, project: &Name, seen: &Observed) -> Vec<Uplink> {
+        let mut all = ours(recorded, project, seen);
+        all.extend(self.turned_on().cloned());
+        all.into_iter().collect()
+    }
 }

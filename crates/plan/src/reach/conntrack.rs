@@ -5,7 +5,7 @@ use super::packet::{Flow, Packet, PacketKind};
 
 /// A tracked connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Entry {
+pub(super) struct TrackedConnection {
     pub(super) original: Flow,
     /// The flow of replies; with NAT it is not the reverse of `original`.
     pub(super) reply: Flow,
@@ -17,9 +17,9 @@ pub(super) struct Entry {
 
 /// The tracking state of one packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum State {
+pub(super) enum TrackingState {
     /// The first of its connection.
-    New(Entry),
+    New(TrackedConnection),
     /// Belongs to the connection with this index; whether as a reply.
     Known { index: usize, reply: bool },
     /// Belongs to no connection: neither translated nor taken for a reply.
@@ -31,16 +31,16 @@ pub(super) enum State {
 /// Every connection so far.
 #[derive(Debug, Default)]
 pub(super) struct Table {
-    entries: Vec<Entry>,
+    entries: Vec<TrackedConnection>,
 }
 
 impl Table {
-    pub(super) fn entry(&self, index: usize) -> Option<&Entry> {
+    pub(super) fn entry(&self, index: usize) -> Option<&TrackedConnection> {
         self.entries.get(index)
     }
 
     /// The state of a packet; updates its connection.
-    pub(super) fn classify(&mut self, packet: &Packet) -> State {
+    pub(super) fn classify(&mut self, packet: &Packet) -> TrackingState {
         // An echo to itself has the same addresses in both directions: only the kind of the packet
         // differs.
         let answer = matches!(packet.kind, PacketKind::SynAck | PacketKind::EchoReply);
@@ -53,12 +53,12 @@ impl Table {
         });
         let Some((index, reply)) = found else {
             return match packet.kind {
-                PacketKind::Solicitation => State::Untracked,
-                PacketKind::SynAck | PacketKind::EchoReply => State::Invalid,
+                PacketKind::Solicitation => TrackingState::Untracked,
+                PacketKind::SynAck | PacketKind::EchoReply => TrackingState::Invalid,
                 PacketKind::Syn
                 | PacketKind::Ack
                 | PacketKind::Datagram
-                | PacketKind::EchoRequest => State::New(Entry {
+                | PacketKind::EchoRequest => TrackingState::New(TrackedConnection {
                     original: packet.flow,
                     reply: packet.flow.mirrored(),
                     dnated: false,
@@ -68,53 +68,53 @@ impl Table {
             };
         };
         let Some(entry) = self.entries.get_mut(index) else {
-            return State::Invalid;
+            return TrackingState::Invalid;
         };
         match (packet.kind, reply) {
             (PacketKind::SynAck, true) => entry.half_open = false,
-            (PacketKind::Ack, _) if entry.half_open => return State::Invalid,
+            (PacketKind::Ack, _) if entry.half_open => return TrackingState::Invalid,
             _ => {}
         }
         entry.seen_reply |= reply;
-        State::Known { index, reply }
+        TrackingState::Known { index, reply }
     }
 
     /// Whether the packet counts as established: a reply, or of a connection that has had one.
-    pub(super) fn established(&self, state: &State) -> bool {
+    pub(super) fn established(&self, state: &TrackingState) -> bool {
         match state {
-            State::Known { index, .. } => self.entry(*index).is_some_and(|e| e.seen_reply),
-            State::New(_) | State::Invalid | State::Untracked => false,
+            TrackingState::Known { index, .. } => self.entry(*index).is_some_and(|e| e.seen_reply),
+            TrackingState::New(_) | TrackingState::Invalid | TrackingState::Untracked => false,
         }
     }
 
     /// A new connection whose first packet passed all hooks.
-    pub(super) fn confirm(&mut self, state: &State) {
-        if let State::New(entry) = state {
+    pub(super) fn confirm(&mut self, state: &TrackingState) {
+        if let TrackingState::New(entry) = state {
             self.entries.push(*entry);
         }
     }
 
     /// The flows of the packet's connection, as the request and as the reply, and whether it is a reply.
-    pub(super) fn of_state(&self, state: &State) -> Option<([Flow; 2], bool)> {
+    pub(super) fn of_state(&self, state: &TrackingState) -> Option<([Flow; 2], bool)> {
         let (entry, reply) = match state {
-            State::New(entry) => (entry, false),
-            State::Known { index, reply } => (self.entry(*index)?, *reply),
-            State::Invalid | State::Untracked => return None,
+            TrackingState::New(entry) => (entry, false),
+            TrackingState::Known { index, reply } => (self.entry(*index)?, *reply),
+            TrackingState::Invalid | TrackingState::Untracked => return None,
         };
         Some(([entry.original, entry.reply], reply))
     }
 
-    pub(super) fn dnated(&self, state: &State) -> bool {
+    pub(super) fn dnated(&self, state: &TrackingState) -> bool {
         match state {
-            State::New(entry) => entry.dnated,
-            State::Known { index, .. } => self.entry(*index).is_some_and(|e| e.dnated),
-            State::Invalid | State::Untracked => false,
+            TrackingState::New(entry) => entry.dnated,
+            TrackingState::Known { index, .. } => self.entry(*index).is_some_and(|e| e.dnated),
+            TrackingState::Invalid | TrackingState::Untracked => false,
         }
     }
 
     /// The destination after translation, for packets of known connections.
-    pub(super) fn translate_destination(&self, state: &State, flow: &mut Flow) {
-        if let State::Known { index, reply } = state
+    pub(super) fn translate_destination(&self, state: &TrackingState, flow: &mut Flow) {
+        if let TrackingState::Known { index, reply } = state
             && let Some(entry) = self.entry(*index)
         {
             let other = if *reply { entry.original } else { entry.reply };
@@ -123,8 +123,8 @@ impl Table {
     }
 
     /// The source after translation, likewise.
-    pub(super) fn translate_source(&self, state: &State, flow: &mut Flow) {
-        if let State::Known { index, reply } = state
+    pub(super) fn translate_source(&self, state: &TrackingState, flow: &mut Flow) {
+        if let TrackingState::Known { index, reply } = state
             && let Some(entry) = self.entry(*index)
         {
             let other = if *reply { entry.original } else { entry.reply };

@@ -6,7 +6,7 @@ use hallway_spec::Name;
 
 use hallway_nftables::{Chain, ChainType, Family, Hook, Priority, Table, print};
 
-use super::conntrack::State;
+use super::conntrack::TrackingState;
 use super::packet::{Flow, Packet};
 use super::path::{HopEvent, Location};
 use super::remedy::remedy;
@@ -27,7 +27,7 @@ pub(super) enum Class<'p> {
     Device(&'p str),
 }
 
-/// A packet where chains see it.
+/// A packet at the hooks of chains.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Passing<'p> {
     pub(super) class: Class<'p>,
@@ -38,7 +38,7 @@ pub(super) struct Passing<'p> {
     pub(super) priorities: (i32, i32),
     pub(super) packet: &'p Packet,
     /// Its connection; none before it is tracked.
-    pub(super) state: Option<State>,
+    pub(super) state: Option<TrackingState>,
     pub(super) context: PacketContext<'p>,
     /// The last of its possible destination ports, where it may have one of several.
     pub(super) last_port: Option<u16>,
@@ -49,7 +49,7 @@ impl<'p> Passing<'p> {
     pub(super) fn all(
         (class, hook): (Class<'p>, Hook),
         packet: &'p Packet,
-        state: Option<State>,
+        state: Option<TrackingState>,
         context: PacketContext<'p>,
     ) -> Self {
         Self {
@@ -112,11 +112,11 @@ impl<'w> Walk<'w> {
     }
 
     /// The chains that are passed before connection tracking; then the connection of the packet.
-    pub(super) fn tracking(&mut self, passing: Passing<'_>) -> Result<State, DropReason> {
+    pub(super) fn tracking(&mut self, passing: Passing<'_>) -> Result<TrackingState, DropReason> {
         self.exempt = false;
         self.pass_foreign(&passing.early())?;
         Ok(match self.exempt {
-            true => State::Untracked,
+            true => TrackingState::Untracked,
             false => self.conntrack.classify(passing.packet),
         })
     }
@@ -248,7 +248,7 @@ impl<'w> Walk<'w> {
             ports: flow.has_ports().then_some((flow.source_port, flow.port)),
             last_port: passing.last_port,
             tcp_flags: packet.tcp_flags(),
-            untracked: state == Some(State::Untracked),
+            untracked: state == Some(TrackingState::Untracked),
             connection: connection.map(|(ways, _)| ways.map(tuple)),
             reply: connection.is_some_and(|(_, reply)| reply),
             mark: Mark {
@@ -261,7 +261,7 @@ impl<'w> Walk<'w> {
             context: PacketContext {
                 established: state.is_some_and(|s| self.conntrack.established(&s)),
                 dnated: state.is_some_and(|s| self.conntrack.dnated(&s)),
-                invalid: state.is_none_or(|s| s == State::Invalid),
+                invalid: state.is_none_or(|s| s == TrackingState::Invalid),
                 ..context
             },
         };

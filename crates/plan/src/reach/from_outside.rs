@@ -1,4 +1,4 @@
-//! The addresses by which the outside asks the host.
+//! The host's addresses that clients outside use.
 
 use std::net::IpAddr;
 

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use hallway_spec::{IpVersion, Mode};
 
-use super::conntrack::State;
+use super::conntrack::TrackingState;
 use super::context::context;
 use super::foreign::{Class, Passing};
 use super::inside::Neighbour;
@@ -29,7 +29,7 @@ impl<'w> Walk<'w> {
     pub(super) fn bridged(
         &mut self,
         mut packet: Packet,
-        state: State,
+        state: TrackingState,
         (from, source): (HostPort<'w>, Option<IpAddr>),
     ) -> Result<Packet, DropReason> {
         self.forward_hook(&packet, &state, from, from)?;
@@ -106,7 +106,7 @@ impl<'w> Walk<'w> {
         &mut self,
         mut packet: Packet,
         from: HostPort<'w>,
-    ) -> Result<(Packet, State), DropReason> {
+    ) -> Result<(Packet, TrackingState), DropReason> {
         self.guard(&packet, from)?;
         let at = (Class::Routed, Hook::Prerouting);
         let asked = packet;
@@ -140,7 +140,7 @@ impl<'w> Walk<'w> {
     fn forward_hook(
         &mut self,
         packet: &Packet,
-        state: &State,
+        state: &TrackingState,
         from: HostPort<'w>,
         to: HostPort<'w>,
     ) -> Result<(), DropReason> {
@@ -150,7 +150,7 @@ impl<'w> Walk<'w> {
     fn filter_hook(
         &mut self,
         packet: &Packet,
-        state: &State,
+        state: &TrackingState,
         (from, to): (HostPort<'w>, HostPort<'w>),
         hook: Hook,
     ) -> Result<(), DropReason> {
@@ -160,8 +160,8 @@ impl<'w> Walk<'w> {
         };
         let mut context = PacketContext {
             established: self.conntrack.established(state),
-            invalid: *state == State::Invalid,
-            mid_stream: packet.kind == PacketKind::Ack && matches!(state, State::New(_)),
+            invalid: *state == TrackingState::Invalid,
+            mid_stream: packet.kind == PacketKind::Ack && matches!(state, TrackingState::New(_)),
             dnated: self.conntrack.dnated(state),
             ..bare
         };
@@ -216,7 +216,7 @@ impl<'w> Walk<'w> {
     fn after_routing(
         &mut self,
         packet: &mut Packet,
-        mut state: State,
+        mut state: TrackingState,
         (from, to): (HostPort<'w>, HostPort<'w>),
         source: Option<IpAddr>,
     ) -> Result<(), DropReason> {
@@ -232,8 +232,8 @@ impl<'w> Walk<'w> {
             priorities: (i32::MIN, Priority::SRCNAT.0),
             ..passing
         })?;
-        if let State::New(entry) = &mut state {
-            self.source_nat((packet, entry), &context, source);
+        if let TrackingState::New(entry) = &mut state {
+            self.source_nat(packet, entry, &context, source);
         } else {
             self.conntrack.translate_source(&state, &mut packet.flow);
         }
@@ -248,7 +248,12 @@ impl<'w> Walk<'w> {
         Ok(())
     }
 
-    fn input(&mut self, mut packet: Packet, state: &State, from: HostPort<'w>) -> WalkResult {
+    fn input(
+        &mut self,
+        mut packet: Packet,
+        state: &TrackingState,
+        from: HostPort<'w>,
+    ) -> WalkResult {
         self.filter_hook(&packet, state, (from, NO_PORT), Hook::Input)?;
         let before = packet.flow;
         self.conntrack.translate_source(state, &mut packet.flow);
@@ -293,7 +298,7 @@ impl<'w> Walk<'w> {
     }
 
     /// Out of the host, to the node that has the address.
-    fn emit(&mut self, route: HostRoute<'w>, packet: Packet, state: State) -> WalkResult {
+    fn emit(&mut self, route: HostRoute<'w>, packet: Packet, state: TrackingState) -> WalkResult {
         let to = self.world.network_of(packet.flow.to);
         if let Some(network) = to.and_then(|p| self.world.network(p))
             && network.mode == Mode::Macvlan

@@ -36,7 +36,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// The nodes that may take an address besides their own, as `sources` say; not those with `any`.
+    /// The nodes that may take an address besides their own, by `sources`; not those with `any`.
     pub(super) fn takers(&self, address: IpAddr) -> impl Iterator<Item = &'a Node> {
         let nodes = self.settled().nodes.iter();
         nodes.filter(move |node| takes(node).any(|net| net.contains(&address)))

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::rc::Rc;
 
-use super::conntrack::{Entry, State};
+use super::conntrack::{TrackedConnection, TrackingState};
 use super::foreign::{Class, Passing, rule_words, shows};
 use super::packet::{Flow, Packet};
 use super::path::{HopEvent, Location};
@@ -17,18 +17,18 @@ impl<'w> Walk<'w> {
     pub(super) fn destination_nat(
         &mut self,
         packet: &mut Packet,
-        state: &mut State,
+        state: &mut TrackingState,
         hook: Hook,
         from: HostPort<'w>,
     ) {
         let before = packet.flow;
-        if let State::New(entry) = state {
+        if let TrackingState::New(entry) = state {
             let own = Priority::BEFORE_DSTNAT.0;
             let earlier = (i32::MIN, own - 1);
-            self.translated_by_others((packet, entry), (hook, from), earlier);
-            self.translated_by_projects((packet, entry), (hook, from));
+            self.translated_by_others(packet, entry, hook, from, earlier);
+            self.translated_by_projects(packet, entry, hook, from);
             let later = (own, i32::MAX);
-            self.translated_by_others((packet, entry), (hook, from), later);
+            self.translated_by_others(packet, entry, hook, from, later);
         } else {
             self.conntrack
                 .translate_destination(state, &mut packet.flow);
@@ -39,8 +39,10 @@ impl<'w> Walk<'w> {
     /// A packet that one project has translated is not translated by another.
     fn translated_by_projects(
         &mut self,
-        (packet, entry): (&mut Packet, &mut Entry),
-        (hook, from): (Hook, HostPort<'w>),
+        packet: &mut Packet,
+        entry: &mut TrackedConnection,
+        hook: Hook,
+        from: HostPort<'w>,
     ) {
         let before = packet.flow;
         let context = self.host_context(packet, from, 0);
@@ -63,8 +65,10 @@ impl<'w> Walk<'w> {
     /// depends on when they were made.
     fn translated_by_others(
         &mut self,
-        (packet, entry): (&mut Packet, &mut Entry),
-        (hook, from): (Hook, HostPort<'w>),
+        packet: &mut Packet,
+        entry: &mut TrackedConnection,
+        hook: Hook,
+        from: HostPort<'w>,
         priorities: (i32, i32),
     ) {
         let context = self.host_context(packet, from, 0);
@@ -74,7 +78,7 @@ impl<'w> Walk<'w> {
             ..Passing::all(
                 (Class::Routed, hook),
                 &asked,
-                Some(State::New(*entry)),
+                Some(TrackingState::New(*entry)),
                 context,
             )
         };
@@ -147,7 +151,8 @@ impl<'w> Walk<'w> {
     /// Source NAT of a packet that begins a connection.
     pub(super) fn source_nat(
         &mut self,
-        (packet, entry): (&mut Packet, &mut Entry),
+        packet: &mut Packet,
+        entry: &mut TrackedConnection,
         context: &PacketContext<'_>,
         source: Option<IpAddr>,
     ) {
@@ -168,7 +173,7 @@ impl<'w> Walk<'w> {
             self.note_ruling(&world.inet, &ruling, at, before.flow);
         }
         let at = (Class::Routed, Hook::Postrouting);
-        let passing = Passing::all(at, &before, Some(State::New(*entry)), *context);
+        let passing = Passing::all(at, &before, Some(TrackingState::New(*entry)), *context);
         for (table, chain) in self.chains_of_others(&passing, &[ChainType::Nat]) {
             if done {
                 return;
@@ -196,7 +201,7 @@ impl<'w> Walk<'w> {
 }
 
 /// Changes the destination of a packet and of its connection.
-fn translate(packet: &mut Packet, entry: &mut Entry, address: IpAddr, port: u16) {
+fn translate(packet: &mut Packet, entry: &mut TrackedConnection, address: IpAddr, port: u16) {
     packet.flow.to = address;
     packet.flow.port = port;
     entry.reply = packet.flow.mirrored();

@@ -2,7 +2,7 @@
 
 use hallway_spec::{Mode, Share};
 
-use super::conntrack::State;
+use super::conntrack::TrackingState;
 use super::context::context;
 use super::foreign::{Class, Passing};
 use super::has::Has;
@@ -311,7 +311,7 @@ impl<'w> Walk<'w> {
         (node, interface): (&'w Node, usize),
         bridged: bool,
         packet: &Packet,
-        state: State,
+        state: TrackingState,
     ) -> Result<(), DropReason> {
         let link = link_of(node, interface);
         if bridged {
@@ -327,7 +327,7 @@ impl<'w> Walk<'w> {
         &mut self,
         (hook, link): (Hook, &str),
         packet: &Packet,
-        state: Option<State>,
+        state: Option<TrackingState>,
     ) -> Result<(), DropReason> {
         let links = match hook {
             Hook::Egress => ("", link),

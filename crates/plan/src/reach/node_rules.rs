@@ -7,7 +7,7 @@ use hallway_nftables::evaluate::PacketContext;
 use hallway_nftables::survey::{Fate, Mark, Translation};
 use hallway_nftables::{ChainType, Hook};
 
-use super::conntrack::State;
+use super::conntrack::TrackingState;
 use super::context::context;
 use super::foreign::{Class, Passing, rule_words};
 use super::has::Has;
@@ -61,8 +61,10 @@ impl<'w> Walk<'w> {
     pub(super) fn source_by_rules(
         &mut self,
         node: &'w Node,
-        (next, interface): (&NextHop, &str),
-        (packet, state): (&Packet, State),
+        next: &NextHop,
+        interface: &str,
+        packet: &Packet,
+        state: TrackingState,
     ) -> Option<IpAddr> {
         if !self.world.has_rules(node) {
             return None;
@@ -144,14 +146,14 @@ impl<'w> Walk<'w> {
                 ..packet.flow
             },
         };
-        let untracked = (&asks, Some(State::Untracked));
+        let untracked = (&asks, Some(TrackingState::Untracked));
         self.by_rules_of_node(node, Hook::Prerouting, untracked, (interface, ""))?;
         self.by_rules_of_node(node, Hook::Input, untracked, (interface, ""))
     }
 
     /// The packet is not one that a rule there gives another address.
     fn not_translated(&mut self, node: &Node, passing: &Passing<'_>) -> Result<(), DropReason> {
-        if !matches!(passing.state, Some(State::New(_))) {
+        if !matches!(passing.state, Some(TrackingState::New(_))) {
             return Ok(());
         }
         for (table, chain) in self.chains_of_others(passing, &[ChainType::Nat]) {

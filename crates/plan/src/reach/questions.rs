@@ -8,7 +8,7 @@ use super::party::Party;
 use super::path::Location;
 use super::question::Question;
 use super::world::World;
-use crate::settled::{Node, Side};
+use crate::settled::{Node, PolicySide};
 
 /// A question with the answer the file expects.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -133,11 +133,11 @@ pub fn services(world: &World<'_>, expects: &[Expect], to: &Party) -> Vec<Servic
             }
             let addresses: Vec<_> = node.iter().flat_map(|n| n.port_addresses()).collect();
             ports.extend(policy_ports(world, &|side| match side {
-                Side::Any => true,
-                Side::Prefixes(nets) => {
+                PolicySide::Any => true,
+                PolicySide::Prefixes(nets) => {
                     (nets.iter()).any(|net| addresses.iter().any(|a| net.contains(a)))
                 }
-                Side::Host | Side::Outside => false,
+                PolicySide::Host | PolicySide::Outside => false,
             }));
         }
         Party::Host => {
@@ -147,7 +147,9 @@ pub fn services(world: &World<'_>, expects: &[Expect], to: &Party) -> Vec<Servic
                     protocol: publish.protocol,
                 });
             }
-            ports.extend(policy_ports(world, &|side| matches!(side, Side::Host)));
+            ports.extend(policy_ports(world, &|side| {
+                matches!(side, PolicySide::Host)
+            }));
         }
         Party::Outside | Party::Address(_) => {}
     }
@@ -189,7 +191,7 @@ fn policy_protocols(world: &World<'_>) -> impl Iterator<Item = Service> {
         })
 }
 
-fn policy_ports(world: &World<'_>, to: &dyn Fn(&Side) -> bool) -> Vec<PortProto> {
+fn policy_ports(world: &World<'_>, to: &dyn Fn(&PolicySide) -> bool) -> Vec<PortProto> {
     let policies = world.settled().policies.iter();
     policies
         .filter(|p| p.pairs.iter().any(|(_, side)| to(side)))

@@ -1,7 +1,7 @@
 //! What a node does with packets that translates addresses: its own connection tracking and its own
 //! table.
 
-use super::conntrack::State;
+use super::conntrack::TrackingState;
 use super::context::context;
 use super::packet::Packet;
 use super::path::{HopEvent, Location};
@@ -13,7 +13,7 @@ use hallway_nftables::{ChainType, Family, Hook};
 
 /// The connection of a packet in a node that translates addresses or has rules of its own; none in any
 /// other.
-pub(super) type Tracked = Option<State>;
+pub(super) type Tracked = Option<TrackingState>;
 
 impl<'w> Walk<'w> {
     /// Before the node chooses a route: a reply to what it has translated gets its destination back.
@@ -57,7 +57,7 @@ impl<'w> Walk<'w> {
             return packet;
         };
         let before = packet;
-        if let State::New(entry) = &mut state {
+        if let TrackingState::New(entry) = &mut state {
             let context = PacketContext {
                 oif: interface,
                 ..context(&packet.flow)
@@ -79,11 +79,11 @@ impl<'w> Walk<'w> {
                 }
             }
         }
-        if let State::New(entry) = &mut state
+        if let TrackingState::New(entry) = &mut state
             && packet.flow.from == before.flow.from
         {
-            let asked = (&before, State::New(*entry));
-            if let Some(own) = self.source_by_rules(node, (next, interface), asked) {
+            let state = TrackingState::New(*entry);
+            if let Some(own) = self.source_by_rules(node, next, interface, &before, state) {
                 (packet.flow.from, entry.reply.to) = (own, own);
             }
         }

@@ -40,7 +40,7 @@ pub(super) enum DropReason {
     },
     /// A routing rule of another program takes it elsewhere.
     Diverted(Diverted),
-    /// It goes to a machine on an external network that is no node, or from there to the outside.
+    /// It goes to a machine on an external network that is not a node, or from there to the outside.
     External { network: Name, to: IpAddr },
     /// From the host to a macvlan interface of one of its links, or the other way.
     PastHost { network: Name },

@@ -153,7 +153,7 @@ fn answer_of_a_server(frame: Match, port: u16) -> Rule {
 
 /// Membership query (RFC 3376, section 4).
 const IGMP_QUERY: u8 = 0x11;
-/// A bridge forgets the members of a group that do not answer a query. If the query is sent to another
+/// A bridge removes the members of a group that do not answer a query. If the query is sent to another
 /// group, the members do not receive it, so they do not answer.
 const NO_MULTICAST_ROUTER: &str = "not a multicast router";
 
@@ -178,7 +178,7 @@ fn ipv4() -> Vec<Rule> {
             Verdict::Drop,
             NO_MULTICAST_ROUTER,
         ),
-        rule(asking, Verdict::Accept, "asks for an address by DHCP"),
+        rule(asking, Verdict::Accept, "DHCP request"),
         spoofed(ipv4_frame(), Ip4Saddr, IpVersion::V4),
         later_fragment(ipv4_frame(), IpVersion::V4),
         answer_of_a_server(ipv4_frame(), DHCP_CLIENT),
@@ -311,7 +311,7 @@ fn nd_guard() -> Chain {
         spoofed(ipv6_frame(), Ip6Saddr, IpVersion::V6),
         may(
             vec![ipv6_frame(), length(ND_BARE), icmp6(NEIGHBOR_SOLICIT)],
-            "asks for a neighbour",
+            "neighbour solicitation",
         ),
         may(
             vec![
@@ -321,7 +321,7 @@ fn nd_guard() -> Chain {
                 option(SOURCE_MAC),
                 own(NdOptionMac, &ND_MACS),
             ],
-            "asks for a neighbour",
+            "neighbour solicitation",
         ),
     ]);
     rules.extend(

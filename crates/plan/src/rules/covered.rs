@@ -6,7 +6,7 @@ use hallway_nftables::IpVersion;
 use hallway_spec::{Mode, Name};
 use ipnet::IpNet;
 
-use crate::settled::{Interface, Settled, Side};
+use crate::settled::{Interface, PolicySide, Settled};
 
 /// A node's interface on a bridge of the project.
 pub(super) struct Port<'a> {
@@ -40,11 +40,11 @@ impl<'a> Covered<'a> {
     }
 
     /// The interfaces that a side matches.
-    pub(super) fn ports(&self, side: &Side) -> impl Iterator<Item = &Port<'a>> {
+    pub(super) fn ports(&self, side: &PolicySide) -> impl Iterator<Item = &Port<'a>> {
         self.ports.iter().filter(move |port| match side {
-            Side::Any => true,
-            Side::Host | Side::Outside => false,
-            Side::Prefixes(nets) => {
+            PolicySide::Any => true,
+            PolicySide::Host | PolicySide::Outside => false,
+            PolicySide::Prefixes(nets) => {
                 let has = |address: IpAddr| nets.iter().any(|net| net.contains(&address));
                 port.interface.addresses.iter().any(|a| has(a.addr()))
             }
@@ -55,11 +55,11 @@ impl<'a> Covered<'a> {
     /// that it matches: those of a filtered network, or all.
     pub(super) fn prefixes(
         &self,
-        side: &Side,
+        side: &PolicySide,
         version: IpVersion,
         filtered: bool,
     ) -> Option<Vec<IpNet>> {
-        let Side::Prefixes(nets) = side else {
+        let PolicySide::Prefixes(nets) = side else {
             return None;
         };
         let mut out: Vec<IpNet> = nets

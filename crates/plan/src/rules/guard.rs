@@ -105,11 +105,7 @@ fn from_nodes() -> Vec<Rule> {
     ];
     let mut rules = vec![
         rule(from_nobody, Verdict::Drop, purpose::SPOOFED),
-        rule(
-            asks_by_dhcp(),
-            Verdict::Accept,
-            "asks for an address by DHCP",
-        ),
+        rule(asks_by_dhcp(), Verdict::Accept, "DHCP request"),
         not_own(Field::Ip4Saddr, IpVersion::V4),
     ];
     let no_router = |matches| rule(matches, Verdict::Drop, "nodes are not routers");

@@ -35,3 +35,12 @@ pub fn nf_version(version: hallway_spec::IpVersion) -> hallway_nftables::IpVersi
         hallway_spec::IpVersion::V6 => hallway_nftables::IpVersion::V6,
     }
 }
+
+/// The same, from nf_tables.
+#[must_use]
+pub fn ip_version(version: hallway_nftables::IpVersion) -> hallway_spec::IpVersion {
+    match version {
+        hallway_nftables::IpVersion::V4 => hallway_spec::IpVersion::V4,
+        hallway_nftables::IpVersion::V6 => hallway_spec::IpVersion::V6,
+    }
+}

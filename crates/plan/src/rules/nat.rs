@@ -78,7 +78,7 @@ pub(super) fn prerouting(settled: &Settled) -> Chain {
                 Match::ToLocal,
                 Match::Is(Field::L4Proto, Value::Proto(UDP)),
                 Match::In(vec![Field::Dport], OWN_UDP.into()),
-                Match::OfSocket { wildcard: false },
+                Match::OfSocket,
             ],
             Verdict::Return,
             "a program of the host has this port of this address",
@@ -156,7 +156,7 @@ pub(super) fn postrouting() -> Chain {
                 within(&[Field::OifGroup, saddr], sets::HAIRPIN.of(version)),
             ],
             Action::Masquerade { random: false },
-            "a published port asked for from its own network: the reply must pass here",
+            "a published port, from its own network: the reply must pass here",
         )
     };
     let shared = |daddr, saddr, version| {
@@ -170,7 +170,7 @@ pub(super) fn postrouting() -> Chain {
                 ),
             ],
             Action::Masquerade { random: false },
-            "a node asked from another network that it is on: the reply must pass here",
+            "a request from another network of the node: the reply must pass here",
         )
     };
     let out = |net: Match| {

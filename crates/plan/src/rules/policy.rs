@@ -13,7 +13,7 @@ use super::parts::rule;
 use super::ports;
 use super::purpose;
 use super::sets::NETWORKS;
-use crate::settled::{Policy, Settled, Side};
+use crate::settled::{Policy, PolicySide, Settled};
 
 /// Rules for the four places a policy can act, and the sets they use.
 #[derive(Default)]
@@ -143,7 +143,7 @@ fn forward(policy: &Policy, covered: &Covered<'_>, sets: &mut Vec<Set>) -> Vec<V
         let family = suffix(version);
         let mut products = Vec::new();
         for (position, (from, to)) in policy.pairs.iter().enumerate() {
-            if matches!(from, Side::Host) || matches!(to, Side::Host) {
+            if matches!(from, PolicySide::Host) || matches!(to, PolicySide::Host) {
                 continue;
             }
             let both = (
@@ -199,10 +199,12 @@ fn one_sided(
     let mut out = Vec::new();
     for (position, (from, to)) in policy.pairs.iter().enumerate() {
         let (near, far) = if input { (to, from) } else { (from, to) };
-        if !matches!(near, Side::Host | Side::Any) || matches!(far, Side::Host | Side::Outside) {
+        if !matches!(near, PolicySide::Host | PolicySide::Any)
+            || matches!(far, PolicySide::Host | PolicySide::Outside)
+        {
             continue;
         }
-        if matches!(far, Side::Any) {
+        if matches!(far, PolicySide::Any) {
             out.push(Vec::new());
             continue;
         }
@@ -225,9 +227,9 @@ fn one_sided(
     out
 }
 
-/// `outside` matches every group that is not of hallway; `any` is no condition.
-fn group(side: &Side, field: Field) -> Option<Match> {
-    matches!(side, Side::Outside).then(|| Match::NotIn(vec![field], NETWORKS.name.into()))
+/// `outside` matches every group that is not of hallway; `any` adds no condition.
+fn group(side: &PolicySide, field: Field) -> Option<Match> {
+    matches!(side, PolicySide::Outside).then(|| Match::NotIn(vec![field], NETWORKS.name.into()))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use hallway_nftables::{DataType, Element, Field, Match, Set, Value};
 
 use super::covered::Covered;
-use crate::settled::{Policy, Side};
+use crate::settled::{Policy, PolicySide};
 
 /// Conditions of a policy between members of one network.
 pub(super) fn conditions(
@@ -14,7 +14,7 @@ pub(super) fn conditions(
     covered: &Covered<'_>,
     sets: &mut Vec<Set>,
 ) -> Vec<Vec<Match>> {
-    let filtered = |side: &Side| {
+    let filtered = |side: &PolicySide| {
         covered
             .ports(side)
             .filter(|p| p.filtered)

@@ -25,7 +25,7 @@ pub const NOBODY: &str = "no node has the address";
 pub const LAN: &str = "a lan";
 /// An ICMP error about a packet that its sender has not received.
 pub const QUOTED: &str = "ICMP error about a packet to another";
-/// An ICMP error from outside that anybody could have sent.
+/// An ICMP error from outside that any machine could have sent.
 pub const OUTSIDE_ERROR: &str = "ICMP error from outside about a published port";
 /// The sender has as many connections as it may have.
 pub const SHARE: &str = "too many connections of one node: limits.connections";

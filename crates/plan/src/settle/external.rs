@@ -7,7 +7,7 @@ use super::host_links::on_link;
 use super::names::Surroundings;
 use super::parent;
 
-/// The topology with what the host says of its external networks, and of those with a parent: their
+/// The topology with what was observed of its external networks, and of those with a parent: their
 /// subnets where the file has none, and the host's addresses there.
 ///
 /// # Errors

@@ -187,7 +187,7 @@ pub(super) fn prefix_conflicts(
             if before.is_some_and(|b| b.subnets.iter().any(|s| s.net == subnet.net)) {
                 continue;
             }
-            // An equal prefix says more than one address in it.
+            // An equal prefix identifies it better than one address in it.
             let hits = around.prefixes.iter().filter(|h| h.is_hit_by(&subnet.net));
             let clash = hits.min_by_key(|h| h.net != subnet.net);
             if let Some(Held {

@@ -100,7 +100,7 @@ fn names(parent: &str, vlan: Option<u16>) -> (String, Option<Vlan>) {
 fn unusable(name: &str, found: &HostLink, mtu: Option<u32>) -> Option<(String, String)> {
     if name == "lo" || found.mac.is_none() {
         let help = "use an Ethernet interface of the host";
-        return Some((format!("{name} is no Ethernet interface"), help.into()));
+        return Some((format!("{name} is not an Ethernet interface"), help.into()));
     }
     if let Some(master) = &found.master {
         return Some((

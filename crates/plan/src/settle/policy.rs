@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use hallway_spec::{Action, Endpoint, Mode, Name, Topology};
 use ipnet::IpNet;
 
-use crate::settled::{Node, Policy, Settled, Side};
+use crate::settled::{Node, Policy, PolicySide, Settled};
 
 /// The file's policies in terms of prefixes.
 pub(super) fn policies(topology: &Topology, settled: &Settled) -> Vec<Policy> {
@@ -26,9 +26,9 @@ pub(super) fn policies(topology: &Topology, settled: &Settled) -> Vec<Policy> {
 
 /// Pairs of lists instead of a list of pairs: entries with the same first side are one pair, and of
 /// these, those with the same second side.
-fn grouped(pairs: &[(Endpoint, Endpoint)], settled: &Settled) -> Vec<(Side, Side)> {
+fn grouped(pairs: &[(Endpoint, Endpoint)], settled: &Settled) -> Vec<(PolicySide, PolicySide)> {
     let ends = pairs.iter().flat_map(|(from, to)| [from, to]);
-    let sides: BTreeMap<&Endpoint, Side> = ends
+    let sides: BTreeMap<&Endpoint, PolicySide> = ends
         .collect::<BTreeSet<_>>()
         .into_iter()
         .map(|end| (end, side(end, settled)))
@@ -52,19 +52,19 @@ fn grouped(pairs: &[(Endpoint, Endpoint)], settled: &Settled) -> Vec<(Side, Side
             None => out.push((vec![from], to)),
         }
     }
-    let joined = |ends: &[&Endpoint]| -> Vec<Side> {
+    let joined = |ends: &[&Endpoint]| -> Vec<PolicySide> {
         let mut prefixes = Vec::new();
         let mut others = Vec::new();
         for side in ends.iter().filter_map(|end| sides.get(end)) {
             match side {
-                Side::Prefixes(nets) => prefixes.extend(nets.iter().copied()),
+                PolicySide::Prefixes(nets) => prefixes.extend(nets.iter().copied()),
                 other => others.push(other.clone()),
             }
         }
         let listed = ends
             .iter()
-            .any(|end| matches!(sides.get(end), Some(Side::Prefixes(_))));
-        others.extend(listed.then_some(Side::Prefixes(prefixes)));
+            .any(|end| matches!(sides.get(end), Some(PolicySide::Prefixes(_))));
+        others.extend(listed.then_some(PolicySide::Prefixes(prefixes)));
         others
     };
     out.iter()
@@ -76,19 +76,19 @@ fn grouped(pairs: &[(Endpoint, Endpoint)], settled: &Settled) -> Vec<(Side, Side
         .collect()
 }
 
-fn side(endpoint: &Endpoint, settled: &Settled) -> Side {
+fn side(endpoint: &Endpoint, settled: &Settled) -> PolicySide {
     match endpoint {
-        Endpoint::Host => Side::Host,
-        Endpoint::Outside => Side::Outside,
-        Endpoint::Any => Side::Any,
-        Endpoint::Cidr(net) => Side::Prefixes(vec![*net]),
-        Endpoint::Network(name) => Side::Prefixes(
+        Endpoint::Host => PolicySide::Host,
+        Endpoint::Outside => PolicySide::Outside,
+        Endpoint::Any => PolicySide::Any,
+        Endpoint::Cidr(net) => PolicySide::Prefixes(vec![*net]),
+        Endpoint::Network(name) => PolicySide::Prefixes(
             settled
                 .network(name)
                 .map(|n| n.subnets.iter().map(|s| s.net).collect())
                 .unwrap_or_default(),
         ),
-        Endpoint::Node(name) => Side::Prefixes(
+        Endpoint::Node(name) => PolicySide::Prefixes(
             settled
                 .node(name)
                 .map(|n| prefixes(n, settled))

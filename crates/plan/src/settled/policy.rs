@@ -12,7 +12,7 @@ pub struct Policy {
     /// Allow or deny.
     pub action: Action,
     /// Directed pairs.
-    pub pairs: Vec<(Side, Side)>,
+    pub pairs: Vec<(PolicySide, PolicySide)>,
     /// Empty means everything.
     pub services: Vec<PolicyService>,
     /// The line in words, with the names of the file.
@@ -25,7 +25,7 @@ pub struct Policy {
 /// One side of a policy pair.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Side {
+pub enum PolicySide {
     /// The host itself.
     Host,
     /// Neither the host nor on a network of the project.

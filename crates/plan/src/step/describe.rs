@@ -8,14 +8,14 @@ use hallway_nftables::{Ruleset, print};
 use ipnet::IpNet;
 
 use super::{Adjustment, CableEnd, Cause, KeeperStep, KeeperTask, NewMacvlan, NewPort, Op, Step};
-use crate::compare::{Fact, Place};
+use crate::compare::{Fact, ObjectPlace};
 use crate::rules::Delta;
 use crate::target::{Route, RouteKind};
 
 /// What a step does to an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Action {
+pub enum StepAction {
     /// It does not exist yet.
     Create,
     /// It is changed in place.
@@ -30,7 +30,7 @@ pub enum Action {
     Stop,
 }
 
-impl fmt::Display for Action {
+impl fmt::Display for StepAction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Create => "create",
@@ -47,7 +47,7 @@ impl fmt::Display for Action {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Described {
     /// What is done.
-    pub action: Action,
+    pub action: StepAction,
     /// The kind of object, like `bridge` or `route`.
     pub kind: &'static str,
     /// Its name.
@@ -96,18 +96,18 @@ impl KeeperStep {
 }
 
 fn create(kind: &'static str, name: impl Into<String>) -> Described {
-    words(Action::Create, kind, name)
+    words(StepAction::Create, kind, name)
 }
 
 fn change(kind: &'static str, name: impl Into<String>) -> Described {
-    words(Action::Change, kind, name)
+    words(StepAction::Change, kind, name)
 }
 
 fn remove(kind: &'static str, name: impl Into<String>) -> Described {
-    words(Action::Remove, kind, name)
+    words(StepAction::Remove, kind, name)
 }
 
-fn words(action: Action, kind: &'static str, name: impl Into<String>) -> Described {
+fn words(action: StepAction, kind: &'static str, name: impl Into<String>) -> Described {
     Described {
         action,
         kind,
@@ -192,8 +192,8 @@ impl Op {
             )),
             Self::Announce(new) => {
                 let of = match &new.place {
-                    Place::Host => format!("of {}", new.interface),
-                    Place::Node { node, .. } => format!("of {node} {}", new.interface),
+                    ObjectPlace::Host => format!("of {}", new.interface),
+                    ObjectPlace::Node { node, .. } => format!("of {node} {}", new.interface),
                 };
                 change("neighbours", of).detail(list(&new.addresses))
             }
@@ -207,7 +207,7 @@ impl Op {
     }
 }
 
-fn adjustment(place: &Place, change: &Adjustment) -> Described {
+fn adjustment(place: &ObjectPlace, change: &Adjustment) -> Described {
     match change {
         Adjustment::Link { link, attributes } => {
             let values = attributes.iter().map(|a| format!("{} {a}", a.name()));
@@ -260,10 +260,10 @@ fn adjustment(place: &Place, change: &Adjustment) -> Described {
 
 const MASQUERADES: &str = "masquerades";
 
-fn named(place: &Place, object: &str) -> String {
+fn named(place: &ObjectPlace, object: &str) -> String {
     match place {
-        Place::Host => object.to_owned(),
-        Place::Node { node, .. } => format!("{node} {object}"),
+        ObjectPlace::Host => object.to_owned(),
+        ObjectPlace::Node { node, .. } => format!("{node} {object}"),
     }
 }
 

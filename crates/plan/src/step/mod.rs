@@ -14,16 +14,16 @@ use hallway_nftables::Ruleset;
 use hallway_spec::{IpVersion, Name, PortRange, Protocol, SysctlKey};
 use ipnet::IpNet;
 
-use crate::compare::{Attribute, Difference, Place};
+use crate::compare::{Attribute, Difference, ObjectPlace};
 pub use crate::observed::Uplink;
 use crate::rules::Delta;
 use crate::settled::Settled;
 use crate::shaping::Shaping;
 use crate::target::{Listener, Route, RoutingRule, Setting};
-use crate::through::{Entry, Pass};
+use crate::through::{FirewallChain, Pass};
 pub use part::Part;
 
-pub use describe::{Action, Described};
+pub use describe::{Described, StepAction};
 pub use names::{EntryKind, NameChange, NameStep};
 pub use new::{CableEnd, NewBridge, NewCable, NewMacvlan, NewNamespace, NewPort, NewRules};
 
@@ -74,7 +74,7 @@ pub enum KeeperTask {
     /// Starts, stops or restarts a node's program.
     Program {
         /// Which of the three.
-        action: Action,
+        action: StepAction,
         /// The node.
         node: Name,
         /// Program and arguments.
@@ -158,7 +158,7 @@ pub enum Op {
     /// Changes one object in place.
     Adjust {
         /// Where.
-        place: Place,
+        place: ObjectPlace,
         /// The change.
         change: Adjustment,
     },
@@ -186,7 +186,7 @@ pub enum Op {
     /// Puts an accept at the beginning of a chain of another firewall.
     LetThrough {
         /// The chain.
-        entry: Entry,
+        entry: FirewallChain,
         /// What passes.
         pass: Pass,
         /// The project it belongs to.
@@ -195,7 +195,7 @@ pub enum Op {
     /// Removes such an accept.
     RemoveAccept {
         /// The chain.
-        entry: Entry,
+        entry: FirewallChain,
         /// What passes by it.
         pass: Pass,
         /// The number of the rule.
@@ -293,7 +293,7 @@ pub enum Adjustment {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Announcement {
     /// Where the interface is.
-    pub place: Place,
+    pub place: ObjectPlace,
     /// The interface.
     pub interface: String,
     /// The addresses.

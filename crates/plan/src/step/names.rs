@@ -2,7 +2,7 @@
 
 use hallway_spec::Name;
 
-use super::{Action, Cause, Described};
+use super::{Cause, Described, StepAction};
 
 /// One change. No program is started again for it: the files are changed in place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,19 +81,19 @@ impl NameStep {
                 text,
             } => {
                 let action = match comes {
-                    true => Action::Create,
-                    false => Action::Remove,
+                    true => StepAction::Create,
+                    false => StepAction::Remove,
                 };
                 (action, kind.words(), text.clone(), format!("of {node}"))
             }
             NameChange::Order { node, kind, text } => {
                 let detail = format!("of {node}, in this order");
-                (Action::Change, kind.words(), text.clone(), detail)
+                (StepAction::Change, kind.words(), text.clone(), detail)
             }
             NameChange::File { missing, file } => {
                 let action = match missing {
-                    true => Action::Create,
-                    false => Action::Change,
+                    true => StepAction::Create,
+                    false => StepAction::Change,
                 };
                 (action, "file", file.clone(), String::new())
             }

@@ -1,7 +1,7 @@
 //! Which parts of a project a step changes.
 
 use super::{Announcement, Op};
-use crate::compare::Place;
+use crate::compare::ObjectPlace;
 
 /// A part of a project that other parts do not depend on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,8 +19,8 @@ impl Op {
         match self {
             Self::Adjust { place, .. } | Self::Announce(Announcement { place, .. }) => {
                 Some(match place {
-                    Place::Host => Part::Host,
-                    Place::Node { netns, .. } => Part::Node(netns),
+                    ObjectPlace::Host => Part::Host,
+                    ObjectPlace::Node { netns, .. } => Part::Node(netns),
                 })
             }
             Self::CreatePort(port) => Some(Part::Node(&port.netns)),

@@ -1,6 +1,6 @@
 //! What the kernel must hold for a project: every object, with every attribute that hallway sets.
 //!
-//! A [`Target`] is made from a [`Settled`] topology and has no choices left. Observation is
+//! A [`Target`] is made from a [`Settled`](crate::Settled) topology and has no choices left. Observation is
 //! compared with it ([`crate::compare`]). Hallway neither examines nor changes an attribute that is
 //! not in it.
 
@@ -8,6 +8,7 @@ mod flags;
 mod host;
 mod keeper;
 mod node;
+mod whole;
 
 use std::collections::BTreeMap;
 use std::net::Ipv6Addr;
@@ -17,7 +18,6 @@ use hallway_spec::{IpVersion, Name, SysctlKey};
 use ipnet::{IpNet, Ipv6Net};
 
 use crate::mark;
-use crate::settled::Settled;
 use crate::shaping::Shaping;
 
 pub use flags::{BridgeFlag, PortFlag};
@@ -319,21 +319,6 @@ impl Setting {
             (Self::DisableIpv6, l) => {
                 format!("net/ipv6/conf/{}/disable_ipv6", l.unwrap_or("default"))
             }
-        }
-    }
-}
-
-impl Target {
-    /// Everything the project needs in the kernel.
-    #[must_use]
-    pub fn of(settled: &Settled) -> Self {
-        Self {
-            host: host::space(settled),
-            nodes: settled
-                .nodes
-                .iter()
-                .map(|n| node::target(settled, n))
-                .collect(),
         }
     }
 }

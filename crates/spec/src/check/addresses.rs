@@ -111,7 +111,7 @@ fn unknown_network(
 fn misfit(network: &Network, address: IpAddr) -> Option<NetworkProblem> {
     let of_host = network.external.is_some() || network.parent.is_some();
     if of_host && network.subnets.is_empty() {
-        return None; // the host knows its subnet
+        return None; // the host takes its subnet from the link
     }
     let Some(subnet) = network.subnets.iter().find(|s| s.net.contains(&address)) else {
         return Some(NetworkProblem::AddressOutside {

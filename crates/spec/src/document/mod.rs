@@ -355,12 +355,6 @@ impl Section {
 }
 
 impl Document {
-    /// The document of a text; `None` when the text does not parse.
-    #[must_use]
-    pub fn read(text: &str) -> Option<Self> {
-        read::document(text)
-    }
-
     /// The names of its nodes, without those that only links name.
     pub fn nodes(&self) -> impl Iterator<Item = &str> {
         self.nodes.keys().map(String::as_str)

@@ -9,8 +9,16 @@ use crate::tree::{Id, Kind, Tree};
 /// Texts with more values, counting aliases written out, are not read.
 const VALUES_MAX: usize = 4_000_000;
 
+impl Document {
+    /// The document of a text; `None` when the text does not parse.
+    #[must_use]
+    pub fn read(text: &str) -> Option<Self> {
+        document(text)
+    }
+}
+
 /// The document of a text, for editing; the text must have parsed.
-pub(super) fn document(text: &str) -> Option<Document> {
+fn document(text: &str) -> Option<Document> {
     let body = text.strip_prefix('\u{feff}').unwrap_or(text);
     let tree = Tree::read(body).ok()?;
     let mut budget = VALUES_MAX;

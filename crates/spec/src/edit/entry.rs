@@ -1,6 +1,6 @@
 //! The entry of a node in a document.
 
-use super::EditError;
+use super::error::EditError;
 use crate::Name;
 use crate::document::{Document, NodeDoc};
 

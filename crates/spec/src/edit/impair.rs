@@ -1,28 +1,11 @@
 //! Edits of impairments.
 
+use super::change::{Impaired, ImpairmentChange};
 use super::entry::node_mut;
-use super::{Edit, EditError, networks};
+use super::error::EditError;
+use super::networks;
+use crate::Impairments;
 use crate::document::{Document, EndDoc, FullEndDoc, LinkDoc, Scalar};
-use crate::{Impairments, Name};
-
-/// An interface, by its place in the file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Impaired {
-    /// A node's connection to a network.
-    Attachment {
-        /// The node.
-        node: Name,
-        /// The network.
-        network: Name,
-    },
-    /// A node's end of a cable.
-    CableEnd {
-        /// The node.
-        node: Name,
-        /// The position of the cable among the links.
-        link: usize,
-    },
-}
 
 /// The keys of one mapping.
 struct Keys<'d> {
@@ -66,16 +49,13 @@ impl Keys<'_> {
     }
 }
 
-pub(super) fn apply(document: &mut Document, edit: &Edit) -> Result<(), EditError> {
-    let Edit::Impair {
+pub(super) fn apply(document: &mut Document, change: &ImpairmentChange) -> Result<(), EditError> {
+    let ImpairmentChange {
         at,
         clear,
         set,
         rate,
-    } = edit
-    else {
-        return Ok(());
-    };
+    } = change;
     for one in at {
         let change = |mut keys: Keys<'_>| {
             if *clear {

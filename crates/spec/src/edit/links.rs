@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 use ipnet::IpNet;
 
-use super::EditError;
+use super::error::EditError;
 use crate::Name;
 use crate::document::{Document, EndDoc, LinkDoc, OneOrMany};
 

@@ -5,13 +5,14 @@ use std::net::IpAddr;
 use indexmap::IndexMap;
 use ipnet::IpNet;
 
+use super::change::NewNetwork;
 use super::entry::node_mut;
-use super::{Edit, EditError};
+use super::error::EditError;
 use crate::document::{AttachmentDoc, Document, NetworkDoc, NetworksDoc, NodeDoc, OneOrMany};
 use crate::{Name, SUBNET_LENGTH, first_free};
 
-pub(super) fn add(document: &mut Document, edit: &Edit) -> Result<(), EditError> {
-    let Edit::NetworkAdd {
+pub(super) fn add(document: &mut Document, network: &NewNetwork) -> Result<(), EditError> {
+    let NewNetwork {
         name,
         subnets,
         gateways,
@@ -21,10 +22,7 @@ pub(super) fn add(document: &mut Document, edit: &Edit) -> Result<(), EditError>
         parent,
         vlan,
         mtu,
-    } = edit
-    else {
-        return Ok(());
-    };
+    } = network;
     if document.networks.contains_key(name.as_ref()) {
         return Err(EditError::NetworkExists(name.clone()));
     }

@@ -1,21 +1,20 @@
 //! Edits of nodes and their published ports.
 
+use super::change::NewNode;
 use super::entry::node_mut;
-use super::{Edit, EditError, networks, policies};
+use super::error::EditError;
+use super::{networks, policies};
 use crate::document::{DependsDoc, Document, NodeDoc, OneOrMany, PortDoc, Scalar};
 use crate::{Name, PortName, PortText};
 
-pub(super) fn add(document: &mut Document, edit: &Edit) -> Result<(), EditError> {
-    let Edit::NodeAdd {
+pub(super) fn add(document: &mut Document, node: &NewNode) -> Result<(), EditError> {
+    let NewNode {
         name,
         networks,
         ports,
         command,
         ready,
-    } = edit
-    else {
-        return Ok(());
-    };
+    } = node;
     if document.nodes.contains_key(name.as_ref()) {
         return Err(EditError::NodeExists(name.clone()));
     }

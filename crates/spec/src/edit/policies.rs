@@ -1,6 +1,6 @@
 //! Edits of policies.
 
-use super::EditError;
+use super::error::EditError;
 use crate::Action;
 use crate::document::{Document, OneOrMany, PolicyDoc, Scalar};
 

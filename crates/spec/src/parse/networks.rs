@@ -138,7 +138,7 @@ fn parent(
     (parent, vlan)
 }
 
-/// The bridge of an external network, of which the rest is not hallway's to choose.
+/// The bridge of an external network; hallway cannot set its other keys.
 fn external(
     r: &mut Reader<'_>,
     (keys, at): (&NetworkKeys, &At),

@@ -1,4 +1,4 @@
-//! The keys that say how a program runs.
+//! The keys for how a program runs.
 
 use std::collections::BTreeMap;
 

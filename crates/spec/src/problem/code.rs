@@ -54,12 +54,12 @@ crate::codes! {
         BadDependency = "bad-dependency",
         /// Two expectations contradict each other.
         ExpectContradiction = "expect-contradiction",
-        /// A route cannot work: its next hop is no other address on the node's prefixes, or its
+        /// A route cannot work: its next hop is not another address on the node's prefixes, or its
         /// destination is one of these.
         RouteUnreachable = "route-unreachable",
         /// A node has two routes to one destination.
         RouteTwice = "route-twice",
-        /// A node that forwards nothing, or is in a namespace of others, is told to masquerade.
+        /// A node that forwards nothing, or is in a namespace of others, has `masquerade`.
         MasqueradeNoEffect = "masquerade-no-effect",
         /// The file has more of something than hallway supports.
         TooMany = "too-many",
@@ -77,7 +77,7 @@ crate::codes! {
         ExternalNetwork = "external-network",
         /// A network with a parent cannot have what the file gives it.
         ParentNetwork = "parent-network",
-        /// A file of another format asks for something that hallway cannot do.
+        /// A file of another format requires something that hallway cannot do.
         NotSupported = "not-supported",
     }
 }

@@ -166,7 +166,7 @@ pub enum NetworkProblem {
     #[error("network {0} is a lan: the host has no address there")]
     GatewayOfLan(Name),
     /// A key of an external network that hallway does not decide.
-    #[error("network {name} is external: its {key} is not hallway's to choose")]
+    #[error("network {name} is external: hallway cannot set its {key}")]
     KeyOfExternal {
         /// The network.
         name: Name,

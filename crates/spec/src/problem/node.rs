@@ -174,7 +174,7 @@ pub enum NodeProblem {
         first: Place,
     },
     /// The address of one end of a cable, where the other end takes it for that of the whole subnet.
-    #[error("{address} is {role}, as which the other end of the link has it")]
+    #[error("{address} is {role}, the prefix of the other end of the link")]
     CableRole {
         /// The address.
         address: IpAddr,

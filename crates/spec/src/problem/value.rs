@@ -53,7 +53,7 @@ pub enum ValueProblem {
         /// What was found.
         found: Found,
     },
-    /// A value with a variable, as Compose files have them, that is no value as it stands.
+    /// A value with a variable, as Compose files have them, that is not a valid value.
     #[error("{0} is not replaced: a hallway file has no variables")]
     Variable(String),
     /// A port that cannot be read.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::model::{Graph, Node, State};
+use super::model::{Graph, Node, Presence};
 
 /// With at most this number of nodes, each has its own card.
 const FEW: usize = 30;
@@ -115,10 +115,10 @@ fn gather(
 }
 
 fn is_plain(node: &Node) -> bool {
-    let missing = node.interfaces.iter().any(|i| i.state == State::Missing);
+    let missing = node.interfaces.iter().any(|i| i.state == Presence::Missing);
     node.ports.is_empty()
         && !node.router
         && node.joined.is_none()
-        && node.state != State::Missing
+        && node.state != Presence::Missing
         && !missing
 }

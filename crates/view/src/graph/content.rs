@@ -6,7 +6,7 @@ use hallway_spec::{Mode, Protocol};
 
 use super::collapse::LINES;
 use super::measure::{Face, fit, fit_name, width};
-use super::model::{Graph, Interface, Network, Node, State, traffic};
+use super::model::{Graph, Interface, Network, Node, Presence, traffic};
 
 /// The greatest number of interfaces on one card.
 const INTERFACES: usize = 3 * LINES;
@@ -131,7 +131,7 @@ pub(super) fn extent(lines: &[Line]) -> (i32, i32) {
 /// networks, and the names of interfaces.
 pub(super) fn card(node: &Node, apart: bool) -> Vec<Line> {
     let mut lines = vec![Line::new(&node.name, Set::Name)];
-    if node.state == State::Missing {
+    if node.state == Presence::Missing {
         lines.push(Line::new("missing", Set::Alarm));
     }
     let marks = node.interfaces.iter().any(|i| i.network.is_some());
@@ -187,7 +187,7 @@ fn addresses(interface: &Interface, apart: bool, marks: bool) -> Vec<Line> {
     if lines.is_empty() {
         lines.push(Line::new(&interface.name, Set::Address));
     }
-    if interface.state == State::Missing {
+    if interface.state == Presence::Missing {
         let text = format!("{} is missing", interface.name);
         lines.push(Line::new(&text, Set::Alarm));
     }
@@ -243,7 +243,7 @@ pub(super) fn list(graph: &Graph, nodes: &[usize]) -> Vec<Line> {
 /// The lines of a network's heading.
 pub(super) fn heading(network: &Network) -> Vec<Line> {
     let mut lines = vec![Line::new(&network.name, Set::Name)];
-    if network.state == State::Missing {
+    if network.state == Presence::Missing {
         let missing = match network.mode {
             Mode::Macvlan => "parent missing",
             _ => "bridge missing",

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::model::{End, Graph, State};
+use super::model::{End, Graph, Presence};
 use super::parties::drawn;
 use super::policy::Party;
 
@@ -140,8 +140,8 @@ fn with(addresses: &[String], notes: &str) -> String {
     lines.join("\n")
 }
 
-fn colour(state: State, other: &'static str) -> &'static str {
-    if state == State::Missing {
+fn colour(state: Presence, other: &'static str) -> &'static str {
+    if state == Presence::Missing {
         "#d55e00"
     } else {
         other

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::model::{End, Graph, Node, State};
+use super::model::{End, Graph, Node, Presence};
 use super::parties::drawn;
 use super::policy::Party;
 
@@ -65,8 +65,8 @@ pub fn mermaid(graph: &Graph) -> String {
     out
 }
 
-fn class(state: State, other: &'static str) -> &'static str {
-    if state == State::Missing {
+fn class(state: Presence, other: &'static str) -> &'static str {
+    if state == Presence::Missing {
         "missing"
     } else {
         other

@@ -28,7 +28,7 @@ mod wires;
 
 pub use dot::dot;
 pub use mermaid::mermaid;
-pub use model::{Cable, End, Graph, Interface, Network, Node, Port, State};
+pub use model::{Cable, End, Graph, Interface, Network, Node, Port, Presence};
 pub use policy::{Arrow, Party, Policy};
 pub use svg::svg;
 pub use text::text;

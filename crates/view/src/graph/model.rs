@@ -28,7 +28,7 @@ pub struct Graph {
 
 /// Whether an object exists; for a picture of a running project.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum State {
+pub enum Presence {
     /// Not observed.
     #[default]
     Unknown,
@@ -58,7 +58,7 @@ pub struct Network {
     /// Stands for the outside world.
     pub outside: bool,
     /// Whether its bridge exists.
-    pub state: State,
+    pub state: Presence,
 }
 
 /// A node.
@@ -78,7 +78,7 @@ pub struct Node {
     /// The namespace of others that it joins.
     pub joined: Option<String>,
     /// Whether its namespace exists.
-    pub state: State,
+    pub state: Presence,
 }
 
 /// A node's interface.
@@ -93,7 +93,7 @@ pub struct Interface {
     /// What is special about what it sends, like `delay 50ms loss 1%` or `masquerades`; empty without.
     pub notes: String,
     /// Whether it exists.
-    pub state: State,
+    pub state: Presence,
     /// Its byte counters.
     pub counters: Option<Counters>,
 }
@@ -162,16 +162,16 @@ impl Graph {
     pub fn with(mut self, settled: &Settled, live: &Live) -> Self {
         let state = |there| {
             if there {
-                State::Present
+                Presence::Present
             } else {
-                State::Missing
+                Presence::Missing
             }
         };
         let has = |link: &str| live.links.iter().any(|l| l == link);
         for network in &mut self.networks {
             network.state = match &network.bridge {
                 Some(bridge) => state(has(bridge)),
-                None => State::Unknown,
+                None => Presence::Unknown,
             };
         }
         for (shown, node) in self.nodes.iter_mut().zip(&settled.nodes) {
@@ -211,7 +211,7 @@ impl Graph {
         networks
             .chain(nodes)
             .chain(interfaces.map(|i| i.state))
-            .filter(|s| *s == State::Missing)
+            .filter(|s| *s == Presence::Missing)
             .count()
     }
 }
@@ -280,7 +280,7 @@ fn network(network: &settled::Network) -> Network {
         outside: network.outside,
         nat: network.nat,
         mode: network.mode,
-        state: State::Unknown,
+        state: Presence::Unknown,
     }
 }
 
@@ -301,7 +301,7 @@ fn node(settled: &Settled, node: &settled::Node) -> Node {
                 },
                 network: i.plug.network().and_then(position),
                 notes: notes(i),
-                state: State::Unknown,
+                state: Presence::Unknown,
                 counters: None,
             })
             .collect(),
@@ -323,7 +323,7 @@ fn node(settled: &Settled, node: &settled::Node) -> Node {
         commands: commands(node),
         router: node.forwarding,
         joined: (node.joined.as_ref()).map(|joined| format!("in {}", joined.reference)),
-        state: State::Unknown,
+        state: Presence::Unknown,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Policies with the names of networks and nodes, which a settled project has as prefixes.
 
-use hallway_plan::settled::{self, Settled, Side};
+use hallway_plan::settled::{self, PolicySide, Settled};
 use hallway_spec::Action;
 use ipnet::IpNet;
 
@@ -88,12 +88,12 @@ fn arrows(settled: &Settled, policy: &settled::Policy) -> Vec<Arrow> {
     out
 }
 
-fn parties(settled: &Settled, side: &Side) -> Vec<Party> {
+fn parties(settled: &Settled, side: &PolicySide) -> Vec<Party> {
     let mut left = match side {
-        Side::Host => return vec![Party::Host],
-        Side::Outside => return vec![Party::Outside],
-        Side::Any => return vec![Party::Any],
-        Side::Prefixes(prefixes) => prefixes.clone(),
+        PolicySide::Host => return vec![Party::Host],
+        PolicySide::Outside => return vec![Party::Outside],
+        PolicySide::Any => return vec![Party::Any],
+        PolicySide::Prefixes(prefixes) => prefixes.clone(),
     };
     let mut out = Vec::new();
     for (position, network) in settled.networks.iter().enumerate() {

@@ -7,7 +7,7 @@ use super::content::{INSET, Line, MARK_WIDTH, Mark, Set};
 use super::drawing::{Card, Drawn, Group, HOST, Layout, Rect, TITLE, Wire};
 use super::elements::{Drawing, colour, dashes, escape};
 use super::measure::{Face, fit, width};
-use super::model::{Graph, State};
+use super::model::{Graph, Presence};
 
 const STYLE: &str = "
 text { font-family: system-ui, -apple-system, 'Segoe UI', sans-serif; fill: #1b1f24 }
@@ -149,7 +149,7 @@ impl Drawing {
         let missing = graph
             .networks
             .get(group.network)
-            .is_some_and(|n| n.state == State::Missing);
+            .is_some_and(|n| n.state == Presence::Missing);
         let class = if missing { "missing" } else { "network" };
         let paint = format!(
             " fill=\"{colour}\" fill-opacity=\"0.07\"{}",
@@ -209,7 +209,7 @@ impl Drawing {
 
     fn card(&mut self, graph: &Graph, card: &Card) {
         let nodes = card.nodes.iter().filter_map(|n| graph.nodes.get(*n));
-        let missing = nodes.into_iter().any(|n| n.state == State::Missing);
+        let missing = nodes.into_iter().any(|n| n.state == Presence::Missing);
         let class = if missing { "card missing" } else { "card" };
         self.rect(card.rect, 6, class, "");
         self.lines(&card.lines, card.rect.x + INSET, card.rect.y + 7);

@@ -2,7 +2,7 @@
 
 use hallway_spec::Mode;
 
-use super::model::{Graph, Interface, Node, State, traffic};
+use super::model::{Graph, Interface, Node, Presence, traffic};
 
 /// A line with the lines below it.
 struct Branch(String, Vec<Self>);
@@ -48,19 +48,19 @@ fn print(branches: &[Branch], indent: &str, width: usize, out: &mut String) {
     }
 }
 
-fn mark(state: State) -> &'static str {
+fn mark(state: Presence) -> &'static str {
     match state {
-        State::Unknown => "",
-        State::Present => "✓ ",
-        State::Missing => "✗ missing: ",
+        Presence::Unknown => "",
+        Presence::Present => "✓ ",
+        Presence::Missing => "✗ missing: ",
     }
 }
 
 /// If a node exists, but not all of it, the mark is at the missing part.
 fn node_mark(node: &Node) -> &'static str {
-    let whole = (node.interfaces.iter()).all(|i| i.state != State::Missing);
+    let whole = (node.interfaces.iter()).all(|i| i.state != Presence::Missing);
     match node.state {
-        State::Present if !whole => "✗ ",
+        Presence::Present if !whole => "✗ ",
         state => mark(state),
     }
 }
@@ -150,7 +150,7 @@ fn member(graph: &Graph, node: &Node, network: usize) -> Option<Branch> {
 
 fn interface(interface: &Interface) -> String {
     let mut text = interface.addresses.join(" ");
-    if interface.state == State::Missing {
+    if interface.state == Presence::Missing {
         text = format!("{text} ({} missing)", interface.name);
     }
     if !interface.notes.is_empty() {

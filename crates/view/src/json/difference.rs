@@ -1,6 +1,6 @@
 //! A difference between what was built and what the kernel holds.
 
-use hallway_plan::compare::{Difference, Place};
+use hallway_plan::compare::{Difference, ObjectPlace};
 use serde::Serialize;
 
 /// Something that is not as it was built.
@@ -22,8 +22,8 @@ impl From<&Difference> for DifferenceEntry {
     fn from(difference: &Difference) -> Self {
         let (wanted, found) = difference.wanted_and_found();
         let (place, node) = match &difference.place {
-            Place::Host => ("host", None),
-            Place::Node { node, .. } => ("node", Some(node.to_string())),
+            ObjectPlace::Host => ("host", None),
+            ObjectPlace::Node { node, .. } => ("node", Some(node.to_string())),
         };
         Self {
             place,

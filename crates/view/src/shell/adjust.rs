@@ -1,7 +1,7 @@
 //! Changes of one object in place.
 
 use hallway_nftables::print::mac;
-use hallway_plan::compare::{Attribute, Place};
+use hallway_plan::compare::{Attribute, ObjectPlace};
 use hallway_plan::shaping::Shaping;
 use hallway_plan::step::Adjustment;
 use hallway_plan::target::RoutingRule;
@@ -14,10 +14,10 @@ use super::inside::{add_route, remove_route, run_in, within};
 use super::quote::quote;
 use super::shaping::shape;
 
-pub(super) fn adjust(script: &mut Script<'_>, place: &Place, change: &Adjustment) {
+pub(super) fn adjust(script: &mut Script<'_>, place: &ObjectPlace, change: &Adjustment) {
     let netns = match place {
-        Place::Host => None,
-        Place::Node { netns, .. } => Some(netns.as_str()),
+        ObjectPlace::Host => None,
+        ObjectPlace::Node { netns, .. } => Some(netns.as_str()),
     };
     let with =
         |program: &str| netns.map_or_else(|| program.to_owned(), |netns| within(program, netns));

@@ -4,7 +4,7 @@ use hallway_nftables::print::{self, mac};
 use hallway_plan::mark;
 use hallway_plan::settled::Vlan;
 use hallway_plan::target::{Link, Setting};
-use hallway_plan::through::{Entry, Pass};
+use hallway_plan::through::{FirewallChain, Pass};
 use hallway_spec::{IpVersion, Name};
 use ipnet::IpNet;
 
@@ -45,8 +45,8 @@ pub(super) fn remove_unreachable(script: &mut Script<'_>, to: &IpNet) {
 pub(super) fn create_bridge(script: &mut Script<'_>, bridge: &Link) {
     script.explain(&[
         "A bridge is a switch in the kernel; with an address of its own it is the network's gateway",
-        "as well. The device group is what the rules know the network by. It learns nothing from frames",
-        "to the group addresses of bridges: no rule sees those.",
+        "as well. The device group is what the rules know the network by. It learns no MAC address from frames",
+        "to the group addresses of bridges: no rule applies to those.",
     ]);
     let link = quote(&bridge.name);
     script.line(&format!(
@@ -227,7 +227,12 @@ done
 }
 
 /// An accept in a chain of another firewall.
-pub(super) fn let_through(script: &mut Script<'_>, entry: &Entry, pass: &Pass, project: &Name) {
+pub(super) fn let_through(
+    script: &mut Script<'_>,
+    entry: &FirewallChain,
+    pass: &Pass,
+    project: &Name,
+) {
     script.explain(&[
         "A drop in the chain of another firewall is final, whatever these rules say. Where that firewall",
         "is, an accept at the beginning of its chain lets our packets through.",
@@ -239,7 +244,7 @@ pub(super) fn let_through(script: &mut Script<'_>, entry: &Entry, pass: &Pass, p
     ));
 }
 
-pub(super) fn remove_accept(script: &mut Script<'_>, entry: &Entry, pass: &Pass) {
+pub(super) fn remove_accept(script: &mut Script<'_>, entry: &FirewallChain, pass: &Pass) {
     script.explain(&["The comment of the accept tells which it is; it is removed by its handle."]);
     let comment = pass.rule(script.project()).comment;
     let one = quote(&format!(

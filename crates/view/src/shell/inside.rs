@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use hallway_nftables::print::mac;
-use hallway_plan::compare::Place;
+use hallway_plan::compare::ObjectPlace;
 use hallway_plan::mark::{self, NEW_LINK};
 use hallway_plan::step::{Announcement, CableEnd, NewMacvlan, NewNamespace, NewPort};
 use hallway_plan::target::{Link, PortFlag, Route, RouteKind, RouteOrigin, Setting};
@@ -33,13 +33,13 @@ pub(super) fn run_in(netns: &str) -> String {
 
 pub(super) fn announce(script: &mut Script<'_>, new: &Announcement) {
     script.explain(&[
-        "Neighbours remember for a while where an address was. hallway sends a gratuitous ARP request",
+        "Neighbours keep the MAC address of an address for a while. hallway sends a gratuitous ARP request",
         "and an unsolicited neighbour advertisement; by hand it takes a program, so it is left to you:",
     ]);
     let interface = quote(&new.interface);
     let run = match &new.place {
-        Place::Host => String::new(),
-        Place::Node { netns, .. } => run_in(netns),
+        ObjectPlace::Host => String::new(),
+        ObjectPlace::Node { netns, .. } => run_in(netns),
     };
     for address in &new.addresses {
         let program = match address {

@@ -35,7 +35,7 @@ pub(super) fn names(script: &mut Script<'_>, settled: &Settled) {
         return;
     }
     script.section("names of nodes");
-    script.comment("hallway shows each program the names of the nodes it can see as /etc/hosts. To have the same");
+    script.comment("hallway gives each program the names of the nodes it can reach as /etc/hosts. To have the same");
     script.comment("by hand, write them to /etc/netns/NODE/hosts, where ip netns exec finds them:");
     for (file, text) in files {
         let nodes: Vec<&str> = settled

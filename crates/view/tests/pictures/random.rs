@@ -3,8 +3,8 @@
 use hallway_spec::{Mode, Protocol};
 use hallway_view::graph::drawing::{Layout, Rect};
 use hallway_view::graph::{
-    Arrow, Cable, End, Graph, Interface, Network, Node, Party, Policy, Port, State, dot, mermaid,
-    svg, text,
+    Arrow, Cable, End, Graph, Interface, Network, Node, Party, Policy, Port, Presence, dot,
+    mermaid, svg, text,
 };
 use proptest::prelude::*;
 
@@ -33,7 +33,7 @@ prop_compose! {
                 (4, true) => Mode::Macvlan,
                 _ => Mode::Bridge,
             },
-            bridge: (kind != 1).then(|| "br".into()), state: State::Present,
+            bridge: (kind != 1).then(|| "br".into()), state: Presence::Present,
         }
     }
 }
@@ -53,14 +53,14 @@ prop_compose! {
                 addresses: vec!["172.200.100.200".into(), "fd00:1234:5678:9abc::beef".into()],
                 network: Some(at.index(networks)),
                 notes: if i == 0 { "delay 50ms loss 1%".into() } else { String::new() },
-                state: State::Present,
+                state: Presence::Present,
                 counters: None,
             }).collect(),
             ports: (0..ports).map(|p| Port { host: format!("{p}"), node: "80/tcp".into(), address: None, ports: (p as u16, p as u16), protocol: Protocol::Tcp }).collect(),
             commands: command.into_iter().collect(),
             router: false,
             joined: None,
-            state: State::Missing,
+            state: Presence::Missing,
         }
     }
 }
@@ -100,7 +100,7 @@ fn graph() -> impl Strategy<Value = Graph> {
                         addresses: vec!["10.9.0.1".into()],
                         network: None,
                         notes: String::new(),
-                        state: State::Present,
+                        state: Presence::Present,
                         counters: None,
                     });
                     End {

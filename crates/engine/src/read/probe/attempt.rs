@@ -12,8 +12,8 @@ use hallway_plan::reach::{Listener, Location, Measured, Outcome};
 use hallway_spec::IpVersion;
 use rustix::io::Errno;
 
+use super::aim::{Aim, AimTransport};
 use super::progress::{Progress, datagram, interface, tcp};
-use super::{Aim, AimTransport};
 
 /// A packet without an answer is sent again after this time; TCP does that itself.
 const AGAIN: Duration = Duration::from_millis(350);

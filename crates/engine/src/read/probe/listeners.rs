@@ -12,7 +12,8 @@ use hallway_plan::reach::{Listener, Location};
 use hallway_plan::settled::Settled;
 use rustix::io::Errno;
 
-use super::{Aim, AimTransport, inside};
+use super::aim::{Aim, AimTransport};
+use super::place::inside;
 
 type Key = (Location, SocketAddr, AimTransport);
 

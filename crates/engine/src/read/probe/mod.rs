@@ -1,27 +1,28 @@
 //! Real probes: reachability tested with packets. Every socket is made inside its place and then
 //! stays there, so that one thread can watch all of them.
 
+mod aim;
 mod attempt;
 mod listeners;
 mod neighbours;
+mod place;
 mod progress;
 mod wave;
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use hallway_kernel::conntrack::{Connection, ConnectionFilter};
-use hallway_kernel::netns::{self, Netns};
 use hallway_kernel::{Kernel, KernelError};
-use hallway_plan::reach::{HopEvent, Location, Measured, Path, Service};
+use hallway_plan::reach::{Location, Measured};
 use hallway_plan::settled::Settled;
-use hallway_spec::{IpVersion, Protocol};
+use hallway_spec::IpVersion;
 use rustix::process::{Resource, getrlimit, setrlimit};
 
 use crate::Cancel;
 
-use crate::observe::netns_path;
+pub use aim::Aim;
+pub(super) use place::inside;
 
 /// The number of attempts with an expected answer that are made at the same time: each takes
 /// descriptors at both ends, packets, and a place in its listener's queue.
@@ -29,89 +30,6 @@ const ANSWERED_AT_ONCE: usize = 200;
 /// Attempts without an expected answer take the whole time limit: as many as the descriptors allow
 /// are made at the same time.
 const UNANSWERED_AT_ONCE: usize = 2000;
-
-/// An attempt to make.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Aim {
-    /// Where the attempt is made.
-    pub from: Location,
-    /// The destination address.
-    pub to: IpAddr,
-    /// The service that is tried.
-    pub service: Service,
-    /// Where it should arrive, by the prediction: a listener is started there if there is none.
-    pub target: Option<(Location, SocketAddr)>,
-    /// The interface by which it leaves: an address of a single link needs it.
-    pub interface: Option<String>,
-    /// Whether an answer is predicted.
-    pub answered: bool,
-    /// Whether the request is predicted to arrive, and the reply not: that it arrives is no sign of an
-    /// answer then.
-    pub one_way: bool,
-}
-
-impl Aim {
-    /// The attempt that tests a prediction; `None` if the destination address or the sender is not
-    /// known.
-    #[must_use]
-    pub fn of(path: &Path, from: &Location) -> Option<Self> {
-        if *from == Location::Outside {
-            return None;
-        }
-        // The host's own services are not tested, except what a policy allows. A listener is opened
-        // for blocked traffic too: otherwise traffic that passes against the file would look
-        // blocked.
-        let listens = path.service != Service::Icmp;
-        let target = path.target.clone().filter(|(at, _)| match at {
-            Location::Node(_) => listens,
-            Location::Host => listens && path.outcome.reachable(),
-            Location::Outside => false,
-        });
-        Some(Self {
-            from: from.clone(),
-            to: path.address?,
-            service: path.service,
-            target,
-            interface: path
-                .request
-                .iter()
-                .find_map(|hop| match (&hop.event, from) {
-                    (HopEvent::Leaves { interface }, Location::Node(_)) => Some(interface.clone()),
-                    (HopEvent::Link { link, .. }, Location::Host) => Some(link.clone()),
-                    _ => None,
-                }),
-            answered: path.outcome.reachable(),
-            one_way: path.destination().is_some() && !path.outcome.reachable(),
-        })
-    }
-
-    fn is_without_port(&self) -> bool {
-        matches!(self.service, Service::Protocol(_))
-    }
-
-    /// What is tried, as far as it determines the kind of sockets.
-    fn transport(&self) -> AimTransport {
-        match self.service {
-            Service::Port(port) => match port.protocol {
-                Protocol::Tcp => AimTransport::Tcp,
-                Protocol::Udp => AimTransport::Udp,
-                Protocol::Sctp => AimTransport::Raw(port.protocol.number()),
-            },
-            Service::Protocol(protocol) => AimTransport::Raw(protocol.number()),
-            Service::Icmp => AimTransport::Icmp,
-        }
-    }
-}
-
-/// The kind of sockets that an attempt is made with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum AimTransport {
-    Tcp,
-    Udp,
-    Icmp,
-    /// Raw ones, of this IP protocol.
-    Raw(u8),
-}
 
 /// Makes all attempts; the answers are in the same order.
 ///
@@ -178,7 +96,7 @@ fn by_address(aims: &[Aim], mut wave: Vec<usize>) -> Vec<Vec<usize>> {
 type Traces = Vec<(Location, Connection)>;
 
 /// The connections of the protocols that are tried here that the host tracks, and nodes that masquerade.
-/// Connection tracking knows those without ports by their addresses alone: after a probe, whatever the
+/// Connection tracking identifies those without ports by their addresses alone: after a probe, whatever the
 /// other end sends would be a reply, so what a probe left there is removed.
 fn traces(settled: &Settled, aims: &[Aim]) -> Result<Traces, KernelError> {
     let filter = |a: &Aim| ConnectionFilter {
@@ -223,34 +141,4 @@ fn descriptors() -> usize {
     }
     let now = getrlimit(Resource::Nofile).current;
     now.map_or(ENOUGH, |n| n.min(ENOUGH)) as usize
-}
-
-/// Runs a function inside a place.
-pub(super) fn inside<T>(
-    settled: &Settled,
-    at: &Location,
-    action: impl FnOnce() -> Result<T, KernelError>,
-) -> Result<T, KernelError> {
-    match at {
-        Location::Host => action(),
-        Location::Outside => Err(KernelError::new(
-            "enter",
-            "outside",
-            rustix::io::Errno::NOENT,
-        )),
-        Location::Node(name) => {
-            let node = settled.node(name);
-            let netns = node.map_or_else(|| name.to_string(), |n| n.netns.clone());
-            let namespace = Netns::open(&netns_path(&netns))?;
-            let _inside = netns::enter(&namespace)?;
-            action()
-        }
-    }
-}
-
-/// Whether the kernel has IPv6; where it is only turned off, packets are sent all the same.
-fn has_ipv6() -> bool {
-    Kernel::new()
-        .read_sysctl("net/ipv6/conf/all/disable_ipv6")
-        .is_ok()
 }

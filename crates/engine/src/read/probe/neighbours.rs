@@ -8,7 +8,8 @@ use hallway_kernel::{Kernel, KernelError};
 use hallway_plan::reach::Location;
 use hallway_plan::settled::Settled;
 
-use super::{Aim, inside};
+use super::aim::Aim;
+use super::place::inside;
 
 /// What has been looked up, place by place.
 #[derive(Default)]

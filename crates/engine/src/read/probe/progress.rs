@@ -8,7 +8,7 @@ use hallway_kernel::probe::Client;
 use hallway_plan::reach::Listener;
 use rustix::io::Errno;
 
-use super::Aim;
+use super::aim::Aim;
 
 /// The number of the interface by which it leaves, where its socket needs that.
 pub(super) fn interface(aim: &Aim) -> u32 {

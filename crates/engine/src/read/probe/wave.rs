@@ -7,14 +7,16 @@ use std::time::{Duration, Instant};
 use hallway_kernel::KernelError;
 use hallway_kernel::probe::{IcmpNote, IcmpSocket};
 use hallway_plan::reach::{Location, Measured};
+use hallway_plan::rules::nf_version;
 use hallway_plan::settled::Settled;
 use hallway_spec::IpVersion;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use super::aim::Aim;
 use super::attempt::Attempt;
 use super::listeners::Listeners;
 use super::neighbours::Neighbours;
-use super::{Aim, has_ipv6, inside};
+use super::place::{has_ipv6, inside};
 use crate::Cancel;
 
 /// All attempts are polled at least this often.
@@ -71,8 +73,9 @@ fn open_icmp_sockets(settled: &Settled, aims: &[Aim]) -> Result<IcmpSockets, Ker
             continue;
         }
         let socket = inside(settled, &aim.from, || {
-            let v4 = key.1.is_v4();
-            (v4 || has_ipv6()).then(|| IcmpSocket::open(v4)).transpose()
+            let usable = key.1.is_v4() || has_ipv6();
+            let open = || IcmpSocket::open(nf_version(key.1));
+            usable.then(open).transpose()
         })?;
         out.extend(socket.map(|socket| (key, socket)));
     }

@@ -34,7 +34,7 @@ pub(super) struct PacketMatcher {
     pub(super) sources: BTreeSet<std::net::IpAddr>,
 }
 
-/// The packet's flow; echo identifiers are no ports.
+/// The packet's flow; echo identifiers are not ports.
 pub(super) fn flow(ip: &Ip) -> Flow {
     Flow {
         from: ip.source,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use hallway_plan::settled::{
-    Cable, Interface, Network, Node, Plug, Policy, Publish, Route, Settled, Side, Subnet,
+    Cable, Interface, Network, Node, Plug, Policy, PolicySide, Publish, Route, Settled, Subnet,
 };
 use hallway_plan::through::Firewall;
 use hallway_spec::{
@@ -61,7 +61,7 @@ fn translated() -> bool {
     true
 }
 
-/// In files that do not say it, every node has one.
+/// In files without the key, every node has one.
 fn has_default_route() -> bool {
     true
 }
@@ -364,18 +364,18 @@ impl From<PolicyFile> for Policy {
     }
 }
 
-impl From<&Side> for SideFile {
-    fn from(side: &Side) -> Self {
+impl From<&PolicySide> for SideFile {
+    fn from(side: &PolicySide) -> Self {
         match side {
-            Side::Host => Self::Host,
-            Side::Outside => Self::Outside,
-            Side::Any => Self::Any,
-            Side::Prefixes(prefixes) => Self::Prefixes(prefixes.clone()),
+            PolicySide::Host => Self::Host,
+            PolicySide::Outside => Self::Outside,
+            PolicySide::Any => Self::Any,
+            PolicySide::Prefixes(prefixes) => Self::Prefixes(prefixes.clone()),
         }
     }
 }
 
-impl From<SideFile> for Side {
+impl From<SideFile> for PolicySide {
     fn from(side: SideFile) -> Self {
         match side {
             SideFile::Host => Self::Host,

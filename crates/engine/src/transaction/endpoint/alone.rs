@@ -6,7 +6,7 @@ use hallway_plan::diff::endpoint;
 use hallway_plan::settle::complete;
 use hallway_plan::settled::{Interface, Node, Plug, Publish, Settled};
 use hallway_plan::{Surroundings, settle};
-use hallway_spec::{Document, Edit, Name, Place, Topology, edit, parse_bytes};
+use hallway_spec::{Document, Edit, Name, NewNode, Place, Topology, edit, parse_bytes};
 use ipnet::IpNet;
 
 /// The addresses of the new node on one network.
@@ -27,7 +27,7 @@ pub(super) fn of_node(settled: &Settled, name: &Name) -> Vec<Publish> {
 /// there is a warning about the new node.
 pub(super) fn topology(before: &Settled, rest: &str, change: &Edit) -> Option<Topology> {
     let project = &before.project;
-    let Edit::NodeAdd { name, .. } = change else {
+    let Edit::NodeAdd(NewNode { name, .. }) = change else {
         return None;
     };
     let mut changed = edit(&Document::read(rest)?, change).ok()?;

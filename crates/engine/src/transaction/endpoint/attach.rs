@@ -9,10 +9,11 @@ use hallway_kernel::netns::{Mounted, inspect};
 use hallway_nftables::{Element, IpVersion as NfVersion, Value};
 use hallway_plan::diff::endpoint;
 use hallway_plan::mark;
+use hallway_plan::rules::nf_version;
 use hallway_plan::rules::sets::PORTS;
 use hallway_plan::settle::pool_addresses;
 use hallway_plan::settled::{Node, Publish, Settled};
-use hallway_spec::{Edit, IpVersion, Name, Topology};
+use hallway_spec::{Edit, IpVersion, Name, NewNode, Topology};
 
 use super::super::ports::are_taken;
 use super::super::programs::{forwards, program};
@@ -97,7 +98,8 @@ impl Engine {
         change: &Edit,
     ) -> Result<Option<(Prepared, Vec<Given>)>, Failure> {
         let project = &outline.frame.project;
-        let (Some(text), Edit::NodeAdd { name, .. }) = (NodeText::of(change), change) else {
+        let (Some(text), Edit::NodeAdd(NewNode { name, .. })) = (NodeText::of(change), change)
+        else {
             return Ok(None);
         };
         let (own, in_record) = (outline.own_change(name)?, outline.has_in_record(name));
@@ -277,7 +279,7 @@ impl Engine {
 /// Whether the node may have something that the keeper does.
 fn serves(change: &Edit) -> bool {
     match change {
-        Edit::NodeAdd { ports, command, .. } => !ports.is_empty() || !command.is_empty(),
+        Edit::NodeAdd(NewNode { ports, command, .. }) => !ports.is_empty() || !command.is_empty(),
         _ => false,
     }
 }
@@ -286,10 +288,10 @@ fn serves(change: &Edit) -> bool {
 /// has to be ended.
 fn host_of(kernel: &mut Kernel, publishes: &[Publish]) -> Result<Vec<IpAddr>, Failure> {
     let mut out = Vec::new();
-    for ipv4 in [true, false] {
+    for version in IpVersion::ALL {
         let mut targets = publishes.iter().flat_map(|p| &p.targets);
-        if targets.any(|t| t.is_ipv4() == ipv4) && kernel.connection_count()? > 0 {
-            out.extend(kernel.local_addresses(ipv4)?);
+        if targets.any(|t| IpVersion::of(*t) == version) && kernel.connection_count()? > 0 {
+            out.extend(kernel.local_addresses(nf_version(version))?);
         }
     }
     Ok(out)

@@ -49,11 +49,11 @@ impl Engine {
         change: &Edit,
         caller: &mut Caller<'_>,
     ) -> Result<bool, Failure> {
-        if !matches!(change, Edit::NodeAdd { .. } | Edit::NodeRemove(_)) {
+        if !matches!(change, Edit::NodeAdd(_) | Edit::NodeRemove(_)) {
             return Ok(false);
         }
         let kernel = &mut self.kernel();
-        if matches!(change, Edit::NodeAdd { .. }) {
+        if matches!(change, Edit::NodeAdd(_)) {
             kernel.create_netns_ahead();
         }
         let Some(outline) = Outline::load(self.scope(), project)? else {

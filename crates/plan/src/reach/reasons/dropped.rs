@@ -58,7 +58,7 @@ impl Reasons<'_> {
                 ReasonCode::EchoIgnored,
                 format!("{to} does not answer pings: {setting} is set there"),
             )
-            .help("ask for a port instead"),
+            .help("name a port instead"),
             ExchangeFailure::LaterPacket => reason(
                 ReasonCode::Asymmetric,
                 "requests pass the host and replies do not, so connection tracking on the host is incomplete and the packet is dropped",
@@ -143,7 +143,7 @@ impl Reasons<'_> {
                 format!("packets to {to} pass machines of others on {parent} (network {network})")
             }
             None => format!(
-                "{to} is no node of the project: it is reached by the external network {network}"
+                "{to} is not a node of the project: it is on the external network {network}"
             ),
         };
         reason(ReasonCode::External, text).help(
@@ -151,7 +151,7 @@ impl Reasons<'_> {
         )
     }
 
-    /// The node that has the address does not say so.
+    /// The node that has the address does not answer for it.
     fn no_arp(&self, next: IpAddr) -> Reason {
         let node = self.world.mute(next).map_or("a node", |n| n.name.as_ref());
         reason(

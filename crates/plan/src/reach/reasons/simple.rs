@@ -19,7 +19,7 @@ pub(super) fn may_have(to: IpAddr, nodes: &[Name]) -> Reason {
     reason(
         ReasonCode::NeighbourUnreachable,
         format!(
-            "{to} is no address of the file; {} may have it (sources)",
+            "{to} is not an address of the file; {} may have it (sources)",
             nodes.join(", ")
         ),
     )

@@ -6,13 +6,13 @@ use crate::expr::Verdict;
 
 /// Whether a packet matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Answer {
+pub(super) enum Matches {
     Yes,
     No,
     Maybe,
 }
 
-impl Answer {
+impl Matches {
     pub(super) fn of(yes: bool) -> Self {
         if yes { Self::Yes } else { Self::No }
     }
@@ -56,13 +56,13 @@ pub(super) enum Act {
 /// What an expression does to a rule.
 pub(super) enum Step {
     /// The rule continues, if that holds.
-    Goes(Answer),
+    Goes(Matches),
     /// The rule ends with this.
     Ends(Act),
 }
 
-impl From<Answer> for Step {
-    fn from(answer: Answer) -> Self {
+impl From<Matches> for Step {
+    fn from(answer: Matches) -> Self {
         Self::Goes(answer)
     }
 }

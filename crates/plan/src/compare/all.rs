@@ -1,0 +1,76 @@
+//! The comparison of a whole project.
+
+use std::collections::BTreeMap;
+
+use hallway_spec::Name;
+
+use super::index::{Before, Index};
+use super::{Comparison, ObjectPlace, addresses, foreign, joined, place, space};
+use crate::observed::{Observed, SeenNamespace};
+use crate::settled::Settled;
+use crate::target::{NodeTarget, Space, Target};
+
+/// Compares. `before` is what earlier runs wanted or began to build; `inodes` are the namespaces
+/// they made.
+#[must_use]
+pub fn compare(
+    wanted: &Settled,
+    before: &[&Settled],
+    inodes: &[(String, u64)],
+    observed: &Observed,
+) -> Comparison {
+    let target = Target::of(wanted);
+    let before: Vec<Target> = before.iter().map(|b| Target::of(b)).collect();
+    let mut out = Comparison::default();
+    let spaces = before.iter().map(|b| &b.host).chain([&target.host]);
+    let host = Index::without(&observed.host, &foreign::links(spaces, &observed.host));
+    let host_before = Before::new(before.iter().map(|b| &b.host));
+    out.missing_bridges(wanted, &host);
+    let mut nodes_before: BTreeMap<&Name, Vec<&NodeTarget>> = BTreeMap::new();
+    for node in before.iter().flat_map(|b| &b.nodes) {
+        nodes_before.entry(&node.node).or_default().push(node);
+    }
+    let entries: BTreeMap<&str, &SeenNamespace> = observed
+        .namespaces
+        .iter()
+        .map(|n| (n.name.as_str(), n))
+        .collect();
+    let made: BTreeMap<&str, u64> = inodes.iter().map(|(n, i)| (n.as_str(), *i)).collect();
+    let mut inside: BTreeMap<&Name, Index<'_>> = BTreeMap::new();
+    for (node, target) in wanted.nodes.iter().zip(&target.nodes) {
+        let space = match &node.joined {
+            Some(joined) => out.joined(node, joined, observed),
+            None => {
+                let entry = entries.get(node.netns.as_str()).copied();
+                out.namespace(wanted, node, entry, made.get(node.netns.as_str()))
+            }
+        };
+        let Some(space) = space else {
+            continue;
+        };
+        let index = Index::new(space);
+        out.interfaces((wanted, node), &host, &index);
+        let before = nodes_before.get(&node.name).into_iter().flatten();
+        let all: Vec<&Space> = before.map(|b| &b.space).chain([&target.space]).collect();
+        let theirs = joined::theirs(node, &all, space, &out.interfaces);
+        let all: Vec<_> = all.iter().map(|s| joined::ours(s, &theirs)).collect();
+        if let Some((ours, before)) = all.split_last() {
+            let before = Before::new(before.iter().map(AsRef::as_ref));
+            let owned = addresses::owned(ours);
+            let place = place(node);
+            let found = space::compare(&place, (ours, &owned), &before, &index);
+            out.differences.extend(found);
+        }
+        inside.insert(&node.name, index);
+    }
+    let unseen = out.unseen();
+    out.cables(wanted, &inside, &unseen);
+    let mut owned = addresses::owned(&target.host);
+    owned.extend(addresses::of_nodes(wanted));
+    let on_host = (&target.host, &owned);
+    let found = space::compare(&ObjectPlace::Host, on_host, &host_before, &host);
+    out.differences.extend(found);
+    out.forwarding(wanted, &host);
+    out.without_missing_external(wanted);
+    out
+}
