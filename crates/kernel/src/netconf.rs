@@ -53,25 +53,25 @@ pub(crate) fn parse(body: &[u8]) -> Option<Netconf> {
 }
 
 impl Kernel {
-    /// Whether the namespace forwards packets of an IP version: net/ipv4/ip_forward, or
-    /// net/ipv6/conf/all/forwarding. `None` where the kernel does not have that version.
+    /// The settings for all interfaces of the namespace: net/ipv4/conf/all, or net/ipv6/conf/all.
+    /// `None` where the kernel does not have that version.
     ///
-    /// This is read by rtnetlink because a lookup below /proc/sys/net takes longer the more network
+    /// They are read by rtnetlink because a lookup below /proc/sys/net takes longer the more network
     /// namespaces exist.
     ///
     /// # Errors
     /// Those of the socket, like EMFILE.
-    pub fn forwards(&mut self, v4: bool) -> Result<Option<bool>, KernelError> {
-        self.forwarding_of(ALL, v4)
+    pub fn settings_of_all(&mut self, v4: bool) -> Result<Option<Netconf>, KernelError> {
+        self.settings_of(ALL, v4)
     }
 
-    /// Whether links that are added to the namespace forward: net/ipv4/conf/default/forwarding, or
-    /// the same setting for IPv6. `None` if the kernel does not have that version.
+    /// The settings that links get when they are added to the namespace: net/ipv4/conf/default, or the
+    /// same for IPv6. `None` where the kernel does not have that version.
     ///
     /// # Errors
     /// Those of the socket, like EMFILE.
-    pub fn new_links_forward(&mut self, v4: bool) -> Result<Option<bool>, KernelError> {
-        self.forwarding_of(DEFAULT, v4)
+    pub fn settings_of_new(&mut self, v4: bool) -> Result<Option<Netconf>, KernelError> {
+        self.settings_of(DEFAULT, v4)
     }
 
     /// The IPv4 settings of every interface, and those for all.
@@ -104,7 +104,7 @@ impl Kernel {
         Ok(own.collect())
     }
 
-    fn forwarding_of(&mut self, interface: i32, v4: bool) -> Result<Option<bool>, KernelError> {
+    fn settings_of(&mut self, interface: i32, v4: bool) -> Result<Option<Netconf>, KernelError> {
         let mut w = Writer::with_header(&[if v4 { 2 } else { 10 }, 0, 0, 0]);
         w.u32(NETCONFA_IFINDEX, interface.cast_unsigned());
         let request = Request {
@@ -112,13 +112,13 @@ impl Kernel {
             kind: RTM_GETNETCONF,
             flags: 0,
             body: w.finish(),
-            operation: "read the forwarding of",
+            operation: "read the settings of",
             object: if v4 { "IPv4" } else { "IPv6" }.into(),
         };
         self.note_read(&request.operation());
         let absent = [Errno::OPNOTSUPP, Errno::AFNOSUPPORT].map(Errno::raw_os_error);
         match self.route()?.query(&request) {
-            Ok(body) => Ok(parse(&body).and_then(|n| n.forwarding)),
+            Ok(body) => Ok(parse(&body)),
             Err(e) if absent.contains(&e.errno) => Ok(None),
             Err(e) => Err(e),
         }

@@ -135,6 +135,7 @@ mod tests {
             scope: Scope::Universe,
             metric: 0,
             table,
+            metrics: Default::default(),
         }
     }
 

@@ -14,6 +14,7 @@ mod forwarding;
 pub(crate) mod guard;
 mod index;
 mod joined;
+mod neighbours;
 pub(crate) mod programs;
 mod routes;
 pub(crate) mod rules;
@@ -27,12 +28,13 @@ use ipnet::IpNet;
 
 pub use attribute::Attribute;
 pub use difference::{Difference, Place};
-pub use fact::Fact;
+pub use fact::{Fact, Instead};
 
 use crate::observed::{NamespaceState, Observed, Seen, SeenLink, SeenNamespace};
 use crate::settled::{Cable, Interface, Network, Node, Plug, Settled};
 use crate::target::{LinkRole, NodeTarget, Space, Target};
 use index::{Before, Index};
+use neighbours::Neighbours;
 
 /// The differences of a project's objects, without its tables.
 #[derive(Debug, Default)]
@@ -78,6 +80,7 @@ pub fn compare(
         .collect();
     let made: BTreeMap<&str, u64> = inodes.iter().map(|(n, i)| (n.as_str(), *i)).collect();
     let mut inside: BTreeMap<&Name, Index<'_>> = BTreeMap::new();
+    let mut neighbours = Neighbours::new(wanted);
     for (node, target) in wanted.nodes.iter().zip(&target.nodes) {
         let space = match &node.joined {
             Some(joined) => out.joined(node, joined, observed),
@@ -101,6 +104,8 @@ pub fn compare(
             let place = place(node);
             let found = space::compare(&place, (ours, &owned), &before, &index);
             out.differences.extend(found);
+            let is_ours = |link: &str| !theirs.contains(link);
+            out.neighbours(&mut neighbours, node, (&index, is_ours));
         }
         inside.insert(&node.name, index);
     }
@@ -111,6 +116,7 @@ pub fn compare(
     let on_host = (&target.host, &owned);
     let found = space::compare(&Place::Host, on_host, &host_before, &host);
     out.differences.extend(found);
+    out.host_neighbours(&mut neighbours, &host);
     out.forwarding(wanted, &host);
     out.without_missing_external(wanted);
     out
