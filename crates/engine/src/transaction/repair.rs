@@ -40,6 +40,15 @@ impl Engine {
             .map(|(_, differences)| differences)
     }
 
+    /// Whether the kernel has nothing of a project any more.
+    ///
+    /// # Errors
+    /// When the kernel cannot be read.
+    pub fn is_gone(&self, project: &Name) -> Result<bool, Failure> {
+        let state = self.observe(project, &Depth::Owners)?;
+        Ok(state.observed.marks(project).is_empty())
+    }
+
     /// Repairs what differs, under the lock of the scope; what was repaired, empty when nothing
     /// differed.
     ///
