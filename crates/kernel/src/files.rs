@@ -20,7 +20,9 @@ use crate::gate::{Operation, OperationKind};
 use crate::private::{self, refuse};
 use crate::{Kernel, KernelError};
 
-pub use open::{Access, Entry, access, append, list, open, open_or_create, read, socket_path};
+pub use open::{
+    Access, Entry, Left, access, append, list, open, open_or_create, read, socket_path,
+};
 
 /// The event that a replaced file survives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -278,9 +280,38 @@ impl Kernel {
     /// are removed, not followed. One operation, which an interruption can leave half done.
     ///
     /// # Errors
-    /// EACCES; EBUSY for a mount point in it.
+    /// EACCES; EBUSY for a mount point in it. Everything else is removed.
     pub fn remove_tree(&self, path: &Path) -> Result<bool, KernelError> {
-        self.removal(OperationKind::DirectoryRemove, path, open::remove_tree)
+        let mut first = None;
+        let existed = self.clear_tree(path, |left| {
+            first.get_or_insert(left);
+        })?;
+        match first {
+            Some(Left { path, errno }) => Err(KernelError {
+                operation: "remove",
+                object: path.to_string_lossy().into_owned(),
+                errno,
+                detail: None,
+            }),
+            None => Ok(existed),
+        }
+    }
+
+    /// The same, with everything that could not be removed as a value.
+    ///
+    /// # Errors
+    /// When the directory that it is in cannot be used.
+    pub fn clear_tree(&self, path: &Path, left: impl FnMut(Left)) -> Result<bool, KernelError> {
+        let mut all = Vec::new();
+        let removed = self.removal(OperationKind::DirectoryRemove, path, |directory, name| {
+            if kind(directory, name)?.is_none() {
+                return Err(Errno::NOENT);
+            }
+            open::remove_tree(directory, name, path, &mut all);
+            Ok(())
+        });
+        all.into_iter().for_each(left);
+        removed
     }
 }
 

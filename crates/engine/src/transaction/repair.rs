@@ -68,6 +68,7 @@ impl Engine {
         let Some((applied, mut record)) = built.filter(|_| !differences.is_empty()) else {
             return Ok(Vec::new());
         };
+        self.store().check_netns_directory(&record.inodes)?;
         let settled = renamed(&followed(&applied, &observed), &observed);
         let mut plan = diff(project, recorded(Some(&record)), Some(&settled), &observed);
         // Programs of a namespace that is created again are started there.
