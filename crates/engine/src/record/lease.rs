@@ -309,7 +309,9 @@ pub(super) fn remove_all(store: &Store, project: &Name) -> Vec<Failure> {
     if is_link && others.iter().all(|other| other == project) {
         return store.remove_file(&leases).err().into_iter().collect();
     }
-    let mut left = store.clear_tree(&project_directory(store.scope(), project));
-    left.extend(store.remove_unless_used(&leases));
-    left
+    let left = store.clear_tree(&project_directory(store.scope(), project));
+    // Where something is mounted, that is the only thing to say.
+    store
+        .remove_unless_used(&leases)
+        .map_or(left, |mounted| vec![mounted])
 }

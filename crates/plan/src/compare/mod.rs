@@ -104,8 +104,8 @@ pub fn compare(
             let place = place(node);
             let found = space::compare(&place, (ours, &owned), &before, &index);
             out.differences.extend(found);
-            let is_ours = |link: &str| !theirs.contains(link);
-            out.neighbours(&mut neighbours, node, (&index, is_ours));
+            let fixed = neighbours.of_node(node, (&index, &theirs));
+            out.push_all(&place, fixed);
         }
         inside.insert(&node.name, index);
     }
@@ -116,7 +116,7 @@ pub fn compare(
     let on_host = (&target.host, &owned);
     let found = space::compare(&Place::Host, on_host, &host_before, &host);
     out.differences.extend(found);
-    out.host_neighbours(&mut neighbours, &host);
+    out.push_all(&Place::Host, neighbours.of_host(&host));
     out.forwarding(wanted, &host);
     out.without_missing_external(wanted);
     out
@@ -132,6 +132,12 @@ fn place(node: &Node) -> Place {
 impl Comparison {
     fn push(&mut self, place: Place, fact: Fact) {
         self.differences.push(Difference { place, fact });
+    }
+
+    fn push_all(&mut self, place: &Place, facts: Vec<Fact>) {
+        for fact in facts {
+            self.push(place.clone(), fact);
+        }
     }
 
     fn missing_bridges(&mut self, wanted: &Settled, host: &Index<'_>) {

@@ -1,14 +1,15 @@
 //! Neighbours with a fixed MAC address: frames to one with a wrong address do not arrive.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use hallway_spec::{Mode, Name};
 use ipnet::IpNet;
 
+use super::fact::Fact;
 use super::index::Index;
-use super::{Comparison, Fact, Place, place};
 use crate::mark;
+use crate::observed::SeenNeighbour;
 use crate::settled::{Interface, Network, Node, Plug, Settled};
 
 type Macs = BTreeMap<IpAddr, [u8; 6]>;
@@ -26,6 +27,32 @@ impl<'a> Neighbours<'a> {
             wanted,
             members: BTreeMap::new(),
         }
+    }
+
+    /// Those of the host.
+    pub(super) fn of_host(&mut self, seen: &Index<'_>) -> Vec<Fact> {
+        let all = seen.seen.neighbours.iter().filter_map(|entry| {
+            let link = seen.name(entry.interface);
+            let wanted = link.and_then(|link| self.host(link, entry.address));
+            fact(entry, link, wanted)
+        });
+        all.collect()
+    }
+
+    /// Those of a node, without those at links of others.
+    pub(super) fn of_node(
+        &mut self,
+        node: &Node,
+        (seen, theirs): (&Index<'_>, &BTreeSet<&str>),
+    ) -> Vec<Fact> {
+        let all = seen.seen.neighbours.iter().filter_map(|entry| {
+            let link = seen.name(entry.interface).filter(|l| !theirs.contains(l));
+            let mut interfaces = node.interfaces.iter();
+            let interface = link.and_then(|link| interfaces.find(|i| i.name == link));
+            let wanted = interface.and_then(|i| self.inside(node, i, entry.address));
+            fact(entry, link, wanted)
+        });
+        all.collect()
     }
 
     fn member(&mut self, network: &'a Network, address: IpAddr) -> Option<[u8; 6]> {
@@ -97,50 +124,13 @@ fn far_end<'a>(wanted: &'a Settled, node: &Node, interface: &Interface) -> Optio
     interfaces.find(|i| i.name == *far)
 }
 
-impl Comparison {
-    /// Neighbours of the host.
-    pub(super) fn host_neighbours(&mut self, known: &mut Neighbours<'_>, seen: &Index<'_>) {
-        for entry in &seen.seen.neighbours {
-            let link = seen.name(entry.interface);
-            let wanted = link.and_then(|link| known.host(link, entry.address));
-            self.neighbour(Place::Host, link, wanted, entry);
-        }
-    }
-
-    /// Neighbours of a node.
-    pub(super) fn neighbours(
-        &mut self,
-        known: &mut Neighbours<'_>,
-        node: &Node,
-        (seen, is_ours): (&Index<'_>, impl Fn(&str) -> bool),
-    ) {
-        for entry in &seen.seen.neighbours {
-            let link = seen.name(entry.interface).filter(|link| is_ours(link));
-            let mut interfaces = node.interfaces.iter();
-            let interface = link.and_then(|link| interfaces.find(|i| i.name == link));
-            let wanted = interface.and_then(|i| known.inside(node, i, entry.address));
-            self.neighbour(place(node), link, wanted, entry);
-        }
-    }
-
-    fn neighbour(
-        &mut self,
-        place: Place,
-        link: Option<&str>,
-        wanted: Option<[u8; 6]>,
-        entry: &crate::observed::SeenNeighbour,
-    ) {
-        if let (Some(link), Some(wanted)) = (link, wanted)
-            && entry.mac != Some(wanted)
-        {
-            let (link, address, found) = (link.to_owned(), entry.address, entry.mac);
-            let fact = Fact::Neighbour {
-                link,
-                address,
-                wanted,
-                found,
-            };
-            self.push(place, fact);
-        }
-    }
+fn fact(entry: &SeenNeighbour, link: Option<&str>, wanted: Option<[u8; 6]>) -> Option<Fact> {
+    let (link, wanted) = (link?.to_owned(), wanted?);
+    let (address, found) = (entry.address, entry.mac);
+    (found != Some(wanted)).then_some(Fact::Neighbour {
+        link,
+        address,
+        wanted,
+        found,
+    })
 }
