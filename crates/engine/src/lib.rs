@@ -53,6 +53,7 @@ mod record;
 mod rights;
 pub mod sandbox;
 mod sockets;
+pub mod stack;
 pub mod state;
 mod status;
 pub mod transaction;

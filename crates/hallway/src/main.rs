@@ -36,6 +36,9 @@ fn main() -> ExitCode {
         diagnose::brief(&failure);
         return ExitCode::FAILURE;
     }
+    if let Err(low) = hallway_engine::stack::grow() {
+        return stack_too_small(low);
+    }
     // Parts of hallway that run as separate processes; not for users.
     let mut words = environment::words().skip(1);
     match words.next().as_deref() {
@@ -88,6 +91,14 @@ fn main() -> ExitCode {
     };
     let common = args.common.clone();
     done(cmd::run(args), &common)
+}
+
+fn stack_too_small(low: hallway_engine::stack::StackLimit) -> ExitCode {
+    let (limit, needed) = (low.limit / 1024, low.needed / 1024);
+    ui::err(&format!(
+        "error: the stack of a process is limited to {limit} KiB here, and hallway needs {needed} KiB\n  help: allow more in the shell or service that starts it: ulimit -s {needed}, or LimitSTACK={needed}K of systemd\n"
+    ));
+    ExitCode::FAILURE
 }
 
 /// The exit code of a verb; data that could not be printed is a failure.

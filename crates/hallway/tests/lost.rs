@@ -3,8 +3,9 @@
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 
 use std::net::TcpListener;
+use std::time::Duration;
 
-use hallway_testkit::{Hallway, Snapshot, processes, sh, skip, try_sh};
+use hallway_testkit::{Hallway, Snapshot, processes, sh, skip, try_sh, wait_for};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_hallway");
 const FILE: &str = "
@@ -148,7 +149,89 @@ fn a_full_disk_leaves_nothing_of_a_node_that_is_added() {
     h.ok("down");
 }
 
+/// What another program has put in the place of a part of the state stays, is named, and does not keep
+/// `down` from removing everything else. A link is removed, and not followed.
+fn a_part_of_the_state_that_is_mounted_over_or_a_link() {
+    let (project, leases) = ("/run/state/host/projects/p", "/run/state/host/leases");
+    let logs = format!("{project}/logs");
+    let h = host();
+    for place in [logs.as_str(), leases, project] {
+        let before = Snapshot::take();
+        h.up(FILE).ok();
+        sh(&format!("mount -t tmpfs mine {place}; touch {place}/mine"));
+        for _time in 0..2 {
+            let refused = h.run(&["down"]).exits(1);
+            let said = format!("{place} cannot be removed: something is mounted there");
+            assert!(refused.err.contains(&said), "{}", refused.err);
+            let help = format!("umount {place}; then run hallway down again");
+            assert!(refused.err.contains(&help), "{}", refused.err);
+            assert_eq!(
+                sh("ip netns list; nft list tables; ls /sys/class/net").trim(),
+                "lo"
+            );
+        }
+        h.run(&["gc"]).exits(0).says("nothing");
+        sh(&format!(
+            "test -e {place}/mine; umount {place}; rm -rf /run/mount"
+        ));
+        h.run(&["down"]).exits(0);
+        assert!(!std::path::Path::new("/run/state/host").exists(), "{place}");
+        before.unchanged();
+    }
+    sh("mkdir -p /run/mine/p; touch /run/mine/p/precious");
+    for place in [logs.as_str(), leases] {
+        h.up(FILE).ok();
+        sh(&format!("rm -r {place}; ln -s /run/mine {place}"));
+        h.run(&["down"]).exits(0);
+        assert!(!std::path::Path::new("/run/state/host").exists(), "{place}");
+        sh("test -e /run/mine/p/precious");
+    }
+}
+
+/// Namespaces below another mount cannot be reached: nothing is changed before it is gone.
+fn a_mount_over_the_namespaces() {
+    let h = host();
+    let before = Snapshot::take();
+    h.up(FILE).ok();
+    sh("mount -t tmpfs mine /run/netns");
+    let links = || sh("ip -o link show | cut -d' ' -f2 | sort");
+    let was = links();
+    for words in [&["down"][..], &["node", "rm", "a"]] {
+        let refused = h.run(words).exits(1);
+        let said = "tmpfs is mounted over /run/netns: the namespaces of the project are below it";
+        assert!(refused.err.contains(said), "{}", refused.err);
+        assert!(refused.err.contains("umount /run/netns"), "{}", refused.err);
+        assert_eq!(links(), was);
+    }
+    h.run(&["gc"]).exits(0);
+    sh("findmnt -n -o SOURCE /run/netns | grep -q mine; umount /run/netns; rm -rf /run/mount");
+    h.run(&["status", "--exit-code"]).exits(0);
+    assert!(h.reads("a", "http://10.91.0.2"));
+    h.ok("down");
+    before.unchanged();
+}
+
+/// A keeper whose project and state were removed ends; one whose state alone was removed goes on.
+fn a_keeper_ends_with_the_last_object_of_its_project() {
+    let h = host();
+    h.up(FILE).ok();
+    sh("rm -rf /run/state");
+    std::thread::sleep(Duration::from_secs(1));
+    assert_eq!(keepers().len(), 1);
+    h.ok("down");
+    assert_eq!(keepers().len(), 0);
+    h.up(FILE).ok();
+    sh(
+        "rm -rf /run/state; ip netns del a; ip link del br-n; ip link del a-0; nft delete table inet hallway-p; nft delete table bridge hallway-p",
+    );
+    wait_for("the end of the keeper", || keepers().is_empty());
+    assert_eq!(sh("nft list tables").trim(), "");
+}
+
 hallway_testkit::tests![
+    a_part_of_the_state_that_is_mounted_over_or_a_link,
+    a_mount_over_the_namespaces,
+    a_keeper_ends_with_the_last_object_of_its_project,
     a_full_disk_leaves_nothing_of_a_node_that_is_added,
     status_and_up_say_the_same_of_a_record_that_is_not_used,
     down_works_where_others_can_write_to_run,

@@ -411,7 +411,36 @@ fn help_and_pictures() {
     assert!(!std::path::Path::new("/run/slow.png").exists());
 }
 
+/// A low limit on the stack is no obstacle where it may be raised; elsewhere one is told what to do.
+/// Programs get the limit as it was.
+fn a_small_stack() {
+    std::fs::write("/run/small.yaml", SLOW.replace(", ready: 80/tcp", "")).unwrap();
+    let small = |words: &str| {
+        sh(&format!(
+            "ulimit -S -s 64; {PROGRAM} --host --state-dir /run/state {words} 2>&1"
+        ))
+    };
+    let up = small("up /run/small.yaml");
+    assert!(up.contains("p is up"), "{up}");
+    assert!(small("status").contains("p is up"));
+    assert!(small("--help").contains("Explain and test:"));
+    assert_eq!(small("exec a -- sh -c 'ulimit -s'").trim(), "64");
+    assert!(small("down").contains("p is down"));
+    let other = sh(&format!(
+        "ulimit -s 64; setpriv --reuid 1000 --clear-groups --bounding-set=-all {PROGRAM} ls 2>&1 || echo failed"
+    ));
+    assert!(
+        other.contains("is limited to 64 KiB here, and hallway needs 1024 KiB"),
+        "{other}"
+    );
+    assert!(
+        other.contains("ulimit -s 1024") && other.contains("failed"),
+        "{other}"
+    );
+}
+
 hallway_testkit::tests![
+    a_small_stack,
     help_and_pictures,
     addresses_that_the_host_does_not_have,
     conflicts_of_edits,

@@ -24,7 +24,7 @@ use crate::{Kernel, KernelError};
 use path::{PRIVATE, PUBLIC, kind, split};
 
 pub use open::{
-    Access, DirectoryEntry, access, append, list, open, open_or_create, read, socket_path,
+    Access, DirectoryEntry, Left, access, append, list, open, open_or_create, read, socket_path,
 };
 
 /// The event that a replaced file survives.
@@ -263,9 +263,38 @@ impl Kernel {
     /// are removed, not followed. One operation, which an interruption can leave half done.
     ///
     /// # Errors
-    /// EACCES; EBUSY for a mount point in it.
+    /// EACCES; EBUSY for a mount point in it. Everything else is removed.
     pub fn remove_tree(&self, path: &Path) -> Result<bool, KernelError> {
-        self.removal(OperationKind::DirectoryRemove, path, open::remove_tree)
+        let mut first = None;
+        let existed = self.clear_tree(path, |left| {
+            first.get_or_insert(left);
+        })?;
+        match first {
+            Some(Left { path, errno }) => Err(KernelError {
+                operation: "remove",
+                object: path.to_string_lossy().into_owned(),
+                errno,
+                detail: None,
+            }),
+            None => Ok(existed),
+        }
+    }
+
+    /// The same, with everything that could not be removed as a value.
+    ///
+    /// # Errors
+    /// When the directory that it is in cannot be used.
+    pub fn clear_tree(&self, path: &Path, left: impl FnMut(Left)) -> Result<bool, KernelError> {
+        let mut all = Vec::new();
+        let removed = self.removal(OperationKind::DirectoryRemove, path, |directory, name| {
+            if kind(directory, name)?.is_none() {
+                return Err(Errno::NOENT);
+            }
+            open::remove_tree(directory, name, path, &mut all);
+            Ok(())
+        });
+        all.into_iter().for_each(left);
+        removed
     }
 }
 

@@ -3,6 +3,8 @@
 
 use std::net::IpAddr;
 
+use hallway_nftables::IpVersion;
+
 use crate::addr::family;
 use crate::gate::{Operation, OperationKind};
 use crate::request::{NLM_F_CREATE, NLM_F_REPLACE, Request};
@@ -12,9 +14,16 @@ use crate::{Kernel, KernelError};
 pub(crate) const RTM_NEWNEIGH: u16 = 28;
 pub(crate) const RTM_DELNEIGH: u16 = 29;
 pub(crate) const RTM_GETNEIGH: u16 = 30;
+const RTM_NEWNEIGHTBL: u16 = 64;
+const RTM_GETNEIGHTBL: u16 = 66;
+const RTM_SETNEIGHTBL: u16 = 67;
 const NDA_DST: u16 = 1;
 pub(crate) const NDA_LLADDR: u16 = 2;
 const NUD_PERMANENT: u16 = 0x80;
+const NDTA_NAME: u16 = 1;
+const NDTA_PARMS: u16 = 6;
+const NDTPA_IFINDEX: u16 = 1;
+const NDTPA_MCAST_PROBES: u16 = 11;
 
 /// The kernel's state of a neighbour (NUD_*).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -117,6 +126,55 @@ pub fn delete_neighbour(interface: u32, address: IpAddr) -> Request {
     }
 }
 
+/// How often a link asks for the MAC address of a neighbour that it does not know:
+/// `net/ipv4/neigh/LINK/mcast_solicit`, or the same for IPv6. With 0 it asks never.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Solicitations {
+    /// Interface index.
+    pub interface: u32,
+    /// Of which IP version.
+    pub version: IpVersion,
+    /// How often.
+    pub count: u32,
+}
+
+/// Sets it.
+#[must_use]
+pub fn set_solicitations(new: Solicitations) -> Request {
+    let table = match new.version {
+        IpVersion::V4 => "arp_cache",
+        IpVersion::V6 => "ndisc_cache",
+    };
+    let mut w = Writer::with_header(&[new.version.nfproto(), 0, 0, 0]);
+    w.str(NDTA_NAME, table);
+    w.nest(NDTA_PARMS, |w| {
+        w.u32(NDTPA_IFINDEX, new.interface);
+        w.u32(NDTPA_MCAST_PROBES, new.count);
+    });
+    Request {
+        acts_on: OperationKind::Neighbour,
+        kind: RTM_SETNEIGHTBL,
+        flags: 0,
+        body: w.finish(),
+        operation: "set the solicitations of",
+        object: table.to_owned(),
+    }
+}
+
+/// Reads struct ndtmsg and NDTA_*; none for the message of a whole table.
+fn solicitations(body: &[u8]) -> Option<Solicitations> {
+    let parameters = Attrs(Attrs(body.get(4..)?).find(NDTA_PARMS)?);
+    Some(Solicitations {
+        interface: parameters.find(NDTPA_IFINDEX).and_then(u32_of)?,
+        version: match body.first()? {
+            2 => IpVersion::V4,
+            10 => IpVersion::V6,
+            _ => return None,
+        },
+        count: parameters.find(NDTPA_MCAST_PROBES).and_then(u32_of)?,
+    })
+}
+
 /// Reads RTM_NEWNEIGH or RTM_DELNEIGH; none for entries of bridges, which are MAC addresses.
 pub(crate) fn parse(body: &[u8]) -> Option<NeighbourInfo> {
     let attrs = Attrs(body.get(12..)?);
@@ -141,6 +199,21 @@ impl Kernel {
             .iter()
             .filter(|(kind, _)| *kind == RTM_NEWNEIGH)
             .filter_map(|(_, body)| parse(body))
+            .collect())
+    }
+    /// How often each link of the namespace asks. The kernel looks through the links of all
+    /// namespaces for this; for one link among many, read the setting below /proc/sys.
+    ///
+    /// # Errors
+    /// EAGAIN when the list kept changing while it was read.
+    pub fn solicitations(&mut self) -> Result<Vec<Solicitations>, KernelError> {
+        const OPERATION: &str = "list the settings of neighbours";
+        self.note_read(&Operation::new(OperationKind::Neighbour, OPERATION, ""));
+        let messages = self.route()?.dump(RTM_GETNEIGHTBL, &[0; 4], OPERATION)?;
+        Ok(messages
+            .iter()
+            .filter(|(kind, _)| *kind == RTM_NEWNEIGHTBL)
+            .filter_map(|(_, body)| solicitations(body))
             .collect())
     }
 }

@@ -50,25 +50,25 @@ pub(crate) fn parse(body: &[u8]) -> Option<Netconf> {
 }
 
 impl Kernel {
-    /// Whether the namespace forwards packets of an IP version: net/ipv4/ip_forward, or
-    /// net/ipv6/conf/all/forwarding. `None` where the kernel does not have that version.
+    /// The settings for all interfaces of the namespace: net/ipv4/conf/all, or net/ipv6/conf/all.
+    /// `None` where the kernel does not have that version.
     ///
-    /// This is read by rtnetlink because a lookup below /proc/sys/net takes longer the more network
+    /// They are read by rtnetlink because a lookup below /proc/sys/net takes longer the more network
     /// namespaces exist.
     ///
     /// # Errors
     /// Those of the socket, like EMFILE.
-    pub fn forwards(&mut self, version: IpVersion) -> Result<Option<bool>, KernelError> {
-        self.forwarding_of(ALL, version)
+    pub fn settings_of_all(&mut self, version: IpVersion) -> Result<Option<Netconf>, KernelError> {
+        self.settings_of(ALL, version)
     }
 
-    /// Whether links that are added to the namespace forward: net/ipv4/conf/default/forwarding, or
-    /// the same setting for IPv6. `None` if the kernel does not have that version.
+    /// The settings that links get when they are added to the namespace: net/ipv4/conf/default, or the
+    /// same for IPv6. `None` where the kernel does not have that version.
     ///
     /// # Errors
     /// Those of the socket, like EMFILE.
-    pub fn new_links_forward(&mut self, version: IpVersion) -> Result<Option<bool>, KernelError> {
-        self.forwarding_of(DEFAULT, version)
+    pub fn settings_of_new(&mut self, version: IpVersion) -> Result<Option<Netconf>, KernelError> {
+        self.settings_of(DEFAULT, version)
     }
 
     /// The IPv4 settings of every interface, and those for all.
@@ -101,11 +101,11 @@ impl Kernel {
         Ok(own.collect())
     }
 
-    fn forwarding_of(
+    fn settings_of(
         &mut self,
         interface: i32,
         version: IpVersion,
-    ) -> Result<Option<bool>, KernelError> {
+    ) -> Result<Option<Netconf>, KernelError> {
         let mut w = Writer::with_header(&[version.nfproto(), 0, 0, 0]);
         w.u32(NETCONFA_IFINDEX, interface.cast_unsigned());
         let request = Request {
@@ -113,7 +113,7 @@ impl Kernel {
             kind: RTM_GETNETCONF,
             flags: 0,
             body: w.finish(),
-            operation: "read the forwarding of",
+            operation: "read the settings of",
             object: match version {
                 IpVersion::V4 => "IPv4",
                 IpVersion::V6 => "IPv6",
@@ -123,7 +123,7 @@ impl Kernel {
         self.note_read(&request.operation());
         let absent = [Errno::OPNOTSUPP, Errno::AFNOSUPPORT].map(Errno::raw_os_error);
         match self.route()?.query(&request) {
-            Ok(body) => Ok(parse(&body).and_then(|n| n.forwarding)),
+            Ok(body) => Ok(parse(&body)),
             Err(e) if absent.contains(&e.errno) => Ok(None),
             Err(e) => Err(e),
         }

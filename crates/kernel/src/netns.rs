@@ -192,6 +192,53 @@ pub fn mounted(directory: &Path) -> Result<BTreeMap<String, Option<u64>>, Kernel
     Ok(out)
 }
 
+/// A mount over the directory of named namespaces that was made after them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cover {
+    /// What is mounted, like `tmpfs`.
+    pub kind: String,
+    /// The inode numbers of the namespaces that are mounted below it.
+    pub hidden: Vec<u64>,
+}
+
+/// Whether something covers namespaces that are mounted in a directory. They cannot be reached, and
+/// stay mounted.
+///
+/// # Errors
+/// When /proc is not mounted.
+pub fn cover(directory: &Path) -> Result<Option<Cover>, KernelError> {
+    let path = "/proc/self/mountinfo";
+    let text = std::fs::read_to_string(path).map_err(|e| KernelError::io("read", path, &e))?;
+    Ok(cover_in(&text, &directory.display().to_string()))
+}
+
+/// The fields of a line: number, number of the mount below, device, root, mount point; the type after
+/// `-` (proc(5)).
+fn cover_in(mounts: &str, directory: &str) -> Option<Cover> {
+    let lines = mounts.lines().filter_map(|line| {
+        let (mount, kind) = line.split_once(" - ")?;
+        let mut fields = mount.split(' ');
+        let (id, below) = (fields.next()?, fields.next()?);
+        let mut fields = fields.skip(1);
+        Some((id, below, fields.next()?, fields.next()?, kind))
+    });
+    let lines: Vec<_> = lines.collect();
+    let mut of_directory = lines.iter().filter(|l| l.3 == directory).rev();
+    let (top, _, _, _, kind) = of_directory.next()?;
+    let inside = |point: &str| {
+        point
+            .strip_prefix(directory)
+            .is_some_and(|p| p.starts_with('/'))
+    };
+    let hidden = lines.iter().filter(|l| inside(l.3) && l.1 != *top);
+    let hidden = hidden.filter_map(|l| l.2.strip_prefix("net:[")?.strip_suffix(']')?.parse().ok());
+    let hidden: Vec<u64> = hidden.collect();
+    (!hidden.is_empty()).then(|| Cover {
+        kind: kind.split(' ').next().unwrap_or_default().to_owned(),
+        hidden,
+    })
+}
+
 /// Spaces, tabs, newlines and backslashes are written as three octal digits.
 fn unescape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());

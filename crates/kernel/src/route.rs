@@ -1,5 +1,7 @@
 //! Routes (linux/rtnetlink.h).
 
+mod metrics;
+
 use std::net::IpAddr;
 
 use hallway_nftables::IpVersion;
@@ -11,6 +13,8 @@ use crate::request::{NLM_F_CREATE, NLM_F_REPLACE, Request};
 use crate::wire::{Attrs, Writer, address_bytes, address_of, u32_of};
 use crate::{Kernel, KernelError};
 
+pub use metrics::RouteMetrics;
+
 pub(crate) const RTM_NEWROUTE: u16 = 24;
 pub(crate) const RTM_DELROUTE: u16 = 25;
 const RTM_GETROUTE: u16 = 26;
@@ -19,6 +23,7 @@ const RTA_OIF: u16 = 4;
 const RTA_GATEWAY: u16 = 5;
 const RTA_PRIORITY: u16 = 6;
 const RTA_PREFSRC: u16 = 7;
+const RTA_METRICS: u16 = 8;
 const RTA_TABLE: u16 = 15;
 const RTA_VIA: u16 = 18;
 const RT_TABLE_MAIN: u8 = 254;
@@ -200,6 +205,8 @@ pub struct RouteInfo {
     pub metric: u32,
     /// Main is 254, local 255.
     pub table: u32,
+    /// What it sets for packets.
+    pub metrics: RouteMetrics,
 }
 
 impl RouteInfo {
@@ -241,6 +248,9 @@ pub(crate) fn parse(body: &[u8]) -> Option<RouteInfo> {
             .find(RTA_TABLE)
             .and_then(u32_of)
             .unwrap_or(u32::from(*body.get(4)?)),
+        metrics: (attrs.find(RTA_METRICS))
+            .map(|metrics| RouteMetrics::parse(Attrs(metrics)))
+            .unwrap_or_default(),
     })
 }
 

@@ -361,9 +361,13 @@ fn settings_are_read_many_at_once() {
             .unwrap_err()
             .is_not_found()
     );
-    assert_eq!(Kernel::new().forwards(IpVersion::V4).unwrap(), Some(true));
+    let forwards = || {
+        let all = Kernel::new().settings_of_all(IpVersion::V4).unwrap();
+        all.and_then(|all| all.forwarding)
+    };
+    assert_eq!(forwards(), Some(true));
     kernel.write_sysctl("net/ipv4/ip_forward", "0").unwrap();
-    assert_eq!(Kernel::new().forwards(IpVersion::V4).unwrap(), Some(false));
+    assert_eq!(forwards(), Some(false));
     let other = [
         "net/nothere/a",
         "net/ipv6/conf/default/accept_ra",

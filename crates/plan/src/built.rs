@@ -257,6 +257,7 @@ fn route(wanted: &Route, space: &SeenSpace) -> SeenRoute {
         table: MAIN_TABLE,
         metric: wanted.metric(),
         via,
+        further: None,
     }
 }
 

@@ -3,13 +3,12 @@
 mod address;
 mod files;
 mod forwarding;
+mod route;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 
 use hallway_nftables::Ruleset;
 use hallway_spec::{IpVersion, Joined, Name, SysctlKey};
-use ipnet::IpNet;
 
 use crate::mark;
 use crate::settled::Node;
@@ -20,6 +19,7 @@ use crate::through::{FirewallChain, Pass};
 pub use address::{AddressFault, SeenAddress};
 pub use files::{FileAccess, SeenFile, SeenFiles};
 pub use forwarding::SeenForwarding;
+pub use route::{SeenNeighbour, SeenRoute};
 
 /// Knowledge about an object: what was not examined counts neither as absent nor as present.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -150,6 +150,10 @@ pub struct SeenSpace {
     pub routing_rules: Seen<BTreeSet<RoutingRule>>,
     /// Entries of the project's bridges that do not come from frames; looked at on the host.
     pub forwarding: Vec<SeenForwarding>,
+    /// Neighbours whose MAC address is not asked for, since another program set it.
+    pub neighbours: Vec<SeenNeighbour>,
+    /// The reverse path filter that the host gives new links.
+    pub new_rp_filter: Option<u32>,
 }
 
 /// A link.
@@ -288,25 +292,6 @@ pub struct SeenTable {
     pub forwarding4: Vec<String>,
     /// The same for IPv6.
     pub forwarding6: Vec<String>,
-}
-
-/// A route.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SeenRoute {
-    /// Destination.
-    pub to: IpNet,
-    /// Outgoing interface.
-    pub interface: Option<u32>,
-    /// The program that added it (RTPROT_*).
-    pub protocol: u8,
-    /// `unreachable`, as opposed to unicast.
-    pub unreachable: bool,
-    /// Main, local, …
-    pub table: u32,
-    /// Of routes to one destination, the one with the lowest metric is used.
-    pub metric: u32,
-    /// Next hop.
-    pub via: Option<IpAddr>,
 }
 
 /// Bytes that passed an interface.

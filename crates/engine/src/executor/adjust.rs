@@ -1,6 +1,7 @@
 //! Changes of one object in place, in the namespace of the handle.
 
-use hallway_kernel::link::{self, LinkChange};
+use hallway_kernel::link::{self, Ipv4Setting, LinkChange};
+use hallway_kernel::neighbour::{self, Solicitations, set_solicitations};
 use hallway_kernel::qdisc::Netem;
 use hallway_kernel::route::{RouteKind as Kind, RouteSpec};
 use hallway_kernel::{Batch, Kernel, KernelError, Request, addr, forwarding, qdisc, route, rule};
@@ -10,7 +11,8 @@ use hallway_plan::rules::nf_version;
 use hallway_plan::shaping::{Queueing, Shaping};
 use hallway_plan::step::Adjustment;
 use hallway_plan::target::{
-    BY_KERNEL, BridgeFlag, Link, PortFlag, Route, RouteKind, RouteOrigin, RoutingRule,
+    BY_KERNEL, BridgeFlag, Initial, Link, LinkRole, PortFlag, Route, RouteKind, RouteOrigin,
+    RoutingRule, Setting,
 };
 use hallway_spec::{Bandwidth, Delay, Impairments, Share};
 
@@ -53,10 +55,7 @@ pub(super) fn adjust(kernel: &mut Kernel, change: &Adjustment) -> Result<(), Ker
             link,
             setting,
             value,
-        } => {
-            let key = setting.key(link.as_deref());
-            absent_is_done(kernel.write_sysctl(&key, &value.to_string()))
-        }
+        } => change_setting(kernel, link.as_deref(), *setting, *value),
         Adjustment::Table(rules) => load_tables(kernel, rules),
         Adjustment::RemoveTable { table } => {
             let mut transaction = Transaction::new();
@@ -68,6 +67,11 @@ pub(super) fn adjust(kernel: &mut Kernel, change: &Adjustment) -> Result<(), Ker
             let (bridge, port) = (kernel.link_index(bridge)?, kernel.link_index(port)?);
             absent_is_done(kernel.run(forwarding::delete_forwarding(bridge, port, *mac)))
         }
+        Adjustment::RemoveNeighbour { link, address } => absent_is_done(
+            kernel
+                .link_index(link)
+                .and_then(|i| kernel.run(neighbour::delete_neighbour(i, *address))),
+        ),
         Adjustment::AddRoutingRule(rule) => match kernel.run(rule::add_rule(&rule_spec(rule))) {
             Err(e) if e.is_exists() => Ok(()),
             other => other,
@@ -88,6 +92,45 @@ pub(super) fn adjust(kernel: &mut Kernel, change: &Adjustment) -> Result<(), Ker
     }
 }
 
+/// In a sandbox, kernels do not show the settings of neighbours below /proc/sys.
+fn change_setting(
+    kernel: &mut Kernel,
+    link: Option<&str>,
+    setting: Setting,
+    value: u32,
+) -> Result<(), KernelError> {
+    if let (Setting::Initial(Initial::Solicitations(version)), Some(link)) = (setting, link) {
+        let new = |interface| Solicitations {
+            interface,
+            version: nf_version(version),
+            count: value,
+        };
+        let index = kernel.link_index(link);
+        return absent_is_done(index.and_then(|i| kernel.run(set_solicitations(new(i)))));
+    }
+    absent_is_done(kernel.write_sysctl(&setting.key(link), &value.to_string()))
+}
+
+/// The IPv4 settings that a link gets in the message that brings it up. The host gives its own links
+/// their reverse path filter.
+pub(super) fn ipv4(link: &Link) -> Vec<(Ipv4Setting, u32)> {
+    let on_host = matches!(link.role, LinkRole::Bridge | LinkRole::Port);
+    let set = |(setting, value): &(Setting, u32)| {
+        let Setting::Initial(initial) = setting else {
+            return None;
+        };
+        let setting = match initial {
+            Initial::ArpIgnore => Ipv4Setting::ArpIgnore,
+            Initial::ArpFilter => Ipv4Setting::ArpFilter,
+            Initial::RpFilter if !on_host => Ipv4Setting::RpFilter,
+            Initial::AcceptLocal => Ipv4Setting::AcceptLocal,
+            Initial::RpFilter | Initial::HopLimit | Initial::Solicitations(_) => return None,
+        };
+        Some((setting, *value))
+    };
+    link.settings.iter().filter_map(set).collect()
+}
+
 /// As the kernel makes it in a new namespace.
 fn rule_spec(rule: &RoutingRule) -> rule::RoutingRule {
     let version = nf_version(rule.version);
@@ -97,9 +140,10 @@ fn rule_spec(rule: &RoutingRule) -> rule::RoutingRule {
     }
 }
 
-/// The settings of a link; those that this kernel does not have are left out.
+/// The settings of a link, without those of [`ipv4`]; those that this kernel does not have are left out.
 pub(super) fn settings(kernel: &Kernel, link: &Link) -> Result<(), KernelError> {
-    for (setting, value) in &link.settings {
+    let initial = |setting: &Setting| matches!(setting, Setting::Initial(_));
+    for (setting, value) in link.settings.iter().filter(|(s, _)| !initial(s)) {
         let key = setting.key(Some(&link.name));
         absent_is_done(kernel.write_sysctl(&key, &value.to_string()))?;
     }

@@ -205,6 +205,7 @@ fn marked_and_up(link: &Link) -> Request {
             up: Some(true),
             no_link_local: link.no_kernel_address,
             port: &port,
+            ipv4: &adjust::ipv4(link),
             ..LinkChange::default()
         },
     )
@@ -233,6 +234,7 @@ fn configure(
     }
     let up = LinkChange {
         up: Some(true),
+        ipv4: &adjust::ipv4(link),
         ..LinkChange::default()
     };
     batch.push(link::change_link(&link.name, &up));

@@ -12,10 +12,10 @@ pub(super) fn help(reason: &Reason, cause: Option<&KernelError>) -> Option<Strin
         | Reason::CaptureEnded
         | Reason::SandboxNotMade { .. }
         | Reason::SandboxNotEnded { .. } => return None,
-        Reason::StateFile { .. } => "give another place with --state-dir or HALLWAY_STATE_DIR".into(),
-        Reason::StateUnsafe { .. } => {
-            "use a directory that only you can change: make one with mkdir -m 700, and give it with --state-dir or HALLWAY_STATE_DIR; of a project that is up, hallway down removes the namespaces, links and rules in any case, and the files when nothing of others is among them".into()
-        }
+        Reason::StateFile { .. }
+        | Reason::StateUnsafe { .. }
+        | Reason::StateLeft { .. }
+        | Reason::NetnsCovered { .. } => return of_state(reason),
         Reason::CallingUser { .. } | Reason::SetUserId | Reason::UserUnknown { .. } => {
             return of_user(reason);
         }
@@ -146,4 +146,22 @@ fn of_errno(error: &KernelError) -> Option<String> {
         Errno::OPNOTSUPP => Some("this kernel lacks something that is needed: hallway doctor shows what".into()),
         _ => None,
     }
+}
+
+/// The same for files, directories and mounts.
+fn of_state(reason: &Reason) -> Option<String> {
+    Some(match reason {
+        Reason::StateFile { .. } => "give another place with --state-dir or HALLWAY_STATE_DIR".into(),
+        Reason::NetnsCovered { path, .. } => {
+            format!("unmount it, then run this again: umount {}", path.display())
+        }
+        Reason::StateLeft { left } => {
+            let verb = if left.is_mounted() { "umount" } else { "remove" };
+            format!("{verb} {}; then run hallway down again", left.path.display())
+        }
+        Reason::StateUnsafe { .. } => {
+            "use a directory that only you can change: make one with mkdir -m 700, and give it with --state-dir or HALLWAY_STATE_DIR; of a project that is up, hallway down removes the namespaces, links and rules in any case, and the files when nothing of others is among them".into()
+        }
+        _ => return None,
+    })
 }

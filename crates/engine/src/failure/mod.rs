@@ -7,6 +7,7 @@ mod help;
 mod not_ready;
 mod reason;
 mod refusal;
+mod words;
 
 use hallway_kernel::KernelError;
 use hallway_spec::Place;

@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
+use hallway_kernel::files;
 use hallway_plan::Conflict;
 use hallway_plan::compare::Difference;
 use hallway_spec::{Name, Protocol};
 
+use super::words::{named, quoted};
 use super::{FailureCode, FileAction, NotReady, Refusal};
 
 /// A failure of a kind that has an error type of its own: its code, message and help.
@@ -37,6 +39,12 @@ pub enum Reason {
         path: PathBuf,
         /// The operating system's answer.
         error: String,
+    },
+    /// Something of a project is left, although the project is down.
+    #[error("the project is down, but {} cannot be removed: {}", left.path.display(), left.why())]
+    StateLeft {
+        /// What is left.
+        left: files::Left,
     },
     /// A file or directory is not safe: using it could change or show something else.
     #[error("{} cannot hold state: {why}", path.display())]
@@ -109,6 +117,14 @@ pub enum Reason {
     NetnsDirectory {
         /// The directory.
         path: PathBuf,
+    },
+    /// Something is mounted over the directory of named namespaces.
+    #[error("{kind} is mounted over {}: the namespaces of the project are below it", path.display())]
+    NetnsCovered {
+        /// The directory.
+        path: PathBuf,
+        /// What is mounted, like `tmpfs`.
+        kind: String,
     },
     /// The file conflicts with what is on the host already.
     #[error("{0}")]
@@ -313,31 +329,6 @@ pub enum Reason {
     Bug(&'static str),
 }
 
-fn quoted(lines: &[String]) -> String {
-    match lines {
-        [] => String::new(),
-        lines => format!(
-            "\n  the last lines of its log:\n    {}",
-            lines.join("\n    ")
-        ),
-    }
-}
-
-/// At most this many differences are named in a message.
-const NAMED: usize = 5;
-
-fn named(differences: &[Difference]) -> String {
-    let mut words: Vec<String> = differences
-        .iter()
-        .take(NAMED)
-        .map(ToString::to_string)
-        .collect();
-    if differences.len() > NAMED {
-        words.push(format!("and {} more", differences.len() - NAMED));
-    }
-    words.join("; ")
-}
-
 impl Reason {
     /// The stable code of this kind of failure.
     #[must_use]
@@ -345,7 +336,7 @@ impl Reason {
         let code = match self {
             Self::Conflict(conflict) => return conflict.code.text(),
             Self::Interrupted { .. } => FailureCode::Interrupted,
-            Self::StateFile { .. } => FailureCode::StateDirectory,
+            Self::StateFile { .. } | Self::StateLeft { .. } => FailureCode::StateDirectory,
             Self::StateUnsafe { .. } => FailureCode::StateUnsafe,
             Self::SetUserId => FailureCode::SetUserId,
             Self::CallingUser { .. } => FailureCode::CallingUser,
@@ -355,7 +346,7 @@ impl Reason {
             Self::Kernel => FailureCode::Kernel,
             Self::Step { .. } => FailureCode::StepFailed,
             Self::NotKept { .. } => FailureCode::NotKept,
-            Self::NetnsDirectory { .. } => FailureCode::NetnsDirectory,
+            Self::NetnsDirectory { .. } | Self::NetnsCovered { .. } => FailureCode::NetnsDirectory,
             Self::OtherFile { .. } => FailureCode::OtherFile,
             Self::NoBrNetfilter { .. } => FailureCode::NoBrNetfilter,
             Self::NoNetem { .. } => FailureCode::NoNetem,

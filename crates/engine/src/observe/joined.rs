@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use hallway_kernel::netns::Netns;
 use hallway_kernel::sysctl::SysctlReader;
 use hallway_kernel::{Kernel, KernelError};
-use hallway_plan::observed::{PresentNamespace, SeenJoined};
+use hallway_plan::observed::{PresentNamespace, SeenJoined, SeenSpace};
 use hallway_plan::settled::Settled;
 use hallway_spec::{Joined, SysctlKey, Topology, file_of_process};
 
-use super::{netns_path, space};
+use super::{neighbours, netns_path, space};
 use crate::containers::Silent;
 
 /// What is to be read of each.
@@ -110,9 +110,11 @@ fn examine(
         let inode = opened.inode()?;
         let is_host = Netns::current()?.inode()? == inode;
         let mut sysctls = SysctlReader::for_many();
-        let inside = kernel
-            .sibling()
-            .inside(&opened, |own| space::read(own, &mut sysctls, &keys))?;
+        let inside = kernel.sibling().inside(&opened, |own| {
+            let mut inside = space::read(own, &mut sysctls, &keys)?;
+            neighbours::add(own, &mut inside)?;
+            Ok::<SeenSpace, KernelError>(inside)
+        })?;
         Ok(PresentNamespace {
             netns: netns.clone(),
             inode,

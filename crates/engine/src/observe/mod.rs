@@ -6,6 +6,7 @@ mod forwarding;
 pub(crate) mod joined;
 mod keeper;
 mod namespaces;
+mod neighbours;
 mod space;
 mod tables;
 
@@ -57,11 +58,14 @@ pub(crate) fn netns_path(netns: &str) -> PathBuf {
 pub(crate) fn network(kernel: &mut Kernel, project: &Name) -> Result<Observed, KernelError> {
     let mut host = space::read(kernel, &mut SysctlReader::default(), &[])?;
     for version in IpVersion::ALL {
-        if let Some(on) = kernel.new_links_forward(nf_version(version))? {
+        let new = kernel.settings_of_new(nf_version(version))?;
+        if let Some(on) = new.and_then(|new| new.forwarding) {
             host.settings
                 .insert(Setting::NewForwarding(version), u32::from(on));
         }
+        host.new_rp_filter = host.new_rp_filter.or(new.and_then(|new| new.rp_filter));
     }
+    neighbours::add(kernel, &mut host)?;
     Ok(Observed {
         host,
         noted: Vec::new(),

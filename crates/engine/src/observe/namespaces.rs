@@ -13,11 +13,13 @@ use hallway_plan::rules::ip_version;
 use hallway_plan::target::RoutingRule;
 use hallway_spec::{Name, SysctlKey};
 
-use super::{Depth, NETNS_DIRECTORY, netns_path, space};
+use super::{Depth, NETNS_DIRECTORY, neighbours, netns_path, space};
 use crate::Record;
 
 /// Threads that examine namespaces: the kernel works on several in parallel.
 const THREADS: usize = 4;
+/// With more than this, settings that only files show are not read.
+const FEW: usize = 128;
 /// Fewer than this are examined by the calling thread.
 const WORTH_THREADS: usize = 16;
 
@@ -45,7 +47,11 @@ pub(crate) fn read(
             NamespaceState::PlainFile | NamespaceState::Covered | NamespaceState::Other => false,
         })
         .collect();
-    examine_all(kernel, examined, &further(project, record));
+    let further = Further {
+        with_files: examined.len() <= FEW,
+        ..further(project, record)
+    };
+    examine_all(kernel, examined, &further);
     forget_second_names(&mut all, &known);
     let recorded: BTreeSet<&str> = record
         .into_iter()
@@ -158,16 +164,22 @@ struct OnRecord {
     table: Option<String>,
 }
 
-/// The same for each namespace, by its name.
-type Further = BTreeMap<String, OnRecord>;
+/// What is looked at beside links, addresses and routes.
+#[derive(Default)]
+struct Further {
+    /// By the name of the namespace.
+    on_record: BTreeMap<String, OnRecord>,
+    /// Settings that only files show.
+    with_files: bool,
+}
 
 fn further(project: &Name, record: Option<&Record>) -> Further {
     let all = record.into_iter();
     let all = all.flat_map(|r| r.applied.iter().chain(&r.pending));
     let nodes = all.flat_map(|s| &s.nodes);
-    let mut out = Further::new();
+    let mut out = Further::default();
     for node in nodes.filter(|n| !n.sysctls.is_empty() || n.masquerades()) {
-        let further = out.entry(node.netns.clone()).or_default();
+        let further = out.on_record.entry(node.netns.clone()).or_default();
         further.sysctls.extend(node.sysctls.keys().cloned());
         if node.masquerades() {
             further.table = Some(mark::table(project));
@@ -217,7 +229,7 @@ fn examine(
     further: Option<&Further>,
 ) {
     let nothing = OnRecord::default();
-    let on_record = further.and_then(|all| all.get(&namespace.name));
+    let on_record = further.and_then(|all| all.on_record.get(&namespace.name));
     let on_record = on_record.unwrap_or(&nothing);
     let Ok(opened) = Netns::open(&netns_path(&namespace.name)) else {
         return;
@@ -226,6 +238,10 @@ fn examine(
         let mut inside = space::read(own, sysctls, &on_record.sysctls)?;
         if further.is_some() {
             inside.routing_rules = routing_rules(own)?;
+            inside.neighbours = neighbours::fixed(own, &inside.links)?;
+        }
+        if further.is_some_and(|all| all.with_files) {
+            neighbours::read_files(own, sysctls, &mut inside)?;
         }
         if let Some(table) = &on_record.table {
             inside.rules = Seen::Present(own.tables_named(table)?);

@@ -12,10 +12,10 @@ use hallway_kernel::qdisc::{Netem, QdiscInfo};
 use hallway_kernel::route::{RouteInfo, RouteKind};
 use hallway_kernel::sysctl::SysctlReader;
 use hallway_kernel::{Kernel, KernelError};
-use hallway_plan::observed::{AddressFault, Seen, SeenAddress, SeenLink, SeenRoute, SeenSpace};
+use hallway_plan::observed::{AddressFault, SeenAddress, SeenLink, SeenRoute, SeenSpace};
 use hallway_plan::rules::nf_version;
 use hallway_plan::shaping::{Queueing, Shaping};
-use hallway_plan::target::{BridgeFlag, PortFlag, Setting};
+use hallway_plan::target::{BY_KERNEL, BridgeFlag, Initial, PortFlag, Setting};
 use hallway_spec::{Bandwidth, Delay, Impairments, IpVersion, Share, SysctlKey};
 use ipnet::IpNet;
 
@@ -55,6 +55,7 @@ pub(super) fn read(
         table: r.table,
         metric: r.metric,
         via: r.via,
+        further: further_of(&r),
     });
     let routes = routes.collect();
     let addresses = kernel.addresses()?.into_iter().map(|a| SeenAddress {
@@ -68,11 +69,21 @@ pub(super) fn read(
         addresses: addresses.collect(),
         settings: settings(kernel, sysctls)?,
         sysctls: self::further(kernel, sysctls, further)?,
-        rules: Seen::Unseen,
-        routing_rules: Seen::Unseen,
-        forwarding: Vec::new(),
         links,
+        ..SeenSpace::default()
     })
+}
+
+/// What a route has beside what hallway sets. The kernel notes the address that its own are made with.
+fn further_of(route: &RouteInfo) -> Option<String> {
+    let source = route.source.filter(|_| route.protocol != BY_KERNEL);
+    let source = source.map(|source| format!("src {source}"));
+    let metrics = Some(route.metrics).filter(|m| !m.is_empty());
+    let words: Vec<String> = source
+        .into_iter()
+        .chain(metrics.map(|m| m.to_string()))
+        .collect();
+    (!words.is_empty()).then(|| words.join(" "))
 }
 
 /// How long the kernel may take to add the local route of an IPv6 address, which a work queue does.
@@ -259,6 +270,11 @@ fn link_settings(found: &LinkSettings) -> BTreeMap<Setting, u32> {
         (Setting::AcceptRa, found.accept_ra),
         (Setting::Autoconf, found.autoconf),
         (Setting::DisableIpv6, found.disable_ipv6),
+        (Setting::Initial(Initial::ArpIgnore), found.arp_ignore),
+        (Setting::Initial(Initial::ArpFilter), found.arp_filter),
+        (Setting::Initial(Initial::RpFilter), found.rp_filter),
+        (Setting::Initial(Initial::AcceptLocal), found.accept_local),
+        (Setting::Initial(Initial::HopLimit), found.hop_limit),
     ];
     all.into_iter()
         .filter_map(|(setting, value)| Some((setting, value?)))
@@ -271,9 +287,13 @@ fn settings(
 ) -> Result<BTreeMap<Setting, u32>, KernelError> {
     let mut out = BTreeMap::new();
     for version in IpVersion::ALL {
-        if let Some(on) = kernel.forwards(nf_version(version))? {
-            out.insert(Setting::Forwarding(version), u32::from(on));
-        }
+        let Some(all) = kernel.settings_of_all(nf_version(version))? else {
+            continue;
+        };
+        let forwarding = all.forwarding.map(u32::from);
+        out.extend(forwarding.map(|on| (Setting::Forwarding(version), on)));
+        let rp_filter = Setting::Initial(Initial::RpFilter);
+        out.extend(all.rp_filter.map(|value| (rp_filter, value)));
     }
     let values = sysctls.read(kernel, DEFAULTS.iter().map(|s| s.key(None)))?;
     let pairs = DEFAULTS.into_iter().zip(values);

@@ -142,6 +142,7 @@ mod tests {
             scope: Scope::Universe,
             metric: 0,
             table,
+            metrics: Default::default(),
         }
     }
 

@@ -299,9 +299,19 @@ fn project_directory(scope: &Path, project: &Name) -> PathBuf {
     scope.join("leases").join(project.as_ref())
 }
 
-/// Removes every lease of a project.
-pub(super) fn remove_all(store: &Store, project: &Name) -> Result<(), Failure> {
-    store.remove_tree(&project_directory(store.scope(), project))?;
-    store.remove_if_empty(&store.scope().join("leases"));
-    Ok(())
+/// Removes every lease of a project, and returns what is left.
+pub(super) fn remove_all(store: &Store, project: &Name) -> Vec<Failure> {
+    let leases = store.scope().join("leases");
+    let others = super::projects(store.scope());
+    // Another program has put a link in the place of the directory. It is never followed. Projects that
+    // are up need the leases that it hides, so only the last one removes it.
+    let is_link = std::fs::symlink_metadata(&leases).is_ok_and(|m| m.file_type().is_symlink());
+    if is_link && others.iter().all(|other| other == project) {
+        return store.remove_file(&leases).err().into_iter().collect();
+    }
+    let left = store.clear_tree(&project_directory(store.scope(), project));
+    // Where something is mounted, that is the only thing to say.
+    store
+        .remove_unless_used(&leases)
+        .map_or(left, |mounted| vec![mounted])
 }

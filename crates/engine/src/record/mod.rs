@@ -275,10 +275,11 @@ impl Store {
         Ok(())
     }
 
-    /// Removes everything about a project.
+    /// Removes everything about a project, as far as that is possible.
     pub(crate) fn remove(&self, project: &Name) -> Result<(), Failure> {
-        self.remove_tree(&directory(self.scope(), project))?;
+        let mut left = self.clear_tree(&directory(self.scope(), project));
         self.remove_if_empty(&self.scope().join("projects"));
-        lease::remove_all(self, project)
+        left.extend(lease::remove_all(self, project));
+        Failure::of_many(left).map_or(Ok(()), Err)
     }
 }

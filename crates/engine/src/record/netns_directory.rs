@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use hallway_kernel::netns::Made;
+use hallway_kernel::netns::{self, Made};
 
 use super::{Store, store};
 use crate::observe::NETNS_DIRECTORY;
@@ -29,6 +29,23 @@ fn parse(text: &[u8]) -> Option<Made> {
 }
 
 impl Store {
+    /// Whether these namespaces can be reached: nothing may be mounted over them.
+    pub(crate) fn check_netns_directory(&self, made: &[(String, u64)]) -> Result<(), Failure> {
+        let path = Path::new(NETNS_DIRECTORY);
+        let Some(cover) = netns::cover(path)? else {
+            return Ok(());
+        };
+        let hidden = made.iter().any(|(_, inode)| cover.hidden.contains(inode));
+        match hidden {
+            true => Err(Reason::NetnsCovered {
+                path: path.into(),
+                kind: cover.kind,
+            }
+            .into()),
+            false => Ok(()),
+        }
+    }
+
     /// Notes what was made.
     pub(crate) fn note_netns_directory(&self, made: Made) -> Result<(), Failure> {
         let text = format!("{} {}", u8::from(made.directory), u8::from(made.mount));

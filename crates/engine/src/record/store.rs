@@ -102,6 +102,26 @@ impl Store {
         removed.map(drop).map_err(failed(FileAction::Remove, path))
     }
 
+    /// Removes as much as possible of a directory with everything in it, and returns what is left.
+    pub(crate) fn clear_tree(&self, path: &Path) -> Vec<Failure> {
+        let mut left = Vec::new();
+        let removed = self.kernel.clear_tree(path, |part| {
+            left.push(Reason::StateLeft { left: part }.into());
+        });
+        left.extend(removed.err().map(failed(FileAction::Remove, path)));
+        left
+    }
+
+    /// Removes a directory if it is empty. If something is mounted there, it can never be removed.
+    pub(crate) fn remove_unless_used(&self, path: &Path) -> Option<Failure> {
+        let error = self.kernel.remove_directory(path).err()?;
+        let left = files::Left {
+            path: path.to_owned(),
+            errno: error.errno,
+        };
+        (left.is_mounted()).then(|| Reason::StateLeft { left }.into())
+    }
+
     /// Removes a directory if it is empty.
     pub(crate) fn remove_if_empty(&self, path: &Path) {
         // A directory with content is the usual case, and not a failure.

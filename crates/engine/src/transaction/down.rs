@@ -65,6 +65,9 @@ impl Engine {
     pub(super) fn take_down(&self, project: &Name, cancel: &Cancel) -> Result<Removed, Failure> {
         // Without a record that can be read, namespaces are found by their marks.
         let record = self.record(project).ok().flatten();
+        if let Some(record) = &record {
+            self.store().check_netns_directory(&record.inodes)?;
+        }
         let kernel = self.kernel();
         let inodes: Vec<u64> = namespaces(&kernel, project, record.as_ref(), &Depth::Owners)?
             .iter()
@@ -92,8 +95,9 @@ impl Engine {
         let recorded_before = record.is_some_and(|r| r.applied.is_some());
         self.execute(&plan, None)?;
         self.store().forget_host_settings(project)?;
-        self.store().remove(project)?;
+        let removed = self.store().remove(project);
         self.release_netns_directory()?;
+        removed?;
         match recorded_before || !plan.steps.is_empty() {
             true => Ok(Removed::Project),
             false => Ok(Removed::Nothing),

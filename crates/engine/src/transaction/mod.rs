@@ -190,6 +190,13 @@ impl Engine {
         caller.report(Event::Planned {
             steps: planned.plan.steps.len(),
         });
+        if let Some(record) = planned
+            .record
+            .as_ref()
+            .filter(|_| !planned.plan.steps.is_empty())
+        {
+            self.store().check_netns_directory(&record.inodes)?;
+        }
         let listeners = self.bind_listeners(&planned, caller)?;
         self.warn_of_missing_addresses(&planned, caller);
         let in_sandbox = self.workplace().porter.is_some();

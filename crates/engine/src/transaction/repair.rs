@@ -40,6 +40,15 @@ impl Engine {
             .map(|(_, differences)| differences)
     }
 
+    /// Whether the kernel has nothing of a project any more.
+    ///
+    /// # Errors
+    /// When the kernel cannot be read.
+    pub fn is_gone(&self, project: &Name) -> Result<bool, Failure> {
+        let state = self.observe(project, &Depth::Owners)?;
+        Ok(state.observed.marks(project).is_empty())
+    }
+
     /// Repairs what differs, under the lock of the scope; what was repaired, empty when nothing
     /// differed.
     ///
@@ -59,6 +68,7 @@ impl Engine {
         let Some((applied, mut record)) = built.filter(|_| !differences.is_empty()) else {
             return Ok(Vec::new());
         };
+        self.store().check_netns_directory(&record.inodes)?;
         let settled = renamed(&followed(&applied, &observed), &observed);
         let mut plan = diff(project, recorded(Some(&record)), Some(&settled), &observed);
         // Programs of a namespace that is created again are started there.

@@ -50,6 +50,7 @@ impl Engine {
         let Some(built) = record.applied.clone() else {
             return self.remove(project).map(|_| None);
         };
+        self.store().check_netns_directory(&record.inodes)?;
         let applied = renamed(&built, &observed);
         let plan = diff(project, recorded(Some(&record)), Some(&applied), &observed);
         self.store().note_host_settings(project, &plan, &observed)?;

@@ -1,8 +1,10 @@
 //! The kinds of change by other programs, one line each.
 
 mod host;
+mod neighbours;
 
 pub(crate) use host::{HOST_LINKS, HOST_ROUTES, HOST_SETTINGS};
+pub(crate) use neighbours::{HOST_NEIGHBOURS, NODE_NEIGHBOURS};
 
 /// A change that another program makes.
 pub(crate) struct Kind {

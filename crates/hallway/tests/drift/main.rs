@@ -50,6 +50,14 @@ fn links_in_nodes() {
     Scene::check_all(&[kinds::NODE_LINKS]);
 }
 
+fn neighbours() {
+    Scene::check_all(&[kinds::HOST_NEIGHBOURS, kinds::NODE_NEIGHBOURS]);
+}
+
+fn neighbours_in_a_sandbox() {
+    in_sandbox().check_each(&[kinds::HOST_NEIGHBOURS]);
+}
+
 fn programs() {
     Scene::check_all(&[kinds::FILES, kinds::PROGRAMS]);
 }
@@ -335,6 +343,8 @@ hallway_testkit::tests![
     links_in_nodes,
     in_nodes,
     programs,
+    neighbours,
+    neighbours_in_a_sandbox,
     rules_in_a_sandbox,
     outside_nodes_in_a_sandbox,
     nodes_in_a_sandbox,

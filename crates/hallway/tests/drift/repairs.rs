@@ -79,7 +79,7 @@ pub(crate) fn repaired_on_the_host() {
 }
 
 pub(crate) fn repaired_in_nodes() {
-    check_all(&[kinds::NODES]);
+    check_all(&[kinds::NODES, kinds::HOST_NEIGHBOURS, kinds::NODE_NEIGHBOURS]);
 }
 
 pub(crate) fn repaired_links_in_nodes() {

@@ -3,20 +3,29 @@
 
 mod pace;
 
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
+use hallway_engine::keeper::socket;
 use hallway_engine::transaction::Extent;
 use hallway_engine::watch::{Changed, Watch};
 use hallway_engine::{
     Caller, Cancel, Engine, Failure, Lock, Occurrence, OccurrenceKind, Silent, Workplace,
 };
 use hallway_spec::Name;
+use rustix::process::Signal;
 
 use crate::options::{Options, eprint};
 use pace::Pace;
 
 /// How long to wait before checking the lock of a run of hallway again.
 const BUSY: Duration = Duration::from_millis(20);
+
+/// How long a keeper that no client can reach waits before it looks again whether anything is left:
+/// with a notification and without one.
+const UNREACHED: Duration = Duration::from_secs(1);
+const UNREACHED_IDLE: Duration = Duration::from_secs(20);
 
 /// A run that began longer ago causes no notification any more, unless it still holds the lock.
 const RECENT: Duration = Duration::from_secs(1);
@@ -39,6 +48,8 @@ pub(crate) fn start(options: &Options, project: Name) -> Result<(), Failure> {
     let mut watcher = Watcher {
         engine,
         project,
+        reached: Socket::of(&socket(&options.directory)),
+        socket: socket(&options.directory),
         watch,
         pace: Pace::new(Instant::now()),
         pending: Changed::default(),
@@ -57,9 +68,23 @@ pub(crate) fn start(options: &Options, project: Name) -> Result<(), Failure> {
     started.map(drop).map_err(|e| Failure::of_thread(&e))
 }
 
+/// The identity of a socket in the file system; none where there is none.
+#[derive(Debug, PartialEq, Eq)]
+struct Socket(Option<(u64, u64)>);
+
+impl Socket {
+    fn of(path: &Path) -> Self {
+        let found = std::fs::symlink_metadata(path).ok();
+        Self(found.map(|m| (m.dev(), m.ino())))
+    }
+}
+
 struct Watcher {
     engine: Engine,
     project: Name,
+    /// Where clients reach this keeper, and the socket that was there at first.
+    socket: PathBuf,
+    reached: Socket,
     watch: Watch,
     pace: Pace,
     /// What has changed since the last comparison.
@@ -84,6 +109,10 @@ impl Watcher {
         }
         if self.pace.due() > now {
             return Ok(());
+        }
+        let reached = Socket::of(&self.socket);
+        if reached != self.reached {
+            return self.unreached(&reached);
         }
         if Lock::is_taken(self.engine.scope()) {
             std::thread::sleep(BUSY);
@@ -132,6 +161,19 @@ impl Watcher {
         let repaired = self.repair();
         self.has_run(); // that was its own
         repaired
+    }
+
+    /// The state directory was removed: there is no record to compare with. The keeper ends with the
+    /// last object of the project; until then its programs go on.
+    fn unreached(&mut self, now: &Socket) -> Result<(), Failure> {
+        if now.0.is_none() && self.engine.is_gone(&self.project)? {
+            let own = rustix::process::getpid();
+            let ended = rustix::process::kill_process(own, Signal::TERM);
+            ended.map_err(|e| Failure::of_thread(&e.into()))?;
+        }
+        std::thread::sleep(UNREACHED);
+        self.watch.wait(UNREACHED_IDLE)?;
+        Ok(())
     }
 
     /// Whether a run of hallway has begun since the last call.

@@ -285,18 +285,61 @@ fn entries(directory: &OwnedFd) -> rustix::io::Result<Vec<OsString>> {
     Ok(out)
 }
 
-/// Removes the file or directory with a name, with everything in it. Neither links nor mount points
-/// are followed.
-pub(super) fn remove_tree(directory: &OwnedFd, name: &OsStr) -> rustix::io::Result<()> {
+/// Something that could not be removed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Left {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Why: EBUSY where something is mounted.
+    pub errno: i32,
+}
+
+impl Left {
+    /// Whether something is mounted there.
+    #[must_use]
+    pub fn is_mounted(&self) -> bool {
+        self.errno == Errno::BUSY.raw_os_error()
+    }
+
+    /// Why it is left, in words.
+    #[must_use]
+    pub fn why(&self) -> String {
+        match self.is_mounted() {
+            true => "something is mounted there".into(),
+            false => std::io::Error::from_raw_os_error(self.errno).to_string(),
+        }
+    }
+}
+
+/// Removes the file or directory with a name, with everything in it that can be removed; the rest is
+/// added to `left`. Neither links nor mount points are followed.
+pub(super) fn remove_tree(directory: &OwnedFd, name: &OsStr, path: &Path, left: &mut Vec<Left>) {
+    let before = left.len();
+    let removed = remove_content(directory, name, path, left);
+    // A directory that is not empty now has the reason in it.
+    if let Err(e) = removed
+        && e != Errno::NOENT
+        && left.len() == before
+    {
+        left.push(Left {
+            path: path.to_owned(),
+            errno: e.raw_os_error(),
+        });
+    }
+}
+
+fn remove_content(
+    directory: &OwnedFd,
+    name: &OsStr,
+    path: &Path,
+    left: &mut Vec<Left>,
+) -> rustix::io::Result<()> {
     if kind(directory, name)? != Some(FileType::Directory) {
         return rustix::fs::unlinkat(directory, name, AtFlags::empty());
     }
     let inner = open_same_device(directory, name)?;
     for entry in entries(&inner)? {
-        match remove_tree(&inner, &entry) {
-            Ok(()) | Err(Errno::NOENT) => {}
-            Err(e) => return Err(e),
-        }
+        remove_tree(&inner, &entry, &path.join(&entry), left);
     }
     rustix::fs::unlinkat(directory, name, AtFlags::REMOVEDIR)
 }

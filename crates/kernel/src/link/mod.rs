@@ -9,7 +9,7 @@ mod write;
 pub use bridge::{BridgeFlag, BridgeInfo, BridgeNumber, BridgePort, PortFlag, PortState};
 pub use lower::{create_macvlan, create_vlan};
 pub use read::{AddressGeneration, LinkInfo, OperationalState};
-pub use settings::LinkSettings;
+pub use settings::{Ipv4Setting, LinkSettings};
 pub use write::{
     BridgeSpec, LinkChange, VethEnd, change_bridge_flag, change_bridge_number,
     change_group_learning, change_link, change_nf_call, create_bridge, create_veth, delete_group,
@@ -60,6 +60,7 @@ const IFLA_INET6_ADDR_GEN_MODE: u16 = 8;
 const IN6_ADDR_GEN_MODE_NONE: u8 = 1;
 
 pub(crate) const AF_BRIDGE: u8 = 7;
+const AF_INET: u16 = 2;
 const AF_INET6: u16 = 10;
 const IFF_UP: u32 = 1;
 const IFF_NOARP: u32 = 0x80;

@@ -185,6 +185,8 @@ pub struct LinkChange<'a> {
     pub no_link_local: bool,
     /// Attributes of a bridge port.
     pub port: &'a [(PortFlag, bool)],
+    /// IPv4 settings.
+    pub ipv4: &'a [(Ipv4Setting, u32)],
 }
 
 /// Changes a link, found by name.
@@ -221,11 +223,16 @@ pub fn change_link(name: &str, change: &LinkChange<'_>) -> Request {
             });
         });
     }
-    if change.no_link_local {
+    if change.no_link_local || !change.ipv4.is_empty() {
         w.nest(IFLA_AF_SPEC, |w| {
-            w.nest(AF_INET6, |w| {
-                w.u8(IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE)
-            });
+            if !change.ipv4.is_empty() {
+                settings::write(w, change.ipv4);
+            }
+            if change.no_link_local {
+                w.nest(AF_INET6, |w| {
+                    w.u8(IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE)
+                });
+            }
         });
     }
     request("change the link", name, RTM_NEWLINK, 0, w)

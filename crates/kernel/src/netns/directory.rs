@@ -127,6 +127,9 @@ impl Kernel {
         const UNMOUNT: &str = "unmount";
         const REMOVE: &str = "remove";
         let name = path.to_string_lossy();
+        if super::cover(path)?.is_some() {
+            return Ok(()); // what is visible there is not what was made
+        }
         let empty = std::fs::read_dir(path).is_ok_and(|mut d| d.next().is_none());
         if empty && made.mount && is_mount_point(path) {
             self.perform(

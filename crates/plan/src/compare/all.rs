@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use hallway_spec::Name;
 
 use super::index::{Before, Index};
+use super::neighbours::Neighbours;
 use super::{Comparison, ObjectPlace, addresses, foreign, joined, place, space};
 use crate::observed::{Observed, SeenNamespace};
 use crate::settled::Settled;
@@ -37,6 +38,7 @@ pub fn compare(
         .collect();
     let made: BTreeMap<&str, u64> = inodes.iter().map(|(n, i)| (n.as_str(), *i)).collect();
     let mut inside: BTreeMap<&Name, Index<'_>> = BTreeMap::new();
+    let mut neighbours = Neighbours::new(wanted);
     for (node, target) in wanted.nodes.iter().zip(&target.nodes) {
         let space = match &node.joined {
             Some(joined) => out.joined(node, joined, observed),
@@ -60,6 +62,8 @@ pub fn compare(
             let place = place(node);
             let found = space::compare(&place, (ours, &owned), &before, &index);
             out.differences.extend(found);
+            let fixed = neighbours.of_node(node, (&index, &theirs));
+            out.push_all(&place, fixed);
         }
         inside.insert(&node.name, index);
     }
@@ -70,6 +74,7 @@ pub fn compare(
     let on_host = (&target.host, &owned);
     let found = space::compare(&ObjectPlace::Host, on_host, &host_before, &host);
     out.differences.extend(found);
+    out.push_all(&ObjectPlace::Host, neighbours.of_host(&host));
     out.forwarding(wanted, &host);
     out.without_missing_external(wanted);
     out

@@ -2,8 +2,10 @@
 
 use std::fmt;
 
+use hallway_nftables::print;
+
 use super::changes::beginning;
-use super::words::{elements, few, hop, next_hop};
+use super::words::{elements, few, instead, next_hop};
 use super::{Difference, Fact, ObjectPlace};
 use crate::shaping::Shaping;
 
@@ -82,6 +84,7 @@ impl Difference {
                 &diverted.to_string(),
                 format!("{object} is another one: packets are sent elsewhere, {diverted}"),
             ),
+            Fact::Neighbour { wanted, found, .. } => is(print::mac(wanted), mac(found.as_ref())),
             Fact::Forwarding { .. } => left("does not come from frames"),
             Fact::AddressElsewhere { of, .. } => left(&format!("is one of {of}")),
             Fact::NamespaceReplaced
@@ -110,7 +113,7 @@ impl Difference {
                 )
             }
             Fact::Attribute { wanted, found, .. } => is(wanted.to_string(), found.to_string()),
-            Fact::RouteMissing { route, found, .. } => is(next_hop(route), hop(found.flatten())),
+            Fact::RouteMissing { route, found, .. } => is(next_hop(route), instead(found.as_ref())),
             Fact::Setting { wanted, found, .. } => is(wanted.to_string(), found.to_string()),
             Fact::Sysctl { wanted, found, .. } => is(
                 wanted.clone(),
@@ -156,6 +159,10 @@ fn words(wanted: &str, found: &str, clause: String) -> Words {
         found: found.to_owned(),
         clause,
     }
+}
+
+fn mac(found: Option<&[u8; 6]>) -> String {
+    found.map_or_else(|| "none".to_owned(), |mac| print::mac(mac))
 }
 
 fn shaping(found: Option<Shaping>) -> String {

@@ -64,6 +64,7 @@ impl Difference {
             Fact::Forwarding { bridge, port, mac } => {
                 format!("entry {} to {port} of {bridge}", print::mac(mac))
             }
+            Fact::Neighbour { link, address, .. } => format!("neighbour {address} of {link}"),
             Fact::RoutingRuleMissing { rule } => rule_words(rule),
             Fact::RouteMissing { route, .. } | Fact::RouteLeft { route } => route_words(route),
             Fact::Setting {
@@ -73,6 +74,11 @@ impl Difference {
             } => {
                 format!("{} of {link}", setting.words())
             }
+            Fact::Setting {
+                link: None,
+                setting: Setting::Initial(initial),
+                ..
+            } => format!("{} of all links", initial.name()),
             Fact::Setting {
                 link: None,
                 setting,

@@ -101,6 +101,17 @@ pub enum Fact {
         /// The MAC address.
         mac: [u8; 6],
     },
+    /// A link has a fixed MAC address for a neighbour, and it is not that of the neighbour.
+    Neighbour {
+        /// The link.
+        link: String,
+        /// The neighbour.
+        address: IpAddr,
+        /// Its MAC address.
+        wanted: [u8; 6],
+        /// The one that is fixed.
+        found: Option<[u8; 6]>,
+    },
     /// A routing rule that every namespace has at first is missing.
     RoutingRuleMissing {
         /// The rule.
@@ -110,8 +121,8 @@ pub enum Fact {
     RouteMissing {
         /// The route.
         route: Route,
-        /// The next hop of the route of the same link that exists instead.
-        found: Option<Option<IpAddr>>,
+        /// The route that exists instead.
+        found: Option<Instead>,
         /// This route replaces the first one with its destination and metric, which is of the same
         /// link.
         replaces: bool,
@@ -255,6 +266,15 @@ pub enum Fact {
         /// Who is.
         found: FileAccess,
     },
+}
+
+/// A route that exists instead of another one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Instead {
+    /// Its next hop.
+    pub via: Option<IpAddr>,
+    /// Further attributes that the other one has not.
+    pub further: Option<String>,
 }
 
 impl Fact {

@@ -15,6 +15,7 @@ mod forwarding;
 pub(crate) mod guard;
 mod index;
 mod joined;
+mod neighbours;
 pub(crate) mod programs;
 mod routes;
 pub(crate) mod rules;
@@ -29,7 +30,7 @@ use ipnet::IpNet;
 pub use all::compare;
 pub use attribute::Attribute;
 pub use difference::{Difference, ObjectPlace};
-pub use fact::Fact;
+pub use fact::{Fact, Instead};
 
 use crate::observed::{NamespaceState, Seen, SeenLink, SeenNamespace};
 use crate::settled::{Cable, Interface, Network, Node, Plug, Settled};
@@ -63,6 +64,12 @@ fn place(node: &Node) -> ObjectPlace {
 impl Comparison {
     fn push(&mut self, place: ObjectPlace, fact: Fact) {
         self.differences.push(Difference { place, fact });
+    }
+
+    fn push_all(&mut self, place: &ObjectPlace, facts: Vec<Fact>) {
+        for fact in facts {
+            self.push(place.clone(), fact);
+        }
     }
 
     fn missing_bridges(&mut self, wanted: &Settled, host: &Index<'_>) {

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use ipnet::IpNet;
 
-use super::Fact;
 use super::index::{Before, Index};
+use super::{Fact, Instead};
 use crate::mark;
 use crate::observed::SeenRoute;
 use crate::target::{BY_KERNEL, Route, RouteKind, RouteOrigin, Space, is_multicast};
@@ -59,6 +59,7 @@ fn is_due(seen: &Index<'_>, route: &Route) -> bool {
 fn has_route(seen: &Index<'_>, route: &Route) -> bool {
     let same = seen.routes_to(&route.to);
     same.iter().any(|found| match &route.kind {
+        _ if found.further.is_some() => false,
         RouteKind::Unreachable => {
             found.unreachable
                 && found.protocol == mark::ROUTE_PROTOCOL
@@ -92,7 +93,10 @@ fn route_missing(seen: &Index<'_>, route: &Route) -> Fact {
         !r.unreachable && !of_link && (shared || r.protocol == BY_KERNEL)
     };
     let mut instead = same.iter().filter(|r| !beside(r) && !r.unreachable);
-    let found = instead.next().map(|r| r.via);
+    let found = instead.next().map(|r| Instead {
+        via: r.via,
+        further: r.further.clone(),
+    });
     missing(found, !same.is_empty() && !same.iter().any(beside))
 }
 

@@ -8,7 +8,7 @@ use super::rules::node_table;
 use super::{Attribute, Difference, Fact, ObjectPlace, addresses, routes};
 use crate::observed::{Seen, SeenLink};
 use crate::shaping::Shaping;
-use crate::target::{Link, LinkRole, Setting, Space};
+use crate::target::{Initial, Link, LinkRole, Setting, Space};
 
 /// How long a new bridge keeps what it has learned (BR_DEFAULT_AGEING_TIME), in hundredths of a second.
 const AGEING_TIME: u32 = 300 * 100;
@@ -25,7 +25,7 @@ pub(super) fn compare(
 ) -> Vec<Difference> {
     let mut facts = Vec::new();
     for (setting, value) in &wanted.settings {
-        compare_setting(None, *setting, *value, &seen.seen.settings, &mut facts);
+        compare_setting(None, (*setting, *value), &seen.seen.settings, &mut facts);
     }
     for (key, value) in &wanted.sysctls {
         let found = seen.seen.sysctls.get(key);
@@ -44,13 +44,8 @@ pub(super) fn compare(
         };
         attributes(link, found, seen, &mut facts);
         for (setting, value) in &link.settings {
-            compare_setting(
-                Some(&link.name),
-                *setting,
-                *value,
-                &found.settings,
-                &mut facts,
-            );
+            let wanted = (*setting, given(*setting, *value, seen));
+            compare_setting(Some(&link.name), wanted, &found.settings, &mut facts);
         }
         addresses::of_link(link, found, before.link(&link.name), seen, &mut facts);
         let as_wanted = found.shaping.is_some_and(|s| s.same(&link.shaping));
@@ -75,16 +70,24 @@ pub(super) fn compare(
     facts.into_iter().map(differ).collect()
 }
 
+/// Links of the host have the reverse path filter that the host gives new ones: it decides itself how
+/// strict it is.
+fn given(setting: Setting, wanted: u32, seen: &Index<'_>) -> u32 {
+    match setting {
+        Setting::Initial(Initial::RpFilter) => seen.seen.new_rp_filter.unwrap_or(wanted),
+        _ => wanted,
+    }
+}
+
 fn compare_setting(
     link: Option<&str>,
-    setting: Setting,
-    wanted: u32,
+    (setting, wanted): (Setting, u32),
     seen: &BTreeMap<Setting, u32>,
     out: &mut Vec<Fact>,
 ) {
     // A setting that the kernel does not have cannot differ.
     if let Some(found) = seen.get(&setting)
-        && *found != wanted
+        && !setting.accepts(*found, wanted)
     {
         out.push(Fact::Setting {
             link: link.map(str::to_owned),

@@ -4,7 +4,8 @@ use std::net::IpAddr;
 
 use hallway_spec::IpVersion;
 
-use crate::target::{LinkRole, Route, RouteKind, RouteOrigin, RoutingRule, Setting};
+use super::Instead;
+use crate::target::{Initial, LinkRole, Route, RouteKind, RouteOrigin, RoutingRule, Setting};
 
 impl Setting {
     pub(super) fn words(self) -> &'static str {
@@ -16,6 +17,9 @@ impl Setting {
             Self::AcceptRa => "accept_ra",
             Self::Autoconf => "autoconf",
             Self::DisableIpv6 => "disable_ipv6",
+            Self::Initial(Initial::Solicitations(IpVersion::V4)) => "IPv4 mcast_solicit",
+            Self::Initial(Initial::Solicitations(IpVersion::V6)) => "IPv6 mcast_solicit",
+            Self::Initial(initial) => initial.name(),
         }
     }
 }
@@ -63,8 +67,17 @@ pub(super) fn next_hop(route: &Route) -> String {
     }
 }
 
-pub(super) fn hop(via: Option<IpAddr>) -> String {
+fn hop(via: Option<IpAddr>) -> String {
     via.map_or_else(|| "on the link".into(), |v| format!("via {v}"))
+}
+
+/// The next hop of a route that exists instead, with its further attributes.
+pub(super) fn instead(found: Option<&Instead>) -> String {
+    let next = hop(found.and_then(|f| f.via));
+    match found.and_then(|f| f.further.as_ref()) {
+        Some(further) => format!("{next} {further}"),
+        None => next,
+    }
 }
 
 /// The first of several elements, and how many more there are.

@@ -21,7 +21,8 @@ fn setting_order(setting: Setting) -> u8 {
         Setting::Forwarding(_)
         | Setting::NewForwarding(_)
         | Setting::AcceptRa
-        | Setting::Autoconf => SETTINGS,
+        | Setting::Autoconf
+        | Setting::Initial(_) => SETTINGS,
     }
 }
 
@@ -59,7 +60,9 @@ pub(super) fn adjustment(fact: &Fact) -> Option<(u8, Adjustment)> {
         }
         Fact::Setting { .. } | Fact::Sysctl { .. } => return of_setting(fact),
         Fact::NodeTable { .. } => return of_table(fact),
-        Fact::Shaping { .. } | Fact::Forwarding { .. } => return of_packets(fact),
+        Fact::Shaping { .. } | Fact::Forwarding { .. } | Fact::Neighbour { .. } => {
+            return of_packets(fact);
+        }
         Fact::RoutingRuleMissing { rule } => (FIRST_SETTINGS, Adjustment::AddRoutingRule(*rule)),
         Fact::NamespaceMissing
         | Fact::NamespaceReplaced
@@ -108,6 +111,10 @@ fn of_packets(fact: &Fact) -> Option<(u8, Adjustment)> {
         Fact::Forwarding { port, mac, bridge } => {
             let (bridge, port, mac) = (bridge.clone(), port.clone(), *mac);
             (SETTINGS, Adjustment::RemoveForwarding { bridge, port, mac })
+        }
+        Fact::Neighbour { link, address, .. } => {
+            let (link, address) = (link.clone(), *address);
+            (SETTINGS, Adjustment::RemoveNeighbour { link, address })
         }
         _ => return None,
     })

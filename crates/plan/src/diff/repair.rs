@@ -260,6 +260,7 @@ fn is_created(difference: &Difference, created: &Created) -> bool {
         | Fact::AddressFaulty { link, .. }
         | Fact::AddressElsewhere { link, .. }
         | Fact::Shaping { link, .. }
+        | Fact::Neighbour { link, .. }
         | Fact::Setting {
             link: Some(link), ..
         } => link,

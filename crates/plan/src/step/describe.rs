@@ -243,6 +243,9 @@ fn adjustment(place: &ObjectPlace, change: &Adjustment) -> Described {
             let entry = format!("{} to {port}", print::mac(mac));
             remove("bridge entry", named(place, bridge)).detail(entry)
         }
+        Adjustment::RemoveNeighbour { link, address } => {
+            remove("neighbour", named(place, link)).detail(address.to_string())
+        }
         Adjustment::AddRoutingRule(rule) => {
             create("routing rule", named(place, &rule.priority.to_string()))
                 .detail(format!("to table {}", rule.table_name()))

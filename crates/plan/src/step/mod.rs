@@ -285,6 +285,13 @@ pub enum Adjustment {
         /// The MAC address.
         mac: [u8; 6],
     },
+    /// Removes the fixed MAC address of a neighbour.
+    RemoveNeighbour {
+        /// The link.
+        link: String,
+        /// The neighbour.
+        address: IpAddr,
+    },
     /// Adds a routing rule.
     AddRoutingRule(RoutingRule),
 }

@@ -5,7 +5,9 @@ use std::net::IpAddr;
 use hallway_spec::{Impairments, IpVersion, Mode};
 use ipnet::IpNet;
 
-use super::{BridgeFlag, Link, LinkRole, PortFlag, Route, RouteKind, RouteOrigin, Setting, Space};
+use super::{
+    BridgeFlag, Initial, Link, LinkRole, PortFlag, Route, RouteKind, RouteOrigin, Setting, Space,
+};
 use crate::mark::{self, Role};
 use crate::settled::{Interface, Network, Node, Settled, carries_ipv6};
 use crate::shaping::Shaping;
@@ -54,6 +56,8 @@ fn bridge(settled: &Settled, network: &Network) -> Option<Link> {
         settings.push((Setting::DisableIpv6, 0));
     }
     settings.extend(forwarding(has));
+    let initial = Initial::of_link(has(IpVersion::V4), has(IpVersion::V6));
+    settings.extend(initial.map(Initial::wanted));
     Some(Link {
         name,
         role: LinkRole::Bridge,
@@ -129,9 +133,10 @@ fn port(
         if gateways.iter().any(IpAddr::is_ipv6) && carries_ipv6(interface.mtu) {
             settings.push((Setting::DisableIpv6, 0));
         }
-        settings.extend(forwarding(|v| {
-            gateways.iter().any(|g| IpVersion::of(*g) == v)
-        }));
+        let has = |version| gateways.iter().any(|g| IpVersion::of(*g) == version);
+        settings.extend(forwarding(has));
+        let initial = Initial::of_link(has(IpVersion::V4), has(IpVersion::V6));
+        settings.extend(initial.map(Initial::wanted));
         space
             .routes
             .extend(interface.addresses.iter().map(|to| Route {

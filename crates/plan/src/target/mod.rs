@@ -8,6 +8,7 @@ mod flags;
 mod host;
 mod keeper;
 mod node;
+mod setting;
 mod whole;
 
 use std::collections::BTreeMap;
@@ -22,6 +23,7 @@ use crate::shaping::Shaping;
 
 pub use flags::{BridgeFlag, PortFlag};
 pub use keeper::{Listener, listeners, localhost, on_machine};
+pub use setting::{Initial, Setting};
 
 /// Every kernel object of a project except its nf_tables tables: see [`crate::rules`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -279,46 +281,6 @@ impl RouteOrigin {
             Self::Static => STATIC,
             Self::Hallway => mark::ROUTE_PROTOCOL,
             Self::Connected(_) | Self::Multicast => BY_KERNEL,
-        }
-    }
-}
-
-/// A setting (sysctl) of a link or of a namespace.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Setting {
-    /// The link, or with no link the namespace, forwards. For IPv6 of a link this is
-    /// `force_forwarding`, which kernels have since 6.17.
-    Forwarding(IpVersion),
-    /// Links that are added to the namespace forward.
-    NewForwarding(IpVersion),
-    /// Router advertisements are accepted.
-    AcceptRa,
-    /// Addresses are made from router advertisements.
-    Autoconf,
-    /// IPv6 is off.
-    DisableIpv6,
-}
-
-impl Setting {
-    /// The key below /proc/sys of a link's setting, or with `None` of the namespace's: IPv4
-    /// forwarding of the whole namespace; for other settings, the initial value of new links.
-    #[must_use]
-    pub fn key(self, link: Option<&str>) -> String {
-        match (self, link) {
-            (Self::Forwarding(IpVersion::V4), None) => "net/ipv4/ip_forward".into(),
-            (Self::Forwarding(IpVersion::V6), None) => "net/ipv6/conf/all/forwarding".into(),
-            (Self::Forwarding(IpVersion::V4), Some(l)) => format!("net/ipv4/conf/{l}/forwarding"),
-            (Self::Forwarding(IpVersion::V6), Some(l)) => {
-                format!("net/ipv6/conf/{l}/force_forwarding")
-            }
-            (Self::NewForwarding(version), _) => {
-                format!("net/ipv{version}/conf/default/forwarding")
-            }
-            (Self::AcceptRa, l) => format!("net/ipv6/conf/{}/accept_ra", l.unwrap_or("default")),
-            (Self::Autoconf, l) => format!("net/ipv6/conf/{}/autoconf", l.unwrap_or("default")),
-            (Self::DisableIpv6, l) => {
-                format!("net/ipv6/conf/{}/disable_ipv6", l.unwrap_or("default"))
-            }
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::{
-    Link, LinkRole, NodeTarget, Route, RouteKind, RouteOrigin, RoutingRule, Setting, Space,
+    Initial, Link, LinkRole, NodeTarget, Route, RouteKind, RouteOrigin, RoutingRule, Setting, Space,
 };
 use crate::mark::{self, Role};
 use crate::rules::router;
@@ -69,7 +69,15 @@ fn settings(node: &Node) -> Vec<(Setting, u32)> {
         out.push((Setting::AcceptRa, 0));
     }
     out.push((Setting::DisableIpv6, u32::from(!node.ipv6)));
+    out.extend(Initial::OF_NAMESPACE.map(Initial::wanted));
+    out.retain(|(setting, _)| !is_of_file(node, *setting, None));
     out
+}
+
+/// Whether the file gives a setting a value: that one is compared instead.
+fn is_of_file(node: &Node, setting: Setting, link: Option<&str>) -> bool {
+    let key = || setting.key(link);
+    !node.sysctls.is_empty() && node.sysctls.keys().any(|k| k.path() == key())
 }
 
 /// The addresses are those that the kernel gives it.
@@ -124,14 +132,14 @@ fn interface(node: &Node, interface: &Interface) -> Link {
         no_kernel_address: link_local.is_some(),
         addresses: addresses.collect(),
         shaping: Shaping::new(interface.bandwidth, &interface.impairments),
-        settings: interface_settings(node),
+        settings: interface_settings(node, &interface.name),
     }
 }
 
 /// Settings that an interface gets from its namespace when it is created.
 ///
 /// In a namespace of others it gets them explicitly.
-fn interface_settings(node: &Node) -> Vec<(Setting, u32)> {
+fn interface_settings(node: &Node, name: &str) -> Vec<(Setting, u32)> {
     let mut out = vec![(
         Setting::Forwarding(IpVersion::V4),
         u32::from(node.forwarding),
@@ -144,5 +152,9 @@ fn interface_settings(node: &Node) -> Vec<(Setting, u32)> {
         out.push((Setting::AcceptRa, 0));
     }
     out.push((Setting::DisableIpv6, u32::from(!node.ipv6)));
+    let hop_limit = node.ipv6.then_some(Initial::HopLimit);
+    let initial = Initial::of_link(true, node.ipv6).chain(hop_limit);
+    out.extend(initial.map(Initial::wanted));
+    out.retain(|(setting, _)| !is_of_file(node, *setting, Some(name)));
     out
 }

@@ -75,6 +75,10 @@ pub(super) fn adjust(script: &mut Script<'_>, place: &ObjectPlace, change: &Adju
         Adjustment::RemoveForwarding { bridge, port, mac } => {
             script.line(&remove_entry(bridge, port, *mac));
         }
+        Adjustment::RemoveNeighbour { link, address } => {
+            let (ip, link) = (with("ip"), quote(link));
+            script.line(&format!("{ip} neigh del {address} dev {link}"));
+        }
         Adjustment::AddRoutingRule(rule) => {
             script.line(&add_rule(&with("ip"), rule));
         }

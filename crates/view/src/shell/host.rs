@@ -126,6 +126,7 @@ pub(super) fn settings(script: &mut Script<'_>, link: &Link) {
                 "not for the whole machine.",
             ]),
             Setting::DisableIpv6 => {}
+            Setting::Initial(_) => continue, // what the kernel gives a link
         }
         set(script, "", *setting, Some(&link.name), *value);
     }

@@ -69,6 +69,7 @@ pub(super) fn create_namespace(script: &mut Script<'_>, new: &NewNamespace) {
                 "No IPv6 on new interfaces: this node has no IPv6 address.",
             ]),
             Setting::AcceptRa | Setting::Autoconf => {}
+            Setting::Initial(_) => continue, // what the kernel gives a namespace
         }
         set(script, &run, *setting, None, *value);
     }
@@ -220,7 +221,8 @@ fn joined(script: &mut Script<'_>, netns: &str, link: &Link) {
         "This namespace is another program's and stays as it is: what a new interface takes over from",
         "it is set for this one alone.",
     ]);
-    for (setting, value) in &link.settings {
+    let initial = |setting: &Setting| matches!(setting, Setting::Initial(_));
+    for (setting, value) in link.settings.iter().filter(|(s, _)| !initial(s)) {
         set(script, &run_in(netns), *setting, Some(&link.name), *value);
     }
 }
