@@ -1,6 +1,6 @@
 //! What the kernel holds after a run, compared with what was built.
 
-use hallway_plan::compare::{Difference, Fact};
+use hallway_plan::compare::{Difference, Fact, ObjectPlace};
 use hallway_plan::diff::{Recorded, drift};
 use hallway_plan::observed::{AddressFault, Seen};
 
@@ -32,9 +32,14 @@ impl Engine {
             uplinks: &record.uplinks,
         };
         let mut differences = drift(built, &observed).differences;
+        let of_others = |bridge: &String| {
+            let mut networks = settled.networks.iter();
+            networks.any(|n| n.external && n.bridge.as_ref() == Some(bridge))
+        };
         // Links that others set up or removed since are left to the next repair.
         differences.retain(|d| match &d.fact {
             fact if fact.is_left_to_others() => false,
+            Fact::AddressMissing { link, .. } if d.place == ObjectPlace::Host => !of_others(link),
             // The kernel adds it some time after the address.
             Fact::AddressFaulty { address, fault, .. } => {
                 *fault != AddressFault::LocalRoute || address.addr().is_ipv4()

@@ -114,7 +114,10 @@ fn an_address_of_the_host_goes() {
     let h = hallway().repairing();
     h.up(&FILE.replace("bridge: br0 }", "bridge: br0, subnet: 10.50.0.0/24 }"))
         .ok();
-    sh("ip addr del 10.50.0.1/24 dev br0");
+    sh("ip addr del 10.50.0.1/24 dev br0; ip link set one-0 mtu 1400");
+    wait_for("the keeper to repair its own link", || {
+        !sh("ip -o link show one-0").contains("mtu 1400")
+    });
     let status = h.ok("status");
     assert!(
         status.contains("address 10.50.0.1/24 of br0 is missing"),

@@ -170,6 +170,10 @@ fn of_others(applied: &Settled, differences: &[Difference]) -> Vec<(ObjectPlace,
             .any(|d| d.place == ObjectPlace::Host && missing(d))
     };
     let mut out = Vec::new();
+    // The addresses of a bridge of others are theirs.
+    let external = applied.networks.iter().filter(|n| n.external);
+    let bridges = external.filter_map(|n| n.bridge.clone());
+    out.extend(bridges.map(|bridge| (ObjectPlace::Host, bridge)));
     for network in &applied.networks {
         let base = network.vlan.as_ref().map(|v| &v.parent);
         let names = [base, network.bridge.as_ref().filter(|_| network.external)];

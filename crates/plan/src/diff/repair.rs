@@ -134,6 +134,7 @@ impl<'a> Repairs<'a> {
             .found
             .iter()
             .filter(|d| !is_created(d, created) && !is_of_namespace(d))
+            .filter(|d| !is_of_others(d, target))
         {
             let place = &difference.place;
             if let Fact::Attribute { link, wanted, .. } = &difference.fact {
@@ -249,6 +250,14 @@ fn is_of_namespace(difference: &Difference) -> bool {
         _ => false,
     };
     whole && matches!(difference.place, ObjectPlace::Node { .. })
+}
+
+/// Whether it is an address of a bridge that others made: that is in no target.
+fn is_of_others(difference: &Difference, target: &Target) -> bool {
+    let Fact::AddressMissing { link, .. } = &difference.fact else {
+        return false;
+    };
+    difference.place == ObjectPlace::Host && target.host.links.iter().all(|l| l.name != *link)
 }
 
 /// Whether the object that differs is created completely in this run.
