@@ -57,11 +57,7 @@ pub(super) fn adjust(kernel: &mut Kernel, change: &Adjustment) -> Result<(), Ker
             value,
         } => change_setting(kernel, link.as_deref(), *setting, *value),
         Adjustment::Table(rules) => load_tables(kernel, rules),
-        Adjustment::RemoveTable { table } => {
-            let mut transaction = Transaction::new();
-            transaction.delete_table(Family::Inet, table);
-            absent_is_done(kernel.commit(&transaction))
-        }
+        Adjustment::RemoveTable { table } => remove_table(kernel, table),
         Adjustment::Sysctl { key, value } => kernel.write_sysctl(&key.path(), value),
         Adjustment::RemoveForwarding { bridge, port, mac } => {
             let (bridge, port) = (kernel.link_index(bridge)?, kernel.link_index(port)?);
@@ -92,7 +88,13 @@ pub(super) fn adjust(kernel: &mut Kernel, change: &Adjustment) -> Result<(), Ker
     }
 }
 
-/// In a sandbox, kernels do not show the settings of neighbours below /proc/sys.
+fn remove_table(kernel: &mut Kernel, table: &str) -> Result<(), KernelError> {
+    let mut transaction = Transaction::new();
+    transaction.delete_table(Family::Inet, table);
+    absent_is_done(kernel.commit(&transaction))
+}
+
+/// In a sandbox, older kernels do not show the settings of neighbours below /proc/sys.
 fn change_setting(
     kernel: &mut Kernel,
     link: Option<&str>,
