@@ -70,7 +70,7 @@ async fn run(options: &Options) -> std::io::Result<()> {
     let mut keeper = Keeper {
         options,
         supervisor: Supervisor::default(),
-        forwarder: Forwarder::default(),
+        forwarder: Forwarder::new(tasks::recorder(options, project.clone())),
         guard: Guard::new(project.clone()),
         project,
         watched: false,
