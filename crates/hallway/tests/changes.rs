@@ -216,13 +216,7 @@ fn connections_continue_when_a_change_does_not_affect_them() {
         "node rm e",
     ] {
         h.ok(change);
-        for talker in [
-            &mut same,
-            &mut same6,
-            &mut across,
-            &mut other,
-            &mut visitor,
-        ] {
+        for talker in [&mut same, &mut same6, &mut across, &mut other, &mut visitor] {
             assert_eq!(talker.says(), "up", "after {change}");
         }
     }

@@ -34,16 +34,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use hallway_engine::Occurrence;
 use hallway_engine::keeper::{Bound, Forward, Listen, Listener};
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use share::Connections;
-
-/// Receives what happens without a request.
-pub type Tell = Arc<dyn Fn(Occurrence) + Send + Sync>;
+pub use share::Tell;
 
 /// Everything that is served.
 pub struct Forwarder {

@@ -5,7 +5,11 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use hallway_engine::Occurrence;
 use hallway_engine::keeper::{Listen, open_files_limit};
+
+/// Receives what happens without a request.
+pub type Tell = Arc<dyn Fn(Occurrence) + Send + Sync>;
 
 /// The limit for all listeners together; less if the keeper may not open as many files.
 const MOST: usize = 2048;

@@ -1,27 +1,13 @@
 //! Changes of the keeper's tasks, all or some of them.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use hallway_engine::keeper::message::{Answer, Refusal, Request};
 use hallway_engine::keeper::{Desired, Listen, Listener};
-use hallway_engine::{Engine, Workplace};
-use hallway_spec::Name;
 
 use super::Keeper;
-use crate::forward::Tell;
-use crate::options::{Options, eprint};
+use crate::options::eprint;
 use crate::watch;
-
-/// Adds events to the project's file.
-pub(super) fn recorder(options: &Options, project: Name) -> Tell {
-    let engine = Engine::new(&options.scope, Workplace::default());
-    Arc::new(move |event| {
-        if let Err(error) = engine.record_events(&project, std::slice::from_ref(&event)) {
-            eprint(&format!("{}; {error}", event.message));
-        }
-    })
-}
 
 impl Keeper<'_> {
     /// The guard first: it closes what is served next.
