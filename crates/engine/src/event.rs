@@ -115,6 +115,9 @@ pub enum Warning {
         /// What.
         difference: Box<Difference>,
     },
+    /// Something inside nodes is not as it must be; everything else is.
+    #[error("{0}")]
+    NodeNotKept(Box<Failure>),
     /// A record could not be used; the plan is made from what the kernel shows.
     #[error("{0}")]
     Record(Box<Failure>),
@@ -134,7 +137,7 @@ impl Warning {
             Self::LeftToOthers { .. } => WarningCode::AddressElsewhere.text(),
             Self::Blocked { .. } => WarningCode::Blocked.text(),
             Self::WrongWay { .. } => WarningCode::WrongWay.text(),
-            Self::Record(failure) => failure.code(),
+            Self::Record(failure) | Self::NodeNotKept(failure) => failure.code(),
         }
     }
 
@@ -160,7 +163,9 @@ impl Warning {
             },
             Self::LeftToOthers { difference } => difference.remedy().unwrap_or_default(),
             Self::Blocked { help, .. } | Self::WrongWay { help, .. } => help.clone(),
-            Self::Record(failure) => failure.help().unwrap_or_default(),
+            Self::Record(failure) | Self::NodeNotKept(failure) => {
+                failure.help().unwrap_or_default()
+            }
         }
     }
 }

@@ -52,6 +52,8 @@ pub enum OccurrenceKind {
     RepairFailed,
     /// Another program makes the same change repeatedly: the next repair waits.
     RepairPaused,
+    /// Connections to a listener of the keeper are closed, since too many are open.
+    ListenerFull,
 }
 
 impl Occurrence {

@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 
 use hallway_kernel::{Kernel, files, private};
 
-use crate::Failure;
 use crate::failure::FileAction;
 use crate::record::{Store, store};
+use crate::{Failure, Reason};
 
 /// How much of a log's end is quoted at most, in bytes.
 const QUOTED_MAX: u64 = 64 * 1024;
@@ -28,6 +28,15 @@ pub fn directory(path: &Path) -> Result<PathBuf, Failure> {
         std::path::absolute(path).map_err(|e| Failure::file(FileAction::Use, path, &e))?;
     let physical = private::physical(&absolute).map_err(failed)?;
     private::check(&physical).map_err(failed)?;
+    if physical.to_str().is_none() {
+        // The keeper and other helpers get the path as an argument, and notes have it as text.
+        let why = "its path is not UTF-8".to_owned();
+        return Err(Reason::StateUnsafe {
+            path: physical,
+            why,
+        }
+        .into());
+    }
     Ok(physical)
 }
 

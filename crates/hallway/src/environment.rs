@@ -49,7 +49,8 @@ fn number(variable: &'static str) -> Result<Option<u32>, Failure> {
     };
     let value = value.to_string_lossy().into_owned();
     match value.parse() {
-        Ok(number) => Ok(Some(number)),
-        Err(_not_a_number) => Err(Reason::CallingUser { variable, value }.into()),
+        // setresuid(2) takes the largest number as "no change".
+        Ok(number) if number != u32::MAX => Ok(Some(number)),
+        _no_user => Err(Reason::CallingUser { variable, value }.into()),
     }
 }

@@ -168,6 +168,8 @@ fn connections_continue_when_a_change_does_not_affect_them() {
     let h = hallway().project("p");
     h.ok("network add apps --subnet 10.9.0.0/24 --subnet fd09::/64");
     h.ok("network add store --subnet 10.8.0.0/24");
+    h.ok("network add world --subnet 203.0.113.0/24 --outside");
+    h.ok("node add visitor --network world=203.0.113.9");
     h.ok("node add a --network apps=10.9.0.10,fd09::10");
     h.ok("node add c --network apps=10.9.0.12,fd09::12");
     h.run(&[
@@ -176,6 +178,8 @@ fn connections_continue_when_a_change_does_not_affect_them() {
         "b",
         "--network",
         "apps=10.9.0.11,fd09::11",
+        "--publish",
+        "80:80",
         "--",
         "sh",
         "-c",
@@ -202,6 +206,7 @@ fn connections_continue_when_a_change_does_not_affect_them() {
     let mut same6 = Talker::start(&h, "a", "fd09::11");
     let mut across = Talker::start(&h, "a", "10.8.0.11");
     let mut other = Talker::start(&h, "c", "10.8.0.11");
+    let mut visitor = Talker::start(&h, "visitor", "203.0.113.1");
     for change in [
         "node add e --network apps --publish 8080:80 --ready 80/tcp -- hallway serve 80",
         "network add more --subnet 10.7.0.0/24",
@@ -211,7 +216,7 @@ fn connections_continue_when_a_change_does_not_affect_them() {
         "node rm e",
     ] {
         h.ok(change);
-        for talker in [&mut same, &mut same6, &mut across, &mut other] {
+        for talker in [&mut same, &mut same6, &mut across, &mut other, &mut visitor] {
             assert_eq!(talker.says(), "up", "after {change}");
         }
     }
@@ -228,6 +233,13 @@ fn connections_continue_when_a_change_does_not_affect_them() {
     assert_eq!(same.says(), "cut", "on one bridge too");
     assert_eq!(same6.says(), "cut");
     assert_eq!(other.says(), "up");
+    assert_eq!(visitor.says(), "up");
+    h.ok("unpublish b 80:80");
+    assert_eq!(
+        visitor.says(),
+        "cut",
+        "a port that is not published any more"
+    );
 }
 
 /// A step fails in the kernel: the former state is restored.

@@ -121,6 +121,8 @@ fn a_calling_user_that_is_not_a_number() {
         ("SUDO_UID", "alice"),
         ("SUDO_UID", ""),
         ("PKEXEC_UID", "-1"),
+        ("SUDO_UID", "4294967295"),
+        ("PKEXEC_UID", "4294967295"),
     ] {
         let h = host();
         std::fs::write("/run/p.yaml", "nodes: { a: {} }\n").unwrap();

@@ -279,7 +279,25 @@ fn a_set_user_id_program_is_refused() {
     }
 }
 
+/// Helpers get the path as an argument, and notes have it as text: it is refused before anything is built.
+fn a_path_that_is_not_text() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let h = host();
+    std::fs::write("/run/p.yaml", FILE).unwrap();
+    let before = hallway_testkit::Snapshot::take();
+    let path = std::ffi::OsStr::from_bytes(b"/run/\xff\xfe");
+    let mut up = h.command(&["up", "/run/p.yaml"]);
+    let up = up.env("HALLWAY_STATE_DIR", path).output().unwrap();
+    let said = String::from_utf8_lossy(&up.stderr);
+    assert!(
+        !up.status.success() && said.contains("its path is not UTF-8"),
+        "{said}"
+    );
+    before.unchanged();
+}
+
 hallway_testkit::tests!(
+    a_path_that_is_not_text,
     a_set_user_id_program_is_refused,
     directories_of_another_user_are_refused,
     without_a_runtime_directory_nothing_is_guessed,

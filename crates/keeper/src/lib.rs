@@ -37,6 +37,7 @@ mod frames;
 mod log_times;
 mod options;
 mod program;
+mod recorder;
 mod remains;
 mod requests;
 mod server;

@@ -22,6 +22,7 @@ use crate::forward::Forwarder;
 use crate::log_times::LogTimes;
 use crate::options::{Options, eprint};
 use crate::program::{self, Handle, Report};
+use crate::recorder::recorder;
 use crate::requests::{self, Call};
 use crate::supervisor::{Action, NoProgram, RunEvent, RunId, Supervisor};
 use crate::{capabilities, remains};
@@ -70,7 +71,7 @@ async fn run(options: &Options) -> std::io::Result<()> {
     let mut keeper = Keeper {
         options,
         supervisor: Supervisor::default(),
-        forwarder: Forwarder::default(),
+        forwarder: Forwarder::new(recorder(options, project.clone())),
         guard: Guard::new(project.clone()),
         project,
         watched: false,

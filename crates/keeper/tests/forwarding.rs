@@ -5,8 +5,10 @@
 use std::future::Future;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::sync::Arc;
 use std::time::Duration;
 
+use hallway_engine::Occurrence;
 use hallway_engine::keeper::{
     BindCause, BindError, Forward, Listen, Listener, Namespace, bind, open_files_limit,
 };
@@ -309,6 +311,96 @@ fn connections_beyond_the_limit_are_closed() {
     });
 }
 
+/// As `ss -K` does it. The same socket listens again, and the next connection is served.
+fn a_socket_that_another_program_closed_listens_again() {
+    node("127.0.0.2:80", b'a');
+    let one = listen("127.0.0.1:8001", Protocol::Tcp);
+    run(async move {
+        let (sender, told) = std::sync::mpsc::channel();
+        let mut forwarder = Forwarder::new(Arc::new(move |event: Occurrence| {
+            sender.send(event.message).unwrap();
+        }));
+        let wanted = vec![forward(one, "127.0.0.2:80")];
+        forwarder.sync(wanted.clone(), bound(one)).await.unwrap();
+        for _ in 0..3 {
+            client(move || {
+                assert_eq!(exchange(&connect(one.address)).unwrap(), b'a');
+                hallway_testkit::sh("ss -K -lt sport = 8001");
+                hallway_testkit::wait_for("a listener", || {
+                    TcpStream::connect(one.address).is_ok_and(|s| exchange(&s).is_ok())
+                });
+            })
+            .await;
+            let event = client_of(&told);
+            assert_eq!(event, "repaired: listener 127.0.0.1:8001/tcp is missing");
+            assert_eq!(forwarder.held().count(), 1);
+        }
+    });
+}
+
+fn client_of(told: &std::sync::mpsc::Receiver<String>) -> String {
+    told.recv_timeout(LIMIT).unwrap()
+}
+
+/// One user fills one port, and then every other port as far as it may: others are still served.
+fn one_user_leaves_room_for_others() {
+    node("127.0.0.2:80", b'a');
+    let ports = [8001, 8002].map(|port| listen(&format!("127.0.0.1:{port}"), Protocol::Tcp));
+    hallway_engine::keeper::raise_open_files();
+    run(async move {
+        let (sender, told) = std::sync::mpsc::channel();
+        let mut forwarder = Forwarder::new(Arc::new(move |event: Occurrence| {
+            sender.send(event.message).unwrap();
+        }));
+        let wanted = ports.map(|port| forward(port, "127.0.0.2:80")).to_vec();
+        let fresh = ports.into_iter().flat_map(bound).collect();
+        forwarder.sync(wanted, fresh).await.unwrap();
+        client(move || {
+            let fill = "import socket,sys
+held=[]
+for n in range(1400):
+    s=socket.create_connection(('127.0.0.1',8001+n%2)); held.append(s)
+print('full',flush=True); sys.stdin.read()";
+            std::fs::write("/run/fill.py", fill).unwrap();
+            let mut other = std::process::Command::new("setpriv")
+                .args([
+                    "--reuid",
+                    "1001",
+                    "--regid",
+                    "1001",
+                    "--clear-groups",
+                    "prlimit",
+                    "--nofile=4096:4096",
+                ])
+                .args(["python3", "/run/fill.py"])
+                .stdin(std::process::Stdio::piped())
+                .stdout(std::process::Stdio::piped())
+                .spawn()
+                .unwrap();
+            let mut said = [0; 4];
+            other
+                .stdout
+                .as_mut()
+                .unwrap()
+                .read_exact(&mut said)
+                .unwrap();
+            for port in ports {
+                for _ in 0..50 {
+                    assert_eq!(exchange(&connect(port.address)).unwrap(), b'a');
+                }
+            }
+            drop(other.stdin.take());
+            other.wait().unwrap();
+        })
+        .await;
+        let event = client_of(&told);
+        assert!(
+            event.starts_with("further connections to 127.0.0.1:800"),
+            "{event}"
+        );
+    });
+}
+
 /// The limit is reported before the last descriptor is used, so that later operations do not fail.
 fn too_many_listeners_name_the_limit() {
     let limit = 256;
@@ -350,5 +442,7 @@ hallway_testkit::tests![
     resets_are_passed_on,
     answers_reach_the_sender_and_datagrams_follow_the_target,
     connections_beyond_the_limit_are_closed,
+    a_socket_that_another_program_closed_listens_again,
+    one_user_leaves_room_for_others,
     too_many_listeners_name_the_limit,
 ];

@@ -69,6 +69,21 @@ impl KernelError {
         .any(|e| e.raw_os_error() == self.errno)
     }
 
+    /// A link is missing or down, or lacks an address: other links are not concerned.
+    #[must_use]
+    pub fn lacks_link(&self) -> bool {
+        [
+            Errno::NODEV,
+            Errno::NXIO,
+            Errno::NETDOWN,
+            Errno::NETUNREACH,
+            Errno::HOSTUNREACH,
+            Errno::ADDRNOTAVAIL,
+        ]
+        .iter()
+        .any(|e| e.raw_os_error() == self.errno)
+    }
+
     /// The kernel does not support the kind of object.
     pub(crate) fn is_unknown_kind(&self) -> bool {
         self.errno == Errno::OPNOTSUPP.raw_os_error()

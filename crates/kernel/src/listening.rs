@@ -8,9 +8,13 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use netlink_sys::protocols::NETLINK_SOCK_DIAG;
 
+use rustix::io::Errno;
+
 use crate::KernelError;
+use crate::gate::OperationKind;
+use crate::request::Request;
 use crate::socket::Channel;
-use crate::wire::{be16_of, u32_of};
+use crate::wire::{address_bytes, be16_of, u32_of};
 
 const SOCK_DIAG_BY_FAMILY: u16 = 20;
 const FAMILIES: [u8; 2] = [libc::AF_INET as u8, libc::AF_INET6 as u8];
@@ -51,6 +55,34 @@ pub fn open_ports(protocols: &[u8]) -> Result<Vec<OpenPort>, KernelError> {
         }
     }
     Ok(out)
+}
+
+/// The user of the TCP socket of the calling thread's network namespace with these two addresses, as the
+/// caller's user namespace numbers it.
+///
+/// # Errors
+/// ENOENT if there is none, and on a kernel without CONFIG_INET_DIAG.
+pub fn user_of(own: SocketAddr, peer: SocketAddr) -> Result<u32, KernelError> {
+    let mut body = request(FAMILIES[usize::from(own.is_ipv6())], TCP, 0);
+    body[4..8].fill(0xff);
+    body[8..10].copy_from_slice(&own.port().to_be_bytes());
+    body[10..12].copy_from_slice(&peer.port().to_be_bytes());
+    for (at, address) in [(12, own.ip()), (28, peer.ip())] {
+        let bytes = address_bytes(address);
+        body[at..at + bytes.len()].copy_from_slice(&bytes);
+    }
+    body[48..56].fill(0xff); // INET_DIAG_NOCOOKIE
+    let request = Request {
+        acts_on: OperationKind::Process,
+        kind: SOCK_DIAG_BY_FAMILY,
+        flags: 0,
+        body: Ok(body.to_vec()),
+        operation: "find the socket",
+        object: own.to_string(),
+    };
+    let answer = Channel::open(NETLINK_SOCK_DIAG)?.query(&request)?;
+    let user = answer.get(64..).and_then(u32_of);
+    user.ok_or_else(|| KernelError::new(request.operation, request.object, Errno::NODATA))
 }
 
 /// struct inet_diag_req_v2, for sockets of any address.

@@ -24,6 +24,7 @@ const RTA_GATEWAY: u16 = 5;
 const RTA_PRIORITY: u16 = 6;
 const RTA_PREFSRC: u16 = 7;
 const RTA_METRICS: u16 = 8;
+const RTA_MULTIPATH: u16 = 9;
 const RTA_TABLE: u16 = 15;
 const RTA_VIA: u16 = 18;
 const RT_TABLE_MAIN: u8 = 254;
@@ -207,6 +208,8 @@ pub struct RouteInfo {
     pub table: u32,
     /// What it sets for packets.
     pub metrics: RouteMetrics,
+    /// The outgoing interface of the first of several next hops, which are not read further.
+    pub multipath: Option<u32>,
 }
 
 impl RouteInfo {
@@ -251,7 +254,13 @@ pub(crate) fn parse(body: &[u8]) -> Option<RouteInfo> {
         metrics: (attrs.find(RTA_METRICS))
             .map(|metrics| RouteMetrics::parse(Attrs(metrics)))
             .unwrap_or_default(),
+        multipath: attrs.find(RTA_MULTIPATH).and_then(first_interface),
     })
+}
+
+/// struct rtnexthop: length, flags, hops, interface.
+fn first_interface(hops: &[u8]) -> Option<u32> {
+    hops.get(4..8).and_then(u32_of)
 }
 
 fn next_hop(attrs: Attrs<'_>) -> Option<IpAddr> {

@@ -258,6 +258,7 @@ fn route(wanted: &Route, space: &SeenSpace) -> SeenRoute {
         metric: wanted.metric(),
         via,
         further: None,
+        multipath: false,
     }
 }
 

@@ -27,6 +27,8 @@ hallway_spec::codes! {
         SettingRefused = "setting-refused",
         /// The kernel does not hold what was built; the former state has been restored.
         NotKept = "not-kept",
+        /// A node's interfaces, addresses or routes do not stay as they must be; everything else is as requested.
+        NodeNotKept = "node-not-kept",
         /// The directory of named namespaces cannot be used.
         NetnsDirectory = "netns-directory",
         /// The project was built from another file.

@@ -35,6 +35,9 @@ pub(super) fn help(reason: &Reason, cause: Option<&KernelError>) -> Option<Strin
         Reason::NotKept { .. } => {
             "another program changes it at the same time: stop that program, or configure it not to change hallway's links, routes and tables".into()
         }
+        Reason::NodeNotKept { .. } => {
+            "a program with root's rights in the node changes it: stop that program, then run hallway up again".into()
+        }
         Reason::Conflict(conflict) => conflict.help.clone(),
         Reason::OtherFile { .. } => {
             "hallway up --replace changes that project to this file; with another name: in the file it is built beside it".into()

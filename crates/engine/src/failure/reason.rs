@@ -112,6 +112,15 @@ pub enum Reason {
         /// What differs.
         differences: Vec<Difference>,
     },
+    /// The same, inside nodes alone: everything else is as requested.
+    #[error(
+        "not as it must be: {}; everything else is as requested",
+        named(differences)
+    )]
+    NodeNotKept {
+        /// What differs.
+        differences: Vec<Difference>,
+    },
     /// The directory of named namespaces cannot be used.
     #[error("{} cannot hold namespaces", path.display())]
     NetnsDirectory {
@@ -346,6 +355,7 @@ impl Reason {
             Self::Kernel => FailureCode::Kernel,
             Self::Step { .. } => FailureCode::StepFailed,
             Self::NotKept { .. } => FailureCode::NotKept,
+            Self::NodeNotKept { .. } => FailureCode::NodeNotKept,
             Self::NetnsDirectory { .. } | Self::NetnsCovered { .. } => FailureCode::NetnsDirectory,
             Self::OtherFile { .. } => FailureCode::OtherFile,
             Self::NoBrNetfilter { .. } => FailureCode::NoBrNetfilter,

@@ -164,9 +164,24 @@ pub(super) fn bind_socket(address: SocketAddr, protocol: Protocol) -> std::io::R
     }
     rustix::net::bind(&socket, &address)?;
     if protocol == Protocol::Tcp {
-        rustix::net::listen(&socket, BACKLOG)?;
+        listen_on(&socket)?;
     }
     Ok(socket)
+}
+
+/// Listens on a bound TCP socket, also again.
+///
+/// # Errors
+/// Those of listen(2).
+pub fn listen_on(socket: &impl std::os::fd::AsFd) -> std::io::Result<()> {
+    Ok(rustix::net::listen(socket, BACKLOG)?)
+}
+
+/// The number of the user whose socket a TCP connection in the network namespace of this thread comes
+/// from; none if the kernel does not tell, or the socket is not in this namespace.
+#[must_use]
+pub fn user_of(from: SocketAddr, to: SocketAddr) -> Option<u32> {
+    hallway_kernel::listening::user_of(from, to).ok()
 }
 
 /// A bound socket of the standard library.

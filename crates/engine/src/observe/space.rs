@@ -49,7 +49,8 @@ pub(super) fn read(
     let delivered = Delivered::new(&routes);
     let routes = routes.into_iter().map(|r| SeenRoute {
         to: r.to,
-        interface: r.interface,
+        interface: r.interface.or(r.multipath),
+        multipath: r.multipath.is_some(),
         protocol: r.protocol,
         unreachable: r.is_unreachable(),
         table: r.table,

@@ -143,6 +143,7 @@ mod tests {
             metric: 0,
             table,
             metrics: Default::default(),
+            multipath: None,
         }
     }
 

@@ -4,28 +4,28 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use hallway_kernel::Kernel;
-use hallway_plan::step::Part;
+use hallway_plan::compare::Difference;
+use hallway_plan::observed::Seen;
 use hallway_plan::{Plan, Settled};
 
 use super::{Caller, Request, settings};
 use crate::engine::recorded;
 use crate::event::Event;
-use crate::executor::{Executor, StepFailed};
 use crate::observe::NETNS_DIRECTORY;
 use crate::record::Written;
 use crate::{Engine, Failure, Planned, Reason, Record};
 
-/// The namespaces that were made, with their inode numbers.
-type Made = Vec<(String, u64)>;
+use super::attempt::{AfterFailure, Made, carry_out};
 
 impl Engine {
-    /// Carries out a plan. If a step fails, the former state is restored.
+    /// Carries out a plan. If a step fails, the former state is restored. What fails inside a node that
+    /// existed before is returned instead.
     pub(super) fn build(
         &self,
         planned: &Planned,
         request: &Request<'_>,
         caller: &mut Caller<'_>,
-    ) -> Result<Record, Failure> {
+    ) -> Result<(Record, Option<Failure>), Failure> {
         let mut record = planned.record.clone().unwrap_or_else(|| {
             Record::new(request.source.to_owned(), request.path.map(str::to_owned))
         });
@@ -37,17 +37,25 @@ impl Engine {
             && record.repair == request.repair
             && record.edited_from == planned.edited_from;
         if unchanged {
-            return Ok(record);
+            return Ok((record, None));
         }
-        if let Err(mut failure) = self.carry_through(planned, request, &mut record, caller) {
-            caller.report(Event::Restoring);
-            failure.also.extend(
-                self.undo(&planned.settled.project, planned.record.as_ref())
-                    .err(),
-            );
-            return Err(failure);
+        match self.carry_through(planned, request, &mut record, caller) {
+            Ok(inside) => Ok((record, inside)),
+            Err(mut failure) => {
+                caller.report(Event::Restoring);
+                let undone = self.undo(&planned.settled.project, planned.record.as_ref());
+                let before = planned.record.as_ref().and_then(|r| r.applied.as_ref());
+                let synced = match before.filter(|_| planned.observed.keeper != Seen::Absent) {
+                    // Programs whose namespaces were made again are started there.
+                    Some(before) => self.sync_keeper(&planned.settled.project, before, caller),
+                    None => Ok(()),
+                };
+                failure
+                    .also
+                    .extend([undone, synced].into_iter().filter_map(Result::err));
+                Err(failure)
+            }
         }
-        Ok(record)
     }
 
     fn carry_through(
@@ -56,7 +64,7 @@ impl Engine {
         request: &Request<'_>,
         record: &mut Record,
         caller: &mut Caller<'_>,
-    ) -> Result<(), Failure> {
+    ) -> Result<Option<Failure>, Failure> {
         let (project, settled) = (&planned.settled.project, &planned.settled);
         let written = Written {
             source: request.source.to_owned(),
@@ -77,32 +85,54 @@ impl Engine {
         self.lease_addresses(record.applied.as_ref(), settled)?;
         let (plan, seen) = (&planned.plan, &planned.observed);
         self.store().note_host_settings(project, plan, seen)?;
-        let made = self
-            .execute(plan, Some(caller))
-            .map_err(|failure| settings::explained(failure, plan, request.topology))?;
+        let (made, failed) =
+            carry_out(&mut self.kernel(), plan, Some(caller), AfterFailure::Others)
+                .map_err(|failure| settings::explained(failure, plan, request.topology))?;
         record.inodes = inodes(record, settled, made);
         record.uplinks = planned
             .plan
             .uplinks(recorded(Some(record)), project, &planned.observed);
-        if !planned.plan.steps.is_empty() {
-            self.check_kept(planned, record)?;
-        }
+        let inside = match planned.plan.steps.is_empty() {
+            true => None,
+            false => self.check_kept(planned, record, failed)?,
+        };
         record.commit();
         record.edited_from.clone_from(&planned.edited_from);
         record.source = written.source;
         record.repair = request.repair;
         record.path = request.path.map(str::to_owned);
         self.write_files(settled)?;
-        self.store().save(project, record)
+        self.store().save(project, record)?;
+        Ok(inside)
     }
 
     /// Reads what was built: the kernel may have refused something without an error, and another
-    /// program may have changed it since.
-    fn check_kept(&self, planned: &Planned, record: &Record) -> Result<(), Failure> {
-        match self.verify(planned, record)? {
-            differences if differences.is_empty() => Ok(()),
-            differences => Err(Reason::NotKept { differences }.into()),
+    /// program may have changed it since. What differs inside a node that existed before is returned:
+    /// root of that node can change it at any time, and must not undo what concerns others.
+    fn check_kept(
+        &self,
+        planned: &Planned,
+        record: &Record,
+        failed: Option<Failure>,
+    ) -> Result<Option<Failure>, Failure> {
+        let created = planned.plan.created();
+        let differences = self.verify(planned, record)?;
+        if differences.is_empty() {
+            return Ok(None);
         }
+        let inside = |d: &Difference| {
+            d.inside(&planned.settled)
+                .is_some_and(|n| !created.contains(n))
+        };
+        if !differences.iter().all(inside) {
+            return Err(Reason::NotKept { differences }.into());
+        }
+        let reason = Reason::NodeNotKept { differences };
+        let cause = failed.and_then(|failure| failure.cause);
+        Ok(Some(Failure {
+            cause,
+            ..reason.into()
+        }))
     }
 
     /// Carries out the steps, until one fails or the caller cancels. Returns the inode numbers of
@@ -136,67 +166,6 @@ impl Engine {
         kernel.ensure_netns_directory(path).map_err(failed)?;
         Ok(())
     }
-}
-
-/// What happens after a step that failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum AfterFailure {
-    /// Nothing more.
-    Stop,
-    /// Steps about other parts of the project.
-    OtherParts,
-}
-
-/// Carries out the steps. Returns what was made, and the first failure after which others were carried
-/// out.
-pub(super) fn carry_out(
-    kernel: &mut Kernel,
-    plan: &Plan,
-    mut caller: Option<&mut Caller<'_>>,
-    after: AfterFailure,
-) -> Result<(Made, Option<Failure>), Failure> {
-    let steps = plan.steps.len();
-    let mut executor = Executor::new(kernel, &plan.steps);
-    let (mut given_up, mut first) = (BTreeSet::new(), None);
-    for (position, step) in plan.steps.iter().enumerate() {
-        if let Some(caller) = caller.as_deref_mut() {
-            caller.report(Event::StepStarted { position, steps });
-            caller.cancel.check()?;
-        }
-        let part = step.op.part().filter(|_| after == AfterFailure::OtherParts);
-        if part.is_some_and(|p| p != Part::Host && given_up.contains(&p)) {
-            continue;
-        }
-        match (executor.step(position, &step.op), part) {
-            (Ok(()), _) => {}
-            (Err(e), Some(part)) if e.position == position => {
-                given_up.insert(part);
-                first.get_or_insert(failed(plan, e));
-            }
-            (Err(e), _) => return Err(failed(plan, e)),
-        }
-    }
-    let made = executor.close().map_err(|e| failed(plan, e))?;
-    if let Some(caller) = caller {
-        caller.report(Event::StepsDone);
-    }
-    Ok((made, first))
-}
-
-/// What the step did not do, and why.
-fn failed(plan: &Plan, of: StepFailed) -> Failure {
-    let step = plan.steps.get(of.position);
-    let reason = step.map_or(Reason::Kernel, |step| {
-        let words = step.describe();
-        Reason::Step {
-            action: words.action.to_string(),
-            kind: words.kind.to_string(),
-            name: words.name.to_string(),
-            position: of.position + 1,
-            count: plan.steps.len(),
-        }
-    });
-    Failure::caused(reason, of.error)
 }
 
 /// The inode numbers of every namespace of the project that is in place.

@@ -14,6 +14,7 @@
 //! [`Engine::attach`], [`Engine::detach`] and [`Engine::down`]; there is no other way to change a
 //! project.
 
+mod attempt;
 mod build;
 mod down;
 mod edit;
@@ -110,6 +111,8 @@ pub struct Applied<'e> {
     pub planned: Planned,
     /// Whether anything had to be changed.
     pub changed: bool,
+    /// What could not be made so inside a node, of which the caller has been warned.
+    pub inside: Option<Failure>,
     _lock: Lock,
 }
 
@@ -207,7 +210,10 @@ impl Engine {
             caller.warn(Warning::LeftToOthers { difference });
         }
         let starting = self.begin_keeper(&planned, caller.cancel)?;
-        let record = self.build(&planned, request, caller)?;
+        let (record, inside) = self.build(&planned, request, caller)?;
+        if let Some(failure) = inside.clone() {
+            caller.warn(Warning::NodeNotKept(Box::new(failure)));
+        }
         let programs = self
             .warn_of_firewalls(&planned, caller)
             .and_then(|()| self.start_programs(&planned, &record, starting, listeners, caller));
@@ -221,6 +227,7 @@ impl Engine {
                 changed: programs > 0
                     || !planned.plan.steps.is_empty()
                     || !planned.plan.names.is_empty(),
+                inside,
                 planned,
                 _lock: lock,
             }),

@@ -8,7 +8,8 @@ use hallway_plan::settle::{followed, renamed};
 use hallway_spec::{Joined, Name};
 
 use super::Caller;
-use super::build::{AfterFailure, carry_out, inodes};
+use super::attempt::{AfterFailure, carry_out};
+use super::build::inodes;
 use super::programs::desired;
 use crate::engine::recorded;
 use crate::event::Event;

@@ -7,11 +7,21 @@ use hallway_plan::settle::renamed;
 use hallway_plan::{Settled, diff};
 
 use super::Caller;
+use super::attempt::{AfterFailure, carry_out};
 use super::build::inodes;
 use super::programs::desired;
 use crate::engine::recorded;
 use crate::{Cancel, Engine, Failure, Planned, ProjectState, Record};
 use hallway_spec::Name;
+
+/// What an undo did.
+pub(super) struct Undone {
+    pub(super) record: Record,
+    /// Whether the record has changed.
+    pub(super) changed: bool,
+    /// What failed inside a node; everything else is as before.
+    pub(super) inside: Option<Failure>,
+}
 
 impl Engine {
     /// Restores the state on record before a run, or removes everything, wherever the run failed.
@@ -33,14 +43,16 @@ impl Engine {
     /// Restores the last complete state, or removes everything.
     pub(super) fn undo_pending(&self, project: &Name) -> Result<(), Failure> {
         match self.undo_steps(project)? {
-            Some((mut record, _)) => self.store().save(project, &mut record),
+            Some(mut undone) => {
+                self.store().save(project, &mut undone.record)?;
+                undone.inside.map_or(Ok(()), Err)
+            }
             None => Ok(()),
         }
     }
 
-    /// The same without the record, which is returned with whether it has changed; `None` if there
-    /// is none any more.
-    pub(super) fn undo_steps(&self, project: &Name) -> Result<Option<(Record, bool)>, Failure> {
+    /// The same without writing the record; `None` if there is none any more.
+    pub(super) fn undo_steps(&self, project: &Name) -> Result<Option<Undone>, Failure> {
         let ProjectState {
             record, observed, ..
         } = self.inspect(project)?;
@@ -54,7 +66,7 @@ impl Engine {
         let applied = renamed(&built, &observed);
         let plan = diff(project, recorded(Some(&record)), Some(&applied), &observed);
         self.store().note_host_settings(project, &plan, &observed)?;
-        let made = self.execute(&plan, None)?;
+        let (made, inside) = carry_out(&mut self.kernel(), &plan, None, AfterFailure::Others)?;
         if let Some(pending) = &record.pending {
             self.withdraw_addresses(pending, &[&applied])?;
         }
@@ -67,7 +79,11 @@ impl Engine {
         }
         record.abandon();
         self.write_files(&applied)?;
-        Ok(Some((record, changed)))
+        Ok(Some(Undone {
+            record,
+            changed,
+            inside,
+        }))
     }
 
     /// Restores the state of an earlier record, after a later one was carried out.
@@ -87,7 +103,7 @@ impl Engine {
             .intend(&mut record, &target, &earlier.written())?;
         self.store().save(project, &mut record)?;
         self.store().note_host_settings(project, &plan, &observed)?;
-        let made = self.execute(&plan, None)?;
+        let (made, inside) = carry_out(&mut self.kernel(), &plan, None, AfterFailure::Others)?;
         self.lease_addresses(record.applied.as_ref(), &target)?;
         record.inodes = inodes(&record, &target, made);
         record.commit();
@@ -96,7 +112,8 @@ impl Engine {
         record.source.clone_from(&earlier.source);
         record.path.clone_from(&earlier.path);
         self.write_files(&target)?;
-        self.store().save(project, &mut record)
+        self.store().save(project, &mut record)?;
+        inside.map_or(Ok(()), Err)
     }
 
     /// After a later stage failed: kernel, listeners and programs get the state before the plan.

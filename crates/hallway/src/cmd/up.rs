@@ -20,6 +20,9 @@ use crate::{interrupt, ui};
 /// The limit for an answer in attempts of `up --test`.
 const ANSWER_LIMIT: Duration = Duration::from_secs(1);
 
+/// The project is up, but a node is not as it must be inside; as `status --exit-code`.
+const NODE_DIFFERS: u8 = 3;
+
 /// The options of `up`.
 #[derive(Default)]
 pub(crate) struct Options {
@@ -47,20 +50,26 @@ pub(crate) fn run(
             true => tested(common, &scope, &input, applied, &cancel),
             false => Ok(applied),
         })
-        .map(|applied| done(common, &scope, (&applied, &input.path), started));
+        .map(|applied| {
+            done(common, &scope, (&applied, &input.path), started);
+            match applied.inside {
+                None => ExitCode::SUCCESS,
+                Some(_) => ExitCode::from(NODE_DIFFERS),
+            }
+        });
     match outcome {
-        Ok(()) if options.watch => {
+        Ok(_) if options.watch => {
             let project = &input.project.topology.name;
             events::follow(&scope.engine, project, Format::Text, &cancel)?;
             scope.leave(common)?;
             Ok(ExitCode::SUCCESS)
         }
-        Ok(()) if options.attach => {
+        Ok(_) if options.attach => {
             attached(common, &scope, &input.project.topology.name, &cancel)?;
             scope.leave(common)?;
             Ok(ExitCode::SUCCESS)
         }
-        Ok(()) => Ok(ExitCode::SUCCESS),
+        Ok(code) => Ok(code),
         Err(error) => {
             scope.leave(common)?;
             Err(error)

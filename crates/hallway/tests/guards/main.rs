@@ -8,6 +8,7 @@ mod errors;
 mod frames;
 mod host;
 mod moved;
+mod root;
 mod share;
 
 use hallway_testkit::{Hallway, sh, try_sh};
@@ -17,6 +18,7 @@ use errors::*;
 use frames::*;
 use host::*;
 use moved::*;
+use root::*;
 use share::*;
 
 /// Members of one network with a deny between two of them, another network without policy, an
@@ -97,4 +99,9 @@ hallway_testkit::tests![
     an_association_that_a_deny_ended_stays_ended,
     messages_for_one_link_are_not_forwarded,
     a_policy_holds_for_further_addresses,
+    root_of_a_node_holds_off_no_policy,
+    several_next_hops_become_one_again,
+    forwarding_of_new_links_is_not_that_of_an_uplink,
+    the_namespace_of_one_node_over_that_of_another,
+    an_address_of_another_node_is_named,
 ];

@@ -25,40 +25,50 @@
 //! # }
 //! ```
 
+mod share;
 mod tcp;
 mod udp;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use hallway_engine::keeper::{Bound, Forward, Listen, Listener};
 use tokio::net::{TcpListener, UdpSocket};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// The limit of simultaneous connections of all listeners; one more is closed immediately.
-const CONNECTIONS_MAX: usize = 1024;
+use share::Connections;
+pub use share::Tell;
 
 /// Everything that is served.
-#[derive(Debug)]
 pub struct Forwarder {
     held: BTreeMap<Listen, Held>,
-    connections: Arc<Semaphore>,
+    connections: Arc<Connections>,
+    tell: Tell,
+}
+
+impl std::fmt::Debug for Forwarder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Forwarder")
+            .field("held", &self.held)
+            .field("connections", &self.connections)
+            .finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug)]
 struct Held {
     target: watch::Sender<SocketAddr>,
+    /// Whether the socket listens; another program can end that.
+    listens: Arc<AtomicBool>,
     task: JoinHandle<()>,
 }
 
 impl Default for Forwarder {
     fn default() -> Self {
-        Self {
-            held: BTreeMap::new(),
-            connections: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
-        }
+        Self::new(Arc::new(|_nobody_asked| {}))
     }
 }
 
@@ -84,12 +94,19 @@ impl Socket {
 }
 
 impl Forwarder {
+    /// Serves nothing yet.
+    #[must_use]
+    pub fn new(tell: Tell) -> Self {
+        Self {
+            held: BTreeMap::new(),
+            connections: Arc::default(),
+            tell,
+        }
+    }
+
     /// The forwards that are served.
     pub fn held(&self) -> impl Iterator<Item = Forward> {
-        let served = self
-            .held
-            .iter()
-            .filter(|(_, held)| !held.task.is_finished());
+        let served = self.held.iter().filter(|(_, held)| held.is_open());
         served.map(|(listen, held)| Forward {
             listen: *listen,
             target: *held.target.borrow(),
@@ -159,14 +176,20 @@ impl Forwarder {
         mut sockets: BTreeMap<Listen, Socket>,
     ) -> usize {
         let mut changed = 0;
-        self.held.retain(|_, held| !held.task.is_finished());
+        self.held.retain(|_, held| {
+            let open = held.is_open();
+            if !open {
+                held.task.abort();
+            }
+            open
+        });
         for (listen, target) in wanted {
             if let Some(held) = self.held.get(&listen) {
                 let moved = |current: &mut SocketAddr| std::mem::replace(current, target) != target;
                 changed += usize::from(held.target.send_if_modified(moved));
             } else if let Some(socket) = sockets.remove(&listen) {
                 changed += 1;
-                self.held.insert(listen, self.serve(socket, target));
+                self.held.insert(listen, self.serve(listen, socket, target));
             }
         }
         changed
@@ -179,17 +202,24 @@ impl Forwarder {
         }
     }
 
-    fn serve(&self, socket: Socket, target: SocketAddr) -> Held {
+    fn serve(&self, listen: Listen, socket: Socket, target: SocketAddr) -> Held {
         let (sender, target) = watch::channel(target);
+        let listens = Arc::new(AtomicBool::new(true));
         let task = match socket {
             Socket::Tcp(listener) => {
-                let connections = Arc::clone(&self.connections);
-                tokio::spawn(tcp::serve(listener, target, connections))
+                let service = tcp::Service {
+                    listen,
+                    listens: Arc::clone(&listens),
+                    connections: Arc::clone(&self.connections),
+                    tell: Arc::clone(&self.tell),
+                };
+                tokio::spawn(service.serve(listener, target))
             }
             Socket::Udp(socket) => tokio::spawn(udp::serve(socket, target)),
         };
         Held {
             target: sender,
+            listens,
             task,
         }
     }
@@ -201,6 +231,10 @@ fn sockets(fresh: Vec<Listener>) -> std::io::Result<BTreeMap<Listen, Socket>> {
 }
 
 impl Held {
+    fn is_open(&self) -> bool {
+        !self.task.is_finished() && self.listens.load(Ordering::Relaxed)
+    }
+
     /// Closes its connections; the listener is closed when this returns.
     async fn close(self) {
         self.task.abort();

@@ -2,15 +2,20 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
+use hallway_engine::keeper::{Listen, Namespace, listen_on, user_of};
+use hallway_engine::{Occurrence, OccurrenceKind};
 use rustix::io::Errno;
 use rustix::net::sockopt::set_socket_linger;
 use tokio::io::copy_bidirectional_with_sizes;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
+
+use super::share::{Connections, Taken, Tell};
 
 /// How long a node may take to accept a connection.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
@@ -19,48 +24,116 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 /// Bytes for each direction of a connection; measurements show less time per byte than splice(2).
 const BUFFER: usize = 128 * 1024;
 
-/// Accepts connections and proxies them to the target, until aborted or the socket is closed. When
-/// the target changes, connections to the former one are closed.
-pub(super) async fn serve(
-    listener: TcpListener,
-    mut target: watch::Receiver<SocketAddr>,
-    limit: Arc<Semaphore>,
-) {
-    // Dropped with this task, and all connections with it.
-    let mut connections = JoinSet::new();
-    loop {
-        tokio::select! {
-            changed = target.changed() => match changed {
-                Ok(()) => connections.shutdown().await,
-                Err(_forwarder_gone) => return,
-            },
-            Some(_ended) = connections.join_next() => {}
-            accepted = listener.accept() => match accepted {
-                Ok((client, _)) => {
-                    // A connection beyond the limit is closed by dropping it.
-                    if let Ok(permit) = Arc::clone(&limit).try_acquire_owned() {
-                        let target = *target.borrow();
-                        connections.spawn(pass(client, target, permit));
-                    }
-                }
-                Err(error) => {
-                    match Errno::from_io_error(&error) {
+/// How long to wait before trying again to listen on a socket that another program closed.
+const LISTEN_PAUSE: Duration = Duration::from_secs(1);
+/// Closed connections are reported at most this often.
+const FULL_INTERVAL: Duration = Duration::from_secs(60);
+
+/// One listener.
+pub(super) struct Service {
+    pub(super) listen: Listen,
+    /// Whether its socket listens.
+    pub(super) listens: Arc<AtomicBool>,
+    pub(super) connections: Arc<Connections>,
+    pub(super) tell: Tell,
+}
+
+impl Service {
+    /// Accepts connections and proxies them to the target, until aborted. When the target changes,
+    /// connections to the former one are closed.
+    pub(super) async fn serve(
+        self,
+        mut listener: TcpListener,
+        mut target: watch::Receiver<SocketAddr>,
+    ) {
+        // Dropped with this task, and all connections with it.
+        let mut open = JoinSet::new();
+        let mut full: Option<Instant> = None;
+        loop {
+            tokio::select! {
+                changed = target.changed() => match changed {
+                    Ok(()) => open.shutdown().await,
+                    Err(_forwarder_gone) => return,
+                },
+                Some(_ended) = open.join_next() => {}
+                accepted = listener.accept() => match accepted {
+                    Ok((client, from)) => match self.place(from) {
+                        Some(place) => {
+                            let target = *target.borrow();
+                            open.spawn(pass(client, target, place));
+                        }
+                        None => self.report_full(&mut full, open.len()),
+                    },
+                    Err(error) => match Errno::from_io_error(&error) {
                         Some(Errno::MFILE | Errno::NFILE) => sleep(ACCEPT_PAUSE).await, // one may be free then
-                        // Another program has closed the socket, as `ss -K` does.
-                        Some(Errno::INVAL) => return,
+                        // Another program has closed the socket, as `ss -K` does. It is still bound.
+                        Some(Errno::INVAL) => match self.listen_again(listener).await {
+                            Some(again) => listener = again,
+                            None => return,
+                        },
                         // The client aborted the connection before it was accepted (accept(2)).
                         _ => {}
-                    }
-                }
-            },
+                    },
+                },
+            }
         }
+    }
+
+    /// A connection beyond the share of its listener or user is closed by dropping it.
+    fn place(&self, from: SocketAddr) -> Option<Taken> {
+        let user = match self.listen.namespace {
+            Namespace::Project => user_of(from, self.listen.address),
+            // Clients are in another network namespace than this process.
+            Namespace::Machine => None,
+        };
+        self.connections.take(self.listen, user)
+    }
+
+    fn report_full(&self, last: &mut Option<Instant>, open: usize) {
+        if last.is_some_and(|last| last.elapsed() < FULL_INTERVAL) {
+            return;
+        }
+        *last = Some(Instant::now());
+        let listener = self.name();
+        let words = format!(
+            "further connections to {listener} are closed: {open} are open, and the rest is left to other ports and users"
+        );
+        (self.tell)(Occurrence {
+            object: format!("listener {listener}"),
+            ..Occurrence::of(OccurrenceKind::ListenerFull, words)
+        });
+    }
+
+    /// Listens again on the same socket; with a new registration, since that of a closed socket stays
+    /// readable.
+    async fn listen_again(&self, listener: TcpListener) -> Option<TcpListener> {
+        self.listens.store(false, Ordering::Relaxed);
+        let socket = listener.into_std().ok()?;
+        while listen_on(&socket).is_err() {
+            sleep(LISTEN_PAUSE).await;
+        }
+        let again = TcpListener::from_std(socket).ok()?;
+        self.listens.store(true, Ordering::Relaxed);
+        let object = format!("listener {}", self.name());
+        (self.tell)(Occurrence {
+            object: object.clone(),
+            ..Occurrence::of(
+                OccurrenceKind::Repaired,
+                format!("repaired: {object} is missing"),
+            )
+        });
+        Some(again)
+    }
+
+    fn name(&self) -> String {
+        format!("{}/{}", self.listen.address, self.listen.protocol)
     }
 }
 
 /// Copies data in both directions until both have ended. The end of one is passed on while the
 /// other continues. A connection that one side resets, that the node does not accept or that is cut
 /// by a change is reset on both sides: to the other side it does not look complete.
-async fn pass(client: TcpStream, target: SocketAddr, _counted: OwnedSemaphorePermit) {
+async fn pass(client: TcpStream, target: SocketAddr, _counted: Taken) {
     let mut client = Reset::new(client);
     let Ok(Ok(node)) = timeout(CONNECT_LIMIT, TcpStream::connect(target)).await else {
         return;
@@ -69,6 +142,11 @@ async fn pass(client: TcpStream, target: SocketAddr, _counted: OwnedSemaphorePer
     // Fails only for a broken socket, which the next read reports.
     client.0.set_nodelay(true).ok();
     node.0.set_nodelay(true).ok();
+    // A connection that is idle from the start takes no buffers.
+    tokio::select! {
+        _ready = client.0.readable() => {}
+        _ready = node.0.readable() => {}
+    }
     let copied = copy_bidirectional_with_sizes(&mut client.0, &mut node.0, BUFFER, BUFFER).await;
     if copied.is_ok() {
         client.complete();

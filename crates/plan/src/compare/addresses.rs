@@ -96,6 +96,28 @@ pub(super) fn of_nodes(settled: &Settled) -> Owned {
     out
 }
 
+/// Addresses of other nodes that a node has. Root of the node may add them; no packet of theirs passes.
+pub(super) fn of_other_nodes(
+    nodes: &Owned,
+    (wanted, own): (&Space, &Owned),
+    before: &Before<'_>,
+    seen: &Index<'_>,
+) -> Vec<Fact> {
+    let mut out = Vec::new();
+    elsewhere(nodes, wanted, before, seen, &mut out);
+    out.retain_mut(|fact| {
+        let Fact::AddressElsewhere {
+            address, repaired, ..
+        } = fact
+        else {
+            return false;
+        };
+        *repaired = false;
+        !own.contains_key(&address.addr())
+    });
+    out
+}
+
 fn is_of_every_link(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(a) => a.is_loopback() || a.is_link_local(),

@@ -36,6 +36,7 @@ pub fn compare(
         .iter()
         .map(|n| (n.name.as_str(), n))
         .collect();
+    let of_nodes = addresses::of_nodes(wanted);
     let made: BTreeMap<&str, u64> = inodes.iter().map(|(n, i)| (n.as_str(), *i)).collect();
     let mut inside: BTreeMap<&Name, Index<'_>> = BTreeMap::new();
     let mut neighbours = Neighbours::new(wanted);
@@ -62,6 +63,9 @@ pub fn compare(
             let place = place(node);
             let found = space::compare(&place, (ours, &owned), &before, &index);
             out.differences.extend(found);
+            let own = (ours.as_ref(), &owned);
+            let further = addresses::of_other_nodes(&of_nodes, own, &before, &index);
+            out.push_all(&place, further);
             let fixed = neighbours.of_node(node, (&index, &theirs));
             out.push_all(&place, fixed);
         }
@@ -70,7 +74,7 @@ pub fn compare(
     let unseen = out.unseen();
     out.cables(wanted, &inside, &unseen);
     let mut owned = addresses::owned(&target.host);
-    owned.extend(addresses::of_nodes(wanted));
+    owned.extend(of_nodes);
     let on_host = (&target.host, &owned);
     let found = space::compare(&ObjectPlace::Host, on_host, &host_before, &host);
     out.differences.extend(found);

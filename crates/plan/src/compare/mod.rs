@@ -14,6 +14,7 @@ mod foreign;
 mod forwarding;
 pub(crate) mod guard;
 mod index;
+mod inside;
 mod joined;
 mod neighbours;
 pub(crate) mod programs;

@@ -67,6 +67,7 @@ fn has_route(seen: &Index<'_>, route: &Route) -> bool {
         }
         RouteKind::Link { link, via, .. } => {
             !found.unreachable
+                && !found.multipath
                 && found.via == *via
                 && found.metric == route.metric()
                 && found.interface.and_then(|i| seen.name(i)) == Some(link)
@@ -75,7 +76,8 @@ fn has_route(seen: &Index<'_>, route: &Route) -> bool {
 }
 
 /// The missing route, and which route exists instead. A route of another link that the kernel
-/// made, a default route and a link-local one can exist beside it, and are kept.
+/// made, a default route and a link-local one can exist beside it, and are kept. But the kernel has one IPv6
+/// route with several next hops instead of several routes.
 fn route_missing(seen: &Index<'_>, route: &Route) -> Fact {
     let missing = |found, replaces| Fact::RouteMissing {
         route: route.clone(),
@@ -90,9 +92,12 @@ fn route_missing(seen: &Index<'_>, route: &Route) -> Fact {
     let shared = route.to.prefix_len() == 0 || is_link_local(&route.to) || is_multicast(&route.to);
     let beside = |r: &&&SeenRoute| {
         let of_link = r.interface.and_then(|i| seen.name(i)) == Some(link);
-        !r.unreachable && !of_link && (shared || r.protocol == BY_KERNEL)
+        let joined = r.multipath && r.to.addr().is_ipv6();
+        !r.unreachable && !of_link && !joined && (shared || r.protocol == BY_KERNEL)
     };
-    let mut instead = same.iter().filter(|r| !beside(r) && !r.unreachable);
+    let mut instead = same
+        .iter()
+        .filter(|r| !beside(r) && !r.unreachable && !r.multipath);
     let found = instead.next().map(|r| Instead {
         via: r.via,
         further: r.further.clone(),

@@ -178,7 +178,10 @@ fn namespaces(
                 .get(name)
                 .map(|n| n.ports().map(|(_, _, l)| l.to_owned()).collect());
             // A process that stays in the namespace must not reach others by them any more.
-            let inside = namespace.inside.present().into_iter();
+            // That of another node, which another program mounted there, is still in use.
+            let of_other = |is: &Name| known.get(name).is_some_and(|n| n.name != *is);
+            let of_other = namespace.owner.as_ref().is_some_and(|(_, is)| of_other(is));
+            let inside = namespace.inside.present().filter(|_| !of_other).into_iter();
             let of_host = |l: &&SeenLink| l.kind.as_deref() == Some("macvlan");
             for link in inside.flat_map(|s| &s.links).filter(of_host) {
                 let (netns, name) = (name.to_owned(), link.name.clone());

@@ -32,6 +32,8 @@ mod traffic;
 mod up;
 mod uplinks;
 
+use std::collections::BTreeSet;
+
 use hallway_spec::IpVersion;
 
 pub use drifted::drift;
@@ -94,6 +96,16 @@ impl Plan {
             Op::ForwardUplinks { uplinks, .. } => uplinks.as_slice(),
             _ => &[],
         })
+    }
+
+    /// The names in /run/netns of the namespaces that the plan creates.
+    #[must_use]
+    pub fn created(&self) -> BTreeSet<&str> {
+        let created = self.steps.iter().filter_map(|step| match &step.op {
+            Op::CreateNamespace(new) => Some(new.netns.as_str()),
+            _ => None,
+        });
+        created.collect()
     }
 
     /// Whether the plan turns the forwarding of a link on.

@@ -289,8 +289,8 @@ fn stale(project: &Name, seen: &Observed) -> Vec<Uplink> {
     all.into_iter().filter(|u| !holds(u, seen)).collect()
 }
 
-/// Whether another program has turned forwarding on for every link, or for new links, since hallway
-/// turned it on for this one. Then it stays on.
+/// Whether another program has turned forwarding on for every link since hallway turned it on for this
+/// one. Then it stays on. The setting for new links changes nothing of one that exists.
 ///
 /// Not known where hallway itself turned it on for every link: the kernel then turns it on for new
 /// links as well (`addrconf_fixup_forwarding`), and what another program writes changes nothing.
@@ -299,15 +299,10 @@ fn taken_over(uplink: &Uplink, seen: &Observed) -> bool {
         return false;
     }
     let note = seen.noted.iter().find(|n| n.uplink == *uplink);
-    let turned_on = |setting| {
-        let now = seen.host.settings.get(&setting).copied().unwrap_or(0);
-        let before = note.map(|n| n.before.get(&setting).copied().unwrap_or(0));
-        now != 0 && before != Some(now)
-    };
     let of_all = Setting::Forwarding(uplink.version);
-    let of_new = Setting::NewForwarding(uplink.version);
-    // Without a note, the setting for new links is no evidence about this one.
-    turned_on(of_all) || (note.is_some() && turned_on(of_new))
+    let now = seen.host.settings.get(&of_all).copied().unwrap_or(0);
+    let before = note.map(|n| n.before.get(&of_all).copied().unwrap_or(0));
+    now != 0 && before != Some(now)
 }
 
 /// Turns off forwarding for uplinks that forward because of this project alone.

@@ -21,6 +21,8 @@ pub struct SeenRoute {
     pub metric: u32,
     /// Next hop.
     pub via: Option<IpAddr>,
+    /// It has several next hops; the interface is that of the first.
+    pub multipath: bool,
     /// Further attributes that hallway sets for no route, as ip-route(8) prints them.
     pub further: Option<String>,
 }

@@ -147,7 +147,7 @@ impl<'a> World<'a> {
                 (Hook::Forward, groups[0], groups[1])
             }
         };
-        let context = PacketContext {
+        let mut context = PacketContext {
             iif_group,
             oif_group,
             dnated,
@@ -157,6 +157,7 @@ impl<'a> World<'a> {
         let chains = self.inet.hooked(hook, ChainType::Filter);
         chains.into_iter().all(|chain| {
             let ruling = self.inet.evaluate(chain, &context);
+            context.mark = ruling.mark;
             !matches!(ruling.verdict, PacketVerdict::Drop | PacketVerdict::Reject)
         })
     }

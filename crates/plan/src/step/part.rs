@@ -1,5 +1,7 @@
 //! Which parts of a project a step changes.
 
+use std::collections::BTreeSet;
+
 use super::{Announcement, Op};
 use crate::compare::ObjectPlace;
 
@@ -13,6 +15,16 @@ pub enum Part<'a> {
 }
 
 impl Op {
+    /// Whether it is about nodes alone whose namespaces are not created in the same run.
+    #[must_use]
+    pub fn is_inside(&self, created: &BTreeSet<&str>) -> bool {
+        let other = match self {
+            Self::CreateCable(cable) => created.contains(cable.b.netns.as_str()),
+            _ => false,
+        };
+        matches!(self.part(), Some(Part::Node(netns)) if !other && !created.contains(netns))
+    }
+
     /// The part that it changes; none for a step that later ones may depend on.
     #[must_use]
     pub fn part(&self) -> Option<Part<'_>> {

@@ -135,18 +135,18 @@ impl Engine {
     ) -> Result<(), Failure> {
         self.store()
             .reopen_endpoint(project, &prepared.change, prepared.before.as_ref())?;
-        let Some((mut record, changed)) = self.undo_steps(project)? else {
+        let Some(mut undone) = self.undo_steps(project)? else {
             return Ok(());
         };
-        match changed {
-            true => self.store().save(project, &mut record)?,
+        match undone.changed {
+            true => self.store().save(project, &mut undone.record)?,
             // The record is as it was before the change; nothing is written: the disk may be full.
             false => self.store().end_endpoint(project)?,
         }
-        let Some(applied) = record.applied else {
-            return Ok(());
-        };
-        self.sync_keeper(project, &applied, caller)
+        if let Some(applied) = undone.record.applied {
+            self.sync_keeper(project, &applied, caller)?;
+        }
+        undone.inside.map_or(Ok(()), Err)
     }
 
     /// The present objects of a node: its namespace, and its links on the host.

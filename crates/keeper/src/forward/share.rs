@@ -1,0 +1,142 @@
+//! How many connections can be open at once, and who gets them: neither one listener nor one user of
+//! the host can take all, however long it keeps them open.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use hallway_engine::Occurrence;
+use hallway_engine::keeper::{Listen, open_files_limit};
+
+/// Receives what happens without a request.
+pub type Tell = Arc<dyn Fn(Occurrence) + Send + Sync>;
+
+/// The limit for all listeners together; less if the keeper may not open as many files.
+const MOST: usize = 2048;
+/// Each connection takes two files; as many stay free for everything else.
+const FILES_OF_ONE: u64 = 4;
+
+/// The connections that are open.
+#[derive(Debug)]
+pub(super) struct Connections {
+    most: usize,
+    open: Mutex<Open>,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    all: usize,
+    listeners: BTreeMap<Listen, usize>,
+    users: BTreeMap<u32, usize>,
+}
+
+impl Default for Connections {
+    fn default() -> Self {
+        let files = usize::try_from(open_files_limit() / FILES_OF_ONE).unwrap_or(MOST);
+        Self {
+            most: MOST.min(files),
+            open: Mutex::default(),
+        }
+    }
+}
+
+impl Connections {
+    /// A place for one more, unless its listener or its user has as many as are left for others.
+    pub(super) fn take(self: &Arc<Self>, listen: Listen, user: Option<u32>) -> Option<Taken> {
+        let mut open = self.open();
+        let left = self.most.saturating_sub(open.all);
+        let of_listener = open.listeners.get(&listen).copied().unwrap_or(0);
+        let of_user = user.and_then(|user| open.users.get(&user).copied());
+        if of_listener.max(of_user.unwrap_or(0)) >= left {
+            return None;
+        }
+        open.all += 1;
+        *open.listeners.entry(listen).or_default() += 1;
+        if let Some(user) = user {
+            *open.users.entry(user).or_default() += 1;
+        }
+        Some(Taken {
+            of: Arc::clone(self),
+            listen,
+            user,
+        })
+    }
+
+    fn open(&self) -> MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The place of one connection, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Taken {
+    of: Arc<Connections>,
+    listen: Listen,
+    user: Option<u32>,
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        let mut open = self.of.open();
+        open.all = open.all.saturating_sub(1);
+        one_less(open.listeners.entry(self.listen));
+        if let Some(user) = self.user {
+            one_less(open.users.entry(user));
+        }
+    }
+}
+
+fn one_less<K: Ord>(entry: Entry<'_, K, usize>) {
+    if let Entry::Occupied(mut count) = entry {
+        *count.get_mut() = count.get().saturating_sub(1);
+        if *count.get() == 0 {
+            count.remove();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hallway_engine::keeper::Namespace;
+    use hallway_spec::Protocol;
+
+    use super::*;
+
+    fn listen(port: u16) -> Listen {
+        Listen {
+            address: ([127, 0, 0, 1], port).into(),
+            protocol: Protocol::Tcp,
+            namespace: Namespace::Project,
+        }
+    }
+
+    fn fill(all: &Arc<Connections>, port: u16, user: Option<u32>) -> Vec<Taken> {
+        std::iter::from_fn(|| all.take(listen(port), user)).collect()
+    }
+
+    #[test]
+    fn neither_one_listener_nor_one_user_takes_all() {
+        let all = Arc::new(Connections {
+            most: 64,
+            open: Mutex::default(),
+        });
+        let first = fill(&all, 1, Some(1000));
+        assert_eq!(first.len(), 32);
+        assert!(
+            fill(&all, 2, Some(1000)).is_empty(),
+            "the user has its share"
+        );
+        assert!(
+            fill(&all, 1, Some(1001)).is_empty(),
+            "the listener has its share"
+        );
+        assert_eq!(fill(&all, 2, Some(1001)).len(), 16, "given back at once");
+        let others: Vec<Vec<Taken>> = (2..5).map(|port| fill(&all, port, None)).collect();
+        let counts: Vec<usize> = others.iter().map(Vec::len).collect();
+        assert_eq!(counts, [16, 8, 4]);
+        drop((first, others));
+        assert_eq!(fill(&all, 1, None).len(), 32);
+        assert_eq!(all.open().all, 0);
+        assert!(all.open().listeners.is_empty() && all.open().users.is_empty());
+    }
+}
