@@ -67,23 +67,7 @@ impl Difference {
             Fact::Neighbour { link, address, .. } => format!("neighbour {address} of {link}"),
             Fact::RoutingRuleMissing { rule } => rule_words(rule),
             Fact::RouteMissing { route, .. } | Fact::RouteLeft { route } => route_words(route),
-            Fact::Setting {
-                link: Some(link),
-                setting,
-                ..
-            } => {
-                format!("{} of {link}", setting.words())
-            }
-            Fact::Setting {
-                link: None,
-                setting: Setting::Initial(initial),
-                ..
-            } => format!("{} of all links", initial.name()),
-            Fact::Setting {
-                link: None,
-                setting,
-                ..
-            } => setting.words().into(),
+            Fact::Setting { link, setting, .. } => setting_of(*setting, link.as_deref()),
             Fact::Sysctl { key, .. } => key.to_string(),
             Fact::Shaping {
                 link,
@@ -118,5 +102,14 @@ impl Difference {
             Fact::FileMissing { file } | Fact::FileChanged { file, .. } => file.clone(),
             Fact::FileAccess { file, .. } => format!("access to {file}"),
         }
+    }
+}
+
+/// A setting of a link, or of a whole namespace.
+fn setting_of(setting: Setting, link: Option<&str>) -> String {
+    match (link, setting) {
+        (Some(link), _) => format!("{} of {link}", setting.words()),
+        (None, Setting::Initial(initial)) => format!("{} of all links", initial.name()),
+        (None, _) => setting.words().into(),
     }
 }
