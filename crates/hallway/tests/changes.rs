@@ -172,32 +172,12 @@ fn connections_continue_when_a_change_does_not_affect_them() {
     h.ok("node add visitor --network world=203.0.113.9");
     h.ok("node add a --network apps=10.9.0.10,fd09::10");
     h.ok("node add c --network apps=10.9.0.12,fd09::12");
-    h.run(&[
-        "node",
-        "add",
-        "b",
-        "--network",
-        "apps=10.9.0.11,fd09::11",
-        "--publish",
-        "80:80",
-        "--",
-        "sh",
-        "-c",
-        ECHO,
-    ])
-    .ok();
-    h.run(&[
-        "node",
-        "add",
-        "d",
-        "--network",
-        "store=10.8.0.11",
-        "--",
-        "sh",
-        "-c",
-        ECHO,
-    ])
-    .ok();
+    let serve = |words: &str| {
+        let words = words.split(' ').chain(["--", "sh", "-c", ECHO]);
+        h.run(&words.collect::<Vec<_>>()).ok();
+    };
+    serve("node add b --network apps=10.9.0.11,fd09::11 --publish 80:80");
+    serve("node add d --network store=10.8.0.11");
     h.ok("allow apps store");
     wait_for("servers", || {
         h.inside("a", "python3 -c \"import socket; socket.create_connection(('10.9.0.11',80),1); socket.create_connection(('10.8.0.11',80),1)\"")

@@ -230,7 +230,18 @@ fn cover_in(mounts: &str, directory: &str) -> Option<Cover> {
             .strip_prefix(directory)
             .is_some_and(|p| p.starts_with('/'))
     };
-    let hidden = lines.iter().filter(|l| inside(l.3) && l.1 != *top);
+    // What is mounted over a namespace at its own name hides nothing of the directory.
+    let is_reached = |first: &str| {
+        let mut below = first.to_owned();
+        while below != *top {
+            match lines.iter().find(|l| l.0 == below && inside(l.3)) {
+                Some(mount) => below = mount.1.to_owned(),
+                None => return false,
+            }
+        }
+        true
+    };
+    let hidden = lines.iter().filter(|l| inside(l.3) && !is_reached(l.1));
     let hidden = hidden.filter_map(|l| l.2.strip_prefix("net:[")?.strip_suffix(']')?.parse().ok());
     let hidden: Vec<u64> = hidden.collect();
     (!hidden.is_empty()).then(|| Cover {

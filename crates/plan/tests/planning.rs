@@ -8,6 +8,7 @@ use std::net::IpAddr;
 
 use hallway_plan::diff::Recorded;
 use hallway_plan::observed::{Noted, SeenLink, SeenTable};
+use hallway_plan::reach::{Environment, Flow, World};
 use hallway_plan::rules::build::ruleset;
 use hallway_plan::step::{Op, Uplink};
 use hallway_plan::target::Setting;
@@ -195,4 +196,26 @@ fn forwarding_of_every_link_is_given_back() {
     assert!(!restored("eth0", 1, 1));
     // Only for new links.
     assert!(restored("eth0", 0, 1));
+}
+
+/// What a node of an `outside` network has begun at a published port goes on when something else changes.
+#[test]
+fn a_connection_from_a_network_outside_may_begin() {
+    const FILE: &str = "name: p\nnetworks: { apps: { subnet: 10.1.0.0/24 }, world: { subnet: 203.0.113.0/24, outside: true } }\n\
+        nodes:\n  web: { networks: { apps: { address: 10.1.0.10 } }, ports: ['8080:80'] }\n\
+        \x20 visitor: { networks: { world: { address: 203.0.113.9 } } }\n";
+    let settled = settled(FILE);
+    let rules = ruleset(&settled);
+    let world = World::new(&settled, &rules, Environment::default()).unwrap();
+    let flow = |to: &str, port| Flow {
+        from: "203.0.113.9".parse().unwrap(),
+        to: to.parse().unwrap(),
+        protocol: 6,
+        source_port: 50000,
+        port,
+    };
+    assert!(world.may_begin(&flow("10.1.0.10", 80), true));
+    assert!(!world.may_begin(&flow("10.1.0.10", 80), false));
+    assert!(!world.may_begin(&flow("10.1.0.10", 81), true));
+    assert!(!world.may_begin(&flow("198.51.100.9", 80), false));
 }

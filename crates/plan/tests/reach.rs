@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // a failing helper is a failing test
 
 use hallway_plan::reach::{
-    Environment, Flow, HopEvent, HostNet, Location, Outcome, Party, Path, Question, Service, World,
+    Environment, HopEvent, HostNet, Location, Outcome, Party, Path, Question, Service, World,
 };
 use hallway_plan::rules::ruleset;
 use hallway_plan::{Observed, Settled, Surroundings, settle};
@@ -210,25 +210,6 @@ fn translations_there_and_back() {
     let (at, flow) = path.destination().unwrap();
     assert_eq!(*at, Location::Node("visitor".parse().unwrap()));
     assert_eq!(flow.from.to_string(), "203.0.113.1", "masqueraded");
-}
-
-/// What a node of an `outside` network has begun at a published port goes on when something else changes.
-#[test]
-fn a_connection_from_a_network_outside_may_begin() {
-    let settled = settled(SHOP);
-    let rules = ruleset(&settled);
-    let world = World::new(&settled, &rules, Environment::default()).unwrap();
-    let flow = |to: &str, port| Flow {
-        from: "203.0.113.9".parse().unwrap(),
-        to: to.parse().unwrap(),
-        protocol: 6,
-        source_port: 50000,
-        port,
-    };
-    assert!(world.may_begin(&flow("10.1.0.10", 80), true));
-    assert!(!world.may_begin(&flow("10.1.0.10", 80), false));
-    assert!(!world.may_begin(&flow("10.1.0.10", 81), true));
-    assert!(!world.may_begin(&flow("198.51.100.9", 80), false));
 }
 
 #[test]

@@ -32,12 +32,7 @@ pub(super) fn help(reason: &Reason, cause: Option<&KernelError>) -> Option<Strin
         | Reason::Step { .. }
         | Reason::NetnsDirectory { .. }
         | Reason::Capture => return cause.and_then(of_errno),
-        Reason::NotKept { .. } => {
-            "another program changes it at the same time: stop that program, or configure it not to change hallway's links, routes and tables".into()
-        }
-        Reason::NodeNotKept { .. } => {
-            "a program with root's rights in the node changes it: stop that program, then run hallway up again".into()
-        }
+        Reason::NotKept { .. } | Reason::NodeNotKept { .. } => not_kept(reason).into(),
         Reason::Conflict(conflict) => conflict.help.clone(),
         Reason::OtherFile { .. } => {
             "hallway up --replace changes that project to this file; with another name: in the file it is built beside it".into()
@@ -78,6 +73,18 @@ pub(super) fn help(reason: &Reason, cause: Option<&KernelError>) -> Option<Strin
         Reason::Bug(_) => "please report it with the command and the file that led to it".into(),
     };
     Some(text)
+}
+
+/// Something changes what was built at the same time.
+fn not_kept(reason: &Reason) -> &'static str {
+    match reason {
+        Reason::NodeNotKept { .. } => {
+            "a program with root's rights in the node changes it: stop that program, then run hallway up again"
+        }
+        _ => {
+            "another program changes it at the same time: stop that program, or configure it not to change hallway's links, routes and tables"
+        }
+    }
 }
 
 /// What to do about something that the kernel does not have.

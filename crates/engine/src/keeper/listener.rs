@@ -169,12 +169,18 @@ pub(super) fn bind_socket(address: SocketAddr, protocol: Protocol) -> std::io::R
     Ok(socket)
 }
 
-/// Listens on a bound TCP socket, also again.
+fn listen_on(socket: &impl std::os::fd::AsFd) -> std::io::Result<()> {
+    Ok(rustix::net::listen(socket, BACKLOG)?)
+}
+
+/// Listens again on a TCP socket that another program closed. It is still bound, but shut down, which
+/// accepted connections would inherit; a connection to no address ends that (connect(2), AF_UNSPEC).
 ///
 /// # Errors
 /// Those of listen(2).
-pub fn listen_on(socket: &impl std::os::fd::AsFd) -> std::io::Result<()> {
-    Ok(rustix::net::listen(socket, BACKLOG)?)
+pub fn listen_again(socket: &impl std::os::fd::AsFd) -> std::io::Result<()> {
+    rustix::net::connect_unspec(socket)?;
+    listen_on(socket)
 }
 
 /// The number of the user whose socket a TCP connection in the network namespace of this thread comes

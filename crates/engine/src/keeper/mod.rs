@@ -55,7 +55,7 @@ pub(crate) use greeting::Greeting;
 pub use guard::Guard;
 pub(crate) use listener::most_open_files;
 pub use listener::{
-    BindCause, BindError, Bound, Listener, bind, listen_on, open_files_limit, raise_open_files,
+    BindCause, BindError, Bound, Listener, bind, listen_again, open_files_limit, raise_open_files,
     user_of,
 };
 pub use orphans::stop_leftovers;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use hallway_engine::keeper::{Listen, Namespace, listen_on, user_of};
+use hallway_engine::keeper::{Listen, Namespace, listen_again, user_of};
 use hallway_engine::{Occurrence, OccurrenceKind};
 use rustix::io::Errno;
 use rustix::net::sockopt::set_socket_linger;
@@ -109,7 +109,7 @@ impl Service {
     async fn listen_again(&self, listener: TcpListener) -> Option<TcpListener> {
         self.listens.store(false, Ordering::Relaxed);
         let socket = listener.into_std().ok()?;
-        while listen_on(&socket).is_err() {
+        while listen_again(&socket).is_err() {
             sleep(LISTEN_PAUSE).await;
         }
         let again = TcpListener::from_std(socket).ok()?;
