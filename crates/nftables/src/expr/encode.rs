@@ -52,13 +52,14 @@ impl Expr {
             Self::Bitwise { .. } => "bitwise",
             Self::NetworkOrder { .. } => "byteorder",
             Self::Lookup { .. } => "lookup",
-            Self::CountOver { .. } => "dynset",
+            Self::CountOver { .. } | Self::Note { .. } => "dynset",
             Self::Ct { .. } => "ct",
             Self::FibDestinationType { .. } => "fib",
             Self::SocketWildcard { .. } => "socket",
             Self::Dnat { .. } => "nat",
             Self::Masquerade { .. } => "masq",
             Self::Counter => "counter",
+            Self::NoTrack => "notrack",
             Self::Reject => "reject",
             Self::Constant { .. } | Self::Verdict(_) => "immediate",
             Self::Raw { name, .. } => name,
@@ -120,6 +121,11 @@ impl Expr {
                     w.str(1, "connlimit");
                     w.nest(2, |w| numbers(w, &[(1, *limit), (2, NFT_CONNLIMIT_F_INV)]));
                 });
+            }
+            Self::Note { reg, set, millis } => {
+                w.str(1, set);
+                numbers(w, &[(3, NFT_DYNSET_OP_UPDATE), (4, reg.number())]);
+                w.attr(6, &millis.to_be_bytes());
             }
             Self::Ct { key, to } => numbers(w, &[(1, to.number()), (2, *key as u32)]),
             Self::FibDestinationType { to } => {
