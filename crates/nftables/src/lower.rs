@@ -110,6 +110,16 @@ fn lookup(
     });
 }
 
+fn note(out: &mut Vec<Expr>, (fields, set): (&[Field], &str), millis: u64, family: Family) {
+    depends(out, fields, family);
+    load_key(out, fields, false);
+    out.push(Expr::Note {
+        reg: Reg(0),
+        set: set.to_owned(),
+        millis,
+    });
+}
+
 pub(crate) fn matched(out: &mut Vec<Expr>, condition: &Match, context: Context<'_>) {
     match condition {
         Match::Is(field, value) => single(out, *field, value, true, context.family),
@@ -135,15 +145,7 @@ pub(crate) fn matched(out: &mut Vec<Expr>, condition: &Match, context: Context<'
             fields,
             set,
             millis,
-        } => {
-            depends(out, fields, context.family);
-            load_key(out, fields, false);
-            out.push(Expr::Note {
-                reg: Reg(0),
-                set: set.clone(),
-                millis: *millis,
-            });
-        }
+        } => note(out, (fields, set), *millis, context.family),
         Match::Version(wanted) => version(out, *wanted),
         Match::Established => bits(out, CtKey::State, STATE_ESTABLISHED_RELATED),
         Match::Invalid => bits(out, CtKey::State, STATE_INVALID),

@@ -122,11 +122,6 @@ impl Expr {
                     w.nest(2, |w| numbers(w, &[(1, *limit), (2, NFT_CONNLIMIT_F_INV)]));
                 });
             }
-            Self::Note { reg, set, millis } => {
-                w.str(1, set);
-                numbers(w, &[(3, NFT_DYNSET_OP_UPDATE), (4, reg.number())]);
-                w.attr(6, &millis.to_be_bytes());
-            }
             Self::Ct { key, to } => numbers(w, &[(1, to.number()), (2, *key as u32)]),
             Self::FibDestinationType { to } => {
                 let to = to.number();
@@ -161,6 +156,11 @@ impl Expr {
             Self::Masquerade { random: true } => w.be32(1, NF_NAT_RANGE_PROTO_RANDOM_FULLY),
             Self::Trace { from } => numbers(w, &[(2, NFT_META_NFTRACE), (3, from.number())]),
             Self::SetMark { from } => numbers(w, &[(2, NFT_META_MARK), (3, from.number())]),
+            Self::Note { reg, set, millis } => {
+                w.str(1, set);
+                numbers(w, &[(3, NFT_DYNSET_OP_UPDATE), (4, reg.number())]);
+                w.attr(6, &millis.to_be_bytes());
+            }
             Self::Reject => {
                 w.be32(1, NFT_REJECT_ICMPX_UNREACH);
                 w.u8(2, NFT_REJECT_ICMPX_ADMIN_PROHIBITED);
