@@ -197,7 +197,7 @@ policies: [ { action: deny, from: any, to: any, ports: [9/tcp] } ]
 /// Sends a packet of TCP with flags: address and port of the source and the destination.
 const FORGED: &str = "import socket, struct, sys
 source, port, target, to, flags = sys.argv[1:]
-def total(b): return ~sum(struct.unpack('!%dH' % (len(b) // 2), b)) % 65535
+def total(b): return -sum(struct.unpack('!%dH' % (len(b) // 2), b)) % 65535
 ends = socket.inet_aton(source) + socket.inet_aton(target)
 tcp = lambda c: struct.pack('!HHIIBBHHH', int(port), int(to), 1, 0, 0x50, int(flags), 999, c, 0)
 ip = struct.pack('!BBHHHBBH', 0x45, 0, 40, 1, 0, 64, 6, 0) + ends
