@@ -223,7 +223,12 @@ impl Survey<'_> {
                     self.set_mark(value.map_or(Mark::ANY, |(value, known)| Mark { value, known }));
                     Matches::Yes.into()
                 }
+                Expr::NoTrack => {
+                    self.untrack();
+                    Matches::Yes.into()
+                }
                 Expr::CountOver { .. } => Matches::Maybe.into(),
+                Expr::Note { .. } => Matches::Yes.into(),
                 Expr::Raw { name, attributes } => self.raw(name, attributes, &mut registers),
                 other => self.step(other, &mut registers).into(),
             };

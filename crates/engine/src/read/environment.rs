@@ -1,9 +1,9 @@
 //! The properties of the host that a prediction depends on and a file does not contain.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
-use hallway_kernel::rule::RoutingRule;
+use hallway_kernel::rule::{RoutingRule, RuleAction};
 use hallway_kernel::{Kernel, KernelError};
 use hallway_nftables::survey::may_mark;
 use hallway_nftables::{Family, Ruleset, Table};
@@ -13,11 +13,11 @@ use hallway_plan::rules::ip_version;
 use hallway_plan::settled::{Interface, Settled};
 use hallway_plan::target::LOCAL_TABLE;
 use hallway_plan::{Observed, mark};
-use hallway_spec::{IpVersion, Name};
+use hallway_spec::{IpVersion, Name, Protocol};
 use ipnet::IpNet;
 
 use super::diverted::{diverted_by, routing_rules};
-use crate::observe;
+use crate::{observe, sockets};
 
 /// Reads them in the calling thread's namespace.
 ///
@@ -43,9 +43,10 @@ pub fn environment(settled: &Settled) -> Result<Environment, KernelError> {
             .host
             .routes
             .iter()
+            .filter(|r| of_every_source(r.table, &rules))
             .any(|r| r.to.prefix_len() == 0 && !r.unreachable),
         host_addresses: host_addresses(&seen, settled),
-        routes: routes(&seen, &settled.project),
+        routes: routes(&seen, &rules, &settled.project),
         policy_routed: policy_routed(&rules),
         diverted: diverted_by(&rules, &mut kernel, &seen, settled)?,
         marked: marked(&rules, &foreign),
@@ -58,13 +59,27 @@ pub fn environment(settled: &Settled) -> Result<Environment, KernelError> {
             .collect(),
         rp_filter: rp_filter(&mut kernel, &seen)?,
         address_links: address_links(&seen),
+        served: served(),
         inside: BTreeMap::new(),
     })
 }
 
+/// Whether the routes of a table are about packets from every source.
+fn of_every_source(table: u32, rules: &[RoutingRule]) -> bool {
+    let leads = |rule: &&RoutingRule| rule.action == RuleAction::Table(table);
+    let limited = |r: &RoutingRule| r.from.is_some() || r.iif.is_some() || r.oif.is_some();
+    rules.is_empty() || rules.iter().filter(leads).any(|rule| !limited(rule))
+}
+
+/// The ports on which programs of the host receive packets.
+fn served() -> Vec<(u8, SocketAddr)> {
+    let bound = sockets::bound([Protocol::Tcp, Protocol::Udp]).into_iter();
+    bound.map(|b| (b.protocol.number(), b.address)).collect()
+}
+
 /// The routes of the host that hallway has not made for this project: also those to nodes of other
 /// projects, but not the unreachable ones.
-fn routes(seen: &Observed, project: &Name) -> Vec<HostNet> {
+fn routes(seen: &Observed, rules: &[RoutingRule], project: &Name) -> Vec<HostNet> {
     let link = |route: &SeenRoute| {
         let mut links = seen.host.links.iter();
         links.find(|l| Some(l.index) == route.interface)
@@ -74,7 +89,9 @@ fn routes(seen: &Observed, project: &Name) -> Vec<HostNet> {
         alias.is_some_and(|(of, _)| of != *project)
     };
     let known = seen.host.routes.iter().filter(|r| {
-        r.table != LOCAL_TABLE && (r.protocol != mark::ROUTE_PROTOCOL || of_another(r))
+        r.table != LOCAL_TABLE
+            && of_every_source(r.table, rules)
+            && (r.protocol != mark::ROUTE_PROTOCOL || of_another(r))
     });
     known
         .map(|route| {

@@ -22,25 +22,22 @@ const LOOPBACK: HostPort<'static> = HostPort {
     group: 0,
 };
 /// Packets that the host itself sends have no incoming link.
-const NO_PORT: HostPort<'static> = HostPort { name: "", group: 0 };
+pub(super) const NO_PORT: HostPort<'static> = HostPort { name: "", group: 0 };
 
 impl<'w> Walk<'w> {
-    /// From one port of a bridge to another, through the inet hooks.
-    pub(super) fn bridged(
+    /// Comes in at the host: for itself, or to be forwarded.
+    pub(super) fn host_in(&mut self, packet: Packet, from: HostPort<'w>) -> WalkResult {
+        let (packet, state) = self.before_routing(packet, from)?;
+        self.routed_by_host(packet, state, from)
+    }
+
+    /// After the prerouting hooks.
+    pub(super) fn routed_by_host(
         &mut self,
         mut packet: Packet,
         state: TrackingState,
-        (from, source): (HostPort<'w>, Option<IpAddr>),
-    ) -> Result<Packet, DropReason> {
-        self.forward_hook(&packet, &state, from, from)?;
-        // br_netfilter gives bridged packets no input link there.
-        self.after_routing(&mut packet, state, (NO_PORT, from), source)?;
-        Ok(packet)
-    }
-
-    /// Comes in at the host: for itself, or to be forwarded.
-    pub(super) fn host_in(&mut self, packet: Packet, from: HostPort<'w>) -> WalkResult {
-        let (mut packet, state) = self.before_routing(packet, from)?;
+        from: HostPort<'w>,
+    ) -> WalkResult {
         self.way_back_of_host(&packet, from)?;
         let route = self.host_route(&packet)?;
         if matches!(route, HostRoute::Local) {
@@ -137,7 +134,7 @@ impl<'w> Walk<'w> {
         Ok(())
     }
 
-    fn forward_hook(
+    pub(super) fn forward_hook(
         &mut self,
         packet: &Packet,
         state: &TrackingState,
@@ -213,7 +210,7 @@ impl<'w> Walk<'w> {
     }
 
     /// Postrouting: source NAT; after this the connection is tracked.
-    fn after_routing(
+    pub(super) fn after_routing(
         &mut self,
         packet: &mut Packet,
         mut state: TrackingState,
@@ -302,6 +299,7 @@ impl<'w> Walk<'w> {
         let to = self.world.network_of(packet.flow.to);
         if let Some(network) = to.and_then(|p| self.world.network(p))
             && network.mode == Mode::Macvlan
+            && to.is_some_and(|p| self.world.on_macvlan(p, packet.flow.to))
         {
             let (network, to) = (network.name.clone(), packet.flow.to);
             return Err(match route {
@@ -364,6 +362,7 @@ impl<'w> Walk<'w> {
             iif: from.name,
             iif_group: from.group,
             oif_group,
+            mac_to: self.mac_to,
             to_local: self.world.is_host(packet.flow.to),
             icmp: packet.icmp_type(),
             ..context(&packet.flow)
