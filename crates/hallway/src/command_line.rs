@@ -6,7 +6,7 @@ use clap_complete::CompletionCandidate;
 use clap_complete::engine::ArgValueCandidates;
 
 use crate::args::Args;
-use crate::complete;
+use crate::{complete, ui};
 
 /// A group of verbs, with an example or two for each.
 pub(crate) struct Group {
@@ -242,7 +242,11 @@ pub(crate) fn command() -> Command {
         })
     });
     command.help_template(format!(
-        "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{list}Options:\n{{options}}\n\nhallway help COMMAND describes a command, with examples."
+        "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{list}Options:\n{{options}}\n\n{}",
+        ui::fold_help(
+            "hallway help COMMAND describes a command, with examples.",
+            2
+        )
     ))
 }
 
@@ -296,7 +300,9 @@ fn groups(command: &Command) -> String {
         for (verb, _) in group.verbs {
             let about = command.find_subcommand(verb).and_then(Command::get_about);
             let about = about.map(ToString::to_string).unwrap_or_default();
-            out.push_str(&format!("  {verb:width$}  {about}\n"));
+            let line = format!("  {verb:width$}  {about}");
+            out.push_str(&ui::fold_help(&line, width + 4));
+            out.push('\n');
         }
         out.push('\n');
     }

@@ -1,6 +1,7 @@
 //! The failures of the commands themselves, apart from the file and the engine.
 
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 
 use hallway_engine::KernelError;
 use hallway_engine::enter::EnterError;
@@ -25,6 +26,17 @@ codes! {
         Trace = "trace",
         /// A benchmark could not be run.
         Bench = "bench",
+    }
+}
+
+impl CommandError {
+    /// A file could not be written.
+    pub(crate) fn write(path: &Path, error: &std::io::Error) -> Self {
+        Self::Write {
+            path: path.to_owned(),
+            error: error.to_string(),
+            refused: error.kind() == ErrorKind::PermissionDenied,
+        }
     }
 }
 
@@ -54,7 +66,12 @@ pub(crate) enum CommandError {
     },
     /// A file could not be written.
     #[error("cannot write {}: {error}", path.display())]
-    Write { path: PathBuf, error: String },
+    Write {
+        path: PathBuf,
+        error: String,
+        /// Whether the rights are missing.
+        refused: bool,
+    },
     /// Signals cannot be waited for.
     #[error("signals cannot be waited for: {0}")]
     Signals(std::io::Error),
@@ -113,7 +130,18 @@ impl Diagnostic for CommandError {
             Self::Trace(error) if error.is_not_permitted() => {
                 Some("run as root, or trace in a sandbox".into())
             }
-            Self::Serve { .. } => Some("find the program that listens with: ss -lnp".into()),
+            Self::Serve { error, .. } => match error.kind() {
+                ErrorKind::AddrInUse => {
+                    Some("find the program that listens with: ss -lnp".into())
+                }
+                ErrorKind::PermissionDenied => Some(
+                    "ports below 1024 are for root outside of nodes: serve another one, like hallway serve 8080, or in a node: hallway exec NODE -- hallway serve 80".into(),
+                ),
+                _ => None,
+            },
+            Self::Write { refused: true, .. } => {
+                Some("run it as root, or write it to a place of your own".into())
+            }
             _ => None,
         }
     }

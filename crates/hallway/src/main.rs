@@ -140,27 +140,26 @@ fn wrong_usage(error: &clap::Error) -> ExitCode {
     let ours = ours.unwrap_or_default();
     let flag = habits::instead_of_flag(error, ours);
     let said = match (instead, flag) {
-        (Some((verb, instead)), _) => format!("hallway has no command {verb}\n  help: {instead}"),
-        (None, Some((flag, instead))) => {
-            format!("there is no argument {flag} here\n  help: {instead}")
-        }
+        (Some((verb, instead)), _) => (format!("hallway has no command {verb}"), instead),
+        (None, Some((flag, instead))) => (format!("there is no argument {flag} here"), instead),
         (None, None) => {
             if error.kind() == ErrorKind::MissingSubcommand && ours.is_empty() {
-                ui::err(
-                    "error: no command is given\n  help: hallway help lists them; hallway -V prints the version\n",
-                );
+                ui::err("error: no command is given\n");
+                let help = "  help: hallway help lists them; hallway -V prints the version";
+                ui::complain(help, 4);
                 return ExitCode::from(2);
             }
             error.print().ok();
             let help = habits::instead_of_words(error, ours);
             let help = help.or_else(|| habits::instead_of_value(error));
             if let Some(help) = help {
-                ui::err(&format!("  help: {help}\n"));
+                ui::complain(&format!("  help: {help}"), 4);
             }
             return ExitCode::from(error.exit_code() as u8);
         }
     };
-    ui::err(&format!("error: {said}\n"));
+    ui::complain(&format!("error: {}", said.0), 4);
+    ui::complain(&format!("  help: {}", said.1), 4);
     ExitCode::from(2)
 }
 

@@ -1,5 +1,7 @@
 //! What the names of a command line mean: nodes by any of their names, networks, ends of policies.
 
+use std::path::Path;
+
 use hallway_engine::{Engine, Workplace, sandbox};
 use hallway_plan::Settled;
 use hallway_plan::settled::{Network, Node};
@@ -8,7 +10,7 @@ use hallway_spec::{Name, listed};
 use crate::args::Common;
 use crate::diagnose::VerbError;
 use crate::failure::CommandError;
-use crate::scope::{Scope, state_dir};
+use crate::scope::{self, Scope, state_dir};
 
 /// The nodes of a project that a name means; at least one.
 pub(crate) fn nodes<'a>(
@@ -24,34 +26,44 @@ pub(crate) fn nodes<'a>(
             project: settled.project.clone(),
             node: name.clone(),
             nodes: settled.nodes.iter().map(|n| n.name.clone()).collect(),
-            elsewhere: elsewhere(common, scope, settled, name),
+            elsewhere: elsewhere(common, scope, Some(&settled.project), name),
         }
         .into()),
     }
 }
 
-/// The flags of the projects that have a node of that name: others of this scope, and those of other
-/// sandboxes and of the host, if their records can be read from here.
-fn elsewhere(common: &Common, scope: &Scope, settled: &Settled, name: &Name) -> Vec<String> {
+/// The flags of the projects that have a node of that name, apart from one of this scope: others of it,
+/// and those of other sandboxes and of the host, if their records can be read from here.
+fn elsewhere(
+    common: &Common,
+    scope: &Scope,
+    apart_from: Option<&Name>,
+    name: &Name,
+) -> Vec<String> {
     let mut out = Vec::new();
     let mut look = |engine: &Engine, flags: &str| {
         for project in engine.projects() {
-            let other = flags.is_empty() && project == settled.project;
+            let other = flags.is_empty() && Some(&project) == apart_from;
             let record = (!other)
                 .then(|| engine.record(&project).ok().flatten())
                 .flatten();
             if record
                 .and_then(|r| r.applied)
-                .is_some_and(|s| s.node(name).is_some())
+                .is_some_and(|s| !s.named(name).is_empty())
             {
                 out.push(format!("{flags}-p {project}"));
             }
         }
     };
     look(&scope.engine, "");
-    if let Ok(state) = state_dir(common) {
+    // In a sandbox this process is root, whose own directory is another one.
+    let state = match &scope.sandbox {
+        Some(sandbox) => sandbox.scope().ancestors().nth(2).map(Path::to_owned),
+        None => state_dir(common).ok(),
+    };
+    if let Some(state) = state {
         let here = scope.sandbox.as_ref().map(|s| s.name.as_str());
-        for sandbox in sandbox::list(&state) {
+        for sandbox in sandbox::on_records(&state) {
             if Some(sandbox.name.as_str()) != here {
                 let engine = Engine::new(sandbox.scope(), Workplace::default());
                 look(&engine, &format!("--sandbox {} ", sandbox.name));
@@ -63,6 +75,28 @@ fn elsewhere(common: &Common, scope: &Scope, settled: &Settled, name: &Name) -> 
         }
     }
     out
+}
+
+/// The project of a command about a node. If it is not clear which one, the help says where a node of
+/// that name exists.
+pub(crate) fn present(
+    common: &Common,
+    scope: &Scope,
+    node: Option<&Name>,
+) -> Result<(Name, Settled), VerbError> {
+    scope::present(common, &scope.engine).map_err(|error| {
+        let places = node.map(|node| elsewhere(common, scope, None, node));
+        match (error, node, places.as_deref()) {
+            (VerbError::Usage(message, _), Some(node), Some(places @ [_, ..])) => VerbError::usage(
+                message,
+                format!(
+                    "there is a node {node}; name its project with {}",
+                    places.join(" or ")
+                ),
+            ),
+            (error, ..) => error,
+        }
+    })
 }
 
 /// The one node of a project that a name means.

@@ -1,9 +1,11 @@
 //! The project's file: found, read, parsed. Files of other formats are translated.
 
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use hallway_import::{File, Format, restore_places, without_places};
 use hallway_spec::{TEXT_MAX, name_of, parse_bytes};
+use rustix::io::Errno;
 
 use crate::args::{Common, FileArg};
 use crate::diagnose::VerbError;
@@ -110,14 +112,26 @@ fn bytes(path: &PathBuf) -> Result<Vec<u8>, VerbError> {
     bytes.map_err(|e| {
         let shown = path.display();
         // As Compose takes the names of services.
-        let help = match path.extension().is_none() && path.components().count() == 1 {
-            true => format!(
+        let word = path.extension().is_none() && path.components().count() == 1;
+        let help = match e.kind() {
+            _ if too_few_open_files(&e) => MORE_OPEN_FILES.into(),
+            ErrorKind::NotFound if word => format!(
                 "name a file that exists and may be read; for the program of one node: hallway start {shown}, hallway stop {shown}"
             ),
-            false => "name a file that exists and may be read".to_owned(),
+            _ => "name a file that exists and may be read".to_owned(),
         };
         VerbError::usage(format!("cannot read {shown}: {e}"), help)
     })
+}
+
+/// What to do if that is the reason.
+const MORE_OPEN_FILES: &str = "allow more open files: ulimit -n 1024";
+
+/// Whether this process, or the machine, cannot open more files.
+fn too_few_open_files(error: &io::Error) -> bool {
+    let all = [Errno::MFILE, Errno::NFILE];
+    all.iter()
+        .any(|e| error.raw_os_error() == Some(e.raw_os_error()))
 }
 
 /// A file as text.
@@ -167,7 +181,14 @@ fn found(directory: &Path, file: &FileArg, by_variable: bool) -> Result<Files, V
         true => Path::new("."),
         false => directory,
     };
-    let mut names: Vec<String> = std::fs::read_dir(listed)
+    let entries = std::fs::read_dir(listed);
+    if let Err(error) = &entries
+        && too_few_open_files(error)
+    {
+        let text = format!("cannot read {}: {error}", listed.display());
+        return Err(VerbError::usage(text, MORE_OPEN_FILES));
+    }
+    let mut names: Vec<String> = entries
         .into_iter()
         .flatten()
         .filter_map(Result::ok)

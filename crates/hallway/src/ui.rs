@@ -5,6 +5,8 @@ use std::io::Write as _;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use hallway_view::table::{columns_within, fitted};
+
 use crate::args::Common;
 
 /// The first error of stdout that is not a closed pipe, like a full disk.
@@ -58,8 +60,33 @@ pub(crate) fn hanging(text: &str, indent: usize) {
 
 /// Prints a line of an error in the same way, to stderr.
 pub(crate) fn complain(text: &str, indent: usize) {
+    err(&format!("{}\n", fold_error(text, indent)));
+}
+
+/// A line of an error, folded in the same way.
+pub(crate) fn fold_error(text: &str, indent: usize) -> String {
     let width = terminal(std::io::stderr()).unwrap_or(usize::MAX);
-    err(&format!("{}\n", fold(text, width, indent)));
+    fold(text, width, indent)
+}
+
+/// A line of help, folded in the same way as data.
+pub(crate) fn fold_help(text: &str, indent: usize) -> String {
+    let width = terminal(std::io::stdout()).unwrap_or(usize::MAX);
+    fold(text, width, indent)
+}
+
+/// Prints a table: as wide as a terminal, or in 100 columns, where words allow that. A terminal that is
+/// too narrow even then gets one line for each value.
+pub(crate) fn table(rows: &[Vec<String>]) {
+    out(&match terminal(std::io::stdout()) {
+        Some(width) => fitted(rows, width),
+        None => columns_within(rows, 100),
+    });
+}
+
+/// The maximal width of a matrix: that of the terminal, otherwise 100 columns.
+pub(crate) fn columns() -> usize {
+    terminal(std::io::stdout()).unwrap_or(100)
 }
 
 /// Prints a line of data.
@@ -117,11 +144,6 @@ fn terminal(file: impl std::os::fd::AsFd) -> Option<usize> {
     let size = rustix::termios::tcgetwinsize(file);
     let columns = size.ok().map(|s| usize::from(s.ws_col)).filter(|c| *c > 0);
     columns.map(|columns| columns.max(40))
-}
-
-/// The maximal width of tables: that of the terminal, otherwise 100 columns.
-pub(crate) fn columns() -> usize {
-    terminal(std::io::stdout()).unwrap_or(100)
 }
 
 /// The maximal width of text lines: that of the terminal, from 40 to 100 columns.

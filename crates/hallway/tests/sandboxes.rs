@@ -118,6 +118,16 @@ fn several_sandboxes() {
         "10.9.0.1",
     ])
     .ok();
+    // A node that is unknown here is named with its sandbox and its project.
+    let other = "name: y\nnodes: { b: {} }\n";
+    std::fs::write("/run/other.hallway.yaml", other).unwrap();
+    h.ok("--sandbox red up /run/other.hallway.yaml");
+    h.run(&["--sandbox", "blue", "exec", "b", "--", "true"])
+        .exits(125)
+        .says("--sandbox red -p y");
+    h.run(&["--sandbox", "red", "exec", "b", "--", "true"])
+        .exits(125)
+        .says("with -p y");
     let names = h.ok("sandbox ls");
     assert!(names.contains("red") && names.contains("blue"), "{names}");
     h.ok("sandbox rm red");

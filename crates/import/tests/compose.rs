@@ -74,6 +74,29 @@ fn a_port_of_one_namespace_has_one_server() {
     );
 }
 
+/// Its own is made for the files of the image, not for those of this machine.
+#[test]
+fn a_service_without_ports_has_no_program_in_the_place_of_its_image() {
+    let text = "services:
+  init: { image: apache/airflow, entrypoint: /bin/bash, command: [-c, exec /entrypoint], healthcheck: { test: 'true' } }
+  built: { build: ., command: sh -c ./start }
+  ours: { image: alpine, x-hallway: { command: sleep 9 } }
+  own: { command: sleep 9 }
+  web: { image: nginx, depends_on: { init: { condition: service_completed_successfully } } }
+";
+    let imported = imported(text, true);
+    let nodes = &imported.project.topology.nodes;
+    let commands: Vec<_> = (nodes.iter())
+        .map(|n| Some(n.command.as_ref()?.words().join(" ")))
+        .collect();
+    let sleep = || Some("sleep 9".to_owned());
+    let web = Some("hallway serve 80/tcp".to_owned());
+    assert_eq!(commands, [None, None, sleep(), sleep(), web]);
+    let notes = &imported.notes;
+    let says = |words: &str| notes.iter().any(|n| n.contains(words));
+    assert!(says("images are not run: init, built"), "{notes:?}");
+}
+
 #[test]
 fn settings_and_name_servers_of_containerlab() {
     let text = "topology:

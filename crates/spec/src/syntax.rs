@@ -9,7 +9,7 @@ pub(crate) fn problem(text: &str, says: &str, at: Place) -> Problem {
     let (before, after) = text.split_at_checked(at.offset).unwrap_or((text, ""));
     let (line_before, line) = line_at(text, at.offset);
     let kind = if says.contains("tab") {
-        TextProblem::Tab
+        return Problem::new(&with_tab(text, at), TextProblem::Tab);
     } else if says.contains("unknown anchor") {
         let name = after.trim_start_matches('*');
         let end = name.find(|c: char| c.is_whitespace() || ",]}".contains(c));
@@ -41,6 +41,24 @@ pub(crate) fn problem(text: &str, says: &str, at: Place) -> Problem {
         _ => at.length,
     };
     Problem::new(&Place { length, ..at }, kind)
+}
+
+/// The line that a tab indents: the parser's place may be the end of the value before it.
+fn with_tab(text: &str, at: Place) -> Place {
+    let start = at.offset - line_at(text, at.offset).0.len();
+    let mut lines = text.get(start..).unwrap_or_default().split_inclusive('\n');
+    let mut offset = start;
+    let found = lines.find_map(|line| {
+        let indent = line.len() - line.trim_start().len();
+        let begin = offset;
+        offset += line.len();
+        let tab = line.get(..indent)?.contains('\t') && !is_blank(line);
+        tab.then_some(begin + indent)
+    });
+    match found {
+        Some(at_text) if at_text > at.offset => place(text, at_text, at.length),
+        _ => at,
+    }
 }
 
 /// A mistake between brackets.

@@ -52,6 +52,33 @@ pub fn columns_within(rows: &[Vec<String>], width: usize) -> String {
     columns(&folded)
 }
 
+/// The same, for a width that words may not allow: then one line for each value, with the header that the
+/// first row has for it.
+#[must_use]
+pub fn fitted(rows: &[Vec<String>], width: usize) -> String {
+    let table = columns_within(rows, width);
+    let (Some((head, rows)), false) = (
+        rows.split_first(),
+        table.lines().all(|l| l.chars().count() <= width),
+    ) else {
+        return table;
+    };
+    let first = head.iter().map(|h| h.chars().count()).max().unwrap_or(0);
+    let second = width.saturating_sub(first + 2);
+    let blocks = rows.iter().map(|row| {
+        let lines = head.iter().zip(row).filter(|(_, cell)| !cell.is_empty());
+        let lines = lines.flat_map(|(name, cell)| {
+            let cells = broken(cell, second).into_iter().enumerate();
+            cells.map(|(at, cell)| {
+                let name = if at == 0 { name.as_str() } else { "" };
+                format!("{name:first$}  {cell}\n")
+            })
+        });
+        lines.collect::<String>()
+    });
+    blocks.collect::<Vec<_>>().join("\n")
+}
+
 /// A row as lines whose cells are as wide as their columns.
 fn lines_of(row: &[String], widths: &[usize]) -> Vec<Vec<String>> {
     let cells: Vec<Vec<String>> = (row.iter().zip(widths))
@@ -86,7 +113,7 @@ fn broken(text: &str, width: usize) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{columns, columns_within};
+    use super::{columns, columns_within, fitted};
 
     #[test]
     fn wide_columns_go_on_in_the_next_line() {
@@ -98,6 +125,22 @@ mod tests {
             "PROJECT  NODES        STATE\nshop     web api db   up\n         cache queue\n";
         assert_eq!(columns_within(&rows, 29), narrow);
         assert_eq!(columns_within(&rows, 80), columns(&rows));
+    }
+
+    #[test]
+    fn a_table_that_does_not_fit_has_a_line_for_each_value() {
+        let rows = [
+            vec!["NETWORK".to_owned(), "SUBNET".into(), "KIND".into()],
+            vec![
+                "backend".into(),
+                "10.1.0.0/24 fd00::/64".into(),
+                String::new(),
+            ],
+            vec!["db".into(), "10.2.0.0/24".into(), "internal".into()],
+        ];
+        let narrow = "NETWORK  backend\nSUBNET   10.1.0.0/24\n         fd00::/64\n\nNETWORK  db\nSUBNET   10.2.0.0/24\nKIND     internal\n";
+        assert_eq!(fitted(&rows, 22), narrow);
+        assert_eq!(fitted(&rows, 80), columns(&rows));
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub use holder::hold;
 pub(crate) use ids::Ids;
 pub(crate) use pasta::program as pasta_program;
 pub(crate) use refusal::{forbidden, refused};
-pub use running::{clear, ensure, find, list, lost};
+pub use running::{clear, ensure, find, list, lost, on_records};
 pub(crate) use subordinates::{Given, candidates, map as map_further_ids};
 
 /// The version of `sandbox.json`.

@@ -56,6 +56,19 @@ pub fn list(state: &Path) -> Vec<Sandbox> {
     out
 }
 
+/// Every sandbox on record whose holder runs. From inside a sandbox the namespaces of the holders of
+/// others cannot be examined, so that these are not in [`list`].
+#[must_use]
+pub fn on_records(state: &Path) -> Vec<Sandbox> {
+    let entries = store::list(&root(state)).unwrap_or_default().into_iter();
+    let known = entries.filter_map(|e| on_record(state, e.name.to_str()?));
+    let mut out: Vec<Sandbox> = known
+        .filter(|s| start_time(s.pid) == Some(s.started))
+        .collect();
+    out.sort_by(|a, b| a.name.cmp(&b.name));
+    out
+}
+
 /// The sandbox of that name, started if it does not run.
 ///
 /// # Errors

@@ -106,15 +106,9 @@ fn watch(
 fn over(count: u64, args: &CaptureArgs, error: &io::Error) -> Result<u64, VerbError> {
     match (&args.write, error.kind()) {
         (_, io::ErrorKind::BrokenPipe) => Ok(count),
-        (Some(path), _) => Err(unwritable(path, error).into()),
-        (None, _) => Err(unwritable(Path::new("stdout"), error).into()),
+        (Some(path), _) => Err(CommandError::write(path, error).into()),
+        (None, _) => Err(CommandError::write(Path::new("stdout"), error).into()),
     }
-}
-
-fn unwritable(path: &Path, error: &io::Error) -> CommandError {
-    let path = path.to_owned();
-    let error = error.to_string();
-    CommandError::Write { path, error }
 }
 
 fn create(path: &Path) -> Result<File, VerbError> {

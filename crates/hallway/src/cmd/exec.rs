@@ -14,8 +14,8 @@ use hallway_spec::{NETNS_DIRECTORY, Name, listed};
 use crate::args::{Common, EnterArgs, ExecArgs};
 use crate::diagnose::VerbError;
 use crate::failure::CommandError;
-use crate::named::nodes;
-use crate::scope::{Scope, present};
+use crate::named;
+use crate::scope::Scope;
 use crate::ui;
 
 /// The exit code for failures of hallway, as opposed to those of the program.
@@ -144,8 +144,8 @@ fn inside(common: &Common, at: &EnterArgs, command: Vec<String>) -> Result<Insid
 fn entry(common: &Common, at: &EnterArgs, command: Vec<String>) -> Result<Inside, VerbError> {
     let scope = Scope::existing(common)?
         .ok_or_else(|| CommandError::SandboxNotUp(common.sandbox.clone()))?;
-    let (project, settled) = present(common, &scope.engine)?;
-    let meant = nodes(common, &scope, &settled, &at.node)?;
+    let (project, settled) = named::present(common, &scope, Some(&at.node))?;
+    let meant = named::nodes(common, &scope, &settled, &at.node)?;
     let node = chosen(&meant, at)?;
     let shared = settled.program(&at.node).filter(|p| p.node == node);
     let name = shared.map_or(&node.name, |program| program.name);

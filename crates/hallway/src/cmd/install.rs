@@ -37,10 +37,7 @@ pub(crate) fn run(verb: InstallVerb) -> Result<ExitCode, VerbError> {
             ));
         }
         _ => {
-            std::fs::write(&path, &profile).map_err(|error| CommandError::Write {
-                path: path.clone(),
-                error: error.to_string(),
-            })?;
+            std::fs::write(&path, &profile).map_err(|e| CommandError::write(&path, &e))?;
             ui::line(format!("{} is written", path.display()));
         }
     }

@@ -9,7 +9,6 @@ use hallway_plan::observed::NamespaceState;
 use hallway_spec::{Mode, Name};
 use hallway_view::json::{self, NetworkDetails, NodeDetails};
 use hallway_view::program::{Program, ProgramState};
-use hallway_view::table::columns_within;
 use hallway_view::tree;
 
 use super::logs;
@@ -54,7 +53,7 @@ fn program(engine: &Engine, settled: &Settled, status: ProgramStatus) -> Program
 
 pub(crate) fn inspect(common: &Common, name: &Name) -> Result<ExitCode, VerbError> {
     let scope = here(common)?;
-    let (project, settled) = present(common, &scope.engine)?;
+    let (project, settled) = named::present(common, &scope, Some(name))?;
     let node = match named::part(&settled, name.as_ref(), &[])? {
         named::NodeOrNetwork::Node(node) => node,
         named::NodeOrNetwork::Network(network) => {
@@ -95,7 +94,7 @@ pub(crate) fn list(
     let scope = here(common)?;
     let (_, settled) = present(common, &scope.engine)?;
     match (format, listing) {
-        (Format::Text, _) => ui::out(&columns_within(&rows(listing, &settled), ui::columns())),
+        (Format::Text, _) => ui::table(&rows(listing, &settled)),
         (Format::Json, Listing::Nodes) => {
             ui::json(&json::nodes(&settled, &programs(&scope.engine, &settled)?))
         }

@@ -18,7 +18,8 @@ use super::programs::with_programs;
 use crate::args::{Common, Format};
 use crate::diagnose::VerbError;
 use crate::moment::{Since, clock, now};
-use crate::scope::{here, present};
+use crate::named;
+use crate::scope::here;
 use crate::{interrupt, ui};
 
 /// Colours of the names before the lines of several programs.
@@ -60,7 +61,7 @@ pub(crate) fn run(
     lines: &Lines,
 ) -> Result<ExitCode, VerbError> {
     let scope = here(common)?;
-    let (project, settled) = present(common, &scope.engine)?;
+    let (project, settled) = named::present(common, &scope, named.first())?;
     let nodes = with_programs(common, &scope, &settled, named)?;
     let mut sources = sources(&scope.engine, &settled, &nodes);
     let since = lines.since.map_or(0, Since::time);

@@ -9,8 +9,8 @@ use hallway_spec::Name;
 
 use crate::args::Common;
 use crate::diagnose::VerbError;
-use crate::named::nodes;
-use crate::scope::{Scope, here, present};
+use crate::named;
+use crate::scope::{Scope, here};
 use crate::{interrupt, ui};
 
 /// The change of a program.
@@ -23,7 +23,7 @@ pub(crate) enum Change {
 
 pub(crate) fn run(common: &Common, change: Change, nodes: &[Name]) -> Result<ExitCode, VerbError> {
     let scope = here(common)?;
-    let (project, settled) = present(common, &scope.engine)?;
+    let (project, settled) = named::present(common, &scope, nodes.first())?;
     let nodes = with_programs(common, &scope, &settled, nodes)?;
     let client = scope.engine.keeper(&project, &interrupt::waiting())?;
     let client = client.ok_or_else(|| Failure::from(Reason::NoPrograms { project }))?;
@@ -60,7 +60,7 @@ pub(super) fn with_programs(
 ) -> Result<Vec<Name>, VerbError> {
     let mut out: Vec<Name> = Vec::new();
     for name in named {
-        nodes(common, scope, settled, name)?;
+        named::nodes(common, scope, settled, name)?;
         let programs = settled.programs_named(name);
         if programs.is_empty() {
             return Err(VerbError::usage(

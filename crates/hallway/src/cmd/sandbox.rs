@@ -8,7 +8,6 @@ use hallway_engine::sandbox::{self, Internet, Sandbox};
 use hallway_engine::{Engine, Workplace};
 use hallway_spec::Name;
 use hallway_view::json::{SandboxEntry, SandboxInternet, Version};
-use hallway_view::table::columns_within;
 
 use crate::args::{Common, Format, SandboxVerb};
 use crate::diagnose::VerbError;
@@ -62,7 +61,7 @@ fn list(common: &Common, format: Format) -> Result<ExitCode, VerbError> {
     match format {
         Format::Json => ui::json(&values),
         Format::Text if values.is_empty() => ui::note(common, "no sandbox runs"),
-        Format::Text => ui::out(&columns_within(&rows, ui::columns())),
+        Format::Text => ui::table(&rows),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -11,7 +11,6 @@ use hallway_spec::Name;
 use hallway_view::json::{self, DifferenceEntry, ProjectEntry, Version};
 use hallway_view::program::Program;
 use hallway_view::style::{YELLOW, styled};
-use hallway_view::table::columns_within;
 use hallway_view::tree;
 
 use super::list::programs;
@@ -255,7 +254,7 @@ pub(crate) fn projects(common: &Common, all: bool, format: Format) -> Result<Exi
         Format::Text if values.is_empty() => {
             ui::note(common, "nothing is up; hallway up FILE builds something");
         }
-        Format::Text => ui::out(&columns_within(&rows(&values, all), ui::columns())),
+        Format::Text => ui::table(&rows(&values, all)),
     }
     Ok(code)
 }

@@ -1,10 +1,10 @@
 //! Diagnostics with the lines of the file they are about, in the form of rustc.
 
+mod cut;
+
 use std::ops::Range;
 
-use annotate_snippets::{
-    Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str,
-};
+use annotate_snippets::{Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str};
 use hallway_spec::{Diagnostic, Label, Place, Severity, SourceText};
 
 use crate::ui;
@@ -29,6 +29,13 @@ impl<'a> Source<'a> {
 
 /// The diagnostic as text with colours; `None` when it has no place in a file.
 pub(super) fn render(diagnostic: &dyn Diagnostic, source: &Source<'_>) -> Option<String> {
+    let rendered = within(ui::width(), diagnostic, source)?;
+    let (title, rest) = rendered.split_once('\n')?;
+    Some(format!("{}\n{rest}", ui::fold_error(title, 4)))
+}
+
+/// The same in so many columns, apart from the title.
+fn within(width: usize, diagnostic: &dyn Diagnostic, source: &Source<'_>) -> Option<String> {
     let labels = diagnostic.labels();
     let place = &labels.first().filter(|l| l.place.line > 0)?.place;
     let level = match diagnostic.severity() {
@@ -40,13 +47,11 @@ pub(super) fn render(diagnostic: &dyn Diagnostic, source: &Source<'_>) -> Option
         .id(diagnostic.code());
     let file = source.file(place);
     let (path, text, _) = file;
-    let mut group: Group<'_> = if text.is_empty() {
-        title.element(origin(path, place))
-    } else {
-        let annotations = annotations(&labels, file, source);
-        title.element(Snippet::source(text).path(path).annotations(annotations))
-    };
-    let width = ui::width();
+    let mut group: Group<'_> = title.element(origin(path, place));
+    if !text.is_empty() {
+        let cut = cut::lines(text, &marked(&labels, file, source), width);
+        group = group.element(Snippet::source(cut.text).annotations(cut.annotations));
+    }
     for (level, text) in [
         (
             Level::NOTE,
@@ -59,7 +64,11 @@ pub(super) fn render(diagnostic: &dyn Diagnostic, source: &Source<'_>) -> Option
             group = group.element(level.message(wrap(&text, width.saturating_sub(INDENT))));
         }
     }
-    Some(Renderer::styled().term_width(width).render(&[group]))
+    let rendered = Renderer::styled().term_width(width).render(&[group]);
+    // The place is not repeated before the lines.
+    let repeats = |line: &&str| anstream::adapter::strip_str(line).to_string().trim() == ":::";
+    let lines = rendered.lines().filter(|line| !repeats(line));
+    Some(lines.collect::<Vec<_>>().join("\n"))
 }
 
 /// The width of the margin before a help text, in columns.
@@ -72,25 +81,17 @@ fn origin<'a>(path: &'a str, place: &Place) -> Origin<'a> {
         .char_column(place.column as usize)
 }
 
-/// Labels in one file.
-fn annotations<'a>(
+/// Labels in one file, with what they underline.
+fn marked<'a>(
     labels: &'a [Label],
     file: (&str, &str, usize),
     source: &Source<'_>,
-) -> Vec<Annotation<'a>> {
+) -> Vec<(Range<usize>, &'a str)> {
     let (_, text, start) = file;
     let in_file = labels.iter().filter(|l| l.place.line > 0);
     let in_file = in_file.filter(|l| source.file(&l.place).2 == start);
     in_file
-        .enumerate()
-        .map(|(position, label)| {
-            let kind = match position {
-                0 => AnnotationKind::Primary,
-                _ => AnnotationKind::Context,
-            };
-            kind.span(span(text, &label.place, start))
-                .label(&label.text)
-        })
+        .map(|label| (span(text, &label.place, start), label.text.as_str()))
         .collect()
 }
 
@@ -167,6 +168,41 @@ error[subnet-overlap]: subnet 10.1.0.0/25 of network b overlaps 10.1.0.0/24 of n
         let longest = text.lines().map(|l| l.chars().count()).max();
         assert!(longest <= Some(120), "{longest:?}");
         assert!(text.contains("unknown key"), "{text}");
+    }
+
+    #[test]
+    fn lines_are_cut_around_what_is_underlined() {
+        let node = |i| format!("n{i}: {{ networks: {{ a: {{ address: 10.{i}.0.1 }} }} }}");
+        let nodes: Vec<String> = (2..9).map(node).collect();
+        let text = format!(
+            "networks: {{ a: {{ subnet: 10.1.0.0/24 }}, b: {{ subnet: 10.1.0.128/25 }} }}\nnodes: {{ {} }}\n",
+            nodes.join(", ")
+        );
+        let problems = hallway_spec::parse("file.yaml", &text).unwrap_err();
+        assert_eq!(problems.problems.len(), 8);
+        let source = Source {
+            path: "file.yaml",
+            text: &problems.text,
+            more: &[],
+        };
+        for problem in &problems.problems {
+            let text = within(60, problem, &source).unwrap();
+            let text = anstream::adapter::strip_str(&text).to_string();
+            let place = format!("file.yaml:{}:{}", problem.place.line, problem.place.column);
+            assert!(text.contains(&place), "{text}");
+            let mut lines = text.lines().skip(1);
+            assert!(lines.all(|l| l.chars().count() <= 60), "{text}");
+            let address = text
+                .lines()
+                .zip(text.lines().skip(1))
+                .find(|(_, l)| l.contains('^'));
+            let (line, below) = address.unwrap();
+            let at = below.find('^').unwrap();
+            let length = below.matches('^').count();
+            let shown: String = line.chars().skip(at).take(length).collect();
+            let own = &problems.text[problem.place.offset..][..problem.place.length];
+            assert_eq!(shown, own, "{text}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use hallway_testkit::{Snapshot, sh, try_sh, wait_for};
 
 use crate::{WEB, hallway, lan, read, urls};
 
-const DOCKER: &str = "for ipt in iptables ip6tables; do
+pub(crate) const DOCKER: &str = "for ipt in iptables ip6tables; do
         $ipt -P FORWARD DROP; $ipt -N DOCKER-USER; $ipt -N DOCKER; $ipt -N DOCKER-ISOLATION-STAGE-1
         $ipt -A DOCKER-USER -j RETURN
         $ipt -A FORWARD -j DOCKER-USER; $ipt -A FORWARD -j DOCKER-ISOLATION-STAGE-1

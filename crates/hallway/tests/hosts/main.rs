@@ -5,6 +5,7 @@
 mod firewalls;
 mod names;
 mod projects;
+mod remedies;
 mod routes;
 mod rulesets;
 mod uplinks;
@@ -17,6 +18,7 @@ use firewalls::{
 use hallway_testkit::{Hallway, sh, wait_for};
 use names::nodes_get_servers_that_they_can_reach;
 use projects::{networks_of_others_reach_it_too, one_reaches_what_the_other_publishes};
+use remedies::each_remedy_helps_when_typed;
 use routes::{
     automatic_subnets_avoid_routes, longer_routes_are_said_and_predicted,
     routes_of_other_tables_are_said_and_predicted, what_is_used_is_not_taken_away,
@@ -77,6 +79,7 @@ hallway_testkit::tests![
     nodes_get_servers_that_they_can_reach,
     what_others_drop_is_said_and_predicted,
     what_others_drop_at_every_end_is_said,
+    each_remedy_helps_when_typed,
     ports_that_rules_of_others_have,
     what_is_not_known_is_said,
     zones_of_firewalld_are_understood,

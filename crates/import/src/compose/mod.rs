@@ -70,12 +70,12 @@ pub(crate) fn translate(
     (sources, variables): (&Sources, &Variables<'_>),
     findings: &mut Findings,
 ) -> Value {
-    match beside_services(file) {
-        services if services.is_empty() => findings.unknown_keys(file, keys::FILE),
-        services => {
-            for (place, name) in services {
-                findings.problem(place, ImportProblem::BesideServices(name.to_owned()));
-            }
+    let beside = beside_services(file);
+    match beside.first() {
+        None => findings.unknown_keys(file, keys::FILE),
+        Some((place, _)) => {
+            let names = beside.iter().map(|(_, name)| (*name).to_owned());
+            findings.problem(place, ImportProblem::BesideServices(names.collect()));
         }
     }
     for key in ["services", "networks"] {

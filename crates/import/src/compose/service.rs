@@ -254,9 +254,11 @@ fn program(
     let image = value.get("image").or_else(|| value.get("build"));
     if let Some(image) = image.filter(|_| options.stub) {
         let ports = served(service, image.text().unwrap_or_default(), findings);
+        // Without ports it has no program: its own is made for the files of its image.
         if !ports.is_empty() {
-            return serve(service, &image.place, &ports);
+            serve(service, &image.place, &ports);
         }
+        return;
     }
     let Some(words) = words::of(&value, findings) else {
         return;

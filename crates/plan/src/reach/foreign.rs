@@ -9,7 +9,7 @@ use hallway_nftables::{Chain, ChainType, Family, Hook, Priority, Table, print};
 use super::conntrack::TrackingState;
 use super::packet::{Flow, Packet};
 use super::path::{HopEvent, Location};
-use super::remedy::remedy;
+use super::remedy::{Dropped, remedy};
 use super::walk::{Changed, DropReason, Foreign, Walk};
 use super::world::UPLINK;
 
@@ -156,11 +156,7 @@ impl<'w> Walk<'w> {
                             format!("{} in node {node}", name(table)),
                             format!("hallway exec {node} -- nft list ruleset shows it"),
                         ),
-                        None => {
-                            let settled = self.world.settled();
-                            let help = remedy(table, &place.chain, passing.hook, settled);
-                            (name(table), help)
-                        }
+                        None => (name(table), self.remedy(table, &place, passing)),
                     };
                     let dropped = Foreign {
                         table: of,
@@ -175,6 +171,27 @@ impl<'w> Walk<'w> {
             }
         }
         Ok(())
+    }
+
+    /// The commands after which a packet passes where a chain of another program drops it.
+    fn remedy(&self, table: &Table, place: &RulePlace, passing: &Passing<'_>) -> String {
+        let connection = passing.state.and_then(|s| self.conntrack.of_state(&s));
+        remedy(&Dropped {
+            world: self.world,
+            table,
+            place,
+            hook: passing.hook,
+            context: self.with_links(&passing.context),
+            device: match passing.class {
+                Class::Device(device) => Some(device),
+                Class::Routed | Class::Bridge => None,
+            },
+            reply: match connection {
+                Some((_, reply)) => reply,
+                None => passing.packet.answers(),
+            },
+            tracked: connection.is_some(),
+        })
     }
 
     /// The chains that a packet passes, in their order.

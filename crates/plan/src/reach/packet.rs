@@ -92,6 +92,11 @@ pub(super) struct Packet {
 }
 
 impl Packet {
+    /// Whether it is an answer by its kind alone.
+    pub(super) fn answers(&self) -> bool {
+        matches!(self.kind, PacketKind::SynAck | PacketKind::EchoReply)
+    }
+
     /// The flags of TCP (RFC 9293).
     pub(super) fn tcp_flags(&self) -> Option<u8> {
         const SYN: u8 = 0x02;

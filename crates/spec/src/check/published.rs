@@ -13,7 +13,7 @@ use crate::{
 pub(super) fn check(topology: &Topology, problems: &mut Vec<Problem>) {
     let networks: BTreeMap<&Name, &Network> =
         topology.networks.iter().map(|n| (&n.name, n)).collect();
-    let mut all: Vec<(&Publish, &Name)> = Vec::new();
+    let mut all: Vec<Entry<'_>> = Vec::new();
     for node in &topology.nodes {
         let on: Vec<&Network> = (node.attachments.iter())
             .filter_map(|a| networks.get(&a.network).copied())
@@ -109,38 +109,102 @@ pub(super) fn on_link_local(topology: &Topology) -> Vec<Warning> {
     published.filter_map(warning).collect()
 }
 
-/// Host ports that two entries publish.
-fn twice(mut all: Vec<(&Publish, &Name)>, problems: &mut Vec<Problem>) {
-    // Sorted by first port, an entry can overlap a range only if it begins before the range ends.
-    all.sort_by_key(|(p, _)| (p.protocol, p.host_ports.first(), p.place.offset));
-    for (position, one) in all.iter().enumerate() {
-        let rest = all.get(position + 1..).unwrap_or_default();
-        let near = rest.iter().take_while(|(other, _)| {
-            other.protocol == one.0.protocol && other.host_ports.overlaps(one.0.host_ports)
-        });
-        for other in near.filter(|(other, _)| same_address(other, one.0)) {
-            let (late, early) = if other.0.place.offset > one.0.place.offset {
-                (other, one)
-            } else {
-                (one, other)
-            };
-            let kind = NodeProblem::PublishedTwice {
-                ports: late.0.host_ports,
-                protocol: late.0.protocol,
-                node: late.1.clone(),
-                owner: early.1.clone(),
-                owner_ports: early.0.host_ports,
-                first: early.0.place.clone(),
-            };
-            problems.push(Problem::new(&late.0.place, kind));
+/// Entries by order of their host ports: of several, the ones that reach furthest, by their address.
+#[derive(Default)]
+struct Reach<'t> {
+    /// On all addresses.
+    all: Option<Entry<'t>>,
+    /// On all addresses of an IP version, and on any.
+    unspecified: BTreeMap<bool, Entry<'t>>,
+    any: BTreeMap<bool, Entry<'t>>,
+    on: BTreeMap<IpAddr, Entry<'t>>,
+}
+
+/// An entry, with its node.
+type Entry<'t> = (&'t Publish, &'t Name);
+
+impl<'t> Reach<'t> {
+    /// One of the earlier entries that has a host port of this one.
+    fn overlapping(&self, one: &Publish) -> Option<Entry<'t>> {
+        let v4 = |address: IpAddr| address.is_ipv4();
+        let found = match one.host_address {
+            None => [self.all, self.of(true), self.of(false)],
+            Some(a) if a.is_unspecified() => [self.all, self.of(v4(a)), None],
+            Some(a) => {
+                let everywhere = self.unspecified.get(&v4(a));
+                [self.all, everywhere.copied(), self.on.get(&a).copied()]
+            }
+        };
+        let overlaps =
+            |e: &Entry<'_>| e.0.protocol == one.protocol && e.0.host_ports.overlaps(one.host_ports);
+        found.into_iter().flatten().find(overlaps)
+    }
+
+    fn of(&self, v4: bool) -> Option<Entry<'t>> {
+        self.any.get(&v4).copied()
+    }
+
+    fn add(&mut self, entry: Entry<'t>) {
+        let Some(address) = entry.0.host_address else {
+            self.all = Some(furthest(self.all, entry));
+            return;
+        };
+        let v4 = address.is_ipv4();
+        self.any.insert(v4, furthest(self.of(v4), entry));
+        match address.is_unspecified() {
+            true => put(&mut self.unspecified, v4, entry),
+            false => put(&mut self.on, address, entry),
         }
     }
 }
 
-fn same_address(a: &Publish, b: &Publish) -> bool {
-    match (a.host_address, b.host_address) {
-        (Some(a), Some(b)) if !a.is_unspecified() && !b.is_unspecified() => a == b,
-        (Some(a), Some(b)) => IpVersion::of(a) == IpVersion::of(b),
-        _ => true,
+fn put<'t, K: Ord>(map: &mut BTreeMap<K, Entry<'t>>, key: K, entry: Entry<'t>) {
+    let known = map.get(&key).copied();
+    map.insert(key, furthest(known, entry));
+}
+
+/// The one whose last port is greater: the first of equal ones.
+fn furthest<'t>(known: Option<Entry<'t>>, entry: Entry<'t>) -> Entry<'t> {
+    let last = |e: &Entry<'_>| (e.0.protocol, e.0.host_ports.last());
+    known
+        .filter(|known| last(known) >= last(&entry))
+        .unwrap_or(entry)
+}
+
+/// Host ports that several entries publish: one problem for those of each entry.
+fn twice(mut all: Vec<Entry<'_>>, problems: &mut Vec<Problem>) {
+    // Sorted by first port, an entry overlaps an earlier one if that has not ended before it begins.
+    all.sort_by_key(|(p, _)| (p.protocol, p.host_ports.first(), p.place.offset));
+    let mut reach = Reach::default();
+    let mut found: BTreeMap<_, (Entry<'_>, Entry<'_>, Vec<Name>)> = BTreeMap::new();
+    for one in all {
+        if let Some(other) = reach.overlapping(one.0) {
+            let (late, early) = match other.0.place.offset > one.0.place.offset {
+                true => (other, one),
+                false => (one, other),
+            };
+            let ports = |e: Entry<'_>| (e.0.host_ports.first(), e.0.host_ports.last());
+            let key = (
+                late.0.protocol,
+                ports(late),
+                ports(early),
+                early.1,
+                early.0.place.offset,
+            );
+            let (.., nodes) = found.entry(key).or_insert((late, early, Vec::new()));
+            nodes.push(late.1.clone());
+        }
+        reach.add(one);
     }
+    problems.extend(found.into_values().map(|(late, early, nodes)| {
+        let kind = NodeProblem::PublishedTwice {
+            ports: late.0.host_ports,
+            protocol: late.0.protocol,
+            nodes,
+            owner: early.1.clone(),
+            owner_ports: early.0.host_ports,
+            first: early.0.place.clone(),
+        };
+        Problem::new(&late.0.place, kind)
+    }));
 }

@@ -1,7 +1,7 @@
 //! Problems of files of other formats: Compose and containerlab.
 
 use super::{Code, Details, did_you_mean};
-use crate::{Label, Place};
+use crate::{Label, Place, listed};
 
 /// Problems of a file of another format that do not appear in its translation.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -58,9 +58,9 @@ pub enum ImportProblem {
         /// The most similar one.
         nearest: Option<String>,
     },
-    /// A service next to `services` instead of below it.
-    #[error("{0} is not below services")]
-    BesideServices(String),
+    /// Services next to `services` instead of below it.
+    #[error("{} not below services", they_are(.0))]
+    BesideServices(Vec<String>),
     /// A service that is not active.
     #[error("service {service} belongs to profile {profile}, which is not active")]
     InactiveService {
@@ -139,8 +139,12 @@ impl Details for ImportProblem {
             Self::UnknownNode { nearest, .. } => {
                 did_you_mean(nearest.as_ref(), "define it below nodes, like r3: { kind: linux }")
             }
-            Self::BesideServices(service) => {
-                format!("indent {service} and what belongs to it by two spaces")
+            Self::BesideServices(services) => {
+                let (what, them) = match services.as_slice() {
+                    [one] => (one.as_str(), "it"),
+                    _ => ("them", "them"),
+                };
+                format!("indent {what} and what belongs to {them} by two spaces, below services:")
             }
             Self::InactiveService { profile, .. } => format!(
                 "add --profile {profile}, or write required: false in depends_on"
@@ -149,4 +153,10 @@ impl Details for ImportProblem {
             Self::NotSupported { instead, .. } => (*instead).into(),
         })
     }
+}
+
+/// Names with their verb.
+fn they_are(names: &[String]) -> String {
+    let verb = if names.len() == 1 { "is" } else { "are" };
+    format!("{} {verb}", listed(names))
 }

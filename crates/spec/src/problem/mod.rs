@@ -14,7 +14,7 @@ mod warning;
 
 use std::fmt;
 
-use crate::{Diagnostic, Label, Place};
+use crate::{Diagnostic, Label, Name, Place, listed};
 
 pub use code::{Code, WarningCode};
 pub use import::ImportProblem;
@@ -192,4 +192,10 @@ fn did_you_mean(nearest: Option<&String>, otherwise: &str) -> String {
 fn list<T: ToString>(values: &[T]) -> String {
     let texts: Vec<String> = values.iter().map(ToString::to_string).collect();
     texts.join(", ")
+}
+
+/// Nodes in a sentence.
+fn of_nodes(names: &[Name]) -> String {
+    let noun = if names.len() == 1 { "node" } else { "nodes" };
+    format!("{noun} {}", listed(names))
 }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::{Code, Details, list};
+use super::{Code, Details, list, of_nodes};
 use crate::{IpVersion, Label, Name, Place, PortRange, Protocol};
 
 /// Problems of a node.
@@ -48,15 +48,15 @@ pub enum NodeProblem {
         "sctp cannot be published on {0}: what listens on localhost passes on streams of bytes and datagrams, and SCTP has messages in several streams"
     )]
     SctpOnLocalhost(IpAddr),
-    /// A host port that is published twice.
-    #[error("host port {ports}/{protocol} of node {node} is already published by node {owner}")]
+    /// A host port that is published twice or more often.
+    #[error("host port {ports}/{protocol} of {} is already published by node {owner}", of_nodes(.nodes))]
     PublishedTwice {
         /// The host ports of the later entry.
         ports: PortRange,
         /// Their protocol.
         protocol: Protocol,
-        /// The later node.
-        node: Name,
+        /// The later nodes.
+        nodes: Vec<Name>,
         /// The earlier node.
         owner: Name,
         /// The host ports of the earlier entry.

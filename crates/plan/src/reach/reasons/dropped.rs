@@ -33,7 +33,9 @@ impl Reasons<'_> {
             ExchangeFailure::NoAddress if self.has_none(to) => no_addresses(to),
             ExchangeFailure::NoAddress => reason(
                 ReasonCode::NoCommonFamily,
-                format!("{to} has no address of an IP version that {from} has"),
+                format!(
+                    "{from} and {to} have no IP version in common: both need an IPv4 address, or both an IPv6 address"
+                ),
             )
             .help("put both on networks with subnets of one IP version, or join them by a cable"),
             ExchangeFailure::NotPublished => self.not_published(found),
