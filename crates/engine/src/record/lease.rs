@@ -299,10 +299,9 @@ fn project_directory(scope: &Path, project: &Name) -> PathBuf {
     scope.join("leases").join(project.as_ref())
 }
 
-/// Removes every lease of a project, and returns what is left.
-pub(super) fn remove_all(store: &Store, project: &Name) -> Vec<Failure> {
+/// Removes every lease of a project, and returns what is left. `others` are the projects with a record.
+pub(super) fn remove_all(store: &Store, project: &Name, others: &[Name]) -> Vec<Failure> {
     let leases = store.scope().join("leases");
-    let others = super::projects(store.scope());
     // Another program has put a link in the place of the directory. It is never followed. Projects that
     // are up need the leases that it hides, so only the last one removes it.
     let is_link = std::fs::symlink_metadata(&leases).is_ok_and(|m| m.file_type().is_symlink());

@@ -279,7 +279,8 @@ impl Store {
     pub(crate) fn remove(&self, project: &Name) -> Result<(), Failure> {
         let mut left = self.clear_tree(&directory(self.scope(), project));
         self.remove_if_empty(&self.scope().join("projects"));
-        left.extend(lease::remove_all(self, project));
+        let others = projects(self.scope());
+        left.extend(lease::remove_all(self, project, &others));
         Failure::of_many(left).map_or(Ok(()), Err)
     }
 }
