@@ -128,6 +128,7 @@ fn several_sandboxes() {
     h.run(&["--sandbox", "red", "exec", "b", "--", "true"])
         .exits(125)
         .says("with -p y");
+    std::fs::remove_file("/run/other.hallway.yaml").unwrap();
     let names = h.ok("sandbox ls");
     assert!(names.contains("red") && names.contains("blue"), "{names}");
     h.ok("sandbox rm red");

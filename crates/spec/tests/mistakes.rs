@@ -37,7 +37,7 @@ fn a_port_of_many_nodes_is_one_problem() {
     assert_eq!(twice.count(), 2);
     let overlaps = "8000-8100:8000-8100";
     let file = format!(
-        "networks: {{ n: {{ subnet: 10.1.0.0/24 }} }}\nnodes:\n  a: {{ networks: [n], ports: [\"{overlaps}\"] }}\n  b: {{ networks: [n], ports: [8050:1, \"10.0.0.1:8060:2\", \"[::]:8200:3\", \"10.0.0.1:8200:3\"] }}\n"
+        "networks: {{ n: {{ subnet: 10.1.0.0/24 }} }}\nnodes:\n  a: {{ networks: [n], ports: [\"{overlaps}\"] }}\n  b: {{ networks: [n], ports: [8050:1, \"10.0.0.1:8060:2\", \"10.0.0.2:8200:3\", \"10.0.0.1:8200:3\"] }}\n"
     );
     assert_eq!(
         said(&file),

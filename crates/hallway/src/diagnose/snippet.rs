@@ -47,7 +47,7 @@ fn within(width: usize, diagnostic: &dyn Diagnostic, source: &Source<'_>) -> Opt
         .id(diagnostic.code());
     let file = source.file(place);
     let (path, text, _) = file;
-    let mut group: Group<'_> = title.element(origin(path, place));
+    let mut group: Group<'_> = title.element(origin(path, place, text));
     if !text.is_empty() {
         let cut = cut::lines(text, &marked(&labels, file, source), width);
         group = group.element(Snippet::source(cut.text).annotations(cut.annotations));
@@ -74,11 +74,14 @@ fn within(width: usize, diagnostic: &dyn Diagnostic, source: &Source<'_>) -> Opt
 /// The width of the margin before a help text, in columns.
 const INDENT: usize = 14;
 
-/// The place without lines of the file.
-fn origin<'a>(path: &'a str, place: &Place) -> Origin<'a> {
-    Origin::path(path)
-        .line(place.line as usize)
-        .char_column(place.column as usize)
+/// The place without lines of the file. The end of a text is shown in its last line.
+fn origin<'a>(path: &'a str, place: &Place, text: &str) -> Origin<'a> {
+    let lines = text.lines().count();
+    let (line, column) = match text.lines().last() {
+        Some(last) if place.line as usize > lines => (lines, last.chars().count() + 1),
+        _ => (place.line as usize, place.column as usize),
+    };
+    Origin::path(path).line(line).char_column(column)
 }
 
 /// Labels in one file, with what they underline.

@@ -102,7 +102,7 @@ struct Part {
 fn kept(line: &str, parts: &[Part], room: usize) -> Vec<Range<usize>> {
     let end = |p: &Part| columns(line.get(..p.to).unwrap_or_default()).max(1) + p.label;
     if columns(line).max(parts.iter().map(end).max().unwrap_or(0)) <= room {
-        return vec![0..line.len()];
+        return std::iter::once(0..line.len()).collect();
     }
     // Each has its share, less what stands for the rest on both sides.
     let room = (room / parts.len().max(1)).saturating_sub(2);
