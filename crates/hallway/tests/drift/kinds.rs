@@ -375,10 +375,6 @@ pub(crate) const PROGRAMS: &[Kind] = &[
         "ended by signal 9",
     ),
     kind("kill $(pgrep -f '^hallway serve 80$' | head -1)", "program"),
-    kind(
-        "ss -K -ltn sport = :8080 src 127.0.0.1 >&2; sleep 0.1",
-        "listener 127.0.0.1:8080/tcp is missing",
-    ),
     kind("kill -9 $(pgrep -f '[_]_keeper')", "its keeper has ended"),
     kind(
         "kill -9 $(pgrep -f '[_]_keeper'); sleep 0.1",
