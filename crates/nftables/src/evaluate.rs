@@ -22,6 +22,8 @@
 //! assert_eq!(evaluator.evaluate(chain, &packet).verdict, PacketVerdict::Drop);
 //! ```
 
+mod packet;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -31,70 +33,10 @@ use crate::{
     Ruleset, Table, Value,
 };
 
+pub use packet::PacketContext;
+
 /// The limit of nested chain calls (NFT_JUMP_STACK_SIZE, linux/netfilter/nf_tables.h).
 const DEPTH_MAX: usize = 16;
-
-/// The fields of a packet for rules at a hook.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PacketContext<'a> {
-    /// The interface it came in by: a bridge for frames of its ports, `lo`, empty on output.
-    pub iif: &'a str,
-    /// That interface's device group.
-    pub iif_group: u32,
-    /// The interface it leaves by, if that is known.
-    pub oif: &'a str,
-    /// The group of the interface it leaves by, if that is known.
-    pub oif_group: u32,
-    /// The frame's source, in the bridge family.
-    pub mac: [u8; 6],
-    /// Source address.
-    pub from: IpAddr,
-    /// Destination address.
-    pub to: IpAddr,
-    /// IP protocol number.
-    pub protocol: u8,
-    /// Destination port, of protocols that have ports.
-    pub port: Option<u16>,
-    /// ICMP or ICMPv6 type.
-    pub icmp: Option<u8>,
-    /// It belongs to a connection with packets in both directions, or is related to one.
-    pub established: bool,
-    /// It belongs to no connection.
-    pub invalid: bool,
-    /// It belongs to no tracked connection, and does not begin one of its protocol.
-    pub mid_stream: bool,
-    /// Its connection was destination-NATed.
-    pub dnated: bool,
-    /// Its destination is an address of the host.
-    pub to_local: bool,
-    /// Its mark.
-    pub mark: u32,
-}
-
-impl PacketContext<'_> {
-    /// A packet with only its addresses and its IP protocol.
-    #[must_use]
-    pub fn new(from: IpAddr, to: IpAddr, protocol: u8) -> Self {
-        Self {
-            iif: "",
-            iif_group: 0,
-            oif: "",
-            oif_group: 0,
-            mac: [0; 6],
-            from,
-            to,
-            protocol,
-            port: None,
-            icmp: None,
-            established: false,
-            invalid: false,
-            mid_stream: false,
-            dnated: false,
-            to_local: false,
-            mark: 0,
-        }
-    }
-}
 
 /// The result for a packet in a chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -218,7 +160,8 @@ impl<'a> Evaluator<'a> {
                 continue;
             }
             let (verdict, element) = match &rule.action {
-                Action::Continue | Action::Verdict(Verdict::Continue) => continue,
+                // What is tracked is told by the caller.
+                Action::Continue | Action::NoTrack | Action::Verdict(Verdict::Continue) => continue,
                 Action::Mark(bits) => {
                     packet.mark |= bits;
                     continue;
@@ -284,6 +227,8 @@ impl<'a> Evaluator<'a> {
             }
             // Other connections and programs are not known here.
             Match::CountOver { .. } | Match::OfSocket { .. } => false,
+            // Packets that end a connection are not evaluated.
+            Match::Reset | Match::Note { .. } => false,
             Match::Version(version) => IpVersion::of(packet.from) == *version,
             Match::Established => packet.established,
             Match::Invalid => packet.invalid,
@@ -358,6 +303,7 @@ fn value(field: Field, packet: &PacketContext<'_>) -> Option<Value> {
             0x86dd
         })),
         Field::EtherSaddr => Some(Value::Ether(packet.mac)),
+        Field::EtherDaddr => Some(Value::Ether(packet.mac_to)),
         // To one machine: broadcast and multicast packets are not evaluated.
         Field::PacketType => Some(Value::Byte(0)),
         // Only the headers of both are known.

@@ -33,6 +33,8 @@ pub enum Field {
     EtherType,
     /// The frame's source.
     EtherSaddr,
+    /// The frame's destination.
+    EtherDaddr,
     /// The sender's MAC address in an ARP packet.
     ArpSaddrEther,
     /// The sender's IPv4 address in an ARP packet.
@@ -76,7 +78,7 @@ const IPPROTO_ICMPV6: u8 = 58;
 
 impl Field {
     /// Every field.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::IifName,
         Self::OifName,
         Self::IifGroup,
@@ -89,6 +91,7 @@ impl Field {
         Self::Dport,
         Self::EtherType,
         Self::EtherSaddr,
+        Self::EtherDaddr,
         Self::ArpSaddrEther,
         Self::ArpSaddrIp,
         Self::Icmp6Type,
@@ -118,7 +121,7 @@ impl Field {
             Self::Ip6Saddr | Self::Ip6Daddr => DataType::Ipv6,
             Self::Sport | Self::Dport => DataType::Service,
             Self::EtherType => DataType::EtherType,
-            Self::EtherSaddr | Self::ArpSaddrEther => DataType::Ether,
+            Self::EtherSaddr | Self::EtherDaddr | Self::ArpSaddrEther => DataType::Ether,
             Self::Icmp6Type => DataType::Icmpv6Type,
             Self::IcmpType => DataType::IcmpType,
             Self::PacketType => DataType::PacketType,
@@ -177,6 +180,7 @@ impl Field {
             Self::Dport => Source::Payload(Transport, 2, 2),
             Self::EtherType => Source::Payload(Link, 12, 2),
             Self::EtherSaddr => Source::Payload(Link, 6, 6),
+            Self::EtherDaddr => Source::Payload(Link, 0, 6),
             Self::ArpSaddrEther => Source::Payload(Network, 8, 6),
             Self::ArpSaddrIp => Source::Payload(Network, 14, 4),
             Self::Icmp6Type | Self::IcmpType | Self::IgmpType => Source::Payload(Transport, 0, 1),

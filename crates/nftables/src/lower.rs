@@ -13,6 +13,8 @@ pub(crate) const STATE_NEW: u32 = 8;
 /// IPS_DST_NAT.
 pub(crate) const STATUS_DNAT: u32 = 1 << 5;
 pub(crate) const RTN_LOCAL: u32 = 2;
+/// Links of Ethernet (linux/if_arp.h).
+const ARPHRD_ETHER: u16 = 1;
 
 /// The data besides the rule that expressions depend on.
 #[derive(Clone, Copy)]
@@ -67,6 +69,14 @@ fn depends(out: &mut Vec<Expr>, fields: &[Field], family: Family) {
     if let (Some(of_version), Family::Inet) = (of_version, family) {
         version(out, of_version);
     }
+    // So do bridges, whose frames are all of this type.
+    if fields.contains(&Field::EtherDaddr) && family == Family::Inet {
+        equal(
+            out,
+            meta(Meta::IifType),
+            ARPHRD_ETHER.to_ne_bytes().to_vec(),
+        );
+    }
     if let Some(protocol) = fields.iter().find_map(|f| f.protocol()) {
         equal(out, meta(Meta::L4Proto), vec![protocol]);
     }
@@ -100,6 +110,16 @@ fn lookup(
     });
 }
 
+fn note(out: &mut Vec<Expr>, (fields, set): (&[Field], &str), millis: u64, family: Family) {
+    depends(out, fields, family);
+    load_key(out, fields, false);
+    out.push(Expr::Note {
+        reg: Reg(0),
+        set: set.to_owned(),
+        millis,
+    });
+}
+
 pub(crate) fn matched(out: &mut Vec<Expr>, condition: &Match, context: Context<'_>) {
     match condition {
         Match::Is(field, value) => single(out, *field, value, true, context.family),
@@ -121,6 +141,11 @@ pub(crate) fn matched(out: &mut Vec<Expr>, condition: &Match, context: Context<'
                 limit: *limit,
             });
         }
+        Match::Note {
+            fields,
+            set,
+            millis,
+        } => note(out, (fields, set), *millis, context.family),
         Match::Version(wanted) => version(out, *wanted),
         Match::Established => bits(out, CtKey::State, STATE_ESTABLISHED_RELATED),
         Match::Invalid => bits(out, CtKey::State, STATE_INVALID),
@@ -131,6 +156,10 @@ pub(crate) fn matched(out: &mut Vec<Expr>, condition: &Match, context: Context<'
                 Stream::Tcp => out.extend(not_only_syn()),
                 Stream::Sctp => out.extend(not_init()),
             }
+        }
+        Match::Reset => {
+            equal(out, meta(Meta::L4Proto), vec![Stream::Tcp.number()]);
+            out.extend(reset());
         }
         Match::LaterFragment(version) => out.extend(later_fragment(*version)),
         Match::Dnated => bits(out, CtKey::Status, STATUS_DNAT),
@@ -186,15 +215,31 @@ fn not(data: Vec<u8>) -> Expr {
     }
 }
 
+/// Flags of TCP (RFC 9293, section 3.1).
+const FIN: u8 = 0x01;
+const SYN: u8 = 0x02;
+const RST: u8 = 0x04;
+const ACK: u8 = 0x10;
+
+fn tcp_flags() -> Expr {
+    payload(PayloadBase::Transport, 13, 1)
+}
+
 /// SYN without FIN, RST and ACK is the first packet of a connection, whatever its congestion flags
-/// are (RFC 9293, section 3.1).
+/// are.
 fn not_only_syn() -> [Expr; 3] {
-    const FIN: u8 = 0x01;
-    const SYN: u8 = 0x02;
-    const RST: u8 = 0x04;
-    const ACK: u8 = 0x10;
-    let flags = payload(PayloadBase::Transport, 13, 1);
-    [flags, masked(vec![FIN | SYN | RST | ACK]), not(vec![SYN])]
+    let mask = masked(vec![FIN | SYN | RST | ACK]);
+    [tcp_flags(), mask, not(vec![SYN])]
+}
+
+/// RST, with ACK or without.
+fn reset() -> [Expr; 3] {
+    let only = Expr::Compare {
+        reg: Reg(0),
+        equal: true,
+        data: vec![RST],
+    };
+    [tcp_flags(), masked(vec![FIN | SYN | RST]), only]
 }
 
 /// The first chunk is not INIT.
@@ -268,6 +313,7 @@ pub(crate) fn act(out: &mut Vec<Expr>, action: &Action, context: Context<'_>) {
         Action::Verdict(verdict) => out.push(Expr::Verdict(verdict.clone())),
         Action::Mark(bits) => mark(out, *bits, *bits),
         Action::Unmark(bits) => mark(out, *bits, 0),
+        Action::NoTrack => out.push(Expr::NoTrack),
         Action::Reject => out.push(Expr::Reject),
         Action::Masquerade { random } => out.push(Expr::Masquerade { random: *random }),
         Action::Dnat(dnat) => {

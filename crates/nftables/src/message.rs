@@ -40,6 +40,8 @@ pub(crate) const SET_ANONYMOUS: u32 = 0x1;
 pub(crate) const SET_INTERVAL: u32 = 0x4;
 /// NFT_SET_MAP.
 pub(crate) const SET_MAP: u32 = 0x8;
+/// NFT_SET_TIMEOUT.
+pub(crate) const SET_TIMEOUT: u32 = 0x10;
 /// NFT_SET_EVAL.
 pub(crate) const SET_EVAL: u32 = 0x20;
 /// NFT_SET_CONCAT.

@@ -59,6 +59,7 @@ fn ending(exprs: &[Expr], context: Context<'_>) -> Option<(bool, Action)> {
     let action = match rest {
         [] => Action::Continue,
         [Expr::Verdict(verdict)] => Action::Verdict(verdict.clone()),
+        [Expr::NoTrack] => Action::NoTrack,
         [Expr::Reject] => Action::Reject,
         [Expr::Masquerade { random }] => Action::Masquerade { random: *random },
         [_, Expr::Bitwise { mask, xor, .. }, Expr::SetMark { .. }] => {
@@ -137,6 +138,14 @@ fn bare(exprs: &[Expr], protocol: Option<u8>) -> Option<(Match, usize)> {
             };
             Some((condition, used + 1))
         }
+        ([Expr::Note { set, millis, .. }, ..], _) => {
+            let condition = Match::Note {
+                fields,
+                set: set.clone(),
+                millis: *millis,
+            };
+            Some((condition, used + 1))
+        }
         ([Expr::Lookup { set, invert, .. }, ..], _) => {
             let condition = if *invert { Match::NotIn } else { Match::In };
             Some((condition(fields, set.clone()), used + 1))
@@ -170,6 +179,21 @@ fn of_packet(exprs: &[Expr]) -> Option<(Match, usize)> {
             let version = IpVersion::of_nfproto(*data.first()?)?;
             Some((Match::Version(version), 2))
         }
+        // Whether they are exactly those is checked when the condition is lowered again.
+        [
+            Expr::Meta {
+                key: Meta::L4Proto, ..
+            },
+            Expr::Compare { .. },
+            Expr::Payload {
+                base: PayloadBase::Transport,
+                offset: 13,
+                ..
+            },
+            Expr::Bitwise { .. },
+            Expr::Compare { .. },
+            ..,
+        ] => Some((Match::Reset, 5)),
         [Expr::Ct { key, .. }, Expr::Bitwise { mask, .. }, _, ..] => {
             let bits = u32::from_ne_bytes(mask.as_slice().try_into().ok()?);
             let condition = match (key, bits) {

@@ -83,11 +83,13 @@ pub struct Set {
     pub interval: bool,
     /// Rules add its elements as packets arrive; they are not read and not compared.
     pub dynamic: bool,
+    /// Its elements are removed after a time.
+    pub expiring: bool,
     /// The packet fields of its keys, if nft has no type for one of them. nft lists the set by
     /// these; they are not read back and not compared.
     pub made_of: Vec<Field>,
-    /// The kernel's flags for properties that this crate does not model (NFT_SET_*): timeouts,
-    /// constant sets and others. Such a set can be read and compared; it cannot be made.
+    /// The kernel's flags for properties that this crate does not model (NFT_SET_*): constant
+    /// sets and others. Such a set can be read and compared; it cannot be made.
     pub other_flags: u32,
     /// Its elements.
     pub elements: Vec<Element>,
@@ -103,6 +105,7 @@ impl Set {
             value: None,
             interval: false,
             dynamic: false,
+            expiring: false,
             made_of: Vec::new(),
             other_flags: 0,
             elements: Vec::new(),
@@ -311,6 +314,17 @@ pub enum Match {
     Invalid,
     /// It is a packet of this protocol, belongs to no tracked connection, and does not begin one.
     MidStream(Stream),
+    /// It is a segment of TCP that ends a connection at once (RST).
+    Reset,
+    /// Notes the concatenated fields in a dynamic set, for a time. It is false where the set is full.
+    Note {
+        /// The fields.
+        fields: Vec<Field>,
+        /// The set.
+        set: String,
+        /// How long they stay there, in milliseconds.
+        millis: u64,
+    },
     /// It is a fragment after the first: it has no header of its protocol. Chains that run before
     /// fragments are put together, and all chains of bridges, find other bytes in its place.
     LaterFragment(IpVersion),
@@ -341,6 +355,8 @@ pub enum Action {
     Mark(u32),
     /// Clears these bits of the packet's mark; the packet continues at the next rule.
     Unmark(u32),
+    /// Exempts the packet from connection tracking; it continues at the next rule.
+    NoTrack,
     /// Drops with ICMP "administratively prohibited".
     Reject,
     /// Translates the destination to the address in a map.

@@ -229,7 +229,12 @@ impl Survey<'_> {
                     self.set_mark(value.map_or(Mark::ANY, |(value, known)| Mark { value, known }));
                     Answer::Yes.into()
                 }
+                Expr::NoTrack => {
+                    self.untrack();
+                    Answer::Yes.into()
+                }
                 Expr::CountOver { .. } => Answer::Maybe.into(),
+                Expr::Note { .. } => Answer::Yes.into(),
                 Expr::Raw { name, attributes } => self.raw(name, attributes, &mut registers),
                 other => self.step(other, &mut registers).into(),
             };

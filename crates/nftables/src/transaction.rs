@@ -3,7 +3,7 @@
 use crate::element_writer::{ElementWriter, comment};
 use crate::expr::Expr;
 use crate::made_of;
-use crate::message::{self, SET_CONCAT, SET_EVAL, SET_INTERVAL, SET_MAP, TABLE_OWNER};
+use crate::message::{self, SET_CONCAT, SET_EVAL, SET_INTERVAL, SET_MAP, SET_TIMEOUT, TABLE_OWNER};
 use crate::ruleset::Layout;
 use crate::wire::Writer;
 use crate::{Chain, DataType, Element, Family, Rule, Set, Table};
@@ -194,6 +194,7 @@ impl Transaction {
             (ranges_joined, SET_CONCAT),
             (set.value.is_some(), SET_MAP),
             (set.dynamic, SET_EVAL),
+            (set.expiring, SET_TIMEOUT),
         ] {
             flags |= if is { flag } else { 0 };
         }

@@ -47,6 +47,7 @@ fn tcp(from: &str, to: &str) -> PacketContext<'static> {
         oif: "",
         oif_group: 8,
         mac: [2, 0, 0, 0, 0, 1],
+        mac_to: [0; 6],
         from: ip(from),
         to: ip(to),
         protocol: 6,

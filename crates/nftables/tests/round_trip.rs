@@ -146,6 +146,12 @@ fn condition() -> impl Strategy<Value = Match> {
             set,
             limit
         }),
+        (fields(), names(), 1..u64::MAX).prop_map(|(fields, set, millis)| Match::Note {
+            fields,
+            set,
+            millis
+        }),
+        Just(Match::Reset),
         select(vec![IpVersion::V4, IpVersion::V6]).prop_map(Match::Version),
         Just(Match::Established),
         Just(Match::Invalid),
@@ -163,6 +169,7 @@ fn action() -> impl Strategy<Value = Action> {
         Just(Verdict::Drop.into()),
         Just(Verdict::Return.into()),
         Just(Verdict::Jump("other".into()).into()),
+        Just(Action::NoTrack),
         Just(Action::Reject),
         (1..u32::MAX).prop_map(Action::Mark),
         any::<u32>().prop_map(Action::Unmark),

@@ -4,7 +4,7 @@ use super::{DecodeError, comment, text};
 use crate::expr::Verdict;
 use crate::message::{
     ELEMENT_CATCH_ALL, ELEMENT_INTERVAL_END, SET_ANONYMOUS, SET_CONCAT, SET_EVAL, SET_INTERVAL,
-    SET_MAP,
+    SET_MAP, SET_TIMEOUT,
 };
 use crate::value::Form;
 use crate::wire::{Attrs, be32_of};
@@ -151,9 +151,10 @@ impl RawSet {
             value,
             interval: self.is_interval(),
             dynamic,
+            expiring: self.flags & SET_TIMEOUT != 0,
             made_of: Vec::new(),
             other_flags: self.flags
-                & !(SET_INTERVAL | SET_MAP | SET_CONCAT | SET_ANONYMOUS | SET_EVAL),
+                & !(SET_INTERVAL | SET_MAP | SET_CONCAT | SET_ANONYMOUS | SET_EVAL | SET_TIMEOUT),
             elements,
         }
     }

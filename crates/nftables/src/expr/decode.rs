@@ -1,7 +1,7 @@
 //! Expressions from attributes. Only an expression with no unknown attribute gets a name.
 
 use super::*;
-use crate::wire::{Attrs, be32_of, string_of};
+use crate::wire::{Attrs, be32_of, be64_of, string_of};
 
 impl Reg {
     /// The register of a number; those of 128 bits (NFT_REG_1 to 4) are four of 32.
@@ -108,7 +108,7 @@ impl Expr {
                 (numbers == [NFT_BYTEORDER_HTON, 4, 4]).then_some(Self::NetworkOrder { reg })
             }
             "lookup" => lookup(attributes),
-            "dynset" => count_over(attributes),
+            "dynset" => count_over(attributes).or_else(|| note(attributes)),
             "ct" => {
                 let known = Known::only(attributes, &[1, 2])?;
                 let to = known.reg(1)?;
@@ -145,6 +145,7 @@ fn statement(name: &str, attributes: &[u8]) -> Option<Expr> {
             Some(_) => return None,
         },
         "counter" => Expr::Counter,
+        "notrack" => return Known::only(attributes, &[]).map(|_| Expr::NoTrack),
         "reject" => {
             let known = Known::only(attributes, &[1, 2])?;
             let code = known.0.find(2)?;
@@ -186,6 +187,18 @@ fn count_over(attributes: &[u8]) -> Option<Expr> {
     )
 }
 
+fn note(attributes: &[u8]) -> Option<Expr> {
+    // 8: padding.
+    let known = Known::only(attributes, &[1, 3, 4, 6, 8, 9])?;
+    let plain = known.number(9).unwrap_or(0) == 0;
+    let millis = be64_of(known.0.find(6)?).filter(|millis| *millis != 0)?;
+    (known.number(3)? == NFT_DYNSET_OP_UPDATE && plain).then_some(Expr::Note {
+        reg: known.reg(4)?,
+        set: string_of(known.0.find(1)?),
+        millis,
+    })
+}
+
 fn meta(attributes: &[u8]) -> Option<Expr> {
     let known = Known::only(attributes, &[1, 2, 3])?;
     let key = match (known.number(2)?, known.reg(1)) {
@@ -202,6 +215,7 @@ fn meta(attributes: &[u8]) -> Option<Expr> {
         (NFT_META_MARK, _) => Meta::Mark,
         (6, _) => Meta::IifName,
         (7, _) => Meta::OifName,
+        (8, _) => Meta::IifType,
         (15, _) => Meta::NfProto,
         (16, _) => Meta::L4Proto,
         (19, _) => Meta::PacketType,

@@ -52,13 +52,14 @@ impl Expr {
             Self::Bitwise { .. } => "bitwise",
             Self::NetworkOrder { .. } => "byteorder",
             Self::Lookup { .. } => "lookup",
-            Self::CountOver { .. } => "dynset",
+            Self::CountOver { .. } | Self::Note { .. } => "dynset",
             Self::Ct { .. } => "ct",
             Self::FibDestinationType { .. } => "fib",
             Self::SocketWildcard { .. } => "socket",
             Self::Dnat { .. } => "nat",
             Self::Masquerade { .. } => "masq",
             Self::Counter => "counter",
+            Self::NoTrack => "notrack",
             Self::Reject => "reject",
             Self::Constant { .. } | Self::Verdict(_) => "immediate",
             Self::Raw { name, .. } => name,
@@ -155,6 +156,11 @@ impl Expr {
             Self::Masquerade { random: true } => w.be32(1, NF_NAT_RANGE_PROTO_RANDOM_FULLY),
             Self::Trace { from } => numbers(w, &[(2, NFT_META_NFTRACE), (3, from.number())]),
             Self::SetMark { from } => numbers(w, &[(2, NFT_META_MARK), (3, from.number())]),
+            Self::Note { reg, set, millis } => {
+                w.str(1, set);
+                numbers(w, &[(3, NFT_DYNSET_OP_UPDATE), (4, reg.number())]);
+                w.attr(6, &millis.to_be_bytes());
+            }
             Self::Reject => {
                 w.be32(1, NFT_REJECT_ICMPX_UNREACH);
                 w.u8(2, NFT_REJECT_ICMPX_ADMIN_PROHIBITED);

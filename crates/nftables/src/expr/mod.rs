@@ -19,6 +19,7 @@ pub enum Meta {
     Mark = 3,
     IifName = 6,
     OifName = 7,
+    IifType = 8,
     NfProto = 15,
     L4Proto = 16,
     PacketType = 19,
@@ -127,6 +128,15 @@ pub enum Expr {
         /// The limit.
         limit: u32,
     },
+    /// Adds registers to a dynamic set, or renews them there, for a time (`update @set { … }`).
+    Note {
+        /// The first register of the key.
+        reg: Reg,
+        /// The set's name.
+        set: String,
+        /// How long, in milliseconds.
+        millis: u64,
+    },
     /// Loads a property from connection tracking.
     Ct {
         /// The property.
@@ -178,6 +188,8 @@ pub enum Expr {
         /// A register with the new mark.
         from: Reg,
     },
+    /// Exempts the packet from connection tracking.
+    NoTrack,
     /// Drops with ICMP "administratively prohibited", whatever the IP version.
     Reject,
     /// Gives a verdict.
@@ -208,6 +220,7 @@ const NFT_CMP_EQ: u32 = 0;
 const NFT_CMP_NEQ: u32 = 1;
 const NFT_LOOKUP_F_INV: u32 = 1;
 const NFT_DYNSET_OP_ADD: u32 = 0;
+const NFT_DYNSET_OP_UPDATE: u32 = 1;
 const NFT_DYNSET_F_EXPR: u32 = 2;
 const NFT_CONNLIMIT_F_INV: u32 = 1;
 
@@ -242,10 +255,11 @@ mod tests {
         ]
     }
 
-    const METAS: [Meta; 8] = [
+    const METAS: [Meta; 9] = [
         Meta::Mark,
         Meta::IifName,
         Meta::OifName,
+        Meta::IifType,
         Meta::PacketType,
         Meta::NfProto,
         Meta::L4Proto,
@@ -297,6 +311,11 @@ mod tests {
                 set,
                 limit
             }),
+            (reg(), name(), 1..u64::MAX).prop_map(|(reg, set, millis)| Expr::Note {
+                reg,
+                set,
+                millis
+            }),
             reg().prop_map(|to| Expr::FibDestinationType { to }),
             reg().prop_map(|to| Expr::SocketWildcard { to }),
             (version(), reg(), proptest::option::of(reg())).prop_map(|(version, address, port)| {
@@ -311,6 +330,7 @@ mod tests {
             (reg(), data()).prop_map(|(to, data)| Expr::Constant { to, data }),
             reg().prop_map(|from| Expr::Trace { from }),
             reg().prop_map(|from| Expr::SetMark { from }),
+            Just(Expr::NoTrack),
             Just(Expr::Reject),
             verdict().prop_map(Expr::Verdict),
         ]

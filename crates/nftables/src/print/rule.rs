@@ -107,7 +107,10 @@ fn outlines(rule: &Rule) -> Sets {
     let types = |fields: &[Field]| fields.iter().map(|f| f.data_type()).collect::<Vec<_>>();
     let mut out = Sets::new();
     for condition in &rule.matches {
-        if let Match::In(fields, set) | Match::NotIn(fields, set) = condition {
+        if let Match::In(fields, set)
+        | Match::NotIn(fields, set)
+        | Match::Note { fields, set, .. } = condition
+        {
             out.insert(set.clone(), RawSet::outline(set, &types(fields), &[]));
         }
         if let Match::CountOver { field, set, .. } = condition {

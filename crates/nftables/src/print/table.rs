@@ -44,7 +44,11 @@ pub fn set(set: &Set) -> String {
     line(&mut out, 2, &format!("{key}{value}"));
     if set.dynamic {
         line(&mut out, 2, &format!("size {DYNAMIC_SIZE}"));
-        line(&mut out, 2, "flags dynamic");
+        let flags = match set.expiring {
+            true => "flags dynamic,timeout",
+            false => "flags dynamic",
+        };
+        line(&mut out, 2, flags);
     }
     if set.interval {
         line(&mut out, 2, "flags interval");

@@ -49,6 +49,7 @@ pub(super) fn meta(packet: &Packet<'_>, key: Meta) -> Load {
         Meta::Mark => Load::Value(mark(packet.mark)),
         Meta::IifName => name(of.iif),
         Meta::OifName => name(of.oif),
+        Meta::IifType => Load::Unknown,
         Meta::NfProto => exactly([match (packet.family, of.from.is_ipv4()) {
             (Family::Bridge | Family::Netdev, _) => packet.family.number(),
             (_, true) => 2,

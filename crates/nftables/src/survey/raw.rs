@@ -46,10 +46,6 @@ impl Survey<'_> {
                     Some(None) => Translation::Destination(None, None),
                 }))
             }
-            "notrack" => {
-                self.untrack();
-                Answer::Yes.into()
-            }
             "log" | "flow_offload" | "dup" | "last" => Answer::Yes.into(),
             "lookup" => self.verdict_map(attrs, registers),
             "cmp" => compare(attrs, registers).into(),

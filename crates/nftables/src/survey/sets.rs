@@ -103,7 +103,7 @@ fn matching<'s>(
     registers: &Registers,
     key: Reg,
 ) -> Option<Vec<(Answer, &'s Element)>> {
-    if set.dynamic || set.other_flags & !ANONYMOUS_OR_CONSTANT != 0 {
+    if set.dynamic || set.expiring || set.other_flags & !ANONYMOUS_OR_CONSTANT != 0 {
         return None;
     }
     let joined = set.key.len() > 1;

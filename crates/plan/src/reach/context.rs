@@ -11,6 +11,7 @@ pub(super) fn context(flow: &Flow) -> PacketContext<'static> {
         oif: "",
         oif_group: 0,
         mac: [0; 6],
+        mac_to: [0; 6],
         from: flow.from,
         to: flow.to,
         protocol: flow.protocol,
