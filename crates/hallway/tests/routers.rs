@@ -180,7 +180,66 @@ fn sources_are_shown() {
     h.ok("down");
 }
 
+const CLOSED: &str = "
+networks:
+  a: { subnet: [10.1.0.0/24, \"fd01::/64\"] }
+  b: { subnet: [10.2.0.0/24, \"fd02::/64\"], internal: true }
+  c: { subnet: 10.3.0.0/24, mode: lan }
+nodes:
+  r: { networks: { a: { address: [10.1.0.254, \"fd01::fe\"] }, b: { address: [10.2.0.254, \"fd02::fe\"] }, c: { address: 10.3.0.254 } }, forwarding: true }
+  x: { networks: { a: { address: [10.1.0.2, \"fd01::2\"] } }, routes: [ { to: 10.2.0.0/15, via: 10.1.0.254 }, { to: \"fd02::/64\", via: \"fd01::fe\" } ] }
+  y: { networks: { b: { address: [10.2.0.2, \"fd02::2\"] } }, routes: [ { to: 10.1.0.0/24, via: 10.2.0.254 }, { to: \"fd01::/64\", via: \"fd02::fe\" } ] }
+  z: { networks: { c: { address: 10.3.0.2 } }, routes: [ { to: 10.1.0.0/24, via: 10.3.0.254 } ], command: hallway serve 80, ready: 80/tcp }
+  m: { networks: { c: { address: 10.3.0.3 } } }
+policies: [ { action: deny, from: any, to: any, ports: [9/tcp] } ]
+";
+
+/// Sends a packet of TCP with flags: address and port of the source and the destination.
+const FORGED: &str = "import socket, struct, sys
+source, port, target, to, flags = sys.argv[1:]
+def total(b): return -sum(struct.unpack('!%dH' % (len(b) // 2), b)) % 65535
+ends = socket.inet_aton(source) + socket.inet_aton(target)
+tcp = lambda c: struct.pack('!HHIIBBHHH', int(port), int(to), 1, 0, 0x50, int(flags), 999, c, 0)
+ip = struct.pack('!BBHHHBBH', 0x45, 0, 40, 1, 0, 64, 6, 0) + ends
+s = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+s.sendto(ip + tcp(total(ends + struct.pack('!HH', 6, 20) + tcp(0))), (target, 0))";
+
+/// The RST passes a filtered bridge on each side of the router. One that no connection has is dropped,
+/// also from the router, which may use addresses behind it.
+fn a_closed_port_behind_a_router_refuses() {
+    const REFUSED: i32 = 7; // curl(1)
+    let h = hallway().project("p");
+    h.up(CLOSED).ok();
+    for to in ["10.2.0.2", "[fd02::2]", "10.3.0.2"] {
+        let url = format!("http://{to}:81/");
+        for _ in 0..2 {
+            let asked = h.run(&["exec", "x", "--", "curl", "-s", "-g", "-m", "30", &url]);
+            assert_eq!(asked.code, REFUSED, "{to}");
+        }
+    }
+    let dropped = || {
+        sh(
+            "nft list chain inet hallway-p forwarded | grep 'belongs to no connection' | sed 's/.*packets \\([0-9]*\\).*/\\1/'",
+        )
+    };
+    assert_eq!(dropped().trim(), "0");
+    let count = || dropped().trim().parse::<u32>().unwrap();
+    for (node, ends, flags) in [
+        ("r", ["10.2.0.2", "81", "10.1.0.2", "5555"], "4"),
+        ("y", ["10.2.0.2", "81", "10.1.0.2", "5555"], "4"),
+        // On a lan, anybody may begin a connection in the name of another.
+        ("m", ["10.1.0.2", "5556", "10.3.0.2", "80"], "2"),
+    ] {
+        let before = count();
+        let python = ["exec", node, "--", "python3", "-c", FORGED];
+        h.run(&[&python[..], &ends[..], &[flags]].concat()).ok();
+        wait_for("the packet to be dropped", || count() > before);
+    }
+    h.ok("down");
+}
+
 hallway_testkit::tests![
+    a_closed_port_behind_a_router_refuses,
     what_a_router_forwards_gets_its_address,
     its_table_is_observed_and_repaired,
     the_key_comes_and_goes,

@@ -13,7 +13,7 @@ use super::parts::{
     loaded, member, mid_stream, nets, rule, within,
 };
 use super::sets;
-use super::{bridge, foreign, guard, nat, policy, purpose, routed, share};
+use super::{bridge, ended, foreign, guard, nat, policy, purpose, routed, share};
 use crate::mark::{self, FROM_BIT, TO_BIT};
 use crate::settled::Settled;
 
@@ -124,10 +124,10 @@ fn forward_hook() -> Chain {
 fn forward_rules(policies: Vec<Rule>) -> Chain {
     let mut rules: Vec<Rule> = guard::jump_to_outside_errors().collect();
     rules.extend(guard::of_one_link());
-    rules.extend([
-        rule(vec![Match::Established], Verdict::Accept, "replies"),
-        rule(vec![Match::Invalid], Verdict::Drop, purpose::INVALID),
-    ]);
+    rules.extend(ended::noted());
+    rules.push(rule(vec![Match::Established], Verdict::Accept, "replies"));
+    rules.extend(ended::again());
+    rules.push(rule(vec![Match::Invalid], Verdict::Drop, purpose::INVALID));
     rules.extend(mid_stream(&[], Verdict::Drop, purpose::MID_STREAM));
     for kind in [NEIGHBOR_SOLICIT, NEIGHBOR_ADVERT] {
         rules.push(rule(

@@ -3,7 +3,9 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use hallway_nftables::expr::Verdict;
-use hallway_nftables::{Chain, ChainType, Field, Hook, IpVersion, Match, Priority, Rule, Value};
+use hallway_nftables::{
+    Action, Chain, ChainType, Field, Hook, IpVersion, Match, Priority, Rule, Value,
+};
 
 use super::parts::{
     DHCP_CLIENT, DHCP_SERVER, LOOPBACK4, MULTICAST6, REDIRECT6, ROUTER_ADVERT, UDP, base, icmp6,
@@ -27,12 +29,12 @@ pub(super) fn guard() -> Chain {
 fn from_outside() -> Vec<Rule> {
     let not_lo = || Match::IsNot(Field::IifName, Value::Ifname("lo".into()));
     let loopback6 = Value::V6(Ipv6Addr::LOCALHOST);
+    let of_lan = || vec![member(Field::IifGroup, &sets::LANS, true)];
     vec![
-        rule(
-            vec![member(Field::IifGroup, &sets::LANS, true)],
-            Verdict::Accept,
-            purpose::LAN,
-        ),
+        // Anybody there may use any address. A connection that is tracked on a lan would be one on the
+        // filtered networks behind a router, too.
+        rule(of_lan(), Action::NoTrack, purpose::LAN),
+        rule(of_lan(), Verdict::Accept, purpose::LAN),
         rule(
             vec![
                 not_lo(),

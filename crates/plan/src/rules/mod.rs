@@ -8,6 +8,7 @@ pub mod build;
 mod covered;
 pub mod delta;
 pub mod elements;
+mod ended;
 mod foreign;
 mod guard;
 pub mod keeper_guard;

@@ -31,6 +31,10 @@ pub const OUTSIDE_ERROR: &str = "ICMP error from outside about a published port"
 pub const SHARE: &str = "too many connections of one node: limits.connections";
 /// It belongs to no connection of conntrack.
 pub const INVALID: &str = "belongs to no connection";
+/// It ends a connection that conntrack then forgets.
+pub const ENDS: &str = "ends a connection";
+/// The same packet on its next bridge.
+pub const ENDED: &str = "ended a connection on the bridge before";
 /// A connection of TCP that was ended does not go on from its other end.
 pub const MID_STREAM: &str = "in the middle of a connection that is not tracked";
 /// Echo requests to the host.

@@ -20,6 +20,7 @@ pub struct Definition {
     interval: bool,
     made_of: &'static [Field],
     dynamic: bool,
+    expiring: bool,
 }
 
 impl Definition {
@@ -32,6 +33,7 @@ impl Definition {
             interval: false,
             made_of: &[],
             dynamic: false,
+            expiring: false,
         }
     }
 
@@ -65,6 +67,11 @@ impl Definition {
         self
     }
 
+    const fn expiring(mut self) -> Self {
+        self.expiring = true;
+        self
+    }
+
     /// The set without elements.
     #[must_use]
     pub fn empty(&self) -> Set {
@@ -72,6 +79,7 @@ impl Definition {
             value: self.value.map(<[DataType]>::to_vec),
             interval: self.interval,
             dynamic: self.dynamic,
+            expiring: self.expiring,
             made_of: self.made_of.to_vec(),
             ..Set::new(self.name, self.key)
         }
@@ -155,6 +163,12 @@ static FORWARDING6: Definition = Definition::inet("forwarding6", &[IfName]);
 pub static BRIDGED: Definition = Definition::inet("bridged", &[IfName, IfName]);
 static COUNTED4: Definition = Definition::inet("counted4", &[Ipv4]).dynamic();
 static COUNTED6: Definition = Definition::inet("counted6", &[Ipv6]).dynamic();
+static ENDED4: Definition = Definition::inet("ended4", &[Ipv4, Ipv4, Service, Service])
+    .dynamic()
+    .expiring();
+static ENDED6: Definition = Definition::inet("ended6", &[Ipv6, Ipv6, Service, Service])
+    .dynamic()
+    .expiring();
 /// Links of routed networks whose nodes are not routers.
 pub static ROUTED_PORTS: Definition = Definition::inet("routed_ports", &[IfName]);
 /// Links by which router advertisements may come in, by their names in the inet hooks.
@@ -247,6 +261,8 @@ pub static TARGET_RANGES: ByVersion = both(&TARGET_RANGES4, &TARGET_RANGES6);
 pub static FORWARDING: ByVersion = both(&FORWARDING4, &FORWARDING6);
 /// Connections by the address that began them.
 pub static COUNTED: ByVersion = both(&COUNTED4, &COUNTED6);
+/// Connections that a RST has ended: from whom to whom it was.
+pub static ENDED: ByVersion = both(&ENDED4, &ENDED6);
 /// The destinations of packets that a node of a routed network may send ICMP errors about.
 pub static QUOTED: ByVersion = both(&QUOTED4, &QUOTED6);
 /// The same by the port of a bridge.
@@ -267,7 +283,7 @@ pub static PUBLISHED: [&Definition; 8] = [
 ];
 
 /// Every set, in the order in which they are made.
-pub static ALL: [&Definition; 63] = [
+pub static ALL: [&Definition; 65] = [
     &NETWORKS,
     &EGRESS,
     &MASQUERADED,
@@ -303,6 +319,8 @@ pub static ALL: [&Definition; 63] = [
     &BRIDGED,
     &COUNTED4,
     &COUNTED6,
+    &ENDED4,
+    &ENDED6,
     &ROUTED_PORTS,
     &ADVERTISED,
     &ERRORS,
