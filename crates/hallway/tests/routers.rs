@@ -238,8 +238,44 @@ fn a_closed_port_behind_a_router_refuses() {
     h.ok("down");
 }
 
+/// A published port, asked for at an address of the host for which the client's route leads to a router.
+fn a_published_port_by_way_of_a_router() {
+    let h = hallway().project("p");
+    let text = "
+networks:
+  w: { subnet: 203.0.113.0/24, outside: true }
+  dmz: { subnet: 10.1.0.0/24 }
+  home: { subnet: 10.2.0.0/24, internal: true }
+  other: { subnet: 10.4.0.0/24 }
+nodes:
+  v: { networks: [w] }
+  fw: { networks: { dmz: { address: 10.1.0.254, masquerade: true }, home: { address: 10.2.0.254 } }, forwarding: true }
+  pc: { networks: [home], routes: [ { to: default, via: 10.2.0.254 } ] }
+  web: { networks: [dmz], command: hallway serve 80, ready: 80/tcp, ports: [\"8080:80\"] }
+  plain: { networks: { dmz: { address: 10.1.0.253 }, other: { address: 10.4.0.254 } }, forwarding: true }
+  pc2: { networks: { other: { address: 10.4.0.2 } }, routes: [ { to: 10.1.0.0/24, via: 10.4.0.254 } ], ports: [\"8090:80\"], command: hallway serve 80, ready: 80/tcp }
+policies: [ { action: deny, from: any, to: any, ports: [9/tcp] } ]
+";
+    h.up(text).ok();
+    for (from, to, by) in [
+        ("pc", "203.0.113.1:8080", "fw"),
+        ("pc", "10.1.0.1:8080", "fw"),
+        ("pc2", "10.1.0.1:8080", "host"),
+        ("pc2", "10.1.0.1:8090", "host"),
+    ] {
+        assert!(h.reads(from, &format!("http://{to}/")), "{from} {to}");
+        let explained = h.run(&["explain", from, to]).exits(0).out;
+        let by_router = explained.contains("    fw ") || explained.contains("    plain ");
+        assert_eq!(by_router, by == "fw", "{explained}");
+        let traced = h.run(&["trace", from, to]).exits(0).out;
+        assert!(!traced.contains("although"), "{traced}");
+    }
+    h.ok("down");
+}
+
 hallway_testkit::tests![
     a_closed_port_behind_a_router_refuses,
+    a_published_port_by_way_of_a_router,
     what_a_router_forwards_gets_its_address,
     its_table_is_observed_and_repaired,
     the_key_comes_and_goes,

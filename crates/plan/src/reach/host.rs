@@ -22,25 +22,22 @@ const LOOPBACK: HostPort<'static> = HostPort {
     group: 0,
 };
 /// Packets that the host itself sends have no incoming link.
-const NO_PORT: HostPort<'static> = HostPort { name: "", group: 0 };
+pub(super) const NO_PORT: HostPort<'static> = HostPort { name: "", group: 0 };
 
 impl<'w> Walk<'w> {
-    /// From one port of a bridge to another, through the inet hooks.
-    pub(super) fn bridged(
+    /// Comes in at the host: for itself, or to be forwarded.
+    pub(super) fn host_in(&mut self, packet: Packet, from: HostPort<'w>) -> WalkResult {
+        let (packet, state) = self.before_routing(packet, from)?;
+        self.routed_by_host(packet, state, from)
+    }
+
+    /// After the prerouting hooks.
+    pub(super) fn routed_by_host(
         &mut self,
         mut packet: Packet,
         state: State,
-        (from, source): (HostPort<'w>, Option<IpAddr>),
-    ) -> Result<Packet, DropReason> {
-        self.forward_hook(&packet, &state, from, from)?;
-        // br_netfilter gives bridged packets no input link there.
-        self.after_routing(&mut packet, state, (NO_PORT, from), source)?;
-        Ok(packet)
-    }
-
-    /// Comes in at the host: for itself, or to be forwarded.
-    pub(super) fn host_in(&mut self, packet: Packet, from: HostPort<'w>) -> WalkResult {
-        let (mut packet, state) = self.before_routing(packet, from)?;
+        from: HostPort<'w>,
+    ) -> WalkResult {
         self.way_back_of_host(&packet, from)?;
         let route = self.host_route(&packet)?;
         if matches!(route, HostRoute::Local) {
@@ -137,7 +134,7 @@ impl<'w> Walk<'w> {
         Ok(())
     }
 
-    fn forward_hook(
+    pub(super) fn forward_hook(
         &mut self,
         packet: &Packet,
         state: &State,
@@ -213,7 +210,7 @@ impl<'w> Walk<'w> {
     }
 
     /// Postrouting: source NAT; after this the connection is tracked.
-    fn after_routing(
+    pub(super) fn after_routing(
         &mut self,
         packet: &mut Packet,
         mut state: State,
@@ -359,6 +356,7 @@ impl<'w> Walk<'w> {
             iif: from.name,
             iif_group: from.group,
             oif_group,
+            mac_to: self.mac_to,
             to_local: self.world.is_host(packet.flow.to),
             icmp: packet.icmp_type(),
             ..context(&packet.flow)

@@ -2,6 +2,7 @@
 //! through the same rules that are loaded into the kernel. Nothing here uses a kernel, so the
 //! answer is available before anything is built; `hallway test` compares it with real packets.
 
+mod bridge;
 mod code;
 mod conntrack;
 mod context;

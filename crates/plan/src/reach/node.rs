@@ -6,13 +6,12 @@ use super::conntrack::State;
 use super::context::context;
 use super::foreign::{Class, Passing};
 use super::has::Has;
-use super::inside::Neighbour;
 use super::packet::{Flow, Packet};
 use super::path::{HopEvent, Location};
 use super::router::Tracked;
 use super::single_link::{host_has, is_link_local6};
 use super::walk::{Arrival, DropReason, Walk, WalkResult};
-use super::world::{HostPort, HostRoute, NextHop};
+use super::world::{HostPort, NextHop};
 use crate::settled::{Interface, Network, Node, Plug};
 use hallway_nftables::evaluate::PacketContext;
 use hallway_nftables::survey::Mark;
@@ -243,66 +242,9 @@ impl<'w> Walk<'w> {
             self.by_device((Hook::Ingress, bridge), &packet, None)?;
             return self.host_in(packet, from);
         }
-        let (far, interface) = self.member(port, next)?;
+        let far = self.member(port, next)?;
         self.hop(Location::Host, link, packet.flow);
-        let to = link_of(far, interface);
-        let packet = if self.world.hooked(port.network) {
-            let (packet, state) = self.before_routing(packet, from)?;
-            self.between_ports(port, to, &packet)?;
-            let on_bridge = HostRoute::Network(port.position, bridge);
-            let source = self.world.host_source(&on_bridge, packet.flow.to);
-            self.bridged(packet, state, (from, source))?
-        } else {
-            self.between_ports(port, to, &packet)?;
-            packet
-        };
-        self.out_of_bridge((far, interface), port.mac, packet)
-    }
-
-    /// The member of a node's network that answers for the next hop.
-    fn member(&self, port: &NodePort<'w>, next: &NextHop) -> Result<(&'w Node, usize), DropReason> {
-        match self.world.neighbour(port.position, next.address) {
-            Neighbour::Is(far, interface) => Ok((far, interface)),
-            Neighbour::MayBe(nodes) => Err(DropReason::MayHave {
-                to: next.address,
-                nodes,
-            }),
-            Neighbour::None if port.network.external => Err(DropReason::External {
-                network: port.network.name.clone(),
-                to: next.address,
-            }),
-            Neighbour::None => Err(unanswered(port.node, next)),
-        }
-    }
-
-    /// Out by a port of a bridge, to the node there.
-    fn out_of_bridge(
-        &mut self,
-        (node, interface): (&'w Node, usize),
-        mac: [u8; 6],
-        packet: Packet,
-    ) -> WalkResult {
-        let to = link_of(node, interface);
-        let sent = frame(&packet, ("", to), mac);
-        self.by_bridge(Hook::Postrouting, &packet, sent)?;
-        self.by_device((Hook::Egress, to), &packet, None)?;
-        self.far_port(node, interface, packet.flow);
-        self.arrive(node, interface, packet)
-    }
-
-    /// From one port of a bridge to another.
-    fn between_ports(
-        &mut self,
-        port: &NodePort<'w>,
-        to: &str,
-        packet: &Packet,
-    ) -> Result<(), DropReason> {
-        let context = frame(packet, (port.link, to), port.mac);
-        for chain in self.world.bridge.hooked(Hook::Forward, ChainType::Filter) {
-            let ruling = self.world.bridge.evaluate(chain, &context);
-            self.ruled(&ruling, Hook::Forward, Family::Bridge, packet.flow)?;
-        }
-        self.by_bridge(Hook::Forward, packet, context)
+        self.passed_on((port, from), far, packet)
     }
 
     /// From the host onto a node's port: of a bridge, or alone.
@@ -339,7 +281,7 @@ impl<'w> Walk<'w> {
     }
 
     /// The chains of other programs for frames on bridges.
-    fn by_bridge(
+    pub(super) fn by_bridge(
         &mut self,
         hook: Hook,
         packet: &Packet,
@@ -363,7 +305,11 @@ impl<'w> Walk<'w> {
 }
 
 /// A frame between two ports, where there are two.
-fn frame<'p>(packet: &Packet, (iif, oif): (&'p str, &'p str), mac: [u8; 6]) -> PacketContext<'p> {
+pub(super) fn frame<'p>(
+    packet: &Packet,
+    (iif, oif): (&'p str, &'p str),
+    mac: [u8; 6],
+) -> PacketContext<'p> {
     PacketContext {
         iif,
         oif,
@@ -374,7 +320,7 @@ fn frame<'p>(packet: &Packet, (iif, oif): (&'p str, &'p str), mac: [u8; 6]) -> P
 }
 
 /// The host's end of a node's interface; empty for a cable.
-fn link_of(node: &Node, position: usize) -> &str {
+pub(super) fn link_of(node: &Node, position: usize) -> &str {
     match node.interfaces.get(position).map(|i| &i.plug) {
         Some(Plug::Port { link, .. }) => link,
         _ => "",
@@ -382,12 +328,12 @@ fn link_of(node: &Node, position: usize) -> &str {
 }
 
 /// A node's interface on a network.
-struct NodePort<'a> {
-    node: &'a Node,
-    link: &'a str,
-    mac: [u8; 6],
-    position: usize,
-    network: &'a Network,
+pub(super) struct NodePort<'a> {
+    pub(super) node: &'a Node,
+    pub(super) link: &'a str,
+    pub(super) mac: [u8; 6],
+    pub(super) position: usize,
+    pub(super) network: &'a Network,
 }
 
 pub(super) fn unanswered(node: &Node, next: &NextHop) -> DropReason {

@@ -128,6 +128,8 @@ pub(super) struct Walk<'w> {
     hops: Vec<Hop>,
     /// The rule by which the host let the last packet through.
     pub(super) passed: Option<(Hook, RuleVerdict)>,
+    /// Where the current frame is for, while a bridge passes it on.
+    pub(super) mac_to: [u8; 6],
     /// How often routers have forwarded the current packet.
     pub(super) routers: usize,
     /// The rules of other projects of the host.
@@ -156,6 +158,7 @@ impl<'w> Walk<'w> {
             in_nodes: BTreeMap::new(),
             hops: Vec::new(),
             passed: None,
+            mac_to: [0; 6],
             routers: 0,
             others: Rc::new(
                 (world.environment.projects.iter())

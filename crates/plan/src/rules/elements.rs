@@ -18,8 +18,8 @@ use super::sets::{
     ERRORS, ERRORS6, HAIRPIN, HIDDEN, INTRA, LAN_PORTS, LANS, LISTENERS, MASQUERADED, ND_MACS,
     ND_TARGETS, NETWORKS, OUTSIDES, PORT_ADDRESSES, PORT_CLAIMS4, PORT_CLAIMS6, PORT_ERRORS,
     PORT_ERRORS6, PORT_MACS, PORT_QUOTED, PORT_RANGES, PORT_RANGES_AT, PORT_ROUTED, PORTS,
-    PORTS_AT, PREFIXES, QUOTED, ROUTED, ROUTED_PORTS, SHARED, SOURCES, TARGET_RANGES, TARGETS,
-    TRANSIT, WITHOUT_ADDRESS,
+    PORTS_AT, PREFIXES, QUOTED, ROUTED, ROUTED_PORTS, ROUTER_MACS, SHARED, SOURCES, TARGET_RANGES,
+    TARGETS, TRANSIT, WITHOUT_ADDRESS,
 };
 use crate::settled::{Interface, Network, Node, Publish, Settled, Subnet};
 
@@ -224,6 +224,9 @@ fn of_port(
     add(&BRIDGE_PORTS, vec![link()]);
     add(&PORT_MACS, vec![link(), Value::Ether(interface.mac)]);
     add(&ND_MACS, vec![link(), Value::bytes(&interface.mac)]);
+    if node.forwarding && node.masquerades() {
+        add(&ROUTER_MACS, vec![Value::Ether(interface.mac)]);
+    }
     for (may, definition) in [
         (node.forwarding || !interface.sources.is_empty(), &TRANSIT),
         (interface.dhcp_server, &DHCP_SERVERS),

@@ -66,6 +66,13 @@ pub(super) fn prerouting(settled: &Settled) -> Chain {
             purpose::LAN,
         ),
     ];
+    // With br_netfilter, frames that a bridge passes on pass here, too. The packet comes back from the
+    // router as another connection. One that a router forwards unchanged would not be translated then.
+    rules.push(rule(
+        vec![member(Field::EtherDaddr, &sets::ROUTER_MACS, true)],
+        Verdict::Return,
+        "to a router that masquerades",
+    ));
     // Its first packet did not pass here, so it is a connection of the host.
     rules.extend(mid_stream(
         &[],

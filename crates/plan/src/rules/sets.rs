@@ -169,6 +169,8 @@ static ENDED4: Definition = Definition::inet("ended4", &[Ipv4, Ipv4, Service, Se
 static ENDED6: Definition = Definition::inet("ended6", &[Ipv6, Ipv6, Service, Service])
     .dynamic()
     .expiring();
+/// MAC addresses of routers that masquerade, on bridges.
+pub static ROUTER_MACS: Definition = Definition::inet("router_mac", &[Ether]);
 /// Links of routed networks whose nodes are not routers.
 pub static ROUTED_PORTS: Definition = Definition::inet("routed_ports", &[IfName]);
 /// Links by which router advertisements may come in, by their names in the inet hooks.
@@ -283,7 +285,7 @@ pub static PUBLISHED: [&Definition; 8] = [
 ];
 
 /// Every set, in the order in which they are made.
-pub static ALL: [&Definition; 65] = [
+pub static ALL: [&Definition; 66] = [
     &NETWORKS,
     &EGRESS,
     &MASQUERADED,
@@ -321,6 +323,7 @@ pub static ALL: [&Definition; 65] = [
     &COUNTED6,
     &ENDED4,
     &ENDED6,
+    &ROUTER_MACS,
     &ROUTED_PORTS,
     &ADVERTISED,
     &ERRORS,
