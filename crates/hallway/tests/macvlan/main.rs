@@ -89,6 +89,18 @@ fn nodes_are_on_the_wire_of_an_interface() {
         let explained = h.run(&["explain", from, to]).exits(1);
         assert!(explained.out.contains(says), "{}", explained.out);
     }
+    // Other machines there are like any outside, except for nodes on the wire.
+    sh("ping -c 1 -W 30 192.168.7.1");
+    assert!(h.pings("web", "192.168.7.1"));
+    for (from, to) in [
+        ("host", "192.168.7.1"),
+        ("web", "192.168.7.1"),
+        ("192.168.7.1", "192.168.7.2:8080"),
+    ] {
+        h.run(&["explain", from, to]).exits(0);
+    }
+    let past = h.run(&["explain", "192.168.7.1", "one"]).exits(1);
+    assert!(past.out.contains("machines of others"), "{}", past.out);
     let networks = h.ok("network ls");
     let line = networks.lines().find(|l| l.starts_with("office")).unwrap();
     for word in ["192.168.7.0/24", "192.168.7.1", "eth0", "macvlan"] {

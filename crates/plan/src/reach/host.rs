@@ -294,6 +294,7 @@ impl<'w> Walk<'w> {
         let to = self.world.network_of(packet.flow.to);
         if let Some(network) = to.and_then(|p| self.world.network(p))
             && network.mode == Mode::Macvlan
+            && to.is_some_and(|p| self.world.on_macvlan(p, packet.flow.to))
         {
             let (network, to) = (network.name.clone(), packet.flow.to);
             return Err(match route {

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use hallway_spec::IpVersion;
 
 use super::environment::HostNet;
+use super::inside::Neighbour;
 use super::single_link::{is_link_local6, own_link_local};
 use super::world::{HostPort, HostRoute, UPLINK, World};
 use crate::settled::Network;
@@ -18,6 +19,13 @@ impl<'a> World<'a> {
         to: IpAddr,
     ) -> HostRoute<'a> {
         let parent = network.parent().unwrap_or_default();
+        // The host reaches other machines there like any that are outside.
+        if !self.on_macvlan(position, to) {
+            return match self.environment.uplink(to) {
+                Some((_, group)) => HostRoute::Uplink(group),
+                None => HostRoute::None,
+            };
+        }
         match self.environment.route(to) {
             None if self.environment.routes.is_empty() => HostRoute::Network(position, parent),
             Some(HostNet {
@@ -31,6 +39,12 @@ impl<'a> World<'a> {
             }) => HostRoute::Uplink(*group),
             _ => HostRoute::None,
         }
+    }
+
+    /// Whether a node may have an address on a network of macvlan interfaces.
+    pub(super) fn on_macvlan(&self, position: usize, address: IpAddr) -> bool {
+        self.member(position, address).is_some()
+            || !matches!(self.neighbour(position, address), Neighbour::None)
     }
 
     /// The link by which packets to an address leave; one of no name and no group where they do not.
@@ -56,6 +70,14 @@ impl<'a> World<'a> {
             Some((name, group)) if group != 0 => HostPort { name, group },
             _ => UPLINK,
         }
+    }
+
+    /// An address of the host on the link by which it sends packets to an address outside.
+    pub(super) fn host_source_outside(&self, to: IpAddr) -> Option<IpAddr> {
+        let (link, _) = self.environment.uplink(to)?;
+        let of_version = |a: &&IpAddr| a.is_ipv4() == to.is_ipv4() && !is_link_local6(**a);
+        let on_link = (self.environment.address_links.iter()).filter(|(_, on)| *on == link);
+        on_link.map(|(a, _)| a).find(of_version).copied()
     }
 
     /// The host's own address for packets that leave by that route.

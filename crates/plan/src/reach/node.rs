@@ -28,6 +28,7 @@ impl<'w> Walk<'w> {
         match at {
             Location::Host => self.leave_host(packet),
             Location::Outside => {
+                self.past_host(&packet)?;
                 let mut port = self.world.port_from(packet.flow.from);
                 let known = self.world.environment.uplink(packet.flow.from);
                 let mut link = known.map_or(port.name, |(name, _)| name);

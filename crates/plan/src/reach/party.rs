@@ -8,6 +8,7 @@ use hallway_spec::{IpVersion, Mode, Name};
 use super::has::Has;
 use super::path::Location;
 use super::single_link::{is_link_local6, link_local};
+use super::stand_in::some_address;
 use super::world::World;
 use crate::hosts::Nearness;
 use crate::settled::Node;
@@ -182,10 +183,9 @@ impl World<'_> {
             }
             (Location::Host, _) => {
                 let route = self.host_route(to);
-                Some(
-                    self.host_source(&route, to)
-                        .unwrap_or_else(|| anywhere(IpVersion::of(to))),
-                )
+                let own = self.host_source(&route, to);
+                let own = own.or_else(|| self.host_source_outside(to));
+                Some(own.unwrap_or_else(|| some_address(IpVersion::of(to))))
             }
             (Location::Outside, Party::Address(address)) => Some(*address),
             (Location::Outside, _) if is_link_local6(to) => Some(NEIGHBOUR.into()),

@@ -1,6 +1,6 @@
 //! From one node straight to another: by a cable, or between macvlan interfaces of one parent.
 
-use hallway_spec::Name;
+use hallway_spec::{Mode, Name};
 
 use super::has::Has;
 use super::inside::Neighbour;
@@ -30,6 +30,20 @@ impl<'w> Walk<'w> {
                 _ => Err(unanswered(node, next)),
             },
             None => Err(unanswered(node, next)),
+        }
+    }
+
+    /// From a machine of others to a macvlan interface: not by the host.
+    pub(super) fn past_host(&self, packet: &Packet) -> Result<(), DropReason> {
+        let to = packet.flow.to;
+        let position = self.world.network_of(to);
+        let on = position.filter(|p| self.world.on_macvlan(*p, to));
+        match on.and_then(|p| self.world.network(p)) {
+            Some(network) if network.mode == Mode::Macvlan => Err(DropReason::External {
+                network: network.name.clone(),
+                to,
+            }),
+            _ => Ok(()),
         }
     }
 

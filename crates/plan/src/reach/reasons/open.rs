@@ -77,7 +77,9 @@ impl Reasons<'_> {
             (_, purpose::PING) | (Hook::Input, _) => {
                 reason(ReasonCode::HostPing, "the host answers pings")
             }
-            (Hook::Output, _) => reason(ReasonCode::Host, "the host reaches its nodes"),
+            (Hook::Output, _) if self.place_of_end(found) != Location::Outside => {
+                reason(ReasonCode::Host, "the host reaches its nodes")
+            }
             _ => reason(
                 ReasonCode::NotOurs,
                 "neither end is on an inner network, and hallway filters only those",
