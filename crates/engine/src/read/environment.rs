@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use hallway_kernel::rule::{RoutingRule, RuleFamily};
+use hallway_kernel::rule::{RoutingRule, RuleAction, RuleFamily};
 use hallway_kernel::{Kernel, KernelError};
 use hallway_nftables::survey::may_mark;
 use hallway_nftables::{Family, Ruleset, Table};
@@ -42,9 +42,10 @@ pub fn environment(settled: &Settled) -> Result<Environment, KernelError> {
             .host
             .routes
             .iter()
+            .filter(|r| of_every_source(r.table, &rules))
             .any(|r| r.to.prefix_len() == 0 && !r.unreachable),
         host_addresses: host_addresses(&seen, settled),
-        routes: routes(&seen, &settled.project),
+        routes: routes(&seen, &rules, &settled.project),
         policy_routed: policy_routed(&rules),
         diverted: diverted(&mut kernel, &seen, settled)?,
         marked: marked(&rules, &foreign),
@@ -61,9 +62,16 @@ pub fn environment(settled: &Settled) -> Result<Environment, KernelError> {
     })
 }
 
+/// Whether the routes of a table are about packets from every source.
+fn of_every_source(table: u32, rules: &[RoutingRule]) -> bool {
+    let leads = |rule: &&RoutingRule| rule.action == RuleAction::Table(table);
+    let limited = |r: &RoutingRule| r.from.is_some() || r.iif.is_some() || r.oif.is_some();
+    rules.is_empty() || rules.iter().filter(leads).any(|rule| !limited(rule))
+}
+
 /// The routes of the host that hallway has not made for this project: also those to nodes of other
 /// projects, but not the unreachable ones.
-fn routes(seen: &Observed, project: &Name) -> Vec<HostNet> {
+fn routes(seen: &Observed, rules: &[RoutingRule], project: &Name) -> Vec<HostNet> {
     let link = |route: &SeenRoute| {
         let mut links = seen.host.links.iter();
         links.find(|l| Some(l.index) == route.interface)
@@ -73,7 +81,9 @@ fn routes(seen: &Observed, project: &Name) -> Vec<HostNet> {
         alias.is_some_and(|(of, _)| of != *project)
     };
     let known = seen.host.routes.iter().filter(|r| {
-        r.table != LOCAL_TABLE && (r.protocol != mark::ROUTE_PROTOCOL || of_another(r))
+        r.table != LOCAL_TABLE
+            && of_every_source(r.table, rules)
+            && (r.protocol != mark::ROUTE_PROTOCOL || of_another(r))
     });
     known
         .map(|route| {

@@ -241,7 +241,8 @@ pub(crate) fn link_local_addresses_are_refused_at_once() {
     }
     // Replies from an address with routes of its own: the prediction states that it does not know.
     sh(
-        "ip rule add from 192.168.1.10 lookup 100; ip route add default via 192.168.1.254 table 100",
+        "ip rule add from 192.168.1.10 lookup 100; ip route add default via 192.168.1.254 table 100
+        ip route add default via 192.168.1.254",
     );
     let said = h.ok("-p web explain outside 192.168.1.10:8080");
     assert!(said.contains("is not known"), "{said}");
