@@ -313,8 +313,24 @@ nodes: { web: { networks: [n], ports: [\"8080:80\"], command: hallway serve 80, 
     explained(&h, "203.0.113.9", "192.168.1.10:8080", &["open"]);
     let why = ["filtered", "no route back to 203.0.113.9 by up2"];
     explained(&h, "203.0.113.9", "192.168.2.10:8080", &why);
-    sh("sysctl -qw net.ipv4.conf.up2.rp_filter=2");
+    // A route for what the host itself sends from that address is none for what nodes answer.
+    sh(
+        "ip route add default via 192.168.2.254 table 102; ip rule add from 192.168.2.10 lookup 102",
+    );
+    assert!(ask("192.168.1.10") && !ask("192.168.2.10"));
+    explained(&h, "203.0.113.9", "192.168.1.10:8080", &["open"]);
+    explained(&h, "203.0.113.9", "192.168.2.10:8080", &why);
+    sh("ip rule del from 192.168.2.10 lookup 102; sysctl -qw net.ipv4.conf.up2.rp_filter=2");
     explained(&h, "203.0.113.9", "192.168.2.10:8080", &["open"]);
+    // What the host itself sends, and what its programs receive.
+    sh("ping -c 1 -W 30 203.0.113.9");
+    explained(&h, "host", "203.0.113.9", &["open"]);
+    explained(&h, "host", "192.168.1.10:9100", &["refused"]);
+    let _program = std::net::TcpListener::bind("0.0.0.0:9100").unwrap();
+    let open = ["open", "a program of the host listens there"];
+    explained(&h, "host", "192.168.1.10:9100", &open);
+    explained(&h, "host", "127.0.0.1:9100", &open);
+    explained(&h, "203.0.113.9", "192.168.1.10:9100", &open);
     h.ok("down");
 }
 

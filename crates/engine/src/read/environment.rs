@@ -1,7 +1,7 @@
 //! The properties of the host that a prediction depends on and a file does not contain.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use hallway_kernel::rule::{RoutingRule, RuleAction, RuleFamily};
 use hallway_kernel::{Kernel, KernelError};
@@ -12,11 +12,11 @@ use hallway_plan::reach::{Environment, HostNet};
 use hallway_plan::settled::{Interface, Settled};
 use hallway_plan::target::LOCAL_TABLE;
 use hallway_plan::{Observed, mark};
-use hallway_spec::{IpVersion, Name};
+use hallway_spec::{IpVersion, Name, Protocol};
 use ipnet::IpNet;
 
 use super::diverted::{diverted, routing_rules};
-use crate::observe;
+use crate::{observe, sockets};
 
 /// Reads them in the calling thread's namespace.
 ///
@@ -58,6 +58,7 @@ pub fn environment(settled: &Settled) -> Result<Environment, KernelError> {
             .collect(),
         rp_filter: rp_filter(&mut kernel, &seen)?,
         address_links: address_links(&seen),
+        served: served(),
         inside: BTreeMap::new(),
     })
 }
@@ -67,6 +68,12 @@ fn of_every_source(table: u32, rules: &[RoutingRule]) -> bool {
     let leads = |rule: &&RoutingRule| rule.action == RuleAction::Table(table);
     let limited = |r: &RoutingRule| r.from.is_some() || r.iif.is_some() || r.oif.is_some();
     rules.is_empty() || rules.iter().filter(leads).any(|rule| !limited(rule))
+}
+
+/// The ports on which programs of the host receive packets.
+fn served() -> Vec<(u8, SocketAddr)> {
+    let bound = sockets::bound([Protocol::Tcp, Protocol::Udp]).into_iter();
+    bound.map(|b| (b.protocol.number(), b.address)).collect()
 }
 
 /// The routes of the host that hallway has not made for this project: also those to nodes of other

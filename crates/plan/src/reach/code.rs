@@ -109,6 +109,8 @@ codes! {
     Published = "published",
     /// The host reaches its nodes.
     Host = "host",
+    /// A program of the host listens on that port.
+    HostProgram = "host-program",
     /// The host answers pings.
     HostPing = "host-ping",
     /// Neither end is on a network that hallway filters.

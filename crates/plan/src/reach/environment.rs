@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use hallway_nftables::{Ruleset, Table};
 use hallway_spec::{IpVersion, Name};
 use ipnet::IpNet;
+
+use super::packet::Flow;
 
 /// What reachability depends on besides the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +45,8 @@ pub struct Environment {
     pub rp_filter: BTreeMap<String, u32>,
     /// The links of addresses of the host by which machines outside may reach it.
     pub address_links: BTreeMap<IpAddr, String>,
+    /// Protocol and place of the sockets by which programs of the host receive packets.
+    pub served: Vec<(u8, SocketAddr)>,
     /// What was read inside nodes; of others, only what the file says is known.
     pub inside: BTreeMap<Name, Inside>,
 }
@@ -120,6 +124,7 @@ impl Default for Environment {
             indexes: BTreeMap::new(),
             rp_filter: BTreeMap::new(),
             address_links: BTreeMap::new(),
+            served: Vec::new(),
             inside: BTreeMap::new(),
         }
     }
@@ -137,6 +142,17 @@ impl Environment {
     pub(super) fn route(&self, to: IpAddr) -> Option<&HostNet> {
         let fits = self.routes.iter().filter(|r| r.to.contains(&to));
         fits.rev().max_by_key(|r| r.to.prefix_len())
+    }
+
+    /// Whether a program of the host receives these packets.
+    pub(super) fn serves(&self, flow: &Flow) -> bool {
+        let takes = |own: IpAddr| {
+            own == flow.to || own.is_unspecified() && (own.is_ipv6() || flow.to.is_ipv4())
+        };
+        let fits = |(protocol, at): &(u8, SocketAddr)| {
+            *protocol == flow.protocol && at.port() == flow.port && takes(at.ip())
+        };
+        flow.has_ports() && self.served.iter().any(fits)
     }
 
     /// Another address of the link on which the host has an address.

@@ -231,6 +231,10 @@ impl Question {
             if self.service == Service::Icmp {
                 let silent = self.silent(world, &end);
                 near.failure = silent.map(ExchangeFailure::Silent);
+            } else if world.environment.serves(&flow)
+                && matches!(near.failure, Some(ExchangeFailure::NotPublished))
+            {
+                near.failure = None;
             }
             return near;
         };

@@ -96,6 +96,11 @@ impl Reasons<'_> {
         of(decided.or(found.request.first())?.flow.from)
     }
 
+    fn served(&self, found: &ExchangeResult) -> bool {
+        let end = found.end.as_ref();
+        end.is_some_and(|(_, flow)| self.world.environment.serves(flow))
+    }
+
     /// A port of the host itself: its own services are not hallway's, unless a policy names them.
     fn input(&self, found: &ExchangeResult) -> (Outcome, Reason) {
         let allowed = found
@@ -104,6 +109,13 @@ impl Reasons<'_> {
             .and_then(|(_, ruling)| self.policy(ruling, ReasonCode::PolicyAllow, "allows it"));
         match allowed {
             Some(reason) => (Outcome::Open, reason),
+            None if self.served(found) => (
+                Outcome::Open,
+                reason(
+                    ReasonCode::HostProgram,
+                    "a program of the host listens there",
+                ),
+            ),
             None => (Outcome::Refused, self.not_published(found)),
         }
     }
