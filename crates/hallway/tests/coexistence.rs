@@ -110,21 +110,22 @@ fn one_network(project: &str, subnet: &str) -> String {
     )
 }
 
-/// Forwarding that another program turned on for the whole host, or for new links, stays on.
+/// Forwarding that another program turned on for the whole host stays on. The setting for new links
+/// changes nothing of a link that exists.
 fn forwarding_of_others_stays() {
     uplink();
     let h = Hallway::host(env!("CARGO_BIN_EXE_hallway"));
-    for setting in [
-        "ip_forward",
-        "conf/all/forwarding",
-        "conf/default/forwarding",
+    for (setting, after) in [
+        ("ip_forward", "1"),
+        ("conf/all/forwarding", "1"),
+        ("conf/default/forwarding", "0"),
     ] {
         sh("sysctl -qw net.ipv4.ip_forward=0 net.ipv4.conf.up0.forwarding=0");
         h.up(&one_network("p", "10.9.0.0/24")).ok();
         assert_eq!(forwards(), "1");
         sh(&format!("echo 1 > /proc/sys/net/ipv4/{setting}"));
         h.project("p").ok("down");
-        assert_eq!(forwards(), "1", "{setting}");
+        assert_eq!(forwards(), after, "{setting}");
         sh(&format!("echo 0 > /proc/sys/net/ipv4/{setting}"));
     }
     // On before, but not for the uplink: hallway turned it on there, and restores it.

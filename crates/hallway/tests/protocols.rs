@@ -117,9 +117,9 @@ fn what_is_no_service_is_refused() {
         }
     };
     for (service, says) in [
-        ("ip/300", "is no service"),
+        ("ip/300", "is not a service"),
         ("ip/43", "extension header"),
-        ("ip/x", "is no service"),
+        ("ip/x", "is not a service"),
     ] {
         h.up(&file(service, "ports")).exits(2).says(says);
     }

@@ -12,6 +12,7 @@ use crate::wire::{Attrs, Writer, address_bytes, address_of, u16_of, u32_of};
 use crate::{Kernel, KernelError};
 
 pub(crate) const RTM_NEWNEIGH: u16 = 28;
+const NTF_EXT_LEARNED: u8 = 1 << 4;
 pub(crate) const RTM_DELNEIGH: u16 = 29;
 pub(crate) const RTM_GETNEIGH: u16 = 30;
 const RTM_NEWNEIGHTBL: u16 = 64;
@@ -85,6 +86,8 @@ pub struct NeighbourInfo {
     pub mac: Option<[u8; 6]>,
     /// The kernel's state of it.
     pub state: NeighbourState,
+    /// A program learned it (`extern_learn`, NTF_EXT_LEARNED): the kernel does not ask for it.
+    pub by_program: bool,
 }
 
 /// struct ndmsg and the address.
@@ -183,6 +186,7 @@ pub(crate) fn parse(body: &[u8]) -> Option<NeighbourInfo> {
         address: attrs.find(NDA_DST).and_then(address_of)?,
         mac: attrs.find(NDA_LLADDR).and_then(|mac| mac.try_into().ok()),
         state: NeighbourState::of(u16_of(body.get(8..)?)?),
+        by_program: body.get(10)? & NTF_EXT_LEARNED != 0,
     })
 }
 

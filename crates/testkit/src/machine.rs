@@ -42,12 +42,14 @@ const ASKED: [(&str, &str); 10] = [
 ];
 
 /// Waits until the kernel has finished with all links and addresses of this namespace: it reports the
-/// state of a link up to a second later, and probes new IPv6 addresses first.
+/// state of a link up to a second later, probes new IPv6 addresses first, and removes a link of a
+/// removed node (`hw-gone`) a moment after its namespace.
 #[track_caller]
 pub fn settle() {
     wait_for("links and addresses to settle", || {
         let links = sh("ip -o link");
         links.lines().all(|link| is_settled(link, &links))
+            && !links.contains(": hw-gone")
             && !sh("ip -o addr").contains("tentative")
     });
 }

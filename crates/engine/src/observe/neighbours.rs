@@ -68,7 +68,7 @@ pub(super) fn fixed(
     let fixed = all.filter(|n| match n.state {
         NeighbourState::Permanent => true,
         NeighbourState::NoArp => !n.address.is_multicast() && arp(n.interface),
-        _ => false,
+        _ => n.by_program,
     });
     let seen = fixed.map(|n| SeenNeighbour {
         interface: n.interface,

@@ -184,7 +184,11 @@ fn rules(there: &Place, out: &mut BTreeMap<String, String>) {
         strip_rule(&mut of);
         let text = |key: &str| of[key].as_str().unwrap_or_default().to_owned();
         // The kernel adds and removes its elements as connections start and end.
-        if kind == "set" && text("name").starts_with("counted") {
+        if kind == "set"
+            && ["counted", "ended"]
+                .iter()
+                .any(|of| text("name").starts_with(of))
+        {
             continue;
         }
         let name = if kind == "rule" {

@@ -71,7 +71,7 @@ pub(crate) const NODE_NEIGHBOURS: &[Kind] = &[
         "neighbour 10.1.0.1 of eth1 is 02:00:00:00:00:99, not",
     ),
     kind(
-        "ip -n x neigh replace 10.8.0.11 lladdr 02:00:00:00:00:99 dev eth0 nud permanent",
+        "ip -n x neigh replace 10.8.0.11 lladdr 02:00:00:00:00:99 dev eth0 nud reachable extern_learn",
         "neighbour 10.8.0.11 of eth0 is 02:00:00:00:00:99, not",
     ),
     kind(
