@@ -66,7 +66,7 @@ fn what_is_not_of_a_node_is_refused() {
         ("kernel.hostname", "a setting of the whole machine"),
         ("net.ipv4.ip_forward", "is set by forwarding: true"),
         ("net.ipv6.conf.all.disable_ipv6", "is set by hallway itself"),
-        ("net.ipv4.x y", "is no setting"),
+        ("net.ipv4.x y", "is not a setting"),
     ] {
         h.up(&format!("nodes: {{ a: {{ sysctls: {{ {key}: 1 }} }} }}\n"))
             .exits(2)
