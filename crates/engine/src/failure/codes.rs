@@ -5,7 +5,7 @@ hallway_spec::codes! {
     pub enum FailureCode {
         /// The run was interrupted; the former state has been restored.
         Interrupted = "interrupted",
-        /// A file of the state directory cannot be used.
+        /// A file of the state directory cannot be used, or is left after `down`: something is mounted there.
         StateDirectory = "state-directory",
         /// A directory or file of the state directory is not this user's alone, or is a link.
         StateUnsafe = "state-unsafe",

@@ -133,7 +133,7 @@ mod tests {
         let first = fill(&all, 1, Some(1000));
         assert_eq!(first.len(), 32);
         let more = fill(&all, 2, Some(1000));
-        assert_eq!(more.len(), 4, "the user has its share");
+        assert_eq!(more.len(), 3, "an eighth of what is left then");
         drop(more);
         assert!(
             fill(&all, 1, Some(1001)).is_empty(),
