@@ -12,13 +12,14 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 /// The rtnetlink topics of objects that hallway owns.
-const ROUTE: [Topic; 6] = [
+const ROUTE: [Topic; 7] = [
     Topic::Link,
     Topic::Address,
     Topic::Route,
     Topic::Rule,
     Topic::Qdisc,
     Topic::Netconf,
+    Topic::Neighbour,
 ];
 const MOUNTS: &str = "/proc/self/mountinfo";
 
@@ -68,7 +69,7 @@ impl Watch {
     /// # Errors
     /// EPERM without CAP_NET_ADMIN.
     pub fn open() -> Result<Self, KernelError> {
-        let host = [ROUTE.as_slice(), &[Topic::Nftables, Topic::Neighbour]].concat();
+        let host = [ROUTE.as_slice(), &[Topic::Nftables]].concat();
         let everywhere = Monitor::open(&ROUTE)?;
         everywhere.listen_everywhere()?;
         Ok(Self {
@@ -99,8 +100,8 @@ impl Watch {
             });
         }
         let [all, own] = &mut self.seen;
-        *all += everywhere.len() as u64;
-        *own += here.iter().filter(|e| is_of_route(e)).count() as u64;
+        *all += everywhere.iter().filter(|e| counts(e)).count() as u64;
+        *own += here.iter().filter(|e| counts(e)).count() as u64;
         let ahead = all.saturating_sub(*own);
         let nodes = mounted || ahead > self.ahead;
         self.ahead = self.ahead.max(ahead);
@@ -135,20 +136,23 @@ impl Watch {
     }
 }
 
-/// Whether both sockets receive such an event.
-fn is_of_route(event: &Event) -> bool {
-    !matches!(
-        event,
-        Event::Nftables(..) | Event::Generation(_) | Event::Neighbour(..) | Event::Forwarding(..)
-    )
+/// Whether both sockets receive such an event, and one of a node may concern a project: neighbours that
+/// the kernel finds itself do not.
+fn counts(event: &Event) -> bool {
+    match event {
+        Event::Nftables(..) | Event::Generation(_) | Event::Forwarding(..) => false,
+        Event::Neighbour(_, neighbour) => neighbour.is_fixed(),
+        _ => true,
+    }
 }
 
 /// Whether an event may concern a project. Tables of other programs do not, except for the chains
-/// that have accepts of projects; neither do neighbours, and what bridges learn.
+/// that have accepts of projects; neither do neighbours that the kernel finds, and what bridges learn.
 fn concerns(event: &Event) -> bool {
     match event {
         Event::Nftables(_, change) => mark::is_ours(&change.table) || may_have_accepts(change),
-        Event::Generation(_) | Event::Neighbour(..) => false,
+        Event::Generation(_) => false,
+        Event::Neighbour(_, neighbour) => neighbour.is_fixed(),
         Event::Forwarding(_, entry) => entry.bridge.is_some() && entry.fixed,
         _ => true,
     }

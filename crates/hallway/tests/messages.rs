@@ -7,7 +7,7 @@ use std::io::{BufRead as _, BufReader};
 use std::os::unix::ffi::OsStrExt as _;
 use std::process::Stdio;
 
-use hallway_testkit::{Hallway, sh, wait_for};
+use hallway_testkit::{Hallway, sh, skip, try_sh, wait_for};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_hallway");
 
@@ -181,6 +181,9 @@ fn arguments_of_any_bytes() {
 
 /// Long lines are broken in a narrow terminal.
 fn narrow_terminals() {
+    if try_sh("script -qec true /dev/null").is_err() {
+        skip("there are no terminals here (/dev/pts)");
+    }
     let file = "networks: { apps: { subnet: 10.9.0.0/24 } }
 nodes:
   a: { networks: [apps], command: sleep 1000 }

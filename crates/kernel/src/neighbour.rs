@@ -90,6 +90,18 @@ pub struct NeighbourInfo {
     pub by_program: bool,
 }
 
+impl NeighbourInfo {
+    /// Whether the kernel does not ask for it: a program has set it, or the link has no ARP.
+    #[must_use]
+    pub fn is_fixed(&self) -> bool {
+        match self.state {
+            NeighbourState::Permanent => true,
+            NeighbourState::NoArp => !self.address.is_multicast(),
+            _ => self.by_program,
+        }
+    }
+}
+
 /// struct ndmsg and the address.
 fn body(interface: u32, address: IpAddr, state: u16) -> Writer {
     let mut head = [0_u8; 12];

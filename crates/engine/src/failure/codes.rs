@@ -29,7 +29,7 @@ hallway_spec::codes! {
         NotKept = "not-kept",
         /// A node's interfaces, addresses or routes do not stay as they must be; everything else is as requested.
         NodeNotKept = "node-not-kept",
-        /// The directory of named namespaces cannot be used.
+        /// The directory of named namespaces cannot be used, or something is mounted over it.
         NetnsDirectory = "netns-directory",
         /// The project was built from another file.
         OtherFile = "other-file",

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hallway_kernel::neighbour::NeighbourState;
+use hallway_kernel::neighbour::{NeighbourInfo, NeighbourState};
 use hallway_kernel::sysctl::SysctlReader;
 use hallway_kernel::{Kernel, KernelError};
 use hallway_plan::observed::{SeenLink, SeenNeighbour, SeenSpace};
@@ -65,11 +65,8 @@ pub(super) fn fixed(
 ) -> Result<Vec<SeenNeighbour>, KernelError> {
     let arp = |index| links.iter().any(|l| l.index == index && !l.no_arp);
     let all = kernel.neighbours()?.into_iter();
-    let fixed = all.filter(|n| match n.state {
-        NeighbourState::Permanent => true,
-        NeighbourState::NoArp => !n.address.is_multicast() && arp(n.interface),
-        _ => n.by_program,
-    });
+    let by_kernel = |n: &NeighbourInfo| n.state == NeighbourState::NoArp && !arp(n.interface);
+    let fixed = all.filter(|n| n.is_fixed() && !by_kernel(n));
     let seen = fixed.map(|n| SeenNeighbour {
         interface: n.interface,
         address: n.address,

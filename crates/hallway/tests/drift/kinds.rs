@@ -363,11 +363,13 @@ pub(crate) const FILES: &[Kind] = &[
         "chmod 666 $(find /run/state -path '*/hosts/*' -type f)",
         "mode 0666 of user",
     ),
-    kind(
-        "chown 7 $(find /run/state -path '*/hosts/*' -type f)",
-        "mode 0644 of user 7",
-    ),
 ];
+
+/// These need a second user.
+pub(crate) const OWNERS: &[Kind] = &[kind(
+    "chown 7 $(find /run/state -path '*/hosts/*' -type f)",
+    "mode 0644 of user 7",
+)];
 
 pub(crate) const PROGRAMS: &[Kind] = &[
     kind(

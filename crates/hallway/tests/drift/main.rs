@@ -62,6 +62,11 @@ fn programs() {
     Scene::check_all(&[kinds::FILES, kinds::PROGRAMS]);
 }
 
+fn owners_of_files() {
+    others::needs_a_second_user();
+    Scene::check_all(&[kinds::OWNERS]);
+}
+
 /// A route with another metric is a different route, of another program, and stays.
 fn a_route_with_another_metric() {
     let scene = Scene::new();
@@ -360,6 +365,7 @@ hallway_testkit::tests![
     a_second_name_of_a_namespace,
     rules_of_others_in_nodes,
     programs_see_readable_files,
+    owners_of_files,
     not_kept,
     reboot_and_lost_records,
     while_traffic_runs,

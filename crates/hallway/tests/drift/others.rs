@@ -1,6 +1,6 @@
 //! What other programs make with names and addresses of the project.
 
-use hallway_testkit::{sh, wait_for};
+use hallway_testkit::{sh, skip, try_sh, wait_for};
 
 use super::place::Place;
 use super::scene::{FILE, Scene, hallway};
@@ -136,8 +136,16 @@ pub(crate) fn a_second_name_of_a_namespace() {
     sh(&format!("umount {name}; rm {name}"));
 }
 
+/// The user namespace of an ordinary user has one user only, if no further ids are given to it.
+pub(crate) fn needs_a_second_user() {
+    if try_sh("setpriv --reuid 1000 true").is_err() {
+        skip("needs root, to act as two users");
+    }
+}
+
 /// Programs that run keep the files that they have: a mode that others changed is changed back in place.
 pub(crate) fn programs_see_readable_files() {
+    needs_a_second_user();
     let scene = Scene::new();
     let read = || {
         scene
