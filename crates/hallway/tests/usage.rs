@@ -7,7 +7,7 @@ use std::io::Read as _;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use hallway_testkit::{Hallway, Snapshot, patience, processes, sh, wait_for};
+use hallway_testkit::{Hallway, Snapshot, patience, processes, sh, skip, try_sh, wait_for};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_hallway");
 
@@ -427,6 +427,13 @@ fn a_small_stack() {
     assert!(small("--help").contains("Explain and test:"));
     assert_eq!(small("exec a -- sh -c 'ulimit -s'").trim(), "64");
     assert!(small("down").contains("p is down"));
+}
+
+/// Where the limit cannot be raised.
+fn a_small_stack_for_good() {
+    if try_sh("setpriv --reuid 1000 true").is_err() {
+        skip("needs root, to act as two users");
+    }
     let other = sh(&format!(
         "ulimit -s 64; setpriv --reuid 1000 --clear-groups --bounding-set=-all {PROGRAM} ls 2>&1 || echo failed"
     ));
@@ -442,6 +449,7 @@ fn a_small_stack() {
 
 hallway_testkit::tests![
     a_small_stack,
+    a_small_stack_for_good,
     help_and_pictures,
     addresses_that_the_host_does_not_have,
     conflicts_of_edits,
