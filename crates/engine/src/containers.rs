@@ -33,7 +33,7 @@ fn runtimes() -> Vec<Runtime> {
         runtime("Podman", "/run/podman/podman.sock".into()),
     ];
     let user = rustix::process::geteuid();
-    // In a sandbox, a user of the machine without an id there has the overflow uid, that of the user nobody.
+    // A user that is not mapped into the user namespace of a sandbox has the overflow uid there (65534).
     if !user.is_root() && user.as_raw() != NOBODY {
         let directory = format!("/run/user/{}", user.as_raw());
         out.push(runtime("Podman", format!("{directory}/podman/podman.sock")));

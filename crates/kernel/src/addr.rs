@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::gate::{Operation, OperationKind};
+use crate::gate::OperationKind;
 use crate::request::{NLM_F_CREATE, NLM_F_EXCL, Request};
 use crate::wire::{Attrs, Writer, address_bytes, address_of, u32_of};
 use crate::{Kernel, KernelError};
@@ -199,13 +199,12 @@ impl Kernel {
     /// # Errors
     /// EAGAIN when the list kept changing while it was read.
     pub fn addresses(&mut self) -> Result<Vec<AddressInfo>, KernelError> {
-        const OPERATION: &str = "list the addresses";
-        self.note_read(&Operation::new(OperationKind::Address, OPERATION, ""));
-        let messages = self.route()?.dump(RTM_GETADDR, &[0; 8], OPERATION)?;
-        Ok(messages
-            .iter()
-            .filter(|(kind, _)| *kind == RTM_NEWADDR)
-            .filter_map(|(_, body)| parse(body))
-            .collect())
+        self.list_objects(
+            OperationKind::Address,
+            "list the addresses",
+            RTM_GETADDR,
+            &[0; 8],
+            parse,
+        )
     }
 }

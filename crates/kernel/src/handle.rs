@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use netlink_sys::protocols::{NETLINK_NETFILTER, NETLINK_ROUTE};
 
 use crate::KernelError;
-use crate::gate::{self, Gate, Operation};
+use crate::gate::{self, Gate, Operation, OperationKind};
 use crate::netns::{Ahead, Netns};
 use crate::request::{Batch, Request};
 use crate::socket::Channel;
@@ -147,6 +147,22 @@ impl Kernel {
     /// Reports a read to the gate.
     pub(crate) fn note_read(&self, operation: &Operation<'_>) {
         self.gate.read(operation);
+    }
+
+    /// Every object of one type, read by rtnetlink. `get` is the number of the request (RTM_GETLINK and
+    /// the like); that of the answers is lower by two, for all types (linux/rtnetlink.h).
+    pub(crate) fn list_objects<T>(
+        &mut self,
+        acts_on: OperationKind,
+        operation: &'static str,
+        get: u16,
+        header: &[u8],
+        parse: fn(&[u8]) -> Option<T>,
+    ) -> Result<Vec<T>, KernelError> {
+        self.note_read(&Operation::new(acts_on, operation, ""));
+        let messages = self.route()?.dump(get, header, operation)?;
+        let objects = messages.iter().filter(|(kind, _)| kind + 2 == get);
+        Ok(objects.filter_map(|(_, body)| parse(body)).collect())
     }
 
     pub(crate) fn route(&mut self) -> Result<&mut Channel, KernelError> {

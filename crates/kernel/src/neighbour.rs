@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use hallway_nftables::IpVersion;
 
 use crate::addr::family;
-use crate::gate::{Operation, OperationKind};
+use crate::gate::OperationKind;
 use crate::request::{NLM_F_CREATE, NLM_F_REPLACE, Request};
 use crate::wire::{Attrs, Writer, address_bytes, address_of, u16_of, u32_of};
 use crate::{Kernel, KernelError};
@@ -15,7 +15,6 @@ pub(crate) const RTM_NEWNEIGH: u16 = 28;
 const NTF_EXT_LEARNED: u8 = 1 << 4;
 pub(crate) const RTM_DELNEIGH: u16 = 29;
 pub(crate) const RTM_GETNEIGH: u16 = 30;
-const RTM_NEWNEIGHTBL: u16 = 64;
 const RTM_GETNEIGHTBL: u16 = 66;
 const RTM_SETNEIGHTBL: u16 = 67;
 const NDA_DST: u16 = 1;
@@ -208,14 +207,13 @@ impl Kernel {
     /// # Errors
     /// EAGAIN when the list kept changing while it was read.
     pub fn neighbours(&mut self) -> Result<Vec<NeighbourInfo>, KernelError> {
-        const OPERATION: &str = "list the neighbours";
-        self.note_read(&Operation::new(OperationKind::Neighbour, OPERATION, ""));
-        let messages = self.route()?.dump(RTM_GETNEIGH, &[0; 12], OPERATION)?;
-        Ok(messages
-            .iter()
-            .filter(|(kind, _)| *kind == RTM_NEWNEIGH)
-            .filter_map(|(_, body)| parse(body))
-            .collect())
+        self.list_objects(
+            OperationKind::Neighbour,
+            "list the neighbours",
+            RTM_GETNEIGH,
+            &[0; 12],
+            parse,
+        )
     }
     /// How often each link of the namespace asks. The kernel looks through the links of all
     /// namespaces for this; for one link among many, read the setting below /proc/sys.
@@ -223,13 +221,12 @@ impl Kernel {
     /// # Errors
     /// EAGAIN when the list kept changing while it was read.
     pub fn solicitations(&mut self) -> Result<Vec<Solicitations>, KernelError> {
-        const OPERATION: &str = "list the settings of neighbours";
-        self.note_read(&Operation::new(OperationKind::Neighbour, OPERATION, ""));
-        let messages = self.route()?.dump(RTM_GETNEIGHTBL, &[0; 4], OPERATION)?;
-        Ok(messages
-            .iter()
-            .filter(|(kind, _)| *kind == RTM_NEWNEIGHTBL)
-            .filter_map(|(_, body)| solicitations(body))
-            .collect())
+        self.list_objects(
+            OperationKind::Neighbour,
+            "list the settings of neighbours",
+            RTM_GETNEIGHTBL,
+            &[0; 4],
+            solicitations,
+        )
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use hallway_nftables::IpVersion;
 use rustix::io::Errno;
 
-use crate::gate::{Operation, OperationKind};
+use crate::gate::OperationKind;
 use crate::request::Request;
 use crate::wire::{Attrs, Writer, u32_of};
 use crate::{Kernel, KernelError};
@@ -77,12 +77,14 @@ impl Kernel {
     /// Those of the socket, like EMFILE.
     pub fn netconf(&mut self) -> Result<Vec<Netconf>, KernelError> {
         const OPERATION: &str = "list the IPv4 settings";
-        self.note_read(&Operation::new(OperationKind::Sysctl, OPERATION, ""));
-        let messages = self
-            .route()?
-            .dump(RTM_GETNETCONF, &[2, 0, 0, 0], OPERATION)?;
-        let settings = messages.iter().filter(|(kind, _)| *kind == RTM_NEWNETCONF);
-        Ok(settings.filter_map(|(_, body)| parse(body)).collect())
+        let header = [IpVersion::V4.nfproto(), 0, 0, 0];
+        self.list_objects(
+            OperationKind::Sysctl,
+            OPERATION,
+            RTM_GETNETCONF,
+            &header,
+            parse,
+        )
     }
 
     /// The reverse path filter in effect on each interface, by its number: the higher one of that for

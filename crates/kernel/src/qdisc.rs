@@ -4,7 +4,7 @@
 mod message;
 mod netem;
 
-use crate::gate::{Operation, OperationKind};
+use crate::gate::OperationKind;
 use crate::request::{NLM_F_CREATE, NLM_F_REPLACE, Request};
 use crate::wire::{Attrs, Writer, string_of, u32_of, u64_of};
 use crate::{Kernel, KernelError};
@@ -182,13 +182,12 @@ impl Kernel {
     /// # Errors
     /// EAGAIN when the list kept changing while it was read.
     pub fn qdiscs(&mut self) -> Result<Vec<QdiscInfo>, KernelError> {
-        const OPERATION: &str = "list the queueing disciplines";
-        self.note_read(&Operation::new(OperationKind::Qdisc, OPERATION, ""));
-        let messages = self.route()?.dump(RTM_GETQDISC, &header(0, 0), OPERATION)?;
-        Ok(messages
-            .iter()
-            .filter(|(kind, _)| *kind == RTM_NEWQDISC)
-            .filter_map(|(_, body)| parse(body))
-            .collect())
+        self.list_objects(
+            OperationKind::Qdisc,
+            "list the queueing disciplines",
+            RTM_GETQDISC,
+            &header(0, 0),
+            parse,
+        )
     }
 }

@@ -8,7 +8,7 @@ use hallway_nftables::IpVersion;
 use ipnet::IpNet;
 
 use crate::addr::{Scope, family};
-use crate::gate::{Operation, OperationKind};
+use crate::gate::OperationKind;
 use crate::request::{NLM_F_CREATE, NLM_F_REPLACE, Request};
 use crate::wire::{Attrs, Writer, address_bytes, address_of, u32_of};
 use crate::{Kernel, KernelError};
@@ -353,19 +353,22 @@ impl Kernel {
     /// EAGAIN when the list kept changing while it was read.
     pub fn local_addresses(&mut self, version: IpVersion) -> Result<Vec<IpAddr>, KernelError> {
         const OPERATION: &str = "list the local addresses";
-        self.note_read(&Operation::new(OperationKind::Route, OPERATION, ""));
         // struct rtmsg: the kernel compares table and type with those of the request.
         let mut header = [0; 12];
         header[0] = version.nfproto();
         header[4] = RT_TABLE_LOCAL;
         header[7] = RTN_LOCAL;
-        let messages = self.route()?.dump(RTM_GETROUTE, &header, OPERATION)?;
-        let routes = messages
-            .iter()
-            .filter(|(kind, _)| *kind == RTM_NEWROUTE)
-            .filter_map(|(_, body)| parse(body));
+        let routes = self.list_objects(
+            OperationKind::Route,
+            OPERATION,
+            RTM_GETROUTE,
+            &header,
+            parse,
+        )?;
         let whole = |r: &RouteInfo| r.to.prefix_len() == r.to.max_prefix_len();
-        let local = routes.filter(|r| r.kind == RouteKind::Local && whole(r));
+        let local = routes
+            .iter()
+            .filter(|r| r.kind == RouteKind::Local && whole(r));
         Ok(local.map(|r| r.to.addr()).collect())
     }
 
@@ -374,13 +377,12 @@ impl Kernel {
     /// # Errors
     /// EAGAIN when the list kept changing while it was read.
     pub fn routes(&mut self) -> Result<Vec<RouteInfo>, KernelError> {
-        const OPERATION: &str = "list the routes";
-        self.note_read(&Operation::new(OperationKind::Route, OPERATION, ""));
-        let messages = self.route()?.dump(RTM_GETROUTE, &[0; 12], OPERATION)?;
-        Ok(messages
-            .iter()
-            .filter(|(kind, _)| *kind == RTM_NEWROUTE)
-            .filter_map(|(_, body)| parse(body))
-            .collect())
+        self.list_objects(
+            OperationKind::Route,
+            "list the routes",
+            RTM_GETROUTE,
+            &[0; 12],
+            parse,
+        )
     }
 }

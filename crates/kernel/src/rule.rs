@@ -4,7 +4,7 @@
 use hallway_nftables::IpVersion;
 use ipnet::IpNet;
 
-use crate::gate::{Operation, OperationKind};
+use crate::gate::OperationKind;
 use crate::request::{NLM_F_CREATE, NLM_F_EXCL, Request};
 use crate::wire::{AttributeTooLong, Attrs, Writer, address_bytes, address_of, string_of, u32_of};
 use crate::{Kernel, KernelError};
@@ -241,13 +241,12 @@ impl Kernel {
     /// # Errors
     /// EAGAIN when the list kept changing while it was read; EOPNOTSUPP on a kernel without them.
     pub fn routing_rules(&mut self) -> Result<Vec<RoutingRule>, KernelError> {
-        const OPERATION: &str = "list the routing rules";
-        self.note_read(&Operation::new(OperationKind::Rule, OPERATION, ""));
-        let messages = self.route()?.dump(RTM_GETRULE, &[0; 12], OPERATION)?;
-        Ok(messages
-            .iter()
-            .filter(|(kind, _)| *kind == RTM_NEWRULE)
-            .filter_map(|(_, body)| parse(body))
-            .collect())
+        self.list_objects(
+            OperationKind::Rule,
+            "list the routing rules",
+            RTM_GETRULE,
+            &[0; 12],
+            parse,
+        )
     }
 }

@@ -44,21 +44,10 @@ fn tcp(from: &str, to: &str) -> PacketContext<'static> {
     PacketContext {
         iif: "br-a",
         iif_group: 7,
-        oif: "",
         oif_group: 8,
         mac: [2, 0, 0, 0, 0, 1],
-        mac_to: [0; 6],
-        from: ip(from),
-        to: ip(to),
-        protocol: 6,
         port: Some(80),
-        icmp: None,
-        established: false,
-        invalid: false,
-        mid_stream: false,
-        dnated: false,
-        to_local: false,
-        mark: 0,
+        ..PacketContext::new(ip(from), ip(to), 6)
     }
 }
 

@@ -239,13 +239,7 @@ impl Kernel {
     }
 
     fn list_links(&mut self, request: &[u8]) -> Result<Vec<LinkInfo>, KernelError> {
-        self.note_read(&Operation::new(OperationKind::Link, LIST, ""));
-        let messages = self.route()?.dump(RTM_GETLINK, request, LIST)?;
-        Ok(messages
-            .iter()
-            .filter(|(kind, _)| *kind == RTM_NEWLINK)
-            .filter_map(|(_, body)| parse(body))
-            .collect())
+        self.list_objects(OperationKind::Link, LIST, RTM_GETLINK, request, parse)
     }
 
     /// The index of a link of the calling thread's namespace.
