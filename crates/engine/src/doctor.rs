@@ -9,6 +9,7 @@ use std::path::Path;
 
 use hallway_kernel::Kernel;
 use hallway_nftables::decode::ListedChain;
+use hallway_nftables::trace::is_marking;
 use hallway_nftables::{Family, Hook, Policy};
 use hallway_plan::mark;
 
@@ -221,7 +222,7 @@ fn firewalls() -> Check {
     let tables = kernel.tables();
     let chains = match tables.and_then(|tables| Ok((tables, kernel.chains()?))) {
         Ok((tables, chains)) => {
-            let foreign = |table: &str| !mark::is_ours(table);
+            let foreign = |table: &str| !mark::is_ours(table) && !is_marking(table);
             let mut tables: Vec<String> = tables.into_iter().map(|t| t.name).collect();
             tables.retain(|t| foreign(t));
             tables.sort();

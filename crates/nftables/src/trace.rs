@@ -13,6 +13,17 @@ use crate::{
 /// Before all other filters.
 const FIRST: Priority = Priority(-1000);
 
+/// What the name of each marking table begins with. No project's table has such a name: names have no
+/// colon.
+pub const MARKING_PREFIX: &str = "hallway:trace:";
+
+/// Whether a table is one that marks packets for a trace. It decides about no packet, and the kernel
+/// reports its rules too.
+#[must_use]
+pub fn is_marking(table: &str) -> bool {
+    table.starts_with(MARKING_PREFIX)
+}
+
 /// Packets to watch: all given conditions must hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Watched {

@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use hallway_kernel::rule::{RoutingRule, RuleAction};
 use hallway_kernel::{Kernel, KernelError};
 use hallway_nftables::survey::may_mark;
+use hallway_nftables::trace::is_marking;
 use hallway_nftables::{Family, Ruleset, Table};
 use hallway_plan::observed::{SeenLink, SeenRoute};
 use hallway_plan::reach::{Environment, HostNet};
@@ -174,7 +175,7 @@ fn projects(
     tables.map(|table| kernel.tables_named(&table)).collect()
 }
 
-/// Tables of others with chains that packets pass.
+/// Tables of others with chains that packets pass. Those of a trace decide about no packet.
 pub(crate) fn foreign(kernel: &mut Kernel) -> Result<Vec<Table>, KernelError> {
     let sees = |table: &Table| {
         use Family::{Bridge, Inet, Ip, Ip6, Netdev};
@@ -182,7 +183,7 @@ pub(crate) fn foreign(kernel: &mut Kernel) -> Result<Vec<Table>, KernelError> {
     };
     let mut out = Vec::new();
     for table in kernel.tables()?.iter().filter(|t| sees(t)) {
-        if !mark::is_ours(&table.name) {
+        if !mark::is_ours(&table.name) && !is_marking(&table.name) {
             // It may have been removed since.
             out.extend(kernel.table(table.family, &table.name)?);
         }

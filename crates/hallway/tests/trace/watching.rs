@@ -143,6 +143,14 @@ while 1:
 /// Several at the same time, also of the same pair, do not affect each other.
 pub(crate) fn several_at_once() {
     let h = shop();
+    // Its tables exist while the others begin: they are not taken for rules of the nodes.
+    let mut watching = h.start(&["trace", "app", "web:80", "--follow"]);
+    wait_for("its tables", || {
+        sh("nft list tables; ip netns exec app nft list tables; ip netns exec web nft list tables")
+            .matches("hallway:trace:")
+            .count()
+            >= 3
+    });
     let questions = [
         ("app", "web:80"),
         ("app", "web:80"),
@@ -180,4 +188,6 @@ pub(crate) fn several_at_once() {
             }
         }
     }
+    watching.kill().unwrap();
+    watching.wait().unwrap();
 }

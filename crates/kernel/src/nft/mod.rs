@@ -7,7 +7,7 @@ mod trace;
 use hallway_nftables::Transaction;
 use hallway_nftables::message::SUBSYSTEM;
 
-pub use trace::{Trace, is_watching};
+pub use trace::Trace;
 
 use crate::gate::{Operation, OperationKind};
 use crate::socket::{BatchMessage, Channel};

@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use hallway_nftables::message;
-use hallway_nftables::trace::{TraceEvent, Watched, event, marking_table};
+use hallway_nftables::trace::{MARKING_PREFIX, TraceEvent, Watched, event, marking_table};
 use netlink_sys::Socket;
 use netlink_sys::protocols::NETLINK_NETFILTER;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -47,7 +47,7 @@ impl Trace {
         }
         let mut owner = Channel::open(NETLINK_NETFILTER)?;
         // No two sockets of a namespace have the same port: no other table has this name.
-        let name = format!("{PREFIX}{}", owner.port()?);
+        let name = format!("{MARKING_PREFIX}{}", owner.port()?);
         let operation = Operation::new(OperationKind::NfTransaction, COMMIT, &name);
         kernel.perform(&operation, || {
             super::commit(&mut owner, &marking_table(&name, watched))
@@ -99,12 +99,3 @@ impl AsFd for Trace {
         self.events.as_fd()
     }
 }
-
-/// Whether a table is one of a trace: the kernel reports its rules, too.
-#[must_use]
-pub fn is_watching(table: &str) -> bool {
-    table.starts_with(PREFIX)
-}
-
-/// No project's table has such a name: names have no colon.
-const PREFIX: &str = "hallway:trace:";

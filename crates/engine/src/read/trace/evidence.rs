@@ -123,6 +123,16 @@ impl PacketMatcher {
         }
     }
 
+    /// Whether a packet has the client's own port. Source NAT keeps the port unless it is taken: where
+    /// packets of two exchanges pass one place, those with the port are of this one.
+    fn has_key(&self, flow: &Flow, direction: FlowDirection) -> bool {
+        let port = match direction {
+            FlowDirection::Request => flow.source_port,
+            FlowDirection::Reply => flow.port,
+        };
+        self.key == Some(port)
+    }
+
     /// A port chosen by source NAT is not known in advance.
     fn own(&self, port: u16) -> bool {
         self.masked || self.key.is_none_or(|key| key == port)
@@ -243,12 +253,17 @@ fn comes_in(watch: &Watch, run: &ChainRun) -> bool {
 
 /// The observations of a packet at a place.
 pub(super) fn sighting(watch: &Watch, known: &PacketMatcher, direction: FlowDirection) -> Sighting {
+    // The first packet: one that is sent again takes the same path.
+    let surer =
+        |new: &Flow, old: &Flow| known.has_key(new, direction) && !known.has_key(old, direction);
     let made = watch
         .made
         .iter()
-        .find(|ip| known.direction(ip) == Some(direction));
+        .filter(|ip| known.direction(ip) == Some(direction))
+        .map(flow)
+        .reduce(|old, new| if surer(&new, &old) { new } else { old });
     let mut out = Sighting {
-        made: made.map(flow),
+        made,
         ..Sighting::default()
     };
     for seen in &watch.frames {
@@ -260,9 +275,10 @@ pub(super) fn sighting(watch: &Watch, known: &PacketMatcher, direction: FlowDire
         } else {
             &mut out.ins
         };
-        // A packet that is sent again takes the same path.
-        if list.iter().all(|s| s.interface != seen.interface) {
-            list.push(seen.clone());
+        match list.iter_mut().find(|s| s.interface == seen.interface) {
+            Some(old) if surer(&flow(&seen.ip), &flow(&old.ip)) => *old = seen.clone(),
+            Some(_) => {}
+            None => list.push(seen.clone()),
         }
     }
     for seen in [&mut out.ins, &mut out.outs] {
@@ -293,8 +309,10 @@ pub(super) fn sighting(watch: &Watch, known: &PacketMatcher, direction: FlowDire
                 run.drops(),
             )
         };
-        if !list.iter().any(same) {
-            list.push(run);
+        match list.iter_mut().find(|r| same(r)) {
+            Some(old) if surer(&run.flow, &old.flow) => *old = run,
+            Some(_) => {}
+            None => list.push(run),
         }
     }
     out

@@ -7,12 +7,12 @@ use std::time::{Duration, SystemTime};
 use hallway_kernel::conntrack::Connection;
 use hallway_kernel::link::LinkInfo;
 use hallway_kernel::neighbour::NeighbourInfo;
-use hallway_kernel::nft::{Trace, is_watching};
+use hallway_kernel::nft::Trace;
 use hallway_kernel::packet::{Direction, Ethernet, Ip, PacketSocket};
 use hallway_kernel::route::{RouteAnswer, RouteQuestion};
 use hallway_kernel::{Kernel, KernelError};
 use hallway_nftables::print::RuleInfo;
-use hallway_nftables::trace::{TraceEvent, Watched};
+use hallway_nftables::trace::{TraceEvent, Watched, is_marking};
 use hallway_nftables::{Base, Family, Hook};
 use hallway_plan::reach::Location;
 use hallway_plan::settled::Settled;
@@ -112,7 +112,7 @@ impl Watch {
             }
         }
         for event in self.trace.events(Duration::ZERO)? {
-            if !is_watching(&event.table) {
+            if !is_marking(&event.table) {
                 self.events.push(event);
             } else if event.chain == "output" {
                 self.made
