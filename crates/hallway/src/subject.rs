@@ -214,7 +214,7 @@ fn resolve(
             return Err(no_party(world, &pair.to));
         }
         for to in servers {
-            check_resolved(world, &from, (&pair.to, port), &to)?;
+            check_resolved(world, &from, &pair.to, port, &to)?;
             let service = subject
                 .service(world, &to, port)
                 .map_err(|(error, help)| match help.is_empty() {
@@ -232,7 +232,8 @@ fn resolve(
 fn check_resolved(
     world: &World<'_>,
     from: &Party,
-    (text, port): (&str, Option<&str>),
+    text: &str,
+    port: Option<&str>,
     to: &Party,
 ) -> Result<(), VerbError> {
     let end = port.map_or(text.len(), |port| text.len() - port.len() - 1);

@@ -110,7 +110,7 @@ fn lookup(
     });
 }
 
-fn note(out: &mut Vec<Expr>, (fields, set): (&[Field], &str), millis: u64, family: Family) {
+fn note(out: &mut Vec<Expr>, fields: &[Field], set: &str, millis: u64, family: Family) {
     depends(out, fields, family);
     load_key(out, fields, false);
     out.push(Expr::Note {
@@ -145,7 +145,7 @@ pub(crate) fn matched(out: &mut Vec<Expr>, condition: &Match, context: Context<'
             fields,
             set,
             millis,
-        } => note(out, (fields, set), *millis, context.family),
+        } => note(out, fields, set, *millis, context.family),
         Match::Version(wanted) => version(out, *wanted),
         Match::Established => bits(out, CtKey::State, STATE_ESTABLISHED_RELATED),
         Match::Invalid => bits(out, CtKey::State, STATE_INVALID),

@@ -292,7 +292,7 @@ impl Transaction {
     }
 
     /// Puts a rule at the beginning of a chain that another program has made.
-    pub fn insert_rule(&mut self, family: Family, (table, chain): (&str, &str), rule: &Rule) {
+    pub fn insert_rule(&mut self, family: Family, table: &str, chain: &str, rule: &Rule) {
         let exprs = rule.expressions(&Table::new(family, table));
         let how = (message::NEWRULE, NLM_F_CREATE);
         let object = format!("rule of {chain} ({})", rule.comment);
@@ -305,7 +305,7 @@ impl Transaction {
     }
 
     /// Removes the rule of that number.
-    pub fn delete_rule(&mut self, family: Family, (table, chain): (&str, &str), handle: u64) {
+    pub fn delete_rule(&mut self, family: Family, table: &str, chain: &str, handle: u64) {
         let how = (message::DELRULE, 0);
         self.push(family, how, format!("rule {handle} of {chain}"), |w| {
             w.str(1, table);

@@ -76,7 +76,7 @@ impl Executor<'_> {
                 kernel.remove_link(NEW_LINK, |_| true)?;
                 return Err(error);
             }
-            configure(kernel, (&to.link, to.joined), &to.routes)
+            configure(kernel, &to.link, to.joined, &to.routes)
         })
     }
 
@@ -104,7 +104,7 @@ impl Executor<'_> {
         self.kernel.run(marked_and_up(&port.outer))?;
         self.finish_port(port)?;
         self.kernel.inside(&namespace, |kernel| {
-            configure(kernel, (&port.inner, port.joined), &port.inner_routes)
+            configure(kernel, &port.inner, port.joined, &port.inner_routes)
         })
     }
 
@@ -134,9 +134,9 @@ impl Executor<'_> {
         })?;
         // The far end must be up before routes through the near one can be used.
         self.kernel
-            .inside(&first, |kernel| configure(kernel, (&a.link, a.joined), &[]))?;
+            .inside(&first, |kernel| configure(kernel, &a.link, a.joined, &[]))?;
         self.kernel.inside(&second, |kernel| {
-            configure(kernel, (&b.link, b.joined), &b.routes)
+            configure(kernel, &b.link, b.joined, &b.routes)
         })?;
         self.kernel.inside(&first, |kernel| routes_of(kernel, a))
     }
@@ -215,7 +215,8 @@ fn marked_and_up(link: &Link) -> Request {
 /// namespace of others (`joined`) it does not begin with the settings it must have.
 fn configure(
     kernel: &mut Kernel,
-    (link, joined): (&Link, bool),
+    link: &Link,
+    joined: bool,
     routes: &[Route],
 ) -> Result<(), KernelError> {
     let index = kernel.link_index(&link.name)?;

@@ -16,8 +16,8 @@ impl Executor<'_> {
         project: &Name,
     ) -> Result<(), KernelError> {
         let mut transaction = Transaction::new();
-        let chain = (entry.table, entry.chain);
-        transaction.insert_rule(entry.family, chain, &pass.rule(project));
+        let rule = pass.rule(project);
+        transaction.insert_rule(entry.family, entry.table, entry.chain, &rule);
         self.kernel.commit(&transaction)
     }
 
@@ -28,7 +28,7 @@ impl Executor<'_> {
         handle: u64,
     ) -> Result<(), KernelError> {
         let mut transaction = Transaction::new();
-        transaction.delete_rule(entry.family, (entry.table, entry.chain), handle);
+        transaction.delete_rule(entry.family, entry.table, entry.chain, handle);
         absent_is_done(self.kernel.commit(&transaction))
     }
 }

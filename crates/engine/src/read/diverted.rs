@@ -62,13 +62,14 @@ fn by_rules(
     let routes = kernel.routes()?;
     let nets = settled.inner_networks().flat_map(|n| &n.subnets);
     Ok(nets
-        .filter_map(|subnet| of_net(rules, (&routes, links), subnet.net))
+        .filter_map(|subnet| of_net(rules, &routes, links, subnet.net))
         .collect())
 }
 
 fn of_net(
     rules: &[RoutingRule],
-    (routes, links): (&[RouteInfo], &[SeenLink]),
+    routes: &[RouteInfo],
+    links: &[SeenLink],
     net: IpNet,
 ) -> Option<Diverted> {
     let version = IpVersion::of(net.addr());
@@ -158,7 +159,7 @@ mod tests {
             _ => 0,
         };
         let route = route(to, table, RouteKind::Unicast);
-        of_net(&rules, (&[route], &[]), "10.20.0.0/24".parse().unwrap()).is_some()
+        of_net(&rules, &[route], &[], "10.20.0.0/24".parse().unwrap()).is_some()
     }
 
     #[test]
@@ -201,7 +202,7 @@ mod tests {
         ];
         let net = "10.20.0.0/24".parse().unwrap();
         let routes = [route("0.0.0.0/0", 51820, RouteKind::Unicast)];
-        assert!(of_net(&rules, (&routes, &[]), net).is_none());
+        assert!(of_net(&rules, &routes, &[], net).is_none());
     }
 
     #[test]
@@ -212,11 +213,11 @@ mod tests {
             route("10.0.0.0/8", 220, RouteKind::Unicast),
             route("10.20.0.0/24", 220, RouteKind::Throw),
         ];
-        assert!(of_net(&rules, (&routes, &[]), net).is_none());
+        assert!(of_net(&rules, &routes, &[], net).is_none());
         routes.reverse();
-        assert!(of_net(&rules, (&routes, &[]), net).is_none());
+        assert!(of_net(&rules, &routes, &[], net).is_none());
         routes.push(route("10.20.0.0/24", 220, RouteKind::Blackhole));
         routes.remove(0);
-        assert!(of_net(&rules, (&routes, &[]), net).is_some());
+        assert!(of_net(&rules, &routes, &[], net).is_some());
     }
 }

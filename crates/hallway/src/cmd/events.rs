@@ -19,7 +19,8 @@ const POLL: Duration = Duration::from_millis(50);
 
 pub(crate) fn run(
     common: &Common,
-    (follow, tail): (bool, Option<usize>),
+    follow: bool,
+    tail: Option<usize>,
     format: Format,
 ) -> Result<ExitCode, VerbError> {
     let scope = here(common)?;

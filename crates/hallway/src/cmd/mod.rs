@@ -69,7 +69,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, VerbError> {
             through,
             remove,
             ..
-        } => plan::script(common, (&file, &through.allow_through), remove),
+        } => plan::script(common, &file, &through.allow_through, remove),
         Verb::Plan { remove: true, .. } => Err(VerbError::usage(
             "--remove needs --format shell",
             "add --format shell",
@@ -81,8 +81,14 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, VerbError> {
             detailed_exitcode,
             ..
         } => {
-            let file = (&file, through.allow_through.as_slice());
-            plan::run(common, file, format == PlanFormat::Json, detailed_exitcode)
+            let json = format == PlanFormat::Json;
+            plan::run(
+                common,
+                &file,
+                &through.allow_through,
+                json,
+                detailed_exitcode,
+            )
         }
         Verb::Validate { file, format } => plan::validate(common, &file, format.format),
         Verb::Exec(args) => exec::run(common, args),
@@ -104,7 +110,7 @@ fn logged(common: &Common, verb: Verb) -> Result<ExitCode, VerbError> {
             events: true,
             format,
             ..
-        } => events::run(common, (follow, tail), format.format),
+        } => events::run(common, follow, tail, format.format),
         Verb::Logs {
             nodes,
             follow,

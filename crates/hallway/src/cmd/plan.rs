@@ -18,7 +18,8 @@ use crate::ui;
 
 pub(crate) fn run(
     common: &Common,
-    (file, through): (&FileArg, &[Firewall]),
+    file: &FileArg,
+    through: &[Firewall],
     as_json: bool,
     detailed: bool,
 ) -> Result<ExitCode, VerbError> {
@@ -98,7 +99,8 @@ pub(crate) fn dropped(planned: &Planned) -> Option<String> {
 /// The whole network as a script of plain commands, or the script that removes it.
 pub(crate) fn script(
     common: &Common,
-    (file, through): (&FileArg, &[Firewall]),
+    file: &FileArg,
+    through: &[Firewall],
     remove: bool,
 ) -> Result<ExitCode, VerbError> {
     let input = read(common, file)?;

@@ -51,7 +51,7 @@ pub(crate) fn run(
             false => Ok(applied),
         })
         .map(|applied| {
-            done(common, &scope, (&applied, &input.path), started);
+            done(common, &scope, &applied, &input.path, started);
             match applied.inside {
                 None => ExitCode::SUCCESS,
                 Some(_) => ExitCode::from(NODE_DIFFERS),
@@ -125,7 +125,7 @@ fn attached(
     Ok(())
 }
 
-fn done(common: &Common, scope: &Scope, (applied, path): (&Applied<'_>, &str), started: Instant) {
+fn done(common: &Common, scope: &Scope, applied: &Applied<'_>, path: &str, started: Instant) {
     let settled = &applied.planned.settled;
     let (name, place) = (&settled.project, scope.words());
     let time = ui::duration(started.elapsed());

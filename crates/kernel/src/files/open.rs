@@ -38,7 +38,8 @@ fn regular(
     directory: &OwnedFd,
     name: &OsStr,
     path: &Path,
-    (flags, mode): (OFlags, Mode),
+    flags: OFlags,
+    mode: Mode,
 ) -> Result<File, KernelError> {
     let flags = flags | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let fd = rustix::fs::openat(directory, name, flags, mode).map_err(|error| {
@@ -80,14 +81,14 @@ pub(super) fn in_place(
     mode: Mode,
 ) -> Result<File, KernelError> {
     let new = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
-    match regular(directory, name, path, (new, mode)) {
+    match regular(directory, name, path, new, mode) {
         Ok(file) => {
             // Regardless of the umask: others read it where it is mounted.
             rustix::fs::fchmod(&file, mode).map_err(|e| failed("write", path, e))?;
             Ok(file)
         }
         Err(e) if e.errno == Errno::EXIST.raw_os_error() => {
-            let file = regular(directory, name, path, (OFlags::WRONLY, Mode::empty()))?;
+            let file = regular(directory, name, path, OFlags::WRONLY, Mode::empty())?;
             with_one_name(file, path)
         }
         Err(e) => Err(e),
@@ -101,7 +102,7 @@ pub(super) fn in_place(
 pub fn open(path: &Path) -> Result<Option<File>, KernelError> {
     let (parent, name) = split(path)?;
     let opened = private::directory(parent, None)
-        .and_then(|directory| regular(&directory, name, path, (OFlags::RDONLY, Mode::empty())));
+        .and_then(|directory| regular(&directory, name, path, OFlags::RDONLY, Mode::empty()));
     match opened {
         Ok(file) => Ok(Some(file)),
         Err(e) if e.errno == Errno::NOENT.raw_os_error() => Ok(None),
@@ -148,7 +149,7 @@ pub fn open_or_create(path: &Path) -> Result<File, KernelError> {
 fn writable(path: &Path, flags: OFlags) -> Result<File, KernelError> {
     let (parent, name) = split(path)?;
     let directory = private::directory(parent, None)?;
-    with_one_name(regular(&directory, name, path, (flags, PRIVATE))?, path)
+    with_one_name(regular(&directory, name, path, flags, PRIVATE)?, path)
 }
 
 /// A path of the same file, by a descriptor of its directory: short enough for the address of a

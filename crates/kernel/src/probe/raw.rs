@@ -75,7 +75,8 @@ impl RawSocket {
         let bytes = match self.protocol {
             SCTP => association(
                 INIT,
-                (probe.source, probe.port),
+                probe.source,
+                probe.port,
                 0,
                 u32::from(probe.number) + 1,
             ),
@@ -129,7 +130,7 @@ impl RawSocket {
                 Some((source, to, INIT)) if to == port => {
                     let tag = bytes.get(16..20).and_then(|b| b.try_into().ok());
                     let tag = u32::from_be_bytes(tag.unwrap_or_default());
-                    Some(association(INIT_ACK, (port, source), tag, 1))
+                    Some(association(INIT_ACK, port, source, tag, 1))
                 }
                 _ => None,
             },
@@ -184,7 +185,7 @@ fn chunk(bytes: &[u8]) -> Option<(u16, u16, u8)> {
 
 /// An INIT or INIT ACK chunk in a packet (RFC 9260, sections 3.1 and 3.3.2). `tag` verifies the
 /// packet, `own` is the sender's.
-fn association(kind: u8, (source, port): (u16, u16), tag: u32, own: u32) -> Vec<u8> {
+fn association(kind: u8, source: u16, port: u16, tag: u32, own: u32) -> Vec<u8> {
     const WINDOW: u32 = 65_535;
     let mut out = Vec::with_capacity(32);
     out.extend_from_slice(&source.to_be_bytes());

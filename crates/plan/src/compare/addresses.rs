@@ -99,7 +99,8 @@ pub(super) fn of_nodes(settled: &Settled) -> Owned {
 /// Addresses of other nodes that a node has. Root of the node may add them; no packet of theirs passes.
 pub(super) fn of_other_nodes(
     nodes: &Owned,
-    (wanted, own): (&Space, &Owned),
+    wanted: &Space,
+    own: &Owned,
     before: &Before<'_>,
     seen: &Index<'_>,
 ) -> Vec<Fact> {

@@ -52,7 +52,7 @@ pub fn compare(
             continue;
         };
         let index = Index::new(space);
-        out.interfaces((wanted, node), &host, &index);
+        out.interfaces(wanted, node, &host, &index);
         let before = nodes_before.get(&node.name).into_iter().flatten();
         let all: Vec<&Space> = before.map(|b| &b.space).chain([&target.space]).collect();
         let theirs = joined::theirs(node, &all, space, &out.interfaces);
@@ -61,12 +61,11 @@ pub fn compare(
             let before = Before::new(before.iter().map(AsRef::as_ref));
             let owned = addresses::owned(ours);
             let place = place(node);
-            let found = space::compare(&place, (ours, &owned), &before, &index);
+            let found = space::compare(&place, ours, &owned, &before, &index);
             out.differences.extend(found);
-            let own = (ours.as_ref(), &owned);
-            let further = addresses::of_other_nodes(&of_nodes, own, &before, &index);
+            let further = addresses::of_other_nodes(&of_nodes, ours, &owned, &before, &index);
             out.push_all(&place, further);
-            let fixed = neighbours.of_node(node, (&index, &theirs));
+            let fixed = neighbours.of_node(node, &index, &theirs);
             out.push_all(&place, fixed);
         }
         inside.insert(&node.name, index);
@@ -75,8 +74,13 @@ pub fn compare(
     out.cables(wanted, &inside, &unseen);
     let mut owned = addresses::owned(&target.host);
     owned.extend(of_nodes);
-    let on_host = (&target.host, &owned);
-    let found = space::compare(&ObjectPlace::Host, on_host, &host_before, &host);
+    let found = space::compare(
+        &ObjectPlace::Host,
+        &target.host,
+        &owned,
+        &host_before,
+        &host,
+    );
     out.differences.extend(found);
     out.push_all(&ObjectPlace::Host, neighbours.of_host(&host));
     out.forwarding(wanted, &host);

@@ -39,7 +39,7 @@ pub(crate) fn differences(wanted: &Settled, seen: &Observed) -> Vec<Difference> 
                 continue;
             };
             let found = found.get(&name);
-            out.extend(difference(path, nodes, (&text, files.access), found));
+            out.extend(difference(path, nodes, &text, files.access, found));
         }
     }
     out
@@ -57,7 +57,8 @@ fn viewers(wanted: &Settled, name: impl Fn(&Node) -> String) -> BTreeMap<String,
 fn difference(
     path: &str,
     nodes: &[&Node],
-    (wanted, access): (&str, FileAccess),
+    wanted: &str,
+    access: FileAccess,
     found: Option<&SeenFile>,
 ) -> Option<Difference> {
     let (place, file) = match nodes {

@@ -181,12 +181,7 @@ impl Comparison {
     }
 
     /// Interfaces on networks with a missing end, or with ends that do not belong together.
-    fn interfaces(
-        &mut self,
-        (wanted, node): (&Settled, &Node),
-        host: &Index<'_>,
-        inside: &Index<'_>,
-    ) {
+    fn interfaces(&mut self, wanted: &Settled, node: &Node, host: &Index<'_>, inside: &Index<'_>) {
         for interface in &node.interfaces {
             let link = match &interface.plug {
                 Plug::Port { link, .. } => link,

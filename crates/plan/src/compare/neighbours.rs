@@ -43,7 +43,8 @@ impl<'a> Neighbours<'a> {
     pub(super) fn of_node(
         &mut self,
         node: &Node,
-        (seen, theirs): (&Index<'_>, &BTreeSet<&str>),
+        seen: &Index<'_>,
+        theirs: &BTreeSet<&str>,
     ) -> Vec<Fact> {
         let all = seen.seen.neighbours.iter().filter_map(|entry| {
             let link = seen.name(entry.interface).filter(|l| !theirs.contains(l));

@@ -19,13 +19,14 @@ const DEFAULT_MTU: u32 = 1500;
 /// `owned` are the addresses that no other link may have, `before` is what earlier runs wanted here.
 pub(super) fn compare(
     place: &ObjectPlace,
-    (wanted, owned): (&Space, &Owned),
+    wanted: &Space,
+    owned: &Owned,
     before: &Before<'_>,
     seen: &Index<'_>,
 ) -> Vec<Difference> {
     let mut facts = Vec::new();
     for (setting, value) in &wanted.settings {
-        compare_setting(None, (*setting, *value), &seen.seen.settings, &mut facts);
+        compare_setting(None, *setting, *value, &seen.seen.settings, &mut facts);
     }
     for (key, value) in &wanted.sysctls {
         let found = seen.seen.sysctls.get(key);
@@ -44,8 +45,14 @@ pub(super) fn compare(
         };
         attributes(link, found, seen, &mut facts);
         for (setting, value) in &link.settings {
-            let wanted = (*setting, given(*setting, *value, seen));
-            compare_setting(Some(&link.name), wanted, &found.settings, &mut facts);
+            let value = given(*setting, *value, seen);
+            compare_setting(
+                Some(&link.name),
+                *setting,
+                value,
+                &found.settings,
+                &mut facts,
+            );
         }
         addresses::of_link(link, found, before.link(&link.name), seen, &mut facts);
         let as_wanted = found.shaping.is_some_and(|s| s.same(&link.shaping));
@@ -81,7 +88,8 @@ fn given(setting: Setting, wanted: u32, seen: &Index<'_>) -> u32 {
 
 fn compare_setting(
     link: Option<&str>,
-    (setting, wanted): (Setting, u32),
+    setting: Setting,
+    wanted: u32,
     seen: &BTreeMap<Setting, u32>,
     out: &mut Vec<Fact>,
 ) {

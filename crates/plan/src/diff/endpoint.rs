@@ -32,7 +32,7 @@ pub fn attach(wanted: &Settled, node: &Node, used: &[IpAddr], host: Vec<IpAddr>)
     let mut plan = Plan::default();
     let before = without(wanted, &node.name);
     let cause = Cause::File(node.place.key.clone());
-    rules(&mut plan, (&before, wanted), cause)?;
+    rules(&mut plan, &before, wanted, cause)?;
     // By the rules above, what begins from now on is what the node is for.
     let flows = Flows {
         prefixes: used.iter().copied().map(IpNet::from).collect(),
@@ -66,7 +66,7 @@ pub fn attach(wanted: &Settled, node: &Node, used: &[IpAddr], host: Vec<IpAddr>)
 pub fn detach(before: &Settled, node: &Node) -> Option<Plan> {
     let mut plan = Plan::default();
     let wanted = without(before, &node.name);
-    rules(&mut plan, (before, &wanted), Cause::NotInFile)?;
+    rules(&mut plan, before, &wanted, Cause::NotInFile)?;
     let op = Op::RemoveNamespace {
         netns: node.netns.clone(),
         // Nothing waits for their removal.
@@ -84,7 +84,7 @@ pub fn detach(before: &Settled, node: &Node) -> Option<Plan> {
     Some(plan)
 }
 
-fn rules(plan: &mut Plan, (before, wanted): (&Settled, &Settled), cause: Cause) -> Option<()> {
+fn rules(plan: &mut Plan, before: &Settled, wanted: &Settled, cause: Cause) -> Option<()> {
     match delta(&ruleset(before), &ruleset(wanted)) {
         Delta::Same => {}
         Delta::Replace => return None,

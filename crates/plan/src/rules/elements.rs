@@ -120,7 +120,7 @@ pub fn of_node(settled: &Settled, node: &Node) -> Vec<Placed> {
         } else if !node.forwarding && interface.sources.is_empty() {
             add(&ROUTED_PORTS, vec![Value::Ifname(link.to_owned())]);
         }
-        of_router(interface, (inet, bridged.then_some(link)), &mut add);
+        of_router(interface, inet, bridged.then_some(link), &mut add);
         let link_local = interface.link_local().map(|net| net.addr());
         for address in settled.filtered_addresses(node).chain(link_local) {
             let version = IpVersion::of(address);
@@ -188,7 +188,8 @@ fn of_other_networks(settled: &Settled, node: &Node, note: Option<String>) -> Ve
 /// allows. For the latter it may also answer.
 fn of_router(
     interface: &Interface,
-    (inet, port): (&str, Option<&str>),
+    inet: &str,
+    port: Option<&str>,
     add: &mut impl FnMut(&'static Definition, Vec<Value>),
 ) {
     let at = |link: &str, value| vec![Value::Ifname(link.to_owned()), value];

@@ -65,7 +65,7 @@ fn joined(network: &Network, bridge: &str, around: &Surroundings) -> Result<Vec<
         ));
     }
     let code = ConflictCode::ExternalBridge;
-    let (addresses, mut out) = on_link(network, (bridge, found), code)?;
+    let (addresses, mut out) = on_link(network, bridge, found, code)?;
     for subnet in &mut out {
         let own = addresses.iter().find(|a| subnet.net.contains(&a.addr()));
         subnet.gateway = own.map(|a| a.addr());

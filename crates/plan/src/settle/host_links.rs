@@ -60,7 +60,8 @@ pub(super) fn of_host(seen: &Observed) -> BTreeMap<String, HostLink> {
 /// When the host has no address there.
 pub(super) fn on_link<'a>(
     network: &Network,
-    (link, found): (&str, &'a HostLink),
+    link: &str,
+    found: &'a HostLink,
     code: ConflictCode,
 ) -> Result<(Vec<&'a IpNet>, Vec<Subnet>), Conflict> {
     let usable = |net: &&IpNet| {

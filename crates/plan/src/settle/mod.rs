@@ -220,7 +220,7 @@ fn node(
         let addresses = pools.allocate(network, node, attachment);
         interfaces.push(Interface {
             mac: attachment.mac.map_or_else(
-                || chosen_mac(topology, (&node.name, &name), before, addresses.first()),
+                || chosen_mac(topology, &node.name, &name, before, addresses.first()),
                 hallway_spec::Mac::octets,
             ),
             addresses: addresses
@@ -289,7 +289,8 @@ fn workload(command: &Command, program: &Program) -> Workload {
 /// from its name keeps it as long as it has the same address.
 fn chosen_mac(
     topology: &Topology,
-    (node, interface): (&Name, &str),
+    node: &Name,
+    interface: &str,
     before: Option<&Node>,
     address: Option<&IpAddr>,
 ) -> [u8; 6] {

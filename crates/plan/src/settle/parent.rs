@@ -155,7 +155,7 @@ pub(super) fn subnets(
     };
     let made = HostLink::default();
     let found = around.host_links.get(&parent.link).unwrap_or(&made);
-    let (_, mut out) = on_link(network, (&parent.link, found), ConflictCode::Parent)?;
+    let (_, mut out) = on_link(network, &parent.link, found, ConflictCode::Parent)?;
     for subnet in &mut out {
         subnet.gateway = None;
     }

@@ -29,7 +29,7 @@ fn network(r: &mut Reader<'_>, entry: Named) -> Network {
     let (parent, vlan) = parent(r, &keys, &name);
     let external = match parent {
         Some(_) => None,
-        None => external(r, (&keys, &value), &name),
+        None => external(r, &keys, &value, &name),
     };
     let given = keys.mode.as_ref().filter(|_| parent.is_none());
     let mode = match parent {
@@ -41,7 +41,7 @@ fn network(r: &mut Reader<'_>, entry: Named) -> Network {
     if let (true, Some((_, at))) = (lan, gateways.first()) {
         r.report(at, NetworkProblem::GatewayOfLan(name.clone()));
     }
-    let subnets = subnets(r, &value.path, keys.subnet.as_ref(), (mode, &gateways));
+    let subnets = subnets(r, &value.path, keys.subnet.as_ref(), mode, &gateways);
     if let (true, Some((_, at))) = (items(r, keys.subnet.as_ref()).is_empty(), gateways.first()) {
         r.report(at, ValueProblem::Missing(Required::SubnetOfGateway));
     }
@@ -139,11 +139,7 @@ fn parent(
 }
 
 /// The bridge of an external network; hallway cannot set its other keys.
-fn external(
-    r: &mut Reader<'_>,
-    (keys, at): (&NetworkKeys, &At),
-    name: &Name,
-) -> Option<InterfaceName> {
+fn external(r: &mut Reader<'_>, keys: &NetworkKeys, at: &At, name: &Name) -> Option<InterfaceName> {
     if !flag(r, keys.external.as_ref()) {
         if let Some(bridge) = &keys.bridge {
             r.report(bridge, NetworkProblem::BridgeNotExternal(name.clone()));
@@ -191,7 +187,8 @@ fn subnets(
     r: &mut Reader<'_>,
     path: &str,
     at: Option<&At>,
-    (mode, gateways): (Mode, &[(IpAddr, At)]),
+    mode: Mode,
+    gateways: &[(IpAddr, At)],
 ) -> Vec<Subnet> {
     let lan = mode == Mode::Lan;
     let items = items(r, at);

@@ -33,7 +33,7 @@ pub(super) fn read(r: &mut Reader<'_>, at: Option<&At>) -> (Vec<Node>, Vec<Share
                 nodes.push(node);
             }
             Some(Some(Whose::Node(owner))) => {
-                shared.extend(sidecars::sidecar(r, (&keys, &at), node, owner));
+                shared.extend(sidecars::sidecar(r, &keys, &at, node, owner));
             }
             Some(None) => {}
         }

@@ -23,7 +23,7 @@ pub(super) fn read(r: &mut Reader<'_>, at: Option<&At>, names: &Names) -> Vec<Po
             None => Some(Action::Allow),
         };
         let known = out.iter().map(|p: &Policy| p.pairs.len()).sum();
-        let pairs = pairs(r, &item, (&keys, known), names);
+        let pairs = pairs(r, &item, &keys, known, names);
         // The meaning of a name is not known before that of the destinations.
         let complete = r.problems.len() == before;
         let to: BTreeSet<&Endpoint> = pairs
@@ -34,7 +34,7 @@ pub(super) fn read(r: &mut Reader<'_>, at: Option<&At>, names: &Names) -> Vec<Po
         let to: Vec<&Endpoint> = to.into_iter().collect();
         let mut services = Vec::new();
         for port in items(r, keys.ports.as_ref()) {
-            services.extend(service(r, &port, (&to, names)));
+            services.extend(service(r, &port, &to, names));
         }
         if let Some(action) = action
             && r.problems.len() == before
@@ -69,7 +69,8 @@ const PAIRS_MAX: usize = 200_000;
 fn pairs(
     r: &mut Reader<'_>,
     item: &At,
-    (keys, known): (&PolicyKeys, usize),
+    keys: &PolicyKeys,
+    known: usize,
     names: &Names,
 ) -> Vec<(Endpoint, Endpoint)> {
     let many = |r: &mut Reader<'_>, one: usize, other: usize| {
@@ -154,11 +155,7 @@ fn mutual(members: &[Endpoint]) -> Vec<(Endpoint, Endpoint)> {
 }
 
 /// A service of a policy with these destinations; none if they could not be read.
-fn service(
-    r: &mut Reader<'_>,
-    at: &At,
-    (to, names): (&[&Endpoint], &Names),
-) -> Option<PolicyService> {
+fn service(r: &mut Reader<'_>, at: &At, to: &[&Endpoint], names: &Names) -> Option<PolicyService> {
     const EXPECTED: &str = "a port like 3306/tcp, a range like 8000-8010/udp, the name of a port, or an IP protocol like tcp, udp, sctp, icmp, gre or ip/47";
     let text = r.text(at, EXPECTED)?;
     match AnyProtocol::read(&text) {
@@ -203,7 +200,8 @@ pub(super) fn read_expects(r: &mut Reader<'_>, at: Option<&At>, names: &Names) -
 fn service_of(
     r: &mut Reader<'_>,
     at: &At,
-    (to, names): (Option<&Endpoint>, &Names),
+    to: Option<&Endpoint>,
+    names: &Names,
 ) -> Option<Service> {
     let text = r.text(
         at,
@@ -238,7 +236,7 @@ fn expect(r: &mut Reader<'_>, item: &At, names: &Names) -> Option<Expect> {
     let to = end(keys.to.as_ref(), "to");
     // Every value is read, to find every problem, before the function returns for a missing one.
     let service = match &keys.port {
-        Some(at) => service_of(r, at, (to.as_ref(), names)),
+        Some(at) => service_of(r, at, to.as_ref(), names),
         None => Some(Service::Icmp),
     };
     let reachable = match &keys.reachable {

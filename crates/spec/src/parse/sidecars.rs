@@ -41,7 +41,8 @@ pub(super) fn whose(r: &mut Reader<'_>, at: &At) -> Option<Whose> {
 /// Makes a sidecar from an entry, and reports problems of its keys.
 pub(super) fn sidecar(
     r: &mut Reader<'_>,
-    (keys, at): (&NodeKeys, &At),
+    keys: &NodeKeys,
+    at: &At,
     node: Node,
     owner: Name,
 ) -> Option<Shared> {

@@ -10,7 +10,7 @@ pub(super) fn shape(script: &mut Script<'_>, tc: &str, link: &str, shaping: &Sha
     match shaping.queueing() {
         Queueing::Default => {}
         Queueing::TokenBucket(bucket) => limit(script, tc, link, &bucket),
-        Queueing::Netem { packets } => impair(script, tc, link, (shaping, packets)),
+        Queueing::Netem { packets } => impair(script, tc, link, shaping, packets),
     }
 }
 
@@ -24,7 +24,7 @@ fn limit(script: &mut Script<'_>, tc: &str, link: &str, bucket: &Bucket) {
     ));
 }
 
-fn impair(script: &mut Script<'_>, tc: &str, link: &str, (shaping, packets): (&Shaping, u32)) {
+fn impair(script: &mut Script<'_>, tc: &str, link: &str, shaping: &Shaping, packets: u32) {
     script.explain(&["Delays, drops or changes what this end sends; the other way is as it was."]);
     let mut words = format!("limit {packets}");
     let these = &shaping.impairments;
