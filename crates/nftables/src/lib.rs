@@ -56,5 +56,5 @@ pub use field::Field;
 pub use ruleset::{
     Action, Base, Chain, Dnat, Element, Layout, Match, Rule, Ruleset, Set, Stream, Table,
 };
-pub use transaction::Transaction;
+pub use transaction::{SetRef, Transaction};
 pub use value::Value;

@@ -26,6 +26,39 @@ pub struct Message {
     pub object: String,
 }
 
+/// A set that exists in a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SetRef<'a> {
+    /// The family of its table.
+    pub family: Family,
+    /// Its table.
+    pub table: &'a str,
+    /// Its name.
+    pub name: &'a str,
+    /// The form of its elements.
+    pub layout: Layout,
+}
+
+/// The type of a message (NFT_MSG_*) and its flags (NLM_F_*).
+#[derive(Debug, Clone, Copy)]
+struct Command {
+    kind: u16,
+    flags: u16,
+}
+
+impl Command {
+    const fn create(kind: u16) -> Self {
+        Self {
+            kind,
+            flags: NLM_F_CREATE,
+        }
+    }
+
+    const fn delete(kind: u16) -> Self {
+        Self { kind, flags: 0 }
+    }
+}
+
 /// Changes that are made together or not at all.
 ///
 /// ```
@@ -67,15 +100,15 @@ impl Transaction {
     fn push(
         &mut self,
         family: Family,
-        (kind, flags): (u16, u16),
+        command: Command,
         object: String,
         fill: impl FnOnce(&mut Writer),
     ) {
         let mut body = Writer::with_header(&[family.number(), 0, 0, 0]);
         fill(&mut body);
         self.messages.push(Message {
-            kind,
-            flags,
+            kind: command.kind,
+            flags: command.flags,
             body,
             object,
         });
@@ -134,8 +167,13 @@ impl Transaction {
             self.add_chain(table.family, &table.name, chain);
         }
         for set in &table.sets {
-            let name = (table.name.as_str(), set.name.as_str());
-            self.add_elements(table.family, name, set.layout(), &set.elements);
+            let made = SetRef {
+                family: table.family,
+                table: &table.name,
+                name: &set.name,
+                layout: set.layout(),
+            };
+            self.add_elements(made, &set.elements);
         }
         self.add_rules(table);
     }
@@ -146,12 +184,17 @@ impl Transaction {
     }
 
     fn table(&mut self, table: &Table, flags: u32) {
-        let how = (message::NEWTABLE, NLM_F_CREATE);
-        self.push(table.family, how, format!("table {}", table.name), |w| {
-            w.str(1, &table.name);
-            w.be32(2, flags);
-            comment(w, 6, &table.comment);
-        });
+        let command = Command::create(message::NEWTABLE);
+        self.push(
+            table.family,
+            command,
+            format!("table {}", table.name),
+            |w| {
+                w.str(1, &table.name);
+                w.be32(2, flags);
+                comment(w, 6, &table.comment);
+            },
+        );
     }
 
     /// Makes a table that is removed when the socket it was made by is closed.
@@ -161,14 +204,14 @@ impl Transaction {
 
     /// Removes a table with everything in it.
     pub fn delete_table(&mut self, family: Family, name: &str) {
-        let how = (message::DELTABLE, 0);
-        self.push(family, how, format!("table {name}"), |w| w.str(1, name));
+        let command = Command::delete(message::DELTABLE);
+        self.push(family, command, format!("table {name}"), |w| w.str(1, name));
     }
 
     /// Makes a chain, without its rules.
     pub fn add_chain(&mut self, family: Family, table: &str, chain: &Chain) {
-        let how = (message::NEWCHAIN, NLM_F_CREATE);
-        self.push(family, how, format!("chain {}", chain.name), |w| {
+        let command = Command::create(message::NEWCHAIN);
+        self.push(family, command, format!("chain {}", chain.name), |w| {
             w.str(1, table);
             w.str(3, &chain.name);
             if let Some(base) = chain.base {
@@ -198,8 +241,8 @@ impl Transaction {
         ] {
             flags |= if is { flag } else { 0 };
         }
-        let how = (message::NEWSET, NLM_F_CREATE);
-        self.push(family, how, format!("set {}", set.name), |w| {
+        let command = Command::create(message::NEWSET);
+        self.push(family, command, format!("set {}", set.name), |w| {
             w.str(1, table);
             w.str(2, &set.name);
             w.be32(3, flags);
@@ -226,34 +269,22 @@ impl Transaction {
         });
     }
 
-    /// Adds elements to a set of a table.
-    pub fn add_elements(
-        &mut self,
-        family: Family,
-        name: (&str, &str),
-        layout: Layout,
-        elements: &[Element],
-    ) {
-        let how = (message::NEWSETELEM, NLM_F_CREATE);
-        self.elements(family, how, name, layout, elements);
+    /// Adds elements to a set.
+    pub fn add_elements(&mut self, set: SetRef<'_>, elements: &[Element]) {
+        let writer = ElementWriter::new(set.layout, true);
+        self.elements(set, Command::create(message::NEWSETELEM), writer, elements);
     }
 
-    /// Removes elements of a set of a table; all must exist.
-    pub fn delete_elements(
-        &mut self,
-        family: Family,
-        name: (&str, &str),
-        layout: Layout,
-        elements: &[Element],
-    ) {
-        let how = (message::DELSETELEM, 0);
-        self.elements(family, how, name, layout, elements);
+    /// Removes elements of a set; all must exist.
+    pub fn delete_elements(&mut self, set: SetRef<'_>, elements: &[Element]) {
+        let writer = ElementWriter::new(set.layout, false);
+        self.elements(set, Command::delete(message::DELSETELEM), writer, elements);
     }
 
     /// Removes every element of a set.
     pub fn flush_set(&mut self, family: Family, table: &str, set: &str) {
-        let how = (message::DELSETELEM, 0);
-        self.push(family, how, format!("elements of {set}"), |w| {
+        let command = Command::delete(message::DELSETELEM);
+        self.push(family, command, format!("elements of {set}"), |w| {
             w.str(1, table);
             w.str(2, set);
         });
@@ -261,27 +292,30 @@ impl Transaction {
 
     fn elements(
         &mut self,
-        family: Family,
-        how: (u16, u16),
-        (table, set): (&str, &str),
-        layout: Layout,
+        set: SetRef<'_>,
+        command: Command,
+        mut scratch: ElementWriter,
         elements: &[Element],
     ) {
-        let mut scratch = ElementWriter::new(layout, how.0 == message::NEWSETELEM);
         let mut rest = elements.iter().peekable();
         while rest.peek().is_some() {
-            self.push(family, how, format!("elements of {set}"), |w| {
-                w.str(1, table);
-                w.str(2, set);
-                w.nest(3, |w| {
-                    let most = w.len() + LIST_MAX;
-                    while w.len() < most
-                        && let Some(element) = rest.next()
-                    {
-                        scratch.write(w, element);
-                    }
-                });
-            });
+            self.push(
+                set.family,
+                command,
+                format!("elements of {}", set.name),
+                |w| {
+                    w.str(1, set.table);
+                    w.str(2, set.name);
+                    w.nest(3, |w| {
+                        let most = w.len() + LIST_MAX;
+                        while w.len() < most
+                            && let Some(element) = rest.next()
+                        {
+                            scratch.write(w, element);
+                        }
+                    });
+                },
+            );
         }
     }
 
@@ -294,9 +328,9 @@ impl Transaction {
     /// Puts a rule at the beginning of a chain that another program has made.
     pub fn insert_rule(&mut self, family: Family, table: &str, chain: &str, rule: &Rule) {
         let exprs = rule.expressions(&Table::new(family, table));
-        let how = (message::NEWRULE, NLM_F_CREATE);
+        let command = Command::create(message::NEWRULE);
         let object = format!("rule of {chain} ({})", rule.comment);
-        self.push(family, how, object, |w| {
+        self.push(family, command, object, |w| {
             w.str(1, table);
             w.str(2, chain);
             w.nest(4, |w| exprs.iter().for_each(|expr| expr.write(w)));
@@ -306,8 +340,8 @@ impl Transaction {
 
     /// Removes the rule of that number.
     pub fn delete_rule(&mut self, family: Family, table: &str, chain: &str, handle: u64) {
-        let how = (message::DELRULE, 0);
-        self.push(family, how, format!("rule {handle} of {chain}"), |w| {
+        let command = Command::delete(message::DELRULE);
+        self.push(family, command, format!("rule {handle} of {chain}"), |w| {
             w.str(1, table);
             w.str(2, chain);
             w.attr(3, &handle.to_be_bytes());
@@ -315,9 +349,12 @@ impl Transaction {
     }
 
     fn append(&mut self, table: &Table, chain: &str, exprs: &[Expr], note: &str) {
-        let how = (message::NEWRULE, NLM_F_CREATE | NLM_F_APPEND);
+        let command = Command {
+            kind: message::NEWRULE,
+            flags: NLM_F_CREATE | NLM_F_APPEND,
+        };
         let object = format!("rule of {chain} ({note})");
-        self.push(table.family, how, object, |w| {
+        self.push(table.family, command, object, |w| {
             w.str(1, &table.name);
             w.str(2, chain);
             w.nest(4, |w| exprs.iter().for_each(|expr| expr.write(w)));

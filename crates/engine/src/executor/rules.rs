@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use hallway_kernel::KernelError;
 use hallway_nftables::expr::Verdict;
-use hallway_nftables::{Action, Family, Hook, Table, Transaction};
+use hallway_nftables::{Action, Family, Hook, SetRef, Table, Transaction};
 use hallway_plan::rules::{Delta, sets};
 use hallway_plan::step::NewRules;
 
@@ -86,9 +86,14 @@ impl Executor<'_> {
         };
         let mut transaction = Transaction::new();
         for change in changes {
-            let name = (table, change.set.as_str());
-            transaction.delete_elements(change.family, name, change.layout, &change.remove);
-            transaction.add_elements(change.family, name, change.layout, &change.add);
+            let set = SetRef {
+                family: change.family,
+                table,
+                name: &change.set,
+                layout: change.layout,
+            };
+            transaction.delete_elements(set, &change.remove);
+            transaction.add_elements(set, &change.add);
         }
         self.kernel.commit(&transaction)
     }

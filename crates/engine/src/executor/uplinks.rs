@@ -54,8 +54,7 @@ impl Executor<'_> {
         element: Element,
     ) -> Result<(), KernelError> {
         let mut transaction = Transaction::new();
-        let layout = set.empty().layout();
-        transaction.delete_elements(set.family, (table, set.name), layout, &[element]);
+        transaction.delete_elements(set.in_table(table), &[element]);
         match self.kernel.commit(&transaction) {
             Err(e) if e.is_not_found() => Ok(()),
             other => other,
@@ -73,8 +72,7 @@ impl Executor<'_> {
 /// Adds the note of an uplink to a transaction.
 pub(super) fn note(transaction: &mut Transaction, table: &str, uplink: &Uplink) {
     let set = sets::FORWARDING.of(nf_version(uplink.version));
-    let layout = set.empty().layout();
-    transaction.add_elements(set.family, (table, set.name), layout, &[note_of(uplink)]);
+    transaction.add_elements(set.in_table(table), &[note_of(uplink)]);
 }
 
 /// The same of bridges.
@@ -82,8 +80,7 @@ pub(super) fn note_bridges(transaction: &mut Transaction, table: &str, bridges: 
     let set = &sets::BRIDGED;
     let elements: Vec<Element> = bridges.iter().map(|b| sets::bridged(b)).collect();
     if !elements.is_empty() {
-        let layout = set.empty().layout();
-        transaction.add_elements(set.family, (table, set.name), layout, &elements);
+        transaction.add_elements(set.in_table(table), &elements);
     }
 }
 

@@ -3,7 +3,7 @@
 use hallway_nftables::decode::{self, DecodeError, ListedChain, ListedRule, TableBuilder};
 use hallway_nftables::message::{self, GETCHAIN, GETRULE, GETSET, GETSETELEM, GETTABLE};
 use hallway_nftables::print::{self, RuleInfo, Sets};
-use hallway_nftables::{Element, Family, Layout, Ruleset, Table, Transaction, Value};
+use hallway_nftables::{Element, Family, Ruleset, SetRef, Table, Transaction, Value};
 
 use super::SUBSYSTEM;
 use crate::gate::{Operation, OperationKind};
@@ -240,18 +240,16 @@ impl Kernel {
     ///
     /// # Errors
     /// EPERM.
-    pub fn has_element(
-        &mut self,
-        family: Family,
-        name: (&str, &str),
-        layout: Layout,
-        element: &Element,
-    ) -> Result<bool, KernelError> {
+    pub fn has_element(&mut self, set: SetRef<'_>, element: &Element) -> Result<bool, KernelError> {
         let what = "look for an element";
         let mut transaction = Transaction::new();
         // The request has the same form as one to delete it.
-        transaction.delete_elements(family, name, layout, std::slice::from_ref(element));
-        self.note_read(&Operation::new(OperationKind::NfTransaction, what, name.1));
+        transaction.delete_elements(set, std::slice::from_ref(element));
+        self.note_read(&Operation::new(
+            OperationKind::NfTransaction,
+            what,
+            set.name,
+        ));
         for message in transaction.messages() {
             let request = Request {
                 acts_on: OperationKind::NfTransaction,
@@ -259,7 +257,7 @@ impl Kernel {
                 flags: 0,
                 body: message.body.as_bytes().map(<[u8]>::to_vec),
                 operation: what,
-                object: name.1.to_owned(),
+                object: set.name.to_owned(),
             };
             match self.netfilter()?.query(&request) {
                 Ok(_element) => {}

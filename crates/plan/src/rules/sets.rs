@@ -1,7 +1,7 @@
 //! The sets and maps of a project: each has its name, its family and its types here, and nowhere
 //! else. Those of policies are named after their line.
 
-use hallway_nftables::{DataType, Element, Family, Field, IpVersion, Set, Value};
+use hallway_nftables::{DataType, Element, Family, Field, IpVersion, Layout, Set, SetRef, Value};
 
 use DataType::{
     Bytes4, Bytes6, Bytes16, DevGroup, Ether, IcmpType, Icmpv6Type, IfName, InetProto, Ipv4, Ipv6,
@@ -82,6 +82,20 @@ impl Definition {
             expiring: self.expiring,
             made_of: self.made_of.to_vec(),
             ..Set::new(self.name, self.key)
+        }
+    }
+
+    /// The set in the table of a project.
+    #[must_use]
+    pub const fn in_table<'a>(&self, table: &'a str) -> SetRef<'a> {
+        SetRef {
+            family: self.family,
+            table,
+            name: self.name,
+            layout: Layout {
+                fields: self.key.len(),
+                interval: self.interval,
+            },
         }
     }
 }

@@ -317,8 +317,7 @@ fn is_plain(
             let map = PORTS.of(version);
             let protocol = Value::Proto(publish.protocol.number());
             let element = Element::new(vec![protocol, Value::Port(publish.host_ports.first())]);
-            let name = (table.as_str(), map.name);
-            if kernel.has_element(map.family, name, map.empty().layout(), &element)? {
+            if kernel.has_element(map.in_table(&table), &element)? {
                 return Ok(false);
             }
         }

@@ -91,12 +91,10 @@ impl Engine {
             }
             for (set, element) in of_network(network) {
                 let table = mark::table(&settled.project);
-                let layout = set.empty().layout();
+                let set = set.in_table(&table);
                 // A prefix is an interval, which not every kernel finds by its first address.
-                let single = !layout.interval;
-                if single
-                    && !kernel.has_element(set.family, (&table, set.name), layout, &element)?
-                {
+                let single = !set.layout.interval;
+                if single && !kernel.has_element(set, &element)? {
                     return Ok(false);
                 }
             }
