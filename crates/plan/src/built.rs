@@ -13,7 +13,7 @@ use crate::observed::{
     SeenTable,
 };
 use crate::rules::{Guarded, ruleset};
-use crate::settled::{Plug, Settled};
+use crate::settled::{InterfaceRef, Plug, Settled};
 use crate::target::{Link, LinkRole, MAIN_TABLE, Route, RouteKind, Space, Target, listeners};
 use crate::through::{FIREWALL_CHAINS, passes};
 
@@ -264,16 +264,15 @@ fn route(wanted: &Route, space: &SeenSpace) -> SeenRoute {
 
 fn cables(settled: &Settled, namespaces: &mut [SeenNamespace]) {
     for cable in &settled.cables {
-        let position =
-            |end: &(hallway_spec::Name, String)| settled.nodes.iter().position(|n| n.name == end.0);
+        let position = |end: &InterfaceRef| settled.nodes.iter().position(|n| n.name == end.node);
         let (Some(a), Some(b)) = (position(&cable.a), position(&cable.b)) else {
             continue;
         };
         let index =
             |at: usize, name: &str| Some(namespaces.get(at)?.inside.present()?.link(name)?.index);
-        let (of_a, of_b) = (index(a, &cable.a.1), index(b, &cable.b.1));
-        set_peer(namespaces.get_mut(a), &cable.a.1, of_b);
-        set_peer(namespaces.get_mut(b), &cable.b.1, of_a);
+        let (of_a, of_b) = (index(a, &cable.a.interface), index(b, &cable.b.interface));
+        set_peer(namespaces.get_mut(a), &cable.a.interface, of_b);
+        set_peer(namespaces.get_mut(b), &cable.b.interface, of_a);
     }
 }
 

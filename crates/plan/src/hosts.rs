@@ -133,12 +133,13 @@ impl<'a> Nearness<'a> {
     /// Seen from a node; without one, from the host.
     pub(crate) fn of(settled: &'a Settled, viewer: Option<&'a Node>) -> Self {
         let name = viewer.map(|v| &v.name);
-        let far = |c: &'a crate::settled::Cable| match (Some(&c.a.0) == name, Some(&c.b.0) == name)
-        {
-            (true, _) => Some((&c.b.0, c.b.1.as_str())),
-            (_, true) => Some((&c.a.0, c.a.1.as_str())),
-            _ => None,
-        };
+        let far =
+            |c: &'a crate::settled::Cable| match (Some(&c.a.node) == name, Some(&c.b.node) == name)
+            {
+                (true, _) => Some((&c.b.node, c.b.interface.as_str())),
+                (_, true) => Some((&c.a.node, c.a.interface.as_str())),
+                _ => None,
+            };
         let own = viewer.into_iter().flat_map(Node::memberships);
         let lans = settled.networks.iter().filter(|n| n.mode == Mode::Lan);
         Self {

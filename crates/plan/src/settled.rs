@@ -1,6 +1,7 @@
 //! A topology with no choices left: every address, interface name, MAC, device group and
 //! route is decided. This is what is recorded, compared and carried out.
 
+mod cable;
 mod joined;
 mod plug;
 mod policy;
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::firewall::Firewall;
 use crate::mark;
 
+pub use cable::{Cable, InterfaceRef};
 pub use joined::{JoinedNamespace, SettingsBefore};
 pub use plug::{Plug, Vlan};
 pub use policy::{Policy, PolicySide};
@@ -243,15 +245,6 @@ pub struct Interface {
     pub aliases: Vec<Name>,
     /// What it is connected to.
     pub plug: Plug,
-}
-
-/// A cable between two nodes' interfaces.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Cable {
-    /// One end: node and interface.
-    pub a: (Name, String),
-    /// The other end.
-    pub b: (Name, String),
 }
 
 /// A route inside a node.

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use hallway_plan::Settled;
-use hallway_plan::settled::{Interface, Network, Node, Plug, Policy, Publish};
-use hallway_spec::{Action, Mode, Name};
+use hallway_plan::settled::{Interface, InterfaceRef, Network, Node, Plug, Policy, Publish};
+use hallway_spec::{Action, Mode};
 use ipnet::IpNet;
 
 use crate::program::Program;
@@ -187,8 +187,11 @@ fn leaf(
     }
 }
 
-fn cable(settled: &Settled, a: &(Name, String), b: &(Name, String)) -> Leaf {
-    let end = |(node, name): &(Name, String)| {
+fn cable(settled: &Settled, a: &InterfaceRef, b: &InterfaceRef) -> Leaf {
+    let end = |InterfaceRef {
+                   node,
+                   interface: name,
+               }: &InterfaceRef| {
         let interface = settled.node(node).and_then(|n| {
             n.interfaces
                 .iter()

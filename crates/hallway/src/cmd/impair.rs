@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::Instant;
 
 use hallway_plan::Settled;
-use hallway_plan::settled::{Interface, Node};
+use hallway_plan::settled::{Interface, InterfaceRef, Node};
 use hallway_plan::shaping::Shaping;
 use hallway_spec::{
     Bandwidth, Edit, Impaired, ImpairmentChange, Impairments, InvalidName, Name, nearest,
@@ -74,7 +74,7 @@ fn place(settled: &Settled, node: &Node, interface: &Interface) -> Option<Impair
             network: network.clone(),
         });
     }
-    let is = |(of, at): &(Name, String)| *of == name && *at == interface.name;
+    let is = |end: &InterfaceRef| end.node == name && end.interface == interface.name;
     let link = settled.cables.iter().position(|c| is(&c.a) || is(&c.b))?;
     Some(Impaired::CableEnd { node: name, link })
 }

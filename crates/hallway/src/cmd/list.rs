@@ -169,10 +169,10 @@ fn link_rows(settled: &Settled) -> Vec<Vec<String>> {
     let mut out = vec![head(&["NODE", "INTERFACE", "NODE", "INTERFACE"])];
     for cable in &settled.cables {
         out.push(vec![
-            cable.a.0.to_string(),
-            cable.a.1.clone(),
-            cable.b.0.to_string(),
-            cable.b.1.clone(),
+            cable.a.node.to_string(),
+            cable.a.interface.clone(),
+            cable.b.node.to_string(),
+            cable.b.interface.clone(),
         ]);
     }
     out

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use hallway_plan::Settled;
-use hallway_plan::settled::Cable;
+use hallway_plan::settled::{Cable, InterfaceRef};
 use hallway_spec::{Edit, EditError, Name};
 
 use super::edit;
@@ -60,8 +60,8 @@ fn end(text: &str) -> Result<End, VerbError> {
 
 /// The position of the one cable between two ends.
 fn only(settled: &Settled, a: &End, b: &End) -> Result<usize, VerbError> {
-    let is = |(node, interface): &(Name, String), end: &End| {
-        *node == end.node && end.interface.as_ref().is_none_or(|i| i == interface)
+    let is = |of: &InterfaceRef, end: &End| {
+        of.node == end.node && end.interface.as_ref().is_none_or(|i| *i == of.interface)
     };
     let joins = |c: &Cable| is(&c.a, a) && is(&c.b, b) || is(&c.a, b) && is(&c.b, a);
     let cables = settled.cables.iter().enumerate();
@@ -93,10 +93,9 @@ fn only(settled: &Settled, a: &End, b: &End) -> Result<usize, VerbError> {
 
 /// The ends of a cable, that of `first` before the other.
 fn sides(cable: &Cable, first: &Name) -> (String, String) {
-    let text = |(node, interface): &(Name, String)| format!("{node}:{interface}");
-    match cable.a.0 == *first {
-        true => (text(&cable.a), text(&cable.b)),
-        false => (text(&cable.b), text(&cable.a)),
+    match cable.a.node == *first {
+        true => (cable.a.to_string(), cable.b.to_string()),
+        false => (cable.b.to_string(), cable.a.to_string()),
     }
 }
 

@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use hallway_spec::{Joined, Name};
+use hallway_spec::Joined;
 
 use super::{Comparison, Fact, place};
 use crate::observed::{Observed, SeenJoined, SeenSpace};
-use crate::settled::{JoinedNamespace, Node};
+use crate::settled::{InterfaceRef, JoinedNamespace, Node};
 use crate::target::{Link, RouteKind, Space};
 
 impl Comparison {
@@ -46,14 +46,14 @@ pub(super) fn theirs<'a>(
     node: &Node,
     wanted: &[&Space],
     seen: &'a SeenSpace,
-    broken: &BTreeSet<(Name, String)>,
+    broken: &BTreeSet<InterfaceRef>,
 ) -> BTreeSet<&'a str> {
     if node.joined.is_none() {
         return BTreeSet::new();
     }
     let connected = |name: &str| {
         let mut own = node.memberships().map(|(i, _)| i.name.as_str());
-        own.any(|p| p == name) && !broken.contains(&(node.name.clone(), name.to_owned()))
+        own.any(|p| p == name) && !broken.contains(&node.interface_ref(name))
     };
     let made: Vec<&Link> = wanted.iter().flat_map(|s| &s.links).collect();
     let links = seen.links.iter().filter(|link| {

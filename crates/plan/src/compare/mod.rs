@@ -34,7 +34,7 @@ pub use difference::{Difference, ObjectPlace};
 pub use fact::{Fact, Instead};
 
 use crate::observed::{NamespaceState, Seen, SeenLink, SeenNamespace};
-use crate::settled::{Cable, Interface, Network, Node, Plug, Settled};
+use crate::settled::{Cable, Interface, InterfaceRef, Network, Node, Plug, Settled};
 use crate::target::LinkRole;
 use index::Index;
 
@@ -50,7 +50,7 @@ pub struct Comparison {
     /// Nodes whose namespace does not exist or is another one.
     pub namespaces: BTreeSet<Name>,
     /// Interfaces on networks that do not exist or are not connected: node and interface.
-    pub interfaces: BTreeSet<(Name, String)>,
+    pub interfaces: BTreeSet<InterfaceRef>,
     /// Cables that do not exist or are not connected.
     pub cables: BTreeSet<Cable>,
 }
@@ -212,8 +212,7 @@ impl Comparison {
                     role: LinkRole::Interface,
                 },
             };
-            self.interfaces
-                .insert((node.name.clone(), interface.name.clone()));
+            self.interfaces.insert(node.interface_ref(&interface.name));
             self.push(place(node), fact);
         }
     }
@@ -243,8 +242,7 @@ impl Comparison {
             Some(_) => Fact::LinkDetached { link, role },
         };
         if !absent {
-            let key = (node.name.clone(), interface.name.clone());
-            self.interfaces.insert(key);
+            self.interfaces.insert(node.interface_ref(&interface.name));
         }
         self.push(place(node), fact);
     }
@@ -266,10 +264,10 @@ impl Comparison {
     ) {
         for cable in &wanted.cables {
             // Whether its two ends belong together is known only when both were examined.
-            if unseen.contains(&cable.a.0) || unseen.contains(&cable.b.0) {
+            if unseen.contains(&cable.a.node) || unseen.contains(&cable.b.node) {
                 continue;
             }
-            let find = |(node, name): &(Name, String)| inside.get(node)?.link(name);
+            let find = |end: &InterfaceRef| inside.get(&end.node)?.link(&end.interface);
             let connected = find(&cable.a)
                 .zip(find(&cable.b))
                 .is_some_and(|(a, b)| a.peer == Some(b.index) && b.peer == Some(a.index));
@@ -278,11 +276,13 @@ impl Comparison {
             }
             self.cables.insert(cable.clone());
             for end in [&cable.a, &cable.b] {
-                let Some(node) = wanted.node(&end.0).filter(|n| inside.contains_key(&n.name))
+                let Some(node) = wanted
+                    .node(&end.node)
+                    .filter(|n| inside.contains_key(&n.name))
                 else {
                     continue;
                 };
-                let (link, role) = (end.1.clone(), LinkRole::Cable);
+                let (link, role) = (end.interface.clone(), LinkRole::Cable);
                 let fact = match find(end) {
                     None => Fact::LinkMissing { link, role },
                     Some(_) => Fact::LinkDetached { link, role },

@@ -114,15 +114,10 @@ fn macs(interface: &Interface) -> impl Iterator<Item = (IpAddr, [u8; 6])> {
 }
 
 fn far_end<'a>(wanted: &'a Settled, node: &Node, interface: &Interface) -> Option<&'a Interface> {
-    let here = |end: &(Name, String)| end.0 == node.name && end.1 == interface.name;
     let mut cables = wanted.cables.iter();
-    let (name, far) = cables.find_map(|cable| match (here(&cable.a), here(&cable.b)) {
-        (true, _) => Some(&cable.b),
-        (_, true) => Some(&cable.a),
-        _ => None,
-    })?;
-    let mut interfaces = wanted.node(name)?.interfaces.iter();
-    interfaces.find(|i| i.name == *far)
+    let far = cables.find_map(|cable| cable.far_end(&node.name, &interface.name))?;
+    let mut interfaces = wanted.node(&far.node)?.interfaces.iter();
+    interfaces.find(|i| i.name == far.interface)
 }
 
 fn fact(entry: &SeenNeighbour, link: Option<&str>, wanted: Option<[u8; 6]>) -> Option<Fact> {

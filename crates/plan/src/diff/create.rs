@@ -2,15 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use hallway_spec::Name;
-
 use super::Plan;
 use super::created::Created;
 use super::repair::Repairs;
 use crate::compare::{Comparison, ObjectPlace};
 use crate::mark::{self, Role};
 use crate::observed::{Observed, SeenLink};
-use crate::settled::{Cable, Network, Node, Plug, Settled};
+use crate::settled::{Cable, InterfaceRef, Network, Node, Plug, Settled};
 use crate::step::{CableEnd, Cause, NewBridge, NewCable, NewMacvlan, NewNamespace, NewPort, Op};
 use crate::target::{Link, NodeTarget, Route, RouteKind, Space, Target};
 
@@ -50,30 +48,32 @@ pub(super) fn plan(
     seen: &Observed,
     repairs: &Repairs<'_>,
 ) -> Created {
-    let mut created = Created::default();
     remains(plan, found, wanted, seen, repairs);
     let host = Parts::of(&target.host);
-    for network in wanted
-        .networks
-        .iter()
-        .filter(|n| found.bridges.contains(&n.name))
-    {
-        bridge(plan, &host, network, repairs, &mut created);
+    let mut creation = Creation {
+        plan,
+        found,
+        wanted,
+        target,
+        repairs,
+        created: Created::default(),
+    };
+    let missing = |n: &&Network| found.bridges.contains(&n.name);
+    for network in wanted.networks.iter().filter(missing) {
+        creation.bridge(&host, network);
     }
-    for (node, target) in wanted.nodes.iter().zip(&target.nodes) {
-        if found.namespaces.contains(&node.name) {
-            namespace(plan, wanted, (node, target), repairs, &mut created);
-        }
+    let nodes = || wanted.nodes.iter().zip(&target.nodes);
+    for (node, target) in nodes().filter(|(n, _)| found.namespaces.contains(&n.name)) {
+        creation.namespace(node, target);
     }
-    for (node, target) in wanted.nodes.iter().zip(&target.nodes) {
-        let parts = (target, &host);
-        ports(plan, (found, repairs), node, parts, &mut created);
-        macvlans(plan, (found, repairs), (wanted, node), target, &mut created);
+    for (node, target) in nodes() {
+        creation.ports(&host, node, target);
+        creation.macvlans(node, target);
     }
     for cable in wanted.cables.iter().filter(|c| found.cables.contains(c)) {
-        self::cable(plan, cable, (wanted, target), repairs, &mut created);
+        creation.cable(cable);
     }
-    created
+    creation.created
 }
 
 /// What is left of interfaces and cables that are created again.
@@ -96,7 +96,7 @@ fn remains(
         for interface in &node.interfaces {
             let broken = found
                 .interfaces
-                .contains(&(node.name.clone(), interface.name.clone()));
+                .contains(&node.interface_ref(&interface.name));
             let link = match &interface.plug {
                 Plug::Port { link, .. } => link.as_str(),
                 Plug::Macvlan { .. } => "",
@@ -119,9 +119,9 @@ fn remains(
             }
         }
     }
-    for (name, interface) in found.cables.iter().flat_map(|c| [&c.a, &c.b]) {
+    for InterfaceRef { node, interface } in found.cables.iter().flat_map(|c| [&c.a, &c.b]) {
         let node = wanted
-            .node(name)
+            .node(node)
             .filter(|n| !found.namespaces.contains(&n.name));
         if let Some(node) = node
             && inside(node, interface)
@@ -146,158 +146,159 @@ fn remove_inside(node: &Node, interface: &str) -> Op {
     }
 }
 
-fn bridge(
-    plan: &mut Plan,
-    host: &Parts<'_>,
-    network: &Network,
-    repairs: &Repairs<'_>,
-    created: &mut Created,
-) {
-    let Some((link, _)) = network.bridge.as_deref().and_then(|b| host.link(b)) else {
-        return;
-    };
-    created.host.insert(link.name.clone());
-    let new = NewBridge {
-        network: network.name.clone(),
-        link,
-        vlan: network.vlan.clone(),
-    };
-    let file = Cause::File(network.place.key.clone());
-    // It has another name if another program's link has its usual one.
-    let before = repairs.bridge_before(&network.name).unwrap_or_default();
-    let cause = repairs.cause_of_loss(&ObjectPlace::Host, &[&new.link.name, before], file);
-    plan.push(Op::CreateBridge(Box::new(new)), cause);
+/// Adds the steps that create what was not found.
+struct Creation<'a> {
+    plan: &'a mut Plan,
+    found: &'a Comparison,
+    wanted: &'a Settled,
+    target: &'a Target,
+    repairs: &'a Repairs<'a>,
+    created: Created,
 }
 
-fn namespace(
-    plan: &mut Plan,
-    wanted: &Settled,
-    (node, target): (&Node, &NodeTarget),
-    repairs: &Repairs<'_>,
-    created: &mut Created,
-) {
-    created.nodes.insert(node.name.clone());
-    let new = NewNamespace {
-        node: node.name.clone(),
-        netns: node.netns.clone(),
-        alias: mark::alias(&wanted.project, &Role::Node(node.name.clone())),
-        settings: target.space.settings.clone(),
-        rules: target.space.rules.clone(),
-    };
-    let file = Cause::File(node.place.key.clone());
-    let cause = repairs.cause_of_loss(&place(node), &[], file);
-    plan.push(Op::CreateNamespace(Box::new(new)), cause);
-}
+impl Creation<'_> {
+    fn bridge(&mut self, host: &Parts<'_>, network: &Network) {
+        let Some((link, _)) = network.bridge.as_deref().and_then(|b| host.link(b)) else {
+            return;
+        };
+        self.created.host.insert(link.name.clone());
+        let new = NewBridge {
+            network: network.name.clone(),
+            link,
+            vlan: network.vlan.clone(),
+        };
+        let file = Cause::File(network.place.key.clone());
+        // It has another name if another program's link has its usual one.
+        let before = self
+            .repairs
+            .bridge_before(&network.name)
+            .unwrap_or_default();
+        let cause = self
+            .repairs
+            .cause_of_loss(&ObjectPlace::Host, &[&new.link.name, before], file);
+        self.plan.push(Op::CreateBridge(Box::new(new)), cause);
+    }
 
-fn ports(
-    plan: &mut Plan,
-    (found, repairs): (&Comparison, &Repairs<'_>),
-    node: &Node,
-    (target, host): (&NodeTarget, &Parts<'_>),
-    created: &mut Created,
-) {
-    let inside = Parts::of(&target.space);
-    for interface in &node.interfaces {
-        let Plug::Port { network, link } = &interface.plug else {
-            continue;
-        };
-        let key = (node.name.clone(), interface.name.clone());
-        if !found.interfaces.contains(&key) && !found.namespaces.contains(&node.name) {
-            continue;
-        }
-        let (Some((outer, outer_routes)), Some((inner, inner_routes))) =
-            (host.link(link), inside.link(&interface.name))
-        else {
-            continue;
-        };
-        created.host.insert(link.clone());
-        created.inside.insert(key);
-        let new = NewPort {
+    fn namespace(&mut self, node: &Node, target: &NodeTarget) {
+        self.created.nodes.insert(node.name.clone());
+        let new = NewNamespace {
             node: node.name.clone(),
             netns: node.netns.clone(),
-            network: network.clone(),
-            outer,
-            outer_routes,
-            inner,
-            inner_routes,
-            sources: interface.sources_in_words(),
-            joined: node.joined.is_some(),
+            alias: mark::alias(&self.wanted.project, &Role::Node(node.name.clone())),
+            settings: target.space.settings.clone(),
+            rules: target.space.rules.clone(),
         };
-        let file = Cause::File(format!("{}.networks.{network}", node.place.key));
-        let cause = repairs.cause_of_loss(&place(node), &[&interface.name, link], file);
-        plan.push(Op::CreatePort(Box::new(new)), cause);
+        let file = Cause::File(node.place.key.clone());
+        let cause = self.repairs.cause_of_loss(&place(node), &[], file);
+        self.plan.push(Op::CreateNamespace(Box::new(new)), cause);
     }
-}
 
-/// Macvlan interfaces, as far as their parents are there.
-fn macvlans(
-    plan: &mut Plan,
-    (found, repairs): (&Comparison, &Repairs<'_>),
-    (wanted, node): (&Settled, &Node),
-    target: &NodeTarget,
-    created: &mut Created,
-) {
-    for interface in &node.interfaces {
-        let Plug::Macvlan { network } = &interface.plug else {
-            continue;
-        };
-        let key = (node.name.clone(), interface.name.clone());
-        let missing = found.interfaces.contains(&key) || found.namespaces.contains(&node.name);
-        if !missing || found.without_parent.contains(network) {
-            continue;
-        }
-        let parent = wanted.network(network).and_then(|n| n.parent());
-        let inner = Parts::of(&target.space).link(&interface.name);
-        let (Some(parent), Some((link, routes))) = (parent, inner) else {
-            continue;
-        };
-        created.inside.insert(key);
-        let new = NewMacvlan {
-            parent: parent.to_owned(),
-            network: network.clone(),
-            end: CableEnd {
+    fn ports(&mut self, host: &Parts<'_>, node: &Node, target: &NodeTarget) {
+        let inside = Parts::of(&target.space);
+        for interface in &node.interfaces {
+            let Plug::Port { network, link } = &interface.plug else {
+                continue;
+            };
+            let key = node.interface_ref(&interface.name);
+            if !self.found.interfaces.contains(&key) && !self.found.namespaces.contains(&node.name)
+            {
+                continue;
+            }
+            let (Some((outer, outer_routes)), Some((inner, inner_routes))) =
+                (host.link(link), inside.link(&interface.name))
+            else {
+                continue;
+            };
+            self.created.host.insert(link.clone());
+            self.created.inside.insert(key);
+            let new = NewPort {
                 node: node.name.clone(),
                 netns: node.netns.clone(),
+                network: network.clone(),
+                outer,
+                outer_routes,
+                inner,
+                inner_routes,
+                sources: interface.sources_in_words(),
+                joined: node.joined.is_some(),
+            };
+            let file = Cause::File(format!("{}.networks.{network}", node.place.key));
+            let cause = self
+                .repairs
+                .cause_of_loss(&place(node), &[&interface.name, link], file);
+            self.plan.push(Op::CreatePort(Box::new(new)), cause);
+        }
+    }
+
+    /// Macvlan interfaces, as far as their parents are there.
+    fn macvlans(&mut self, node: &Node, target: &NodeTarget) {
+        for interface in &node.interfaces {
+            let Plug::Macvlan { network } = &interface.plug else {
+                continue;
+            };
+            let key = node.interface_ref(&interface.name);
+            let missing =
+                self.found.interfaces.contains(&key) || self.found.namespaces.contains(&node.name);
+            if !missing || self.found.without_parent.contains(network) {
+                continue;
+            }
+            let parent = self.wanted.network(network).and_then(|n| n.parent());
+            let inner = Parts::of(&target.space).link(&interface.name);
+            let (Some(parent), Some((link, routes))) = (parent, inner) else {
+                continue;
+            };
+            self.created.inside.insert(key);
+            let new = NewMacvlan {
+                parent: parent.to_owned(),
+                network: network.clone(),
+                end: CableEnd {
+                    node: node.name.clone(),
+                    netns: node.netns.clone(),
+                    link,
+                    routes,
+                    joined: node.joined.is_some(),
+                },
+            };
+            let file = Cause::File(format!("{}.networks.{network}", node.place.key));
+            let cause = self
+                .repairs
+                .cause_of_loss(&place(node), &[&interface.name], file);
+            self.plan.push(Op::CreateMacvlan(Box::new(new)), cause);
+        }
+    }
+
+    fn cable(&mut self, cable: &Cable) {
+        let end = |end: &InterfaceRef| {
+            let position = self.wanted.nodes.iter().position(|n| n.name == end.node)?;
+            let target = self.target.nodes.get(position)?;
+            let node = self.wanted.nodes.get(position)?;
+            let (link, routes) = Parts::of(&target.space).link(&end.interface)?;
+            Some(CableEnd {
+                node: node.name.clone(),
+                netns: target.netns.clone(),
                 link,
                 routes,
                 joined: node.joined.is_some(),
-            },
+            })
         };
-        let file = Cause::File(format!("{}.networks.{network}", node.place.key));
-        let cause = repairs.cause_of_loss(&place(node), &[&interface.name], file);
-        plan.push(Op::CreateMacvlan(Box::new(new)), cause);
-    }
-}
-
-fn cable(
-    plan: &mut Plan,
-    cable: &Cable,
-    (wanted, target): (&Settled, &Target),
-    repairs: &Repairs<'_>,
-    created: &mut Created,
-) {
-    let end = |(node, interface): &(Name, String)| {
-        let position = wanted.nodes.iter().position(|n| n.name == *node)?;
-        let (target, of) = (target.nodes.get(position)?, wanted.nodes.get(position)?);
-        let (link, routes) = Parts::of(&target.space).link(interface)?;
-        Some(CableEnd {
-            node: node.clone(),
-            netns: target.netns.clone(),
-            link,
-            routes,
-            joined: of.joined.is_some(),
-        })
-    };
-    if let (Some(a), Some(b)) = (end(&cable.a), end(&cable.b)) {
-        created.inside.extend([cable.a.clone(), cable.b.clone()]);
-        let ends = [&cable.a, &cable.b].into_iter().filter_map(|end| {
-            let cause = repairs.cause_of_loss(&place(wanted.node(&end.0)?), &[&end.1], Cause::Left);
-            (cause != Cause::Left).then_some(cause)
-        });
-        let cause = ends
-            .into_iter()
-            .next()
-            .unwrap_or_else(|| Cause::File("links".into()));
-        plan.push(Op::CreateCable(Box::new(NewCable { a, b })), cause);
+        if let (Some(a), Some(b)) = (end(&cable.a), end(&cable.b)) {
+            self.created
+                .inside
+                .extend([cable.a.clone(), cable.b.clone()]);
+            let ends = [&cable.a, &cable.b].into_iter().filter_map(|end| {
+                let cause = {
+                    let place = place(self.wanted.node(&end.node)?);
+                    self.repairs
+                        .cause_of_loss(&place, &[&end.interface], Cause::Left)
+                };
+                (cause != Cause::Left).then_some(cause)
+            });
+            let cause = ends
+                .into_iter()
+                .next()
+                .unwrap_or_else(|| Cause::File("links".into()));
+            self.plan
+                .push(Op::CreateCable(Box::new(NewCable { a, b })), cause);
+        }
     }
 }

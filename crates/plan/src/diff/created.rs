@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use hallway_spec::Name;
 
+use crate::settled::InterfaceRef;
+
 /// What is created, and so needs no repair.
 #[derive(Debug, Default)]
 pub(super) struct Created {
@@ -11,6 +13,6 @@ pub(super) struct Created {
     pub(super) host: BTreeSet<String>,
     /// Whole nodes.
     pub(super) nodes: BTreeSet<Name>,
-    /// Interfaces inside nodes: node and interface.
-    pub(super) inside: BTreeSet<(Name, String)>,
+    /// Interfaces inside nodes.
+    pub(super) inside: BTreeSet<InterfaceRef>,
 }

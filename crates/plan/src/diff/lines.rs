@@ -202,7 +202,10 @@ pub fn dropped(base: &Settled, before: &Settled, wanted: &Settled) -> Vec<String
         });
         let ports = s.publishes.iter().map(|p| format!("publish {}", port(p)));
         let policies = s.policies.iter().map(|p| p.words.clone());
-        let cables = s.cables.iter().map(|c| format!("link {} {}", c.a.0, c.b.0));
+        let cables = s
+            .cables
+            .iter()
+            .map(|c| format!("link {} {}", c.a.node, c.b.node));
         networks
             .chain(nodes)
             .chain(joined)

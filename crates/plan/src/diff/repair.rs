@@ -10,7 +10,7 @@ use super::adjustment::{LINKS, SYSCTLS, adjustment};
 use super::again::{NO_KERNEL_ADDRESS, Planned, again, no_kernel_address, starts_ipv6, wanted};
 use super::created::Created;
 use crate::compare::{Attribute, Comparison, Difference, Fact, ObjectPlace};
-use crate::settled::Settled;
+use crate::settled::{InterfaceRef, Settled};
 use crate::step::{Adjustment, Announcement, Cause, Op};
 use crate::target::{NodeTarget, RouteKind, Target};
 
@@ -282,7 +282,11 @@ fn is_created(difference: &Difference, created: &Created) -> bool {
     match &difference.place {
         ObjectPlace::Host => created.host.contains(link),
         ObjectPlace::Node { node, .. } => {
-            created.nodes.contains(node) || created.inside.contains(&(node.clone(), link.clone()))
+            let interface = InterfaceRef {
+                node: node.clone(),
+                interface: link.clone(),
+            };
+            created.nodes.contains(node) || created.inside.contains(&interface)
         }
     }
 }

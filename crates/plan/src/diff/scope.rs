@@ -31,7 +31,7 @@ pub fn affected(before: &Settled, wanted: &Settled) -> BTreeSet<String> {
         .collect();
     let mut all = changed.clone();
     for cable in before.cables.iter().chain(&wanted.cables) {
-        let ends = [&cable.a.0, &cable.b.0];
+        let ends = [&cable.a.node, &cable.b.node];
         if ends.iter().any(|end| changed.contains(end)) {
             all.extend(ends);
         }

@@ -254,14 +254,13 @@ impl<'a> World<'a> {
 
     /// The other end of a cable.
     pub(super) fn far_end(&self, node: &Name, interface: &str) -> Option<(&'a Node, usize)> {
-        let (name, far) = self.settled.cables.iter().find_map(|c| {
-            if &c.a.0 == node && c.a.1 == interface {
-                return Some(&c.b);
-            }
-            (&c.b.0 == node && c.b.1 == interface).then_some(&c.a)
-        })?;
-        let node = self.node(name)?;
-        let position = node.interfaces.iter().position(|i| &i.name == far)?;
+        let mut cables = self.settled.cables.iter();
+        let far = cables.find_map(|c| c.far_end(node, interface))?;
+        let node = self.node(&far.node)?;
+        let position = node
+            .interfaces
+            .iter()
+            .position(|i| i.name == far.interface)?;
         Some((node, position))
     }
 

@@ -1,11 +1,11 @@
 //! Cables between nodes.
 
-use hallway_spec::{Name, Topology};
+use hallway_spec::Topology;
 use ipnet::IpNet;
 
 use super::joined::Joining;
 use crate::mark;
-use crate::settled::{Cable, Interface, Node, Plug};
+use crate::settled::{Cable, Interface, InterfaceRef, Node, Plug};
 
 /// Adds the ends of cables to nodes, and decides which nodes have IPv6.
 pub(super) fn add(topology: &Topology, joining: &Joining<'_>, nodes: &mut [Node]) -> Vec<Cable> {
@@ -38,9 +38,9 @@ pub(super) fn add(topology: &Topology, joining: &Joining<'_>, nodes: &mut [Node]
                 plug: Plug::Cable,
                 name: name.clone(),
             });
-            ends.push((node.name.clone(), name));
+            ends.push(node.interface_ref(&name));
         }
-        if let Ok([a, b]) = <[(Name, String); 2]>::try_from(ends) {
+        if let Ok([a, b]) = <[InterfaceRef; 2]>::try_from(ends) {
             out.push(Cable { a, b });
         }
     }

@@ -6,7 +6,7 @@ use hallway_spec::{Mode, Name, Protocol};
 
 use hallway_plan::observed::{Counters, Live};
 use hallway_plan::program::{self, Program};
-use hallway_plan::settled::{self, Plug, Settled};
+use hallway_plan::settled::{self, InterfaceRef, Plug, Settled};
 use hallway_plan::shaping::Shaping;
 
 use super::policy::{Policy, policies};
@@ -339,17 +339,17 @@ fn commands(node: &settled::Node) -> Vec<String> {
     node.programs().map(line).collect()
 }
 
-fn end(settled: &Settled, (name, interface): &(Name, String)) -> Option<End> {
-    let node = settled.nodes.iter().position(|n| &n.name == name)?;
+fn end(settled: &Settled, end: &InterfaceRef) -> Option<End> {
+    let node = settled.nodes.iter().position(|n| n.name == end.node)?;
     let found = settled
         .nodes
         .get(node)?
         .interfaces
         .iter()
-        .find(|i| &i.name == interface);
+        .find(|i| i.name == end.interface);
     Some(End {
         node,
-        interface: interface.clone(),
+        interface: end.interface.clone(),
         addresses: found
             .iter()
             .flat_map(|i| &i.addresses)

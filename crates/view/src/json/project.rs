@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use hallway_nftables::print::mac;
-use hallway_plan::settled::{self, Settled, Subnet};
+use hallway_plan::settled::{self, InterfaceRef, Settled, Subnet};
 use hallway_spec::{Action, Joined, Mode, Name};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -240,10 +240,15 @@ pub fn networks(settled: &Settled) -> Vec<Network<'_>> {
 /// The cables of a project.
 #[must_use]
 pub fn links(settled: &Settled) -> Vec<Cable<'_>> {
-    let end = |(node, interface)| CableEnd { node, interface };
+    fn end(end: &InterfaceRef) -> CableEnd<'_> {
+        CableEnd {
+            node: &end.node,
+            interface: &end.interface,
+        }
+    }
     let cables = settled.cables.iter().map(|c| Cable {
         schema_version: Version,
-        endpoints: [end((&c.a.0, c.a.1.as_str())), end((&c.b.0, c.b.1.as_str()))],
+        endpoints: [end(&c.a), end(&c.b)],
     });
     cables.collect()
 }

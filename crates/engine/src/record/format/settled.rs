@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use hallway_plan::settled::{
-    Cable, Interface, Network, Node, Plug, Policy, PolicySide, Publish, Route, Settled, Subnet,
+    Cable, Interface, InterfaceRef, Network, Node, Plug, Policy, PolicySide, Publish, Route,
+    Settled, Subnet,
 };
 use hallway_plan::through::Firewall;
 use hallway_spec::{
@@ -310,10 +311,29 @@ same_fields! {
         into plug
     };
     Route = RouteFile { to, via, interface };
-    Cable = CableFile { a, b };
     Publish = PublishFile {
         node, name, host_address, named_address, host_ports, node_ports, protocol, targets, place
     };
+}
+
+impl From<&Cable> for CableFile {
+    fn from(cable: &Cable) -> Self {
+        let pair = |end: &InterfaceRef| (end.node.clone(), end.interface.clone());
+        Self {
+            a: pair(&cable.a),
+            b: pair(&cable.b),
+        }
+    }
+}
+
+impl From<CableFile> for Cable {
+    fn from(cable: CableFile) -> Self {
+        let end = |(node, interface)| InterfaceRef { node, interface };
+        Self {
+            a: end(cable.a),
+            b: end(cable.b),
+        }
+    }
 }
 
 impl From<&Plug> for PlugFile {
