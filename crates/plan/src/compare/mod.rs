@@ -186,8 +186,9 @@ impl Comparison {
             let link = match &interface.plug {
                 Plug::Port { link, .. } => link,
                 Plug::Macvlan { network } => {
-                    let network = wanted.network(network);
-                    self.macvlan(node, (interface, network), host, inside);
+                    if let Some(network) = wanted.network(network) {
+                        self.macvlan(node, interface, network, host, inside);
+                    }
                     continue;
                 }
                 Plug::Cable => continue,
@@ -221,11 +222,11 @@ impl Comparison {
     fn macvlan(
         &mut self,
         node: &Node,
-        (interface, network): (&Interface, Option<&Network>),
+        interface: &Interface,
+        network: &Network,
         host: &Index<'_>,
         inside: &Index<'_>,
     ) {
-        let Some(network) = network else { return };
         let parent = network.parent().and_then(|p| host.link(p));
         let found = inside.link(&interface.name);
         // A macvlan interface of another one is one of the link below both.

@@ -53,29 +53,24 @@ pub fn settle(
         let others = parent::reserved(&topology.name, network, around);
         pools.reserve(&network.name, others);
     }
-    let mut nodes = Vec::with_capacity(topology.nodes.len());
     let earlier = previous.into_iter().flat_map(|p| &p.nodes);
-    let earlier: BTreeMap<&Name, &Node> = earlier.map(|n| (&n.name, n)).collect();
     let joining = joined::Joining::new(topology, around);
+    let mut settling = Nodes {
+        topology,
+        joining: &joining,
+        earlier: earlier.map(|n| (&n.name, n)).collect(),
+        namer,
+        pools,
+    };
+    let mut nodes = Vec::with_capacity(topology.nodes.len());
     for node in &topology.nodes {
-        let named = match joining.netns(&node.name) {
-            Some(netns) => Ok(netns),
-            None => namer.netns(&node.name, &node.place),
-        };
-        let netns = named.unwrap_or_else(|conflict| {
+        let netns = settling.netns(node).unwrap_or_else(|conflict| {
             conflicts.push(conflict);
             node.name.to_string()
         });
-        let before = earlier.get(&node.name).copied();
-        let names = (netns, before);
-        nodes.push(self::node(
-            (topology, &joining),
-            node,
-            names,
-            &mut namer,
-            &mut pools,
-        ));
+        nodes.push(settling.node(node, netns));
     }
+    let pools = settling.pools;
     let cables = cables::add(topology, &joining, &mut nodes);
     let filtered = policy::filtered_networks(topology, &nodes);
     let mut settled = Settled {
@@ -191,74 +186,107 @@ fn network(
     }
 }
 
-fn node(
-    (topology, joining): (&Topology, &joined::Joining<'_>),
-    node: &hallway_spec::Node,
-    (netns, before): (String, Option<&Node>),
-    namer: &mut names::Namer<'_>,
-    pools: &mut pool::Pools,
-) -> Node {
-    let mut interfaces: Vec<Interface> = Vec::with_capacity(node.attachments.len());
-    for (position, attachment) in node.attachments.iter().enumerate() {
-        let mut networks = topology.networks.iter();
-        let Some(network) = networks.find(|n| n.name == attachment.network) else {
-            continue; // the parser has refused unknown networks
-        };
-        let taken: Vec<String> = interfaces.iter().map(|i| i.name.clone()).collect();
-        let name = attachment.interface.as_ref().map_or_else(
-            || joining.interface(node, &network.name, position, &taken),
-            ToString::to_string,
-        );
-        let of = network.name.clone();
-        let plug = match network.parent {
-            Some(_) => Plug::Macvlan { network: of },
-            None => Plug::Port {
-                network: of,
-                link: namer.port(&node.name, position, &name),
-            },
-        };
-        let addresses = pools.allocate(network, node, attachment);
-        interfaces.push(Interface {
-            mac: attachment.mac.map_or_else(
-                || chosen_mac(topology, &node.name, &name, before, addresses.first()),
-                hallway_spec::Mac::octets,
-            ),
-            addresses: addresses
-                .into_iter()
-                .map(|address| with_length(network, address))
-                .collect(),
-            mtu: network.mtu,
-            bandwidth: attachment.bandwidth,
-            impairments: attachment.impairments.effective(),
-            dhcp_server: attachment.dhcp_server,
-            router: attachment.router,
-            sources: attachment.sources.clone(),
-            masquerade: attachment.masquerade,
-            behind: Vec::new(),
-            aliases: attachment.aliases.clone(),
-            plug,
-            name,
-        });
+/// Decides what is open about nodes.
+struct Nodes<'a> {
+    topology: &'a Topology,
+    joining: &'a joined::Joining<'a>,
+    earlier: BTreeMap<&'a Name, &'a Node>,
+    namer: names::Namer<'a>,
+    pools: pool::Pools,
+}
+
+impl Nodes<'_> {
+    /// The name of a node's namespace.
+    fn netns(&mut self, node: &hallway_spec::Node) -> Result<String, Conflict> {
+        match self.joining.netns(&node.name) {
+            Some(netns) => Ok(netns),
+            None => self.namer.netns(&node.name, &node.place),
+        }
     }
-    Node {
-        name: node.name.clone(),
-        netns,
-        joined: joining.of(node),
-        default_route: node.default_route,
-        interfaces,
-        routes: Vec::new(),
-        ipv6: true,
-        forwarding: node.forwarding,
-        connections: node.connections,
-        hostname: node.hostname.clone(),
-        sysctls: node.sysctls.clone(),
-        dns: node.dns.clone(),
-        dns_search: node.dns_search.clone(),
-        extra_hosts: Vec::new(),
-        environment: node.program.environment.clone(),
-        service: node.command.as_ref().map(|c| workload(c, &node.program)),
-        sidecars: node.sidecars.iter().map(sidecar).collect(),
-        place: node.place.clone(),
+
+    fn node(&mut self, node: &hallway_spec::Node, netns: String) -> Node {
+        let mut interfaces: Vec<Interface> = Vec::with_capacity(node.attachments.len());
+        for (position, attachment) in node.attachments.iter().enumerate() {
+            let mut networks = self.topology.networks.iter();
+            let Some(network) = networks.find(|n| n.name == attachment.network) else {
+                continue; // the parser has refused unknown networks
+            };
+            let taken: Vec<String> = interfaces.iter().map(|i| i.name.clone()).collect();
+            let name = attachment.interface.as_ref().map_or_else(
+                || {
+                    self.joining
+                        .interface(node, &network.name, position, &taken)
+                },
+                ToString::to_string,
+            );
+            let of = network.name.clone();
+            let plug = match network.parent {
+                Some(_) => Plug::Macvlan { network: of },
+                None => Plug::Port {
+                    network: of,
+                    link: self.namer.port(&node.name, position, &name),
+                },
+            };
+            let addresses = self.pools.allocate(network, node, attachment);
+            interfaces.push(Interface {
+                mac: attachment.mac.map_or_else(
+                    || self.chosen_mac(&node.name, &name, addresses.first()),
+                    hallway_spec::Mac::octets,
+                ),
+                addresses: addresses
+                    .into_iter()
+                    .map(|address| with_length(network, address))
+                    .collect(),
+                mtu: network.mtu,
+                bandwidth: attachment.bandwidth,
+                impairments: attachment.impairments.effective(),
+                dhcp_server: attachment.dhcp_server,
+                router: attachment.router,
+                sources: attachment.sources.clone(),
+                masquerade: attachment.masquerade,
+                behind: Vec::new(),
+                aliases: attachment.aliases.clone(),
+                plug,
+                name,
+            });
+        }
+        Node {
+            name: node.name.clone(),
+            netns,
+            joined: self.joining.of(node),
+            default_route: node.default_route,
+            interfaces,
+            routes: Vec::new(),
+            ipv6: true,
+            forwarding: node.forwarding,
+            connections: node.connections,
+            hostname: node.hostname.clone(),
+            sysctls: node.sysctls.clone(),
+            dns: node.dns.clone(),
+            dns_search: node.dns_search.clone(),
+            extra_hosts: Vec::new(),
+            environment: node.program.environment.clone(),
+            service: node.command.as_ref().map(|c| workload(c, &node.program)),
+            sidecars: node.sidecars.iter().map(sidecar).collect(),
+            place: node.place.clone(),
+        }
+    }
+
+    /// A MAC address that is derived from the interface's first address: entries of neighbours stay
+    /// valid when the address moves to another interface. An interface whose MAC address was derived
+    /// from its name keeps it as long as it has the same address.
+    fn chosen_mac(&self, node: &Name, interface: &str, address: Option<&IpAddr>) -> [u8; 6] {
+        let project = self.topology.name.as_ref();
+        let by_name = mark::mac(&[project, node.as_ref(), interface]);
+        let before = self.earlier.get(node);
+        let made = before.and_then(|n| n.interfaces.iter().find(|i| i.name == interface));
+        let keeps = made.is_some_and(|made| {
+            made.mac == by_name && made.addresses.first().map(IpNet::addr) == address.copied()
+        });
+        match address {
+            Some(address) if !keeps => mark::mac(&[project, &address.to_string()]),
+            _ => by_name,
+        }
     }
 }
 
@@ -281,28 +309,6 @@ fn workload(command: &Command, program: &Program) -> Workload {
         user: program.user.clone(),
         healthcheck: program.healthcheck.clone(),
         depends_on: depends_on.collect(),
-    }
-}
-
-/// A MAC address that is derived from the interface's first address: entries of neighbours stay
-/// valid when the address moves to another interface. An interface whose MAC address was derived
-/// from its name keeps it as long as it has the same address.
-fn chosen_mac(
-    topology: &Topology,
-    node: &Name,
-    interface: &str,
-    before: Option<&Node>,
-    address: Option<&IpAddr>,
-) -> [u8; 6] {
-    let project = topology.name.as_ref();
-    let by_name = mark::mac(&[project, node.as_ref(), interface]);
-    let made = before.and_then(|n| n.interfaces.iter().find(|i| i.name == interface));
-    let keeps = made.is_some_and(|made| {
-        made.mac == by_name && made.addresses.first().map(IpNet::addr) == address.copied()
-    });
-    match address {
-        Some(address) if !keeps => mark::mac(&[project, &address.to_string()]),
-        _ => by_name,
     }
 }
 

@@ -28,7 +28,12 @@ pub(super) fn space(settled: &Settled) -> Space {
     for node in &settled.nodes {
         for (interface, network, link) in node.ports() {
             if let Some(network) = settled.network(network) {
-                port(settled, node, interface, (network, link), &mut space);
+                space
+                    .links
+                    .push(port(settled, node, interface, network, link));
+                if network.mode == Mode::Routed && network.gateways().next().is_some() {
+                    space.routes.extend(routes_to(interface, link));
+                }
             }
         }
     }
@@ -114,9 +119,9 @@ fn port(
     settled: &Settled,
     node: &Node,
     interface: &Interface,
-    (network, link): (&Network, &str),
-    space: &mut Space,
-) {
+    network: &Network,
+    link: &str,
+) -> Link {
     let role = Role::Port(node.name.clone(), interface.name.clone());
     let gateways: Vec<IpAddr> = match network.mode {
         Mode::Routed => network.gateways().collect(),
@@ -137,18 +142,8 @@ fn port(
         settings.extend(forwarding(has));
         let initial = Initial::of_link(has(IpVersion::V4), has(IpVersion::V6));
         settings.extend(initial.map(Initial::wanted));
-        space
-            .routes
-            .extend(interface.addresses.iter().map(|to| Route {
-                to: *to,
-                kind: RouteKind::Link {
-                    link: link.to_owned(),
-                    via: None,
-                    origin: RouteOrigin::Hallway,
-                },
-            }));
     }
-    space.links.push(Link {
+    Link {
         name: link.to_owned(),
         role: LinkRole::Port,
         alias: Some(mark::alias(&settled.project, &role)),
@@ -164,7 +159,19 @@ fn port(
         addresses,
         shaping: Shaping::new(interface.bandwidth, &Impairments::default()),
         settings,
-    });
+    }
+}
+
+/// Routes to the addresses of an interface, by the host's end of its link.
+fn routes_to(interface: &Interface, link: &str) -> impl Iterator<Item = Route> {
+    interface.addresses.iter().map(move |to| Route {
+        to: *to,
+        kind: RouteKind::Link {
+            link: link.to_owned(),
+            via: None,
+            origin: RouteOrigin::Hallway,
+        },
+    })
 }
 
 /// The spanning tree of an external bridge, if any, belongs to others.

@@ -83,7 +83,8 @@ impl Engine {
             engine.serve_endpoint(
                 &prepared.settled.project,
                 client,
-                (&change, listeners),
+                &change,
+                listeners,
                 caller,
             )
         })?;
@@ -258,7 +259,8 @@ impl Engine {
         &self,
         project: &Name,
         running: Option<Client>,
-        (change, listeners): (&KeeperChange, Vec<Listener>),
+        change: &KeeperChange,
+        listeners: Vec<Listener>,
         caller: &mut Caller<'_>,
     ) -> Result<(), Failure> {
         if change == &KeeperChange::default() {
