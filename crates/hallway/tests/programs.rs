@@ -309,9 +309,12 @@ nodes:
 /// connections continue, and the program can resolve the names of new nodes.
 fn a_change_of_networks_leaves_a_program_alone() {
     let h = hallway();
+    let serve =
+        "from socket import *; s = create_server(('', 80)); held = [s.accept() for _ in range(9)]";
+    std::fs::write("/run/serve.py", serve).unwrap();
     let file = "networks: { a: { subnet: 10.9.0.0/24 }, b: { subnet: 10.8.0.0/24 } }
 nodes:
-  srv: { networks: [a], command: hallway serve 80, ready: 80/tcp }
+  srv: { networks: [a], command: python3 /run/serve.py, ready: 80/tcp }
   far: { networks: { b: { address: 10.8.0.10 } } }
 ";
     h.up(file).ok();

@@ -93,6 +93,32 @@ fn answered_from_the_address_that_was_asked() {
     }
 }
 
+/// The same of a client on none of the node's networks: the reply to UDP must not take the default route.
+fn a_distant_client_is_answered_from_the_address_asked() {
+    let h = hallway().project("p");
+    let text = "networks: { a: { subnet: [10.115.0.0/24, \"fd15::/64\"] }, b: { subnet: [10.116.0.0/24, \"fd16::/64\"] }, far: { subnet: [10.117.0.0/24, \"fd17::/64\"] } }
+nodes:
+  dns: { networks: [a, b], command: hallway serve 53/udp 80, ready: [53/udp, 80/tcp] }
+  app: { networks: [far] }
+policies: [ { from: app, to: dns } ]
+";
+    let ask = "import socket, sys; family = socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET; s = socket.socket(family, socket.SOCK_DGRAM); s.settimeout(30); s.connect((sys.argv[1], 53)); s.send(b'x'); print(s.recv(99))";
+    h.up(text).ok();
+    for address in ["10.115.0.2", "10.116.0.2", "fd15::2", "fd16::2"] {
+        h.run(&["exec", "app", "--", "python3", "-c", ask, address])
+            .exits(0);
+        let host = match address.contains(':') {
+            true => format!("[{address}]"),
+            false => address.to_owned(),
+        };
+        for service in [":53/udp", ":80"] {
+            let traced = h.run(&["trace", "app", &format!("{host}{service}")]);
+            assert!(!traced.exits(0).out.contains("differs"), "{host}{service}");
+        }
+    }
+    h.ok("down");
+}
+
 /// The same of a client that sends straight to the node's address on the network it is not on, and
 /// of networks without a bridge.
 fn a_second_address_is_answered_from() {
@@ -419,6 +445,7 @@ hallway_testkit::tests![
     a_policy_can_deny_the_host,
     on_one_address_of_the_host_only,
     answered_from_the_address_that_was_asked,
+    a_distant_client_is_answered_from_the_address_asked,
     a_second_address_is_answered_from,
     sctp_is_not_served_on_localhost,
     on_and_off_while_it_runs,

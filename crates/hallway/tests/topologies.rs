@@ -69,6 +69,26 @@ fn without_nat_nodes_have_their_own_addresses_outside() {
     h.ok("down");
 }
 
+/// A node outside that is on such a network too: its way there is its own interface.
+fn outside_and_on_a_network_without_nat() {
+    let h = hallway();
+    for networks in ["[world, pub]", "[pub, world]"] {
+        h.up(&format!(
+            "networks: {{ pub: {{ subnet: [198.51.100.0/24, \"2001:db8:2::/64\"], nat: false }}, world: {{ subnet: [203.0.113.0/24, \"2001:db8::/64\"], outside: true }} }}
+nodes: {{ edge: {{ networks: {networks} }}, web: {{ networks: {{ pub: {{ address: [198.51.100.10, \"2001:db8:2::10\"] }} }} }} }}
+expect:
+  - {{ from: web, to: edge, port: icmp }}
+  - {{ from: edge, to: web, port: 80/tcp }}
+"
+        ))
+        .ok();
+        h.run(&["test"]).ok();
+        assert!(h.pings("edge", "198.51.100.10"), "{networks}");
+        assert!(h.pings("edge", "2001:db8:2::10"), "{networks}");
+        h.ok("down");
+    }
+}
+
 /// An internal network has no connection to outside: no private address leaves.
 fn an_internal_network_leaks_nothing() {
     let h = hallway();
@@ -392,6 +412,7 @@ hallway_testkit::tests![
     a_router_forwards_for_the_prefixes_behind_it,
     sources_widen_what_a_node_may_send_from,
     without_nat_nodes_have_their_own_addresses_outside,
+    outside_and_on_a_network_without_nat,
     an_internal_network_leaks_nothing,
     what_can_have_no_effect_is_refused,
     a_lan_is_a_switch_without_the_host,

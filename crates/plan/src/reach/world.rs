@@ -2,7 +2,7 @@
 //! and how packets are routed.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use hallway_spec::{IpVersion, Mode, Name};
 use ipnet::IpNet;
@@ -239,12 +239,24 @@ impl<'a> World<'a> {
         address.is_loopback()
             || super::stand_in::stands_for_host(address)
             || self.environment.host_addresses.contains(&address)
-            || self.settled.networks.iter().any(|n| host_has(n, address))
+            || self.linked().any(|n| host_has(n, address))
     }
 
     /// The host's addresses on the project's networks.
     pub(super) fn gateways(&self) -> impl Iterator<Item = IpAddr> {
-        self.settled.networks.iter().flat_map(Network::gateways)
+        self.linked().flat_map(Network::gateways)
+    }
+
+    /// Networks on which the host has a link: without members, a routed network has none.
+    fn linked(&self) -> impl Iterator<Item = &'a Network> {
+        let all = self.settled.networks.iter().enumerate();
+        let linked = all.filter(|(position, network)| {
+            let lowest = (*position, IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+            let mut members = self.members.range(lowest..);
+            network.mode != Mode::Routed
+                || members.next().is_some_and(|((of, _), _)| of == position)
+        });
+        linked.map(|(_, network)| network)
     }
 
     /// Whether frames between members of a network pass the inet hooks.

@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use hallway_nftables::{Element, IpVersion, Value};
-use hallway_spec::Mode;
+use hallway_spec::{Mode, Name};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use super::parts::{
@@ -18,8 +18,8 @@ use super::sets::{
     ERRORS, ERRORS6, HAIRPIN, HIDDEN, INTRA, LAN_PORTS, LANS, LISTENERS, MASQUERADED, ND_MACS,
     ND_TARGETS, NETWORKS, OUTSIDES, PORT_ADDRESSES, PORT_CLAIMS4, PORT_CLAIMS6, PORT_ERRORS,
     PORT_ERRORS6, PORT_MACS, PORT_QUOTED, PORT_RANGES, PORT_RANGES_AT, PORT_ROUTED, PORTS,
-    PORTS_AT, PREFIXES, QUOTED, ROUTED, ROUTED_PORTS, ROUTER_MACS, SHARED, SOURCES, TARGET_RANGES,
-    TARGETS, TRANSIT, WITHOUT_ADDRESS,
+    PORTS_AT, PREFIXES, QUOTED, ROUTED, ROUTED_PORTS, ROUTER_MACS, SECOND, SHARED, SOURCES,
+    TARGET_RANGES, TARGETS, TRANSIT, WITHOUT_ADDRESS,
 };
 use crate::settled::{Interface, Network, Node, Publish, Settled, Subnet};
 
@@ -141,7 +141,30 @@ pub fn of_node(settled: &Settled, node: &Node) -> Vec<Placed> {
             }
         }
     }
+    out.extend(of_further_networks(settled, node, note.as_ref()));
     out.extend(of_other_networks(settled, node, note));
+    out
+}
+
+/// The addresses of a node on networks by which its default route does not lead. From an internal
+/// network, the node has routes to all that it may reach.
+fn of_further_networks(settled: &Settled, node: &Node, note: Option<&String>) -> Vec<Placed> {
+    let mut out = Vec::new();
+    for route in node.routes.iter().filter(|r| r.to.prefix_len() == 0) {
+        let version = version_of(&route.to);
+        let default = node.interfaces.get(route.interface).map(|i| &i.name);
+        let of_host = |name: &Name| settled.network(name).filter(|n| n.mode.passes_host());
+        for (interface, name, _) in node.ports().filter(|(i, _, _)| Some(&i.name) != default) {
+            if of_host(name).is_none_or(|n| n.internal || n.outside) {
+                continue;
+            }
+            let own = interface.addresses.iter().map(|a| a.addr());
+            for address in own.filter(|a| IpVersion::of(*a) == version) {
+                let key = vec![Value::address(address)];
+                out.push(set(SECOND.of(version), key, note.cloned()));
+            }
+        }
+    }
     out
 }
 

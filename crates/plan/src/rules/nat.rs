@@ -180,6 +180,20 @@ pub(super) fn postrouting() -> Chain {
             "a request from another network of the node: the reply must pass here",
         )
     };
+    let second = |daddr, saddr, version| {
+        rule(
+            vec![
+                Match::Is(Field::L4Proto, Value::Proto(Protocol::Udp.number())),
+                member(daddr, sets::SECOND.of(version), true),
+                Match::NotIn(
+                    vec![Field::OifGroup, saddr],
+                    sets::HAIRPIN.of(version).name.into(),
+                ),
+            ],
+            Action::Masquerade { random: false },
+            "UDP to a node's further network: the reply must come from the address asked",
+        )
+    };
     let out = |net: Match| {
         rule(
             vec![
@@ -199,6 +213,8 @@ pub(super) fn postrouting() -> Chain {
             hairpin(Field::Ip6Saddr, IpVersion::V6),
             shared(Field::Ip4Daddr, Field::Ip4Saddr, IpVersion::V4),
             shared(Field::Ip6Daddr, Field::Ip6Saddr, IpVersion::V6),
+            second(Field::Ip4Daddr, Field::Ip4Saddr, IpVersion::V4),
+            second(Field::Ip6Daddr, Field::Ip6Saddr, IpVersion::V6),
             out(member(
                 Field::Ip4Saddr,
                 sets::PREFIXES.of(IpVersion::V4),

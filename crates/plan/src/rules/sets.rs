@@ -145,6 +145,8 @@ static ROUTED4: Definition = Definition::inet("routed4", &[IfName, Ipv4]).of_int
 static ROUTED6: Definition = Definition::inet("routed6", &[IfName, Ipv6]).of_intervals();
 static HAIRPIN4: Definition = Definition::inet("hair4", &[DevGroup, Ipv4]).of_intervals();
 static HAIRPIN6: Definition = Definition::inet("hair6", &[DevGroup, Ipv6]).of_intervals();
+static SECOND4: Definition = Definition::inet("second4", &[Ipv4]);
+static SECOND6: Definition = Definition::inet("second6", &[Ipv6]);
 static SHARED4: Definition = Definition::inet("shared4", &[Ipv4, Ipv4]).of_intervals();
 static SHARED6: Definition = Definition::inet("shared6", &[Ipv6, Ipv6]).of_intervals();
 static PORTS4: Definition = Definition::inet("pub4", &[InetProto, Service]).to(&[Ipv4, Service]);
@@ -261,6 +263,9 @@ pub static PORT_ROUTED: ByVersion = both(&PORT_ROUTED4, &PORT_ROUTED6);
 pub static HAIRPIN: ByVersion = both(&HAIRPIN4, &HAIRPIN6);
 /// Addresses of nodes, each with the prefixes of the other networks that its node is on.
 pub static SHARED: ByVersion = both(&SHARED4, &SHARED6);
+/// Addresses of nodes on networks other than the one by which their default route leads: a UDP socket
+/// for any address answers a distant client from the address of that one.
+pub static SECOND: ByVersion = both(&SECOND4, &SECOND6);
 /// Published ports: protocol and port to address and port.
 pub static PORTS: ByVersion = both(&PORTS4, &PORTS6);
 /// The same at one address of the host.
@@ -299,7 +304,7 @@ pub static PUBLISHED: [&Definition; 8] = [
 ];
 
 /// Every set, in the order in which they are made.
-pub static ALL: [&Definition; 66] = [
+pub static ALL: [&Definition; 68] = [
     &NETWORKS,
     &EGRESS,
     &MASQUERADED,
@@ -316,6 +321,8 @@ pub static ALL: [&Definition; 66] = [
     &ROUTED6,
     &HAIRPIN4,
     &HAIRPIN6,
+    &SECOND4,
+    &SECOND6,
     &SHARED4,
     &SHARED6,
     &PORTS4,

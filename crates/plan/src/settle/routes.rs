@@ -31,7 +31,9 @@ fn of_node(
         let versions = IpVersion::ALL.into_iter();
         out.extend(versions.filter_map(|version| default_route(settled, node, version)));
     }
-    out.extend(from_outside(settled, node));
+    let own: BTreeSet<IpNet> = out.iter().map(|r| r.to).collect();
+    let further = from_outside(settled, node);
+    out.extend(further.into_iter().filter(|r| !own.contains(&r.to)));
     let taken: BTreeSet<IpNet> = out.iter().map(|r| r.to).collect();
     let mut seen = taken;
     let past = |r: &Route| {
@@ -113,7 +115,10 @@ fn from_outside(settled: &Settled, node: &Node) -> Vec<Route> {
         let outside = network.filter(|n| n.outside);
         for gateway in outside.iter().flat_map(|n| n.gateways()) {
             let version = IpVersion::of(gateway);
-            let reached = subnets.iter().filter(|s| IpVersion::of_net(s) == version);
+            // A node that is on such a network itself reaches it directly.
+            let reached = subnets
+                .iter()
+                .filter(|s| IpVersion::of_net(s) == version && !on_own_link(node, s));
             out.extend(reached.map(|to| Route {
                 to: *to,
                 via: Some(gateway),

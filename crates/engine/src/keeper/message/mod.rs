@@ -32,7 +32,7 @@ use crate::rights::Rights;
 /// [`Request::Change`], version 3 no links and no socket in it, version 4 no health checks, no host
 /// names and no inode numbers of files, version 5 not how long ago a program ended, version 6 no rule
 /// about packets of networks that represent the outside.
-pub const PROTOCOL: u32 = 7;
+pub const PROTOCOL: u32 = 8;
 
 /// The first message of each side.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
