@@ -203,6 +203,8 @@ impl Priority {
     pub const FILTER: Self = Self(0);
     /// Where sources are translated.
     pub const SRCNAT: Self = Self(100);
+    /// After source NAT: the packet has the address that others see.
+    pub const AFTER_SRCNAT: Self = Self(110);
 }
 
 impl std::fmt::Display for Priority {

@@ -239,6 +239,11 @@ impl<'w> Walk<'w> {
             from: packet.flow.from,
             ..context
         };
+        let inet = &self.world.inet;
+        for chain in inet.hooked(Hook::Postrouting, ChainType::Filter) {
+            let ruling = inet.evaluate(chain, &after);
+            self.ruled(&ruling, Hook::Postrouting, Family::Inet, packet.flow)?;
+        }
         let passing = Passing::all(at, packet, Some(state), after);
         self.pass_foreign(&passing.after(Priority::SRCNAT))?;
         self.conntrack.confirm(&state);

@@ -90,7 +90,7 @@ fn inet_chains(settled: &Settled, [forward, input, output]: [Vec<Rule>; 3]) -> V
         foreign::chain(),
     ]);
     chains.extend([input_hook(input), from_host(output)]);
-    chains.extend([output_hook(), nat::postrouting()]);
+    chains.extend([output_hook(), nat::postrouting(), nat::leaving()]);
     chains
 }
 
@@ -150,6 +150,14 @@ fn forward_rules(policies: Vec<Rule>) -> Chain {
         Action::Reject,
         purpose::DEFAULT,
     ));
+    // The same by a router of the project on another network.
+    let kept = |saddr, version| {
+        let from = member(saddr, sets::KEPT.of(version), true);
+        let out = member(Field::OifGroup, &sets::NETWORKS, false);
+        rule(vec![nets(true), out, from], Action::Reject, purpose::KEPT)
+    };
+    rules.push(kept(Field::Ip4Saddr, IpVersion::V4));
+    rules.push(kept(Field::Ip6Saddr, IpVersion::V6));
     rules.extend(policies);
     rules.extend([
         rule(

@@ -15,10 +15,10 @@ use super::parts::{
 use super::purpose;
 use super::sets::{
     ADVERTISED, ADVERTISERS, BRIDGE_PORTS, BROADCASTS, DHCP_SERVERS, DISCOVERY, Definition, EGRESS,
-    ERRORS, ERRORS6, HAIRPIN, HIDDEN, INTRA, LAN_PORTS, LANS, LISTENERS, MASQUERADED, ND_MACS,
-    ND_TARGETS, NETWORKS, OUTSIDES, PORT_ADDRESSES, PORT_CLAIMS4, PORT_CLAIMS6, PORT_ERRORS,
-    PORT_ERRORS6, PORT_MACS, PORT_QUOTED, PORT_RANGES, PORT_RANGES_AT, PORT_ROUTED, PORTS,
-    PORTS_AT, PREFIXES, QUOTED, ROUTED, ROUTED_PORTS, ROUTER_MACS, SECOND, SHARED, SOURCES,
+    ERRORS, ERRORS6, HAIRPIN, HIDDEN, INTRA, KEPT, LAN_PORTS, LANS, LISTENERS, MASQUERADED,
+    ND_MACS, ND_TARGETS, NETWORKS, OUTSIDES, PORT_ADDRESSES, PORT_CLAIMS4, PORT_CLAIMS6,
+    PORT_ERRORS, PORT_ERRORS6, PORT_MACS, PORT_QUOTED, PORT_RANGES, PORT_RANGES_AT, PORT_ROUTED,
+    PORTS, PORTS_AT, PREFIXES, QUOTED, ROUTED, ROUTED_PORTS, ROUTER_MACS, SECOND, SHARED, SOURCES,
     TARGET_RANGES, TARGETS, TRANSIT, WITHOUT_ADDRESS,
 };
 use crate::settled::{Interface, Network, Node, Publish, Settled, Subnet};
@@ -51,6 +51,13 @@ pub fn of_network(network: &Network) -> Vec<Placed> {
     }
     if network.outside {
         out.push(set(&OUTSIDES, vec![group.clone()], note.clone()));
+    }
+    if network.outside || network.internal {
+        let nets = network.subnets.iter().map(|s| s.net);
+        out.extend(nets.map(|net| {
+            let key = vec![Value::net(net)];
+            set(KEPT.of(version_of(&net)), key, note.clone())
+        }));
     }
     if !network.is_inner() {
         return out;

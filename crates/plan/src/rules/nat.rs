@@ -155,6 +155,29 @@ pub(super) fn output() -> Chain {
     }
 }
 
+/// What source NAT should have translated: no private address is seen outside.
+pub(super) fn leaving() -> Chain {
+    let private = |saddr, version| {
+        rule(
+            vec![
+                member(Field::IifGroup, &sets::MASQUERADED, true),
+                member(Field::OifGroup, &sets::NETWORKS, false),
+                member(saddr, sets::HIDDEN.of(version), true),
+            ],
+            Verdict::Drop,
+            purpose::UNTRANSLATED,
+        )
+    };
+    Chain {
+        name: "leaving".into(),
+        base: base(ChainType::Filter, Hook::Postrouting, Priority::AFTER_SRCNAT),
+        rules: vec![
+            private(Field::Ip4Saddr, IpVersion::V4),
+            private(Field::Ip6Saddr, IpVersion::V6),
+        ],
+    }
+}
+
 pub(super) fn postrouting() -> Chain {
     let hairpin = |saddr, version| {
         rule(

@@ -13,6 +13,11 @@ pub const PUBLISHED: &str = "published ports";
 pub const DEFAULT: &str = "default: no policy allows it";
 /// The same for packets to the host itself.
 pub const HOST_DEFAULT: &str = "default: nodes do not reach the host's services";
+/// From an internal or an `outside` network, by a router of the project.
+pub const KEPT: &str = "from a network that does not reach outside";
+/// A router sends it on with the address of another node: conntrack has seen the connection on the bridge
+/// before, and does not translate it any more.
+pub const UNTRANSLATED: &str = "not translated, since it passed a bridge before";
 /// Routed to a node's own address from outside.
 pub const DIRECT: &str = "into a network by routing";
 /// A source address that is not the sender's.

@@ -145,6 +145,8 @@ static ROUTED4: Definition = Definition::inet("routed4", &[IfName, Ipv4]).of_int
 static ROUTED6: Definition = Definition::inet("routed6", &[IfName, Ipv6]).of_intervals();
 static HAIRPIN4: Definition = Definition::inet("hair4", &[DevGroup, Ipv4]).of_intervals();
 static HAIRPIN6: Definition = Definition::inet("hair6", &[DevGroup, Ipv6]).of_intervals();
+static KEPT4: Definition = Definition::inet("kept4", &[Ipv4]).of_intervals();
+static KEPT6: Definition = Definition::inet("kept6", &[Ipv6]).of_intervals();
 static SECOND4: Definition = Definition::inet("second4", &[Ipv4]);
 static SECOND6: Definition = Definition::inet("second6", &[Ipv6]);
 static SHARED4: Definition = Definition::inet("shared4", &[Ipv4, Ipv4]).of_intervals();
@@ -263,6 +265,9 @@ pub static PORT_ROUTED: ByVersion = both(&PORT_ROUTED4, &PORT_ROUTED6);
 pub static HAIRPIN: ByVersion = both(&HAIRPIN4, &HAIRPIN6);
 /// Addresses of nodes, each with the prefixes of the other networks that its node is on.
 pub static SHARED: ByVersion = both(&SHARED4, &SHARED6);
+/// Prefixes of internal networks and of `outside` ones: no packet from there leaves the host, whatever way
+/// it takes.
+pub static KEPT: ByVersion = both(&KEPT4, &KEPT6);
 /// Addresses of nodes on networks other than the one by which their default route leads: a UDP socket
 /// for any address answers a distant client from the address of that one.
 pub static SECOND: ByVersion = both(&SECOND4, &SECOND6);
@@ -304,7 +309,7 @@ pub static PUBLISHED: [&Definition; 8] = [
 ];
 
 /// Every set, in the order in which they are made.
-pub static ALL: [&Definition; 68] = [
+pub static ALL: [&Definition; 70] = [
     &NETWORKS,
     &EGRESS,
     &MASQUERADED,
@@ -321,6 +326,8 @@ pub static ALL: [&Definition; 68] = [
     &ROUTED6,
     &HAIRPIN4,
     &HAIRPIN6,
+    &KEPT4,
+    &KEPT6,
     &SECOND4,
     &SECOND6,
     &SHARED4,

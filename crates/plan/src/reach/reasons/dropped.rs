@@ -259,6 +259,20 @@ impl Reasons<'_> {
             )
             .help(self.policy_help(found)),
             purpose::DEFAULT => self.by_default(found),
+            purpose::KEPT => reason(
+                ReasonCode::Internal,
+                "packets from internal and from outside networks do not leave the host, by no router either",
+            ),
+            purpose::UNTRANSLATED => {
+                let router = self.sender(found);
+                reason(
+                    ReasonCode::Rule,
+                    format!(
+                        "{router} sends it to outside with the address of {from}, which the host can no longer translate: it has seen the connection on a bridge before"
+                    ),
+                )
+                .help("set masquerade: true for the router on its network towards the host")
+            }
             _ if hook == Hook::Prerouting => reason(
                 ReasonCode::Guard,
                 format!("the guard of the node's port drops it: {}", ruling.comment),
