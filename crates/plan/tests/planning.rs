@@ -162,13 +162,14 @@ fn forwarding_of_every_link_is_given_back() {
         link: link.into(),
         version: IpVersion::V6,
     };
-    let restored = |link: &str, all: u32, new: u32| {
+    let restored_if = |link: &str, all: u32, new: u32, forced: u32| {
         let mut seen = Observed::default();
-        let both = [
+        let settings = [
             (Setting::Forwarding(IpVersion::V6), all),
             (Setting::NewForwarding(IpVersion::V6), new),
+            (Setting::ForcedForwarding, forced),
         ];
-        seen.host.settings.extend(both);
+        seen.host.settings.extend(settings);
         seen.host.links.push(SeenLink {
             name: "eth0".into(),
             settings: [(Setting::Forwarding(IpVersion::V6), 1)].into(),
@@ -184,13 +185,15 @@ fn forwarding_of_every_link_is_given_back() {
             uplink: uplink(link),
             index: None,
             projects: [project.clone()].into(),
-            before: both.map(|(setting, _)| (setting, 0)).into(),
+            before: settings.map(|(setting, _)| (setting, 0)).into(),
         });
         let plan = diff(&project, Recorded::default(), None, &seen);
         plan.steps
             .iter()
             .any(|s| matches!(&s.op, Op::RestoreUplinks { uplinks } if *uplinks == [uplink(link)]))
     };
+    let restored = |link, all, new| restored_if(link, all, new, 0);
+    assert!(!restored_if("eth0", 0, 0, 1), "another program needs it");
     assert!(restored("all", 1, 1));
     assert!(restored("eth0", 0, 0));
     assert!(!restored("eth0", 1, 1));
