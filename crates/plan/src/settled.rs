@@ -2,6 +2,7 @@
 //! route is decided. This is what is recorded, compared and carried out.
 
 mod joined;
+mod lans;
 mod plug;
 mod policy;
 mod program;

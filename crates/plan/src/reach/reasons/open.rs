@@ -88,7 +88,8 @@ impl Reasons<'_> {
     }
 
     fn network_of_source(&self, found: &ExchangeResult) -> Option<&Network> {
-        let of = |source| self.world.network(self.world.network_of(source)?);
+        let near = || found.request.iter().map(|hop| &hop.at);
+        let of = |source| self.world.network(self.world.network_near(source, near())?);
         // A router may have masqueraded it since it was made.
         let decided = found.request.iter().rev().find(|hop| {
             matches!(&hop.event, HopEvent::Chain { comment, .. } if comment == purpose::EGRESS)
