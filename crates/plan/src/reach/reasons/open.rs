@@ -1,6 +1,7 @@
 //! Why the server is reached, or refuses.
 
 use hallway_spec::Service;
+use ipnet::IpNet;
 
 use super::super::code::ReasonCode;
 use super::super::path::{HopEvent, Location, Outcome, Reason};
@@ -95,6 +96,17 @@ impl Reasons<'_> {
             matches!(&hop.event, HopEvent::Chain { comment, .. } if comment == purpose::EGRESS)
         });
         of(decided.or(found.request.first())?.flow.from)
+    }
+
+    /// The subnet of a node whose own address a machine outside sees, which is no node: its routes are not
+    /// known.
+    pub(super) fn untranslated(&self, found: &ExchangeResult) -> Option<IpNet> {
+        let (at, flow) = found.end.as_ref()?;
+        let near = found.request.iter().map(|hop| &hop.at);
+        let own = *at == Location::Outside && !self.world.is_host(flow.from);
+        let position = self.world.network_near(flow.from, near).filter(|_| own)?;
+        let mut subnets = self.world.network(position)?.subnets.iter();
+        subnets.find(|s| s.net.contains(&flow.from)).map(|s| s.net)
     }
 
     fn served(&self, found: &ExchangeResult) -> bool {
