@@ -151,7 +151,10 @@ fn uplinks(count: u8) {
 
 fn cases(seed: u8, links: u8) {
     uplinks(links);
-    sh("ip link add wire0 type veth peer name wire1; ip link set wire0 up; ip link set wire1 up");
+    sh(
+        "ip netns add switch; ip link add wire0 type veth peer name wire1 netns switch
+        ip link set wire0 up; ip -n switch link set wire1 up",
+    );
     let h = Hallway::host(env!("CARGO_BIN_EXE_hallway")).project("p");
     let count = std::env::var("HALLWAY_TEST_CASES").map_or(CASES, |n| n.parse().unwrap());
     let config = Config {
