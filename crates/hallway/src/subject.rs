@@ -97,7 +97,8 @@ impl Subject {
             for question in questions {
                 let paths = question.predict(&world);
                 let hops = paths.iter().flat_map(|p| p.request.iter().chain(&p.reply));
-                let ends = [&question.from, &question.to].map(|party| world.place(party));
+                let from = world.place(&question.from);
+                let ends = [world.seen_from(&from, &question.to), from];
                 let places = hops.map(|hop| hop.at.clone()).chain(ends);
                 wanted.extend(places.filter_map(|at| match at {
                     Location::Node(name) => Some(name),
@@ -142,12 +143,11 @@ impl Subject {
     /// The port that a name means for a server.
     pub(crate) fn port(
         &self,
-        world: &World<'_>,
-        server: &Party,
+        server: &Location,
         name: &PortName,
     ) -> Result<PortProto, UnresolvedPort> {
-        let to = match world.place(server) {
-            Location::Node(node) => Endpoint::Node(node),
+        let to = match server {
+            Location::Node(node) => Endpoint::Node(node.clone()),
             Location::Host => Endpoint::Host,
             Location::Outside => Endpoint::Outside,
         };
@@ -155,17 +155,12 @@ impl Subject {
     }
 
     /// The service that a text after the server's name means; ping without one.
-    fn service(
-        &self,
-        world: &World<'_>,
-        server: &Party,
-        text: Option<&str>,
-    ) -> Result<Service, (String, String)> {
+    fn service(&self, server: &Location, text: Option<&str>) -> Result<Service, (String, String)> {
         let Some(text) = text else {
             return Ok(Service::Icmp);
         };
         match text.parse::<PortName>() {
-            Ok(name) => match self.port(world, server, &name) {
+            Ok(name) => match self.port(server, &name) {
                 Ok(port) => Ok(Service::Port(port)),
                 Err(unresolved) => Err((unresolved.to_string(), unresolved.help())),
             },
@@ -216,7 +211,7 @@ fn resolve(
         for to in servers {
             check_resolved(world, &from, &pair.to, port, &to)?;
             let service = subject
-                .service(world, &to, port)
+                .service(&world.seen_from(&world.place(&from), &to), port)
                 .map_err(|(error, help)| match help.is_empty() {
                     true => VerbError::usage(format!("{}: {error}", pair.to), example(world)),
                     false => VerbError::usage(format!("{}: {error}", pair.to), help),

@@ -33,12 +33,16 @@ pub fn own_file_name(node: &Node) -> String {
 }
 
 /// The lines of a node in the files of all others; `None` if their order differs between files, or
-/// if there are none.
+/// if there are none, or if not all of them have these.
 #[must_use]
-pub fn lines(node: &Node) -> Option<String> {
+pub fn lines(settled: &Settled, node: &Node) -> Option<String> {
     let [only] = node.interfaces.as_slice() else {
         return None;
     };
+    let alike = settled.alike_lans();
+    if only.plug.network().is_some_and(|n| alike.contains(n)) {
+        return None;
+    }
     let mut addresses: Vec<IpAddr> = only.addresses.iter().map(ipnet::IpNet::addr).collect();
     addresses.sort_by_key(IpAddr::is_ipv6);
     let lines = addresses.iter().map(|address| line(*address, only, node));
@@ -95,7 +99,7 @@ fn text(settled: &Settled, viewer: &Node) -> String {
     let nearness = Nearness::of(settled, Some(viewer));
     for node in &settled.nodes {
         let mut addresses: Vec<_> = nearness.interfaces(node).collect();
-        addresses.retain(|(rank, ..)| *rank != Nearness::FAR_CABLE);
+        addresses.retain(|(rank, ..)| *rank != Nearness::UNLISTED);
         addresses.sort_by_key(|(rank, address, _)| (*rank, address.is_ipv6()));
         for (_, address, interface) in addresses {
             out.push_str(&line(address, interface, node));
@@ -120,15 +124,18 @@ pub(crate) struct Nearness<'a> {
     viewer: Option<&'a Name>,
     networks: Vec<&'a Name>,
     lans: BTreeSet<&'a Name>,
+    /// Those with the subnet of another one.
+    alike: BTreeSet<&'a Name>,
     /// Far ends of the viewer's cables: node and interface.
     cabled: Vec<(&'a Name, &'a str)>,
 }
 
 impl<'a> Nearness<'a> {
-    /// The rank of addresses on cables that do not lead to the viewer.
-    pub(crate) const FAR_CABLE: u8 = 4;
     /// The rank of addresses on lans that the viewer is not on: no way leads there through the host.
-    const FAR_LAN: u8 = 5;
+    const FAR_LAN: u8 = 4;
+    /// The rank of addresses that are in no hosts file: those on cables that do not lead to the viewer, and
+    /// on a lan of others whose subnet another lan has, where a node with the same address may be nearer.
+    pub(crate) const UNLISTED: u8 = 5;
 
     /// Seen from a node; without one, from the host.
     pub(crate) fn of(settled: &'a Settled, viewer: Option<&'a Node>) -> Self {
@@ -144,6 +151,7 @@ impl<'a> Nearness<'a> {
         let lans = settled.networks.iter().filter(|n| n.mode == Mode::Lan);
         Self {
             lans: lans.map(|n| &n.name).collect(),
+            alike: settled.alike_lans(),
             viewer: name,
             networks: own.map(|(_, network)| network).collect(),
             cabled: settled.cables.iter().filter_map(far).collect(),
@@ -151,8 +159,8 @@ impl<'a> Nearness<'a> {
     }
 
     /// A node's addresses with their ranks, lower for nearer: over a cable both are on (or its own),
-    /// on a network both are on, on another network, on one that the host is not reached by, on a cable to
-    /// another node, on a lan of others.
+    /// on a network both are on, on another network, on one that the host is not reached by, on a lan of
+    /// others, on a cable to another node.
     pub(crate) fn addresses(&self, node: &'a Node) -> impl Iterator<Item = (u8, IpAddr)> {
         let all = self.interfaces(node);
         all.map(|(rank, address, _)| (rank, address))
@@ -164,12 +172,13 @@ impl<'a> Nearness<'a> {
             let rank = match &interface.plug {
                 Plug::Cable if Some(&node.name) == self.viewer => 0,
                 Plug::Cable if self.cabled.contains(&(&node.name, interface.name.as_str())) => 0,
-                Plug::Cable => Self::FAR_CABLE,
+                Plug::Cable => Self::UNLISTED,
                 Plug::Port { network, .. } | Plug::Macvlan { network }
                     if self.networks.contains(&network) =>
                 {
                     1
                 }
+                Plug::Port { network, .. } if self.alike.contains(network) => Self::UNLISTED,
                 Plug::Port { network, .. } if self.lans.contains(network) => Self::FAR_LAN,
                 Plug::Port { .. } => 2,
                 Plug::Macvlan { .. } => 3,

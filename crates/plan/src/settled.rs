@@ -3,6 +3,7 @@
 
 mod cable;
 mod joined;
+mod lans;
 mod plug;
 mod policy;
 mod program;

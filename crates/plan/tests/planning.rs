@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use hallway_plan::diff::Recorded;
 use hallway_plan::observed::{Noted, SeenLink, SeenTable};
-use hallway_plan::reach::{Environment, Flow, World};
+use hallway_plan::reach::{Environment, Flow, Question, Service, World};
 use hallway_plan::rules::build::ruleset;
 use hallway_plan::step::{Op, Uplink};
 use hallway_plan::target::Setting;
@@ -162,13 +162,14 @@ fn forwarding_of_every_link_is_given_back() {
         link: link.into(),
         version: IpVersion::V6,
     };
-    let restored = |link: &str, all: u32, new: u32| {
+    let restored_if = |link: &str, all: u32, new: u32, forced: u32| {
         let mut seen = Observed::default();
-        let both = [
+        let settings = [
             (Setting::Forwarding(IpVersion::V6), all),
             (Setting::NewForwarding(IpVersion::V6), new),
+            (Setting::ForcedForwarding, forced),
         ];
-        seen.host.settings.extend(both);
+        seen.host.settings.extend(settings);
         seen.host.links.push(SeenLink {
             name: "eth0".into(),
             settings: [(Setting::Forwarding(IpVersion::V6), 1)].into(),
@@ -184,13 +185,15 @@ fn forwarding_of_every_link_is_given_back() {
             uplink: uplink(link),
             index: None,
             projects: [project.clone()].into(),
-            before: both.map(|(setting, _)| (setting, 0)).into(),
+            before: settings.map(|(setting, _)| (setting, 0)).into(),
         });
         let plan = diff(&project, Recorded::default(), None, &seen);
         plan.steps
             .iter()
             .any(|s| matches!(&s.op, Op::RestoreUplinks { uplinks } if *uplinks == [uplink(link)]))
     };
+    let restored = |link, all, new| restored_if(link, all, new, 0);
+    assert!(!restored_if("eth0", 0, 0, 1), "another program needs it");
     assert!(restored("all", 1, 1));
     assert!(restored("eth0", 0, 0));
     assert!(!restored("eth0", 1, 1));
@@ -218,4 +221,32 @@ fn a_connection_from_a_network_outside_may_begin() {
     assert!(!world.may_begin(&flow("10.1.0.10", 80), false));
     assert!(!world.may_begin(&flow("10.1.0.10", 81), true));
     assert!(!world.may_begin(&flow("198.51.100.9", 80), false));
+}
+
+/// What is behind the host is not known: whether answers to a node's own address come back. Of nodes of
+/// an `outside` network the routes are known.
+#[test]
+fn answers_from_outside_without_nat() {
+    const FILE: &str = "name: p\nnetworks: { n: { subnet: 10.1.0.0/24, nat: false }, m: { subnet: 10.2.0.0/24 }, \
+        w: { subnet: 203.0.113.0/24, outside: true } }\n\
+        nodes: { own: { networks: [n] }, hidden: { networks: [m] }, near: { networks: [w] } }\n";
+    let settled = settled(FILE);
+    let rules = ruleset(&settled);
+    let world = World::new(&settled, &rules, Environment::default()).unwrap();
+    let text = |from: &str, to: &str| {
+        let [from, to] = [from, to].map(|name| world.party(name).unwrap());
+        let service = Service::Icmp;
+        let path = Question { from, to, service }.predict(&world).remove(0);
+        assert!(path.outcome.reachable(), "{path:?}");
+        path.reason.text
+    };
+    let depends = "answers come back only if the machine outside has a route to 10.1.0.0/24";
+    assert!(text("own", "198.51.100.1").contains(depends));
+    for (from, to) in [
+        ("hidden", "198.51.100.1"),
+        ("own", "near"),
+        ("hidden", "near"),
+    ] {
+        assert!(!text(from, to).contains("answers"), "{from} {to}");
+    }
 }

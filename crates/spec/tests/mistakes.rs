@@ -59,3 +59,36 @@ fn a_tab_is_shown_in_its_line() {
         assert_eq!((place.line, place.column), (line, 2), "{text}: {found:?}");
     }
 }
+
+/// Two lans may have one subnet and the same addresses; a node may not be on both, and no network that the
+/// host is on may have it.
+#[test]
+fn lans_with_one_subnet() {
+    let lans =
+        "networks: { a: { subnet: 10.1.0.0/24, mode: lan }, b: { subnet: 10.1.0.0/24, mode: lan }";
+    let node = |name, of| format!("{name}: {{ networks: {{ {of}: {{ address: 10.1.0.9 }} }} }}");
+    let said = |networks: &str, nodes: &[String]| {
+        let nodes = nodes.join(", ");
+        let text = format!("{networks} }}\nnodes: {{ {nodes} }}\n");
+        let found = parse("f.yaml", &text).map_err(|p| p.problems);
+        let found = found.err().unwrap_or_default();
+        found.iter().map(Diagnostic::message).collect::<Vec<_>>()
+    };
+    let none: [&str; 0] = [];
+    assert_eq!(said(lans, &[node("x", "a"), node("y", "b")]), none);
+    assert_eq!(
+        said(lans, &[node("x", "a"), node("y", "a"), node("z", "b")]),
+        ["address 10.1.0.9 of node y already belongs to node x"]
+    );
+    assert_eq!(
+        said(lans, &["x: { networks: [a, b] }".to_owned()]),
+        [
+            "10.1.0.0/24 on lan b overlaps 10.1.0.0/24, which node x is already connected to by lan a"
+        ]
+    );
+    let host = "networks: { a: { subnet: 10.1.0.0/24, mode: lan }, h: { subnet: 10.1.0.0/16 }";
+    assert_eq!(
+        said(host, &[]),
+        ["subnet 10.1.0.0/16 of network h overlaps 10.1.0.0/24 of network a"]
+    );
+}

@@ -4,12 +4,16 @@ use std::fmt::Write as _;
 
 use proptest::prelude::*;
 
+/// What a network of macvlan interfaces has: a link of the host that tests have to make.
+const PARENT: &str = ", parent: wire0";
+
 /// A network: its IP versions, and its kind.
 #[derive(Debug, Clone)]
 pub struct Network {
     /// 0: IPv4, 1: IPv6, else both.
     family: u8,
-    /// 0: internal, 1: outside, 2: routed, 7: without NAT, 8: a lan, else a plain bridge.
+    /// 0: internal, 1: outside, 2: routed, 6: of macvlan interfaces, if it is the first of these, 7: without
+    /// NAT, 8: a lan, 9: a lan with the subnet of another one, if there is one, else a plain bridge.
     kind: u8,
 }
 
@@ -107,16 +111,37 @@ pub fn project() -> impl Strategy<Value = Project> {
 impl Project {
     fn subnets(&self, at: usize) -> Vec<(String, String)> {
         let mut out = Vec::new();
+        let number = 20 + self.numbered(at);
         if self.networks[at].family != 1 {
-            out.push((
-                format!("10.{}.0.0/24", 20 + at),
-                format!("10.{}.0.1", 20 + at),
-            ));
+            out.push((format!("10.{number}.0.0/24"), format!("10.{number}.0.1")));
         }
         if self.networks[at].family == 1 || self.networks[at].family > 2 {
-            out.push((format!("fd{}::/64", 20 + at), format!("fd{}::1", 20 + at)));
+            out.push((format!("fd{number}::/64"), format!("fd{number}::1")));
         }
         out
+    }
+
+    /// The network whose subnets it has: itself, or another lan.
+    fn numbered(&self, at: usize) -> usize {
+        let other = self.networks.iter().position(|n| n.kind == 8);
+        other.filter(|_| self.networks[at].kind == 9).unwrap_or(at)
+    }
+
+    /// Whether its nodes have macvlan interfaces: each such network has a parent of its own.
+    fn is_macvlan(&self, at: usize) -> bool {
+        self.networks.iter().position(|n| n.kind == 6) == Some(at)
+    }
+
+    /// The addresses that the host has on the parent.
+    pub fn addresses_on_parent(&self) -> Vec<String> {
+        let mut all = 0..self.networks.len();
+        let network = all.find(|at| self.is_macvlan(*at));
+        let subnets = network.map(|at| self.subnets(at)).unwrap_or_default();
+        let host = |(net, _): &(String, String)| match net.strip_suffix("0/24") {
+            Some(net) => format!("{net}250/24"),
+            None => format!("{}250/64", net.trim_end_matches("/64")),
+        };
+        subnets.iter().map(host).collect()
     }
 
     fn member(&self, node: &Node) -> Vec<usize> {
@@ -127,7 +152,8 @@ impl Project {
             let mixed = out
                 .iter()
                 .any(|o| (self.networks[*o].kind == 1) != (self.networks[at].kind == 1));
-            if !out.contains(&at) && !mixed {
+            let like = |o: &usize| self.numbered(*o) == self.numbered(at);
+            if !out.iter().any(like) && !mixed {
                 out.push(at);
             }
         }
@@ -247,7 +273,8 @@ impl Project {
                 let hops = self.of_router(from, at).into_iter();
                 hops.map(|hop| hop.trim_matches('"').to_owned()).collect()
             }
-            None if self.networks[from].kind == 8 => Vec::new(),
+            None if self.networks[self.numbered(from)].kind == 8 => Vec::new(),
+            None if self.is_macvlan(from) => Vec::new(),
             None => self.subnets(from).into_iter().map(|s| s.1).collect(),
         }
     }
@@ -264,8 +291,10 @@ impl Project {
             0 => ", internal: true",
             1 => ", outside: true",
             2 => ", mode: routed",
+            6 if self.is_macvlan(at) => PARENT,
             7 => ", nat: false",
             8 => ", mode: lan",
+            9 if self.numbered(at) != at => ", mode: lan",
             _ => "",
         };
         writeln!(
@@ -316,7 +345,11 @@ impl Project {
             let to = to % self.networks.len();
             let own = self.next_hops(*first, to);
             let routes: Vec<String> = (self.subnets(to).iter())
-                .filter(|_| !networks.contains(&to))
+                .filter(|_| {
+                    networks
+                        .iter()
+                        .all(|n| self.numbered(*n) != self.numbered(to))
+                })
                 .filter_map(|(subnet, _)| {
                     let same = own
                         .iter()

@@ -56,7 +56,17 @@ pub(crate) fn netns_path(netns: &str) -> PathBuf {
 /// Reads the network namespace of the calling thread, with the tables of that project; without the
 /// named namespaces, the keeper, the files and the notes of the scope.
 pub(crate) fn network(kernel: &mut Kernel, project: &Name) -> Result<Observed, KernelError> {
-    let mut host = space::read(kernel, &mut SysctlReader::default(), &[])?;
+    let mut sysctls = SysctlReader::default();
+    let mut host = space::read(kernel, &mut sysctls, &[])?;
+    // Rtnetlink has this only for single links.
+    let forced = sysctls.read(kernel, [Setting::ForcedForwarding.key(None)])?;
+    let forced = forced
+        .into_iter()
+        .flatten()
+        .next()
+        .and_then(|v| v.parse().ok());
+    host.settings
+        .extend(forced.map(|on| (Setting::ForcedForwarding, on)));
     for version in IpVersion::ALL {
         let new = kernel.settings_of_new(nf_version(version))?;
         if let Some(on) = new.and_then(|new| new.forwarding) {

@@ -38,6 +38,9 @@ struct Entry {
     /// Before it was changed: whether all links forwarded, and whether new links did.
     all: Option<u32>,
     new: Option<u32>,
+    /// The same of `force_forwarding` of all links (IPv6).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    forced: Option<u32>,
 }
 
 impl Entry {
@@ -51,6 +54,7 @@ impl Entry {
             projects: note.projects.clone(),
             all: before(Setting::Forwarding(version)),
             new: before(Setting::NewForwarding(version)),
+            forced: before(Setting::ForcedForwarding),
         }
     }
 }
@@ -58,11 +62,12 @@ impl Entry {
 impl From<Entry> for Noted {
     fn from(entry: Entry) -> Self {
         let version = entry.version;
-        let both = [
+        let all = [
             (Setting::Forwarding(version), entry.all),
             (Setting::NewForwarding(version), entry.new),
+            (Setting::ForcedForwarding, entry.forced),
         ];
-        let before = both.into_iter().filter_map(|(s, value)| Some((s, value?)));
+        let before = all.into_iter().filter_map(|(s, value)| Some((s, value?)));
         Self {
             uplink: Uplink {
                 link: entry.link,
@@ -175,10 +180,14 @@ impl Store {
 }
 
 fn before(version: IpVersion, seen: &Observed) -> BTreeMap<Setting, u32> {
-    let both = [
+    let all = [
         Setting::Forwarding(version),
         Setting::NewForwarding(version),
+        Setting::ForcedForwarding,
     ];
+    let of_version = all
+        .into_iter()
+        .filter(|s| version.is_v6() || *s != Setting::ForcedForwarding);
     let value = |setting| Some((setting, *seen.host.settings.get(&setting)?));
-    both.into_iter().filter_map(value).collect()
+    of_version.filter_map(value).collect()
 }

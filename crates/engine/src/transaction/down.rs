@@ -1,13 +1,17 @@
 //! Taking a project down: programs and listeners first, then everything that has its mark.
 
+use std::collections::BTreeSet;
+
 use hallway_plan::diff;
 use hallway_plan::observed::NamespaceState;
+use hallway_plan::settled::Plug;
 use hallway_spec::Name;
 
 use super::Caller;
 use crate::engine::recorded;
 use crate::keeper::stop_leftovers;
 use crate::observe::{Depth, namespaces};
+use crate::record::Record;
 use crate::{Cancel, Engine, Failure, Lock, ProjectState};
 
 /// What `down` did.
@@ -88,9 +92,15 @@ impl Engine {
 
     /// Removes everything in the kernel that has the project's mark, and the record.
     pub(super) fn remove(&self, project: &Name) -> Result<Removed, Failure> {
+        let mut state = self.observe(project, &Depth::Owners)?;
+        // The kernel removes a namespace later, and the MAC addresses on a parent are in use until then.
+        let on_parents = with_macvlans(state.record.as_ref());
+        if !on_parents.is_empty() {
+            state = self.observe(project, &Depth::Some(on_parents))?;
+        }
         let ProjectState {
             record, observed, ..
-        } = self.observe(project, &Depth::Owners)?;
+        } = state;
         let plan = diff(project, recorded(record.as_ref()), None, &observed);
         let recorded_before = record.is_some_and(|r| r.applied.is_some());
         self.execute(&plan, None)?;
@@ -112,4 +122,15 @@ impl Engine {
             false => Ok(()),
         }
     }
+}
+
+/// The namespaces of a project with macvlan interfaces.
+fn with_macvlans(record: Option<&Record>) -> BTreeSet<String> {
+    let known = record.map(|r| [&r.applied, &r.pending]);
+    let nodes = known.into_iter().flatten().flatten().flat_map(|s| &s.nodes);
+    let on_parents = nodes.filter(|node| {
+        let mut all = node.interfaces.iter();
+        node.joined.is_none() && all.any(|i| matches!(i.plug, Plug::Macvlan { .. }))
+    });
+    on_parents.map(|n| n.netns.clone()).collect()
 }

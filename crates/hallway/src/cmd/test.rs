@@ -68,7 +68,12 @@ fn matrix(
             reach::matrix(world, expects, &only, predicted)
         }
         (Err(_), Ok(name)) => {
-            let of = |to: &Party| subject.port(world, to, &name).ok().map(Service::Port);
+            let of = |to: &Party| {
+                subject
+                    .port(&world.place(to), &name)
+                    .ok()
+                    .map(Service::Port)
+            };
             let only = |to: &Party| Some(of(to).into_iter().collect());
             reach::matrix(world, expects, &only, predicted)
         }

@@ -176,6 +176,22 @@ pub(crate) fn forwarding_that_others_turn_on() {
     let h = hallway().repairing();
     h.up(WEB).ok();
     assert!(!passes(1, 2));
+    // Kernels have this since 6.17.
+    if forwarding("all").1 == "0" {
+        sh("sysctl -qw net.ipv6.conf.all.force_forwarding=1");
+        wait_for("IPv6 packets of others to pass", || {
+            each_passes(1, 2) == [false, true]
+        });
+        h.run(&["-p", "web", "status", "--exit-code"]).exits(0);
+        h.project("web").ok("down");
+        assert_eq!(
+            each_passes(1, 2),
+            [false, true],
+            "another program turned it on"
+        );
+        sh("sysctl -qw net.ipv6.conf.all.force_forwarding=0");
+        h.up(WEB).ok();
+    }
     sh(router);
     wait_for("packets of others to pass", || {
         each_passes(1, 2) == [true, true]

@@ -12,6 +12,7 @@ impl Setting {
         match self {
             Self::Forwarding(IpVersion::V4) => "IPv4 forwarding",
             Self::Forwarding(IpVersion::V6) => "IPv6 forwarding",
+            Self::ForcedForwarding => "IPv6 forwarding of every link",
             Self::NewForwarding(IpVersion::V4) => "IPv4 forwarding of new links",
             Self::NewForwarding(IpVersion::V6) => "IPv6 forwarding of new links",
             Self::AcceptRa => "accept_ra",

@@ -19,6 +19,7 @@ fn setting_order(setting: Setting) -> u8 {
     match setting {
         Setting::DisableIpv6 => FIRST_SETTINGS,
         Setting::Forwarding(_)
+        | Setting::ForcedForwarding
         | Setting::NewForwarding(_)
         | Setting::AcceptRa
         | Setting::Autoconf

@@ -299,10 +299,13 @@ fn taken_over(uplink: &Uplink, seen: &Observed) -> bool {
         return false;
     }
     let note = seen.noted.iter().find(|n| n.uplink == *uplink);
-    let of_all = Setting::Forwarding(uplink.version);
-    let now = seen.host.settings.get(&of_all).copied().unwrap_or(0);
-    let before = note.map(|n| n.before.get(&of_all).copied().unwrap_or(0));
-    now != 0 && before != Some(now)
+    let since = |of_all: Setting| {
+        let now = seen.host.settings.get(&of_all).copied().unwrap_or(0);
+        let before = note.map(|n| n.before.get(&of_all).copied().unwrap_or(0));
+        now != 0 && before != Some(now)
+    };
+    let forced = uplink.version == IpVersion::V6 && since(Setting::ForcedForwarding);
+    forced || since(Setting::Forwarding(uplink.version))
 }
 
 /// Turns off forwarding for uplinks that forward because of this project alone.

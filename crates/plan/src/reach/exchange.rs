@@ -61,6 +61,9 @@ impl Question {
 
     fn path(&self, world: &World<'_>, address: Option<IpAddr>, found: ExchangeResult) -> Path {
         let (outcome, reason) = reasons::conclude(world, self, address, &found);
+        // Nothing would show that another node answers.
+        let other = matches!(found.failure, Some(ExchangeFailure::Namesake(_)));
+        let address = address.filter(|_| !other);
         Path {
             from: self.from.to_string(),
             to: self.to.to_string(),
@@ -87,7 +90,7 @@ impl Question {
         let asked = self.service.port();
         let last = found.request.last().map(|h| (h.flow.to, h.flow.port));
         let (address, port) = last.or(address.map(|a| (a, asked)))?;
-        let owner = world.owner(address)?;
+        let owner = world.owner_near(address, found.request.iter().rev().map(|h| &h.at))?;
         Some((
             Location::Node(owner.name.clone()),
             SocketAddr::new(address, port),
@@ -121,6 +124,13 @@ impl Question {
                 node: node.clone(),
                 to: address,
             }));
+            return found;
+        }
+        if let (Location::Node(at), Party::Node(node)) = (&end.at, &self.to)
+            && at != node
+            && end.packet.flow.to == address
+        {
+            found.failure = Some(ExchangeFailure::Namesake(at.clone()));
             return found;
         }
         found.unsure = walk.unsure.take();

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use hallway_spec::Name;
 
 use super::has::Has;
+use super::path::Location;
 use super::world::{World, owns};
 use crate::settled::{Interface, Node};
 
@@ -42,6 +43,25 @@ impl<'a> World<'a> {
         nodes.filter(move |node| takes(node).any(|net| net.contains(&address)))
     }
 
+    /// Those of them that are on a network of that place; all for the host.
+    pub(super) fn takers_near(
+        &self,
+        at: &Location,
+        address: IpAddr,
+    ) -> impl Iterator<Item = &'a Node> {
+        let at = match at {
+            Location::Node(name) => self.node(name),
+            Location::Host | Location::Outside => None,
+        };
+        self.takers(address).filter(move |node| {
+            let shares = |at: &Node| {
+                let mut own = at.memberships();
+                own.any(|(_, on)| node.memberships().any(|(_, other)| other == on))
+            };
+            at.is_none_or(shares)
+        })
+    }
+
     /// The member of a network that answers for an address.
     pub(super) fn neighbour(&self, network: usize, address: IpAddr) -> Neighbour<'a> {
         if let Some((node, interface)) = self.member(network, address) {
@@ -76,8 +96,8 @@ impl<'a> World<'a> {
     }
 
     /// The node that has an address and does not answer ARP requests for it.
-    pub(super) fn mute(&self, address: IpAddr) -> Option<&'a Node> {
-        let node = self.owner(address)?;
+    pub(super) fn mute(&self, at: &Location, address: IpAddr) -> Option<&'a Node> {
+        let node = self.owner_near(address, [at])?;
         let has = |i: &Interface| i.addresses.iter().any(|a| a.addr() == address);
         let at = node.interfaces.iter().position(has)?;
         (!self.answers(node, at, address)).then_some(node)

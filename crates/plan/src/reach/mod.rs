@@ -20,6 +20,7 @@ mod measured;
 mod nat;
 mod node;
 mod node_rules;
+mod owners;
 mod packet;
 mod party;
 mod path;

@@ -201,7 +201,12 @@ impl<'w> Walk<'w> {
 }
 
 /// Changes the destination of a packet and of its connection.
-fn translate(packet: &mut Packet, entry: &mut TrackedConnection, address: IpAddr, port: u16) {
+pub(super) fn translate(
+    packet: &mut Packet,
+    entry: &mut TrackedConnection,
+    address: IpAddr,
+    port: u16,
+) {
     packet.flow.to = address;
     packet.flow.port = port;
     entry.reply = packet.flow.mirrored();

@@ -46,7 +46,8 @@ impl<'w> Walk<'w> {
             }
             Location::Node(name) => match self.world.node(name) {
                 Some(node) => {
-                    let (packet, state) = self.enters_node(node, packet);
+                    let entered = self.enters_node(node, packet);
+                    let (packet, state) = self.made_in_node(node, entered)?;
                     self.leave_node((node, None), packet, state)
                 }
                 None => Err(DropReason::NoRoute {
@@ -55,6 +56,23 @@ impl<'w> Walk<'w> {
                 }),
             },
         }
+    }
+
+    /// What a program of a node sends passes the hook of output, with the route to where it is sent.
+    fn made_in_node(
+        &mut self,
+        node: &'w Node,
+        (packet, state): (Packet, Tracked),
+    ) -> Result<(Packet, Tracked), DropReason> {
+        let to = packet.flow.to;
+        let next = self.world.next_hop(node, to);
+        let interface = next.and_then(|next| node.interfaces.get(next.interface));
+        let link = match (self.world.has(node, to), interface) {
+            (Has::Yes, _) => "lo",
+            (_, Some(interface)) => interface.name.as_str(),
+            (_, None) => return Ok((packet, state)),
+        };
+        self.destined_by_rules(node, Hook::Output, (packet, state), ("", link))
     }
 
     /// To itself, by the loopback.
@@ -80,6 +98,7 @@ impl<'w> Walk<'w> {
             };
             self.hop(at.clone(), route, packet.flow);
             self.loops(at.clone(), packet.flow);
+            let packet = self.for_node(node, packet, state);
             return Ok(Arrival { at, packet });
         }
         let next = self.world.next_hop(node, packet.flow.to);
@@ -111,12 +130,10 @@ impl<'w> Walk<'w> {
                 interface: interface.name.clone(),
             });
         }
-        let (hook, came) = match came {
-            Some(came) => (Hook::Forward, came),
-            None => (Hook::Output, ""),
-        };
         let tracked = (&packet, state);
-        self.by_rules_of_node(node, hook, tracked, (came, &interface.name))?;
+        if let Some(came) = came {
+            self.by_rules_of_node(node, Hook::Forward, tracked, (came, &interface.name))?;
+        }
         self.by_rules_of_node(node, Hook::Postrouting, tracked, ("", &interface.name))?;
         let packet = self.out_of_node(node, (&next, &interface.name), packet, state);
         let leaves = HopEvent::Leaves {
@@ -166,9 +183,9 @@ impl<'w> Walk<'w> {
         };
         self.hop(at.clone(), arrives, packet.flow);
         self.solicited(node, interface, &packet)?;
-        let (packet, state) = self.enters_node(node, packet);
+        let entered = self.enters_node(node, packet);
         let came = (interface, "");
-        self.by_rules_of_node(node, Hook::Prerouting, (&packet, state), came)?;
+        let (packet, state) = self.destined_by_rules(node, Hook::Prerouting, entered, came)?;
         let has = self.world.has(node, packet.flow.to);
         // The kernel looks for a route first.
         if has == Has::Yes || node.forwarding {

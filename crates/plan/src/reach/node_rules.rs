@@ -1,19 +1,20 @@
 //! Rules that programs have made inside nodes: those of the nodes that a packet passes are evaluated like
-//! those of other programs on the host. Other destinations that they give to packets are not followed.
+//! those of other programs on the host.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use hallway_nftables::evaluate::PacketContext;
 use hallway_nftables::survey::{Fate, Mark, Translation};
-use hallway_nftables::{ChainType, Hook};
+use hallway_nftables::{ChainType, Hook, Priority};
 
-use super::conntrack::TrackingState;
+use super::conntrack::{TrackedConnection, TrackingState};
 use super::context::context;
 use super::foreign::{Class, Passing, rule_words};
 use super::has::Has;
+use super::nat::translate;
 use super::packet::{Flow, Packet, PacketKind};
 use super::router::Tracked;
-use super::walk::{DropReason, Walk};
+use super::walk::{Changed, DropReason, Walk};
 use super::world::{NextHop, World};
 use crate::settled::Node;
 
@@ -55,6 +56,101 @@ impl<'w> Walk<'w> {
             walk.pass_foreign(&passing)?;
             walk.not_translated(node, &passing)
         })
+    }
+
+    /// The same before the node chooses a route, for what it receives, or in the hook of output: the
+    /// packet may get another destination.
+    pub(super) fn destined_by_rules(
+        &mut self,
+        node: &'w Node,
+        hook: Hook,
+        (mut packet, mut state): (Packet, Tracked),
+        (iif, oif): (&str, &str),
+    ) -> Result<(Packet, Tracked), DropReason> {
+        if !self.world.has_rules(node) {
+            return Ok((packet, state));
+        }
+        let filters = |walk: &mut Self, packet: &Packet, state, priorities| {
+            let context = walk.context_in(node, packet, (iif, oif));
+            walk.pass_foreign(&Passing {
+                node: Some(&node.name),
+                priorities,
+                ..Passing::all((Class::Routed, hook), packet, state, context)
+            })
+        };
+        self.in_node(node, |walk| {
+            filters(walk, &packet, state, (i32::MIN, Priority::DSTNAT.0))?;
+            let before = packet;
+            if let Some(TrackingState::New(entry)) = &mut state {
+                walk.other_destination(node, hook, (&mut packet, entry), (iif, oif))?;
+            }
+            walk.note_change(node, before, packet);
+            filters(walk, &packet, state, (Priority::DSTNAT.0 + 1, i32::MAX))
+        })?;
+        Ok((packet, state))
+    }
+
+    /// The first rule of a node that gives a packet another destination.
+    fn other_destination(
+        &mut self,
+        node: &'w Node,
+        hook: Hook,
+        (packet, entry): (&mut Packet, &mut TrackedConnection),
+        (iif, oif): (&str, &str),
+    ) -> Result<(), DropReason> {
+        let asked = *packet;
+        let passing = Passing {
+            node: Some(&node.name),
+            ..Passing::all(
+                (Class::Routed, hook),
+                &asked,
+                Some(TrackingState::New(*entry)),
+                self.context_in(node, &asked, (iif, oif)),
+            )
+        };
+        let chains = self.chains_of_others(&passing, &[ChainType::Nat]);
+        let found = chains.into_iter().find_map(|(table, chain)| {
+            let passage = self.survey(table, chain, &passing);
+            (self.mark, self.connection_mark) = (passage.mark, passage.connection_mark);
+            let (place, to) = match passage.fate {
+                // Other addresses of the sender are given when it leaves.
+                Fate::Passes
+                | Fate::Translated(_, Translation::Masquerade | Translation::Source(_)) => {
+                    return None;
+                }
+                Fate::Translated(place, Translation::Destination(None, None)) => (place, None),
+                Fate::Translated(place, Translation::Destination(address, port)) => {
+                    (place, Some((address.unwrap_or(asked.flow.to), port)))
+                }
+                Fate::Translated(place, Translation::Redirect(port)) => {
+                    let own = own_address(node, asked.flow.to, iif);
+                    (place, own.map(|own| (own, port)))
+                }
+                Fate::Unknown(place) | Fate::Dropped(place, _) => (place, None),
+            };
+            Some((table, place, to))
+        });
+        let Some((table, place, to)) = found else {
+            return Ok(());
+        };
+        let rule = rule_words(table, &place);
+        let Some((address, port)) = to else {
+            let node = node.name.clone();
+            return Err(DropReason::NodeRules { node, rule });
+        };
+        let port = port.unwrap_or(asked.flow.port);
+        translate(packet, entry, address, port);
+        self.note_foreign(table, &place, &passing, "dnat");
+        let to = match port {
+            0 => address.to_string(),
+            port => SocketAddr::new(address, port).to_string(),
+        };
+        let name = &node.name;
+        self.changed.get_or_insert(Changed {
+            words: format!("{rule} in node {name} changes its destination to {to}"),
+            help: format!("hallway exec {name} -- nft list ruleset shows it"),
+        });
+        Ok(())
     }
 
     /// The source address that rules of a node give to a packet that begins a connection.
@@ -151,7 +247,7 @@ impl<'w> Walk<'w> {
         self.by_rules_of_node(node, Hook::Input, untracked, (interface, ""))
     }
 
-    /// The packet is not one that a rule there gives another address.
+    /// The packet is not one of which it is not known which address a rule there gives it.
     fn not_translated(&mut self, node: &Node, passing: &Passing<'_>) -> Result<(), DropReason> {
         if !matches!(passing.state, Some(TrackingState::New(_))) {
             return Ok(());
@@ -171,4 +267,17 @@ impl<'w> Walk<'w> {
         }
         Ok(())
     }
+}
+
+/// The address of a node to which it redirects a packet that it sends, or that comes in by an interface.
+fn own_address(node: &Node, asked: IpAddr, iif: &str) -> Option<IpAddr> {
+    if iif.is_empty() {
+        return Some(match asked {
+            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    let interface = node.interfaces.iter().find(|i| i.name == iif)?;
+    let mut all = interface.addresses.iter().map(ipnet::IpNet::addr);
+    all.find(|own| own.is_ipv4() == asked.is_ipv4())
 }

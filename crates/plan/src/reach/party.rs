@@ -70,34 +70,65 @@ impl World<'_> {
         Some(Party::Node(owner.name.clone()))
     }
 
-    /// The parties that a name means: as [`Self::party`], or every node that has it as a further name.
+    /// The parties that a name means: as [`Self::party`], or every node that has it as a further name, or as
+    /// an address that several have.
     #[must_use]
     pub fn parties(&self, text: &str) -> Vec<Party> {
         if let Some(party) = self.party(text) {
-            return vec![party];
+            return self.each(party);
         }
         let nodes = text.parse().map(|name: Name| self.settled().named(&name));
         let nodes = nodes.unwrap_or_default().into_iter();
         nodes.map(|node| Party::Node(node.name.clone())).collect()
     }
 
+    /// For an address that several nodes have, each of them.
+    pub(super) fn each(&self, party: Party) -> Vec<Party> {
+        let all = match &party {
+            Party::Address(address) => self.namesakes(*address),
+            _ => &[],
+        };
+        match all.is_empty() {
+            true => vec![party],
+            false => (all.iter())
+                .map(|(n, _)| Party::Node(n.name.clone()))
+                .collect(),
+        }
+    }
+
+    /// A server as a client finds it: an address that several nodes have is that of the nearest.
+    #[must_use]
+    pub fn seen_from(&self, from: &Location, to: &Party) -> Location {
+        match to {
+            Party::Address(address) if !self.namesakes(*address).is_empty() => {
+                let owner = self.owner_near(*address, [from]);
+                owner.map_or(Location::Outside, |n| Location::Node(n.name.clone()))
+            }
+            _ => self.place(to),
+        }
+    }
+
     /// Reads a server as a client would: `B`, `B:80`, `B:53/udp`, `B:gre`, `[ADDRESS]:80`. Returns the
     /// parties that the name means there, none if it means nothing, and the text after the colon.
     #[must_use]
     pub fn target<'t>(&self, from: &Party, text: &'t str) -> (Vec<Party>, Option<&'t str>) {
-        let whole = self.seen_from(from, text);
+        let whole = self.meant_by(from, text);
         match text.rsplit_once(':') {
-            Some((name, port)) if whole.is_empty() => (self.seen_from(from, name), Some(port)),
+            Some((name, port)) if whole.is_empty() => (self.meant_by(from, name), Some(port)),
             _ => (whole, None),
         }
     }
 
     /// The parties that a name means for a client, by its hosts file.
-    fn seen_from(&self, from: &Party, text: &str) -> Vec<Party> {
+    fn meant_by(&self, from: &Party, text: &str) -> Vec<Party> {
         let client = match self.place(from) {
             Location::Node(name) => self.node(&name),
             Location::Host | Location::Outside => None,
         };
+        // What has an address depends on the way to it.
+        if let Some(address @ Party::Address(_)) = self.party(text) {
+            return vec![address];
+        }
         let mut found = self.parties(text);
         let Ok(name) = text.parse::<Name>() else {
             return found;
@@ -248,7 +279,7 @@ impl World<'_> {
                 .filter(move |(_, a)| IpVersion::of(*a) == version);
             let near = of_version.clone();
             let near: Vec<IpAddr> = near
-                .filter(|(rank, _)| *rank != Nearness::FAR_CABLE)
+                .filter(|(rank, _)| *rank != Nearness::UNLISTED)
                 .map(|(_, a)| *a)
                 .collect();
             match near.is_empty() {

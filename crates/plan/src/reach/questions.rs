@@ -27,7 +27,8 @@ pub fn expected(world: &World<'_>, expects: &[Expect]) -> Vec<Expected> {
     let mut out = Vec::new();
     for expect in expects {
         let service = expect.service;
-        for from in parties(world, &expect.from) {
+        let clients = parties(world, &expect.from).into_iter();
+        for from in clients.flat_map(|from| world.each(from)) {
             for to in parties(world, &expect.to) {
                 // Every member of a network with every other one; a node with itself only if named.
                 let itself = expect.from == expect.to && matches!(expect.from, Endpoint::Node(_));

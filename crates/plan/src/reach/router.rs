@@ -94,7 +94,7 @@ impl<'w> Walk<'w> {
         packet
     }
 
-    fn note_change(&mut self, node: &Node, before: Packet, after: Packet) {
+    pub(super) fn note_change(&mut self, node: &Node, before: Packet, after: Packet) {
         if before.flow != after.flow {
             let before = before.flow;
             let at = Location::Node(node.name.clone());

@@ -46,6 +46,8 @@ pub struct World<'a> {
     pub(super) bridge: Evaluator<'a>,
     pub(super) environment: Environment,
     members: BTreeMap<(usize, IpAddr), (&'a Node, usize)>,
+    /// Each address of an interface, with the nodes that have it and the positions of the interfaces.
+    pub(super) owners: BTreeMap<IpAddr, Vec<(&'a Node, usize)>>,
     nodes: BTreeMap<&'a Name, &'a Node>,
     /// The tables inside nodes that translate addresses.
     tables: BTreeMap<&'a Name, Ruleset>,
@@ -101,8 +103,12 @@ impl<'a> World<'a> {
             .map(|(position, network)| (&network.name, position))
             .collect();
         let mut members = BTreeMap::new();
+        let mut owners: BTreeMap<IpAddr, Vec<(&Node, usize)>> = BTreeMap::new();
         for node in &settled.nodes {
             for (index, interface) in node.interfaces.iter().enumerate() {
+                for address in interface.addresses.iter().map(IpNet::addr) {
+                    owners.entry(address).or_default().push((node, index));
+                }
                 if let Some(network) = interface.plug.network()
                     && let Some(position) = positions.get(network)
                 {
@@ -119,6 +125,7 @@ impl<'a> World<'a> {
             bridge: Evaluator::new(rules, Family::Bridge)?,
             environment,
             members,
+            owners,
             nodes: settled.nodes.iter().map(|n| (&n.name, n)).collect(),
             tables: (settled.nodes.iter())
                 .filter_map(|n| Some((&n.name, router::ruleset(&settled.project, n)?)))
@@ -209,7 +216,7 @@ impl<'a> World<'a> {
         self.settled.networks.get(position)
     }
 
-    /// The network whose prefix an address lies in, outside ones too.
+    /// The network whose prefix an address lies in, outside ones too; the first of lans that have it.
     pub(super) fn network_of(&self, address: IpAddr) -> Option<usize> {
         (self.settled.networks.iter())
             .position(|n| n.subnets.iter().any(|s| s.net.contains(&address)))
@@ -220,7 +227,7 @@ impl<'a> World<'a> {
         self.members.get(&(network, address)).copied()
     }
 
-    /// Any node that has the address.
+    /// A node that has the address.
     pub(super) fn owner(&self, address: IpAddr) -> Option<&'a Node> {
         let on_network = self
             .network_of(address)

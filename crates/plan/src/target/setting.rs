@@ -8,6 +8,9 @@ pub enum Setting {
     /// The link, or with no link the namespace, forwards. For IPv6 of a link this is
     /// `force_forwarding`, which kernels have since 6.17.
     Forwarding(IpVersion),
+    /// Somebody has made every link forward IPv6 (`force_forwarding` of all). Links that are added later
+    /// do not.
+    ForcedForwarding,
     /// Links that are added to the namespace forward.
     NewForwarding(IpVersion),
     /// Router advertisements are accepted.
@@ -131,6 +134,7 @@ impl Setting {
             (Self::Forwarding(IpVersion::V6), Some(l)) => {
                 format!("net/ipv6/conf/{l}/force_forwarding")
             }
+            (Self::ForcedForwarding, _) => "net/ipv6/conf/all/force_forwarding".into(),
             (Self::NewForwarding(version), _) => {
                 format!("net/ipv{version}/conf/default/forwarding")
             }

@@ -7,13 +7,16 @@ use ipnet::IpNet;
 
 use crate::problem::{HopRole, NameProblem, NetworkProblem, NodeProblem, ReservedAddress};
 use crate::similar::nearest;
-use crate::{Attachment, IpVersion, LinkEnd, Mac, Name, Network, Node, Place, Problem, Topology};
+use crate::{
+    Attachment, IpVersion, LinkEnd, Mac, Mode, Name, Network, Node, Place, Problem, Topology,
+};
 
 /// Every attachment is to a network that exists, with addresses that no other node has.
 pub(super) fn attachments(topology: &Topology, problems: &mut Vec<Problem>) {
     let networks: BTreeMap<&Name, &Network> =
         topology.networks.iter().map(|n| (&n.name, n)).collect();
-    let mut used: BTreeMap<IpAddr, (&Place, &Name)> = BTreeMap::new();
+    // Two lans may have one subnet.
+    let mut used: BTreeMap<(Option<&Name>, IpAddr), (&Place, &Name)> = BTreeMap::new();
     let mut macs: BTreeMap<(&Name, Mac), &Place> = BTreeMap::new();
     for node in &topology.nodes {
         for attachment in &node.attachments {
@@ -42,7 +45,8 @@ pub(super) fn attachments(topology: &Topology, problems: &mut Vec<Problem>) {
             for address in &attachment.addresses {
                 let misfit = misfit(network, *address);
                 problems.extend(misfit.map(|kind| Problem::new(place, kind)));
-                if let Some((first, owner)) = used.insert(*address, (place, &node.name)) {
+                let lan = (network.mode == Mode::Lan).then_some(&network.name);
+                if let Some((first, owner)) = used.insert((lan, *address), (place, &node.name)) {
                     let kind = NetworkProblem::AddressInUse {
                         address: *address,
                         node: node.name.clone(),

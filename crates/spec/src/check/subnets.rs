@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use ipnet::IpNet;
 
 use crate::problem::{NetworkProblem, WarningKind};
-use crate::{IpVersion, Name, Network, Place, Problem, Topology, Warning};
+use crate::{Attachment, IpVersion, Mode, Name, Network, Place, Problem, Topology, Warning};
 
 fn overlap(a: &IpNet, b: &IpNet) -> bool {
     a.contains(b) || b.contains(a)
 }
 
-/// The subnets of two networks may not overlap.
+/// The subnets of two networks may not overlap, unless both are lans: these have nothing in common but
+/// nodes, and none may be on both.
 pub(super) fn networks(topology: &Topology, problems: &mut Vec<Problem>) {
     // Sorted by first address, an overlap is always with the longest interval that has not ended.
     let mut all: Vec<(IpNet, &Network)> = topology
@@ -20,30 +21,63 @@ pub(super) fn networks(topology: &Topology, problems: &mut Vec<Problem>) {
         .flat_map(|n| n.subnets.iter().map(move |s| (s.net, n)))
         .collect();
     all.sort_by_key(|(net, _)| (net.network(), net.prefix_len()));
-    let mut open: Option<(IpNet, &Network)> = None;
+    let [mut of_host, mut of_lans] = [None::<(IpNet, &Network)>; 2];
     for (net, network) in all {
-        match open {
-            Some((wide, holder)) if overlap(&wide, &net) => {
-                let (late, early) = if holder.place.offset < network.place.offset {
-                    (network, holder)
-                } else {
-                    (holder, network)
+        let lan = network.mode == Mode::Lan;
+        let covers = |open: &(IpNet, &Network)| overlap(&open.0, &net);
+        let beside = of_lans.filter(|open| !lan && covers(open));
+        if let Some(open) = of_host.filter(covers).or(beside) {
+            problems.push(overlapping(open, (net, network)));
+        }
+        let own = if lan { &mut of_lans } else { &mut of_host };
+        *own = own.filter(covers).or(Some((net, network)));
+    }
+    together(topology, problems);
+}
+
+fn overlapping((wide, holder): (IpNet, &Network), (net, network): (IpNet, &Network)) -> Problem {
+    let pair = [(net, network), (wide, holder)];
+    let [(late_net, late), (early_net, early)] = match holder.place.offset < network.place.offset {
+        true => pair,
+        false => [pair[1], pair[0]],
+    };
+    let kind = NetworkProblem::SubnetOverlap {
+        net: late_net,
+        network: late.name.clone(),
+        other_net: early_net,
+        other: early.name.clone(),
+        other_place: early.place.clone(),
+    };
+    Problem::new(&late.place, kind)
+}
+
+/// A node on two lans with one subnet could not choose between them.
+fn together(topology: &Topology, problems: &mut Vec<Problem>) {
+    let lans = topology.networks.iter().filter(|n| n.mode == Mode::Lan);
+    let lans: BTreeMap<&Name, &Network> = lans.map(|n| (&n.name, n)).collect();
+    for node in &topology.nodes {
+        let mut before: Vec<(IpNet, &Attachment)> = Vec::new();
+        for attachment in &node.attachments {
+            let network = lans.get(&attachment.network);
+            for net in network.iter().flat_map(|n| &n.subnets).map(|s| s.net) {
+                let same = |(other, on): &&(IpNet, &Attachment)| {
+                    on.network != attachment.network && overlap(other, &net)
                 };
-                let (late_net, early_net) = if late.name == network.name {
-                    (net, wide)
-                } else {
-                    (wide, net)
-                };
-                let kind = NetworkProblem::SubnetOverlap {
-                    net: late_net,
-                    network: late.name.clone(),
-                    other_net: early_net,
-                    other: early.name.clone(),
-                    other_place: early.place.clone(),
-                };
-                problems.push(Problem::new(&late.place, kind));
+                if let Some((other_net, other)) = before.iter().find(same) {
+                    let kind = NetworkProblem::LinkOverlap {
+                        net,
+                        on: format!("lan {}", attachment.network),
+                        other: *other_net,
+                        before: format!(
+                            "node {} is already connected to by lan {}",
+                            node.name, other.network
+                        ),
+                        other_place: other.place.clone(),
+                    };
+                    problems.push(Problem::new(&attachment.place, kind));
+                }
+                before.push((net, attachment));
             }
-            _ => open = Some((net, network)),
         }
     }
 }
@@ -57,8 +91,9 @@ pub(super) fn links(topology: &Topology, problems: &mut Vec<Problem>) {
             if let Some((other, place)) = prefixes.iter().find(|(other, _)| overlap(other, &net)) {
                 let kind = NetworkProblem::LinkOverlap {
                     net,
+                    on: "this link".to_owned(),
                     other: *other,
-                    node: end.node.clone(),
+                    before: format!("node {} is already connected to", end.node),
                     other_place: (*place).clone(),
                 };
                 problems.push(Problem::new(&end.place, kind));

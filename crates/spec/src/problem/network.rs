@@ -69,15 +69,17 @@ pub enum NetworkProblem {
         /// That network's place.
         other_place: Place,
     },
-    /// The subnets of a link and of something else at the same node overlap.
-    #[error("{net} on this link overlaps {other}, which node {node} is already connected to")]
+    /// The subnets of two links or lans of one node overlap.
+    #[error("{net} on {on} overlaps {other}, which {before}")]
     LinkOverlap {
-        /// The prefix of the link.
+        /// The prefix of the later one.
         net: IpNet,
+        /// The later one, in words.
+        on: String,
         /// The other prefix.
         other: IpNet,
-        /// The node.
-        node: Name,
+        /// What has that, in words.
+        before: String,
         /// The other prefix's place.
         other_place: Place,
     },

@@ -96,7 +96,9 @@ fn parties(settled: &Settled, side: &PolicySide) -> Vec<Party> {
         PolicySide::Prefixes(prefixes) => prefixes.clone(),
     };
     let mut out = Vec::new();
-    for (position, network) in settled.networks.iter().enumerate() {
+    let alike = settled.alike_lans();
+    let networks = settled.networks.iter().enumerate();
+    for (position, network) in networks.filter(|(_, n)| !alike.contains(&n.name)) {
         let subnets: Vec<IpNet> = network.subnets.iter().map(|s| s.net).collect();
         if take(&mut left, &subnets) {
             out.push(Party::Network(position));

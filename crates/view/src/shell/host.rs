@@ -121,7 +121,7 @@ pub(super) fn settings(script: &mut Script<'_>, link: &Link) {
                 "A node cannot give the host a route or an address by announcing one. (-e: a kernel",
                 "without IPv6 does not have these settings.)",
             ]),
-            Setting::Forwarding(_) | Setting::NewForwarding(_) => script.explain(&[
+            Setting::Forwarding(_) | Setting::ForcedForwarding | Setting::NewForwarding(_) => script.explain(&[
                 "A host that forwards is a router. It is made one for packets that come in by this link,",
                 "not for the whole machine.",
             ]),

@@ -60,7 +60,7 @@ pub(super) fn create_namespace(script: &mut Script<'_>, new: &NewNamespace) {
     let run = format!("ip netns exec {name} ");
     for (setting, value) in &new.settings {
         match setting {
-            Setting::Forwarding(_) | Setting::NewForwarding(_) => script.explain(&[
+            Setting::Forwarding(_) | Setting::ForcedForwarding | Setting::NewForwarding(_) => script.explain(&[
                 "New namespaces take this setting from the machine's first one; a node does not forward",
                 "because the machine does.",
             ]),

@@ -47,7 +47,7 @@ pub(super) fn places(world: &World<'_>, path: &Path, from: &Location) -> Vec<Loc
     let mut out: BTreeSet<Location> = BTreeSet::from([from.clone(), Location::Host]);
     out.extend(path.request.iter().chain(&path.reply).map(|h| h.at.clone()));
     if let Some(address) = path.address {
-        out.insert(world.place(&Party::Address(address)));
+        out.insert(world.seen_from(from, &Party::Address(address)));
     }
     out.remove(&Location::Outside);
     out.into_iter().collect()

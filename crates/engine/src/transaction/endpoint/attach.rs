@@ -122,7 +122,7 @@ impl Engine {
         };
         if !is_plain(kernel, outline, &settled, name)?
             || !is_free(kernel, &node)?
-            || !self.sees_hosts_of_others(project, &node)
+            || !self.sees_hosts_of_others(&settled, &node)
             || !Self::networks_are_built(kernel, &settled, &node)?
         {
             return Ok(None);

@@ -13,13 +13,14 @@ use crate::{Engine, Failure};
 impl Engine {
     /// Whether the new node's hosts file exists already, and its own lines are the same in those of
     /// all others.
-    pub(super) fn sees_hosts_of_others(&self, project: &Name, node: &Node) -> bool {
-        hosts::lines(node).is_some() && self.hosts_file(project, node).exists()
+    pub(super) fn sees_hosts_of_others(&self, settled: &Settled, node: &Node) -> bool {
+        let known = hosts::lines(settled, node).is_some();
+        known && self.hosts_file(&settled.project, node).exists()
     }
 
     /// Adds the node to the hosts files, and writes its own files.
     pub(super) fn add_to_files(&self, settled: &Settled, node: &Node) -> Result<(), Failure> {
-        let lines = hosts::lines(node).unwrap_or_default();
+        let lines = hosts::lines(settled, node).unwrap_or_default();
         self.change_hosts(&settled.project, |text| text.push_str(&lines))?;
         self.write_resolv(&settled.project, node)
     }

@@ -248,9 +248,12 @@ impl Reasons<'_> {
     }
 
     fn shared_network(&self, found: &ExchangeResult) -> Option<&Network> {
-        let (_, flow) = found.end.as_ref()?;
+        let (at, flow) = found.end.as_ref()?;
         let on_one_link = || self.world.network_of_link_local(flow.to);
-        let network = self.world.network_of(flow.to).or_else(on_one_link)?;
+        let network = self
+            .world
+            .network_near(flow.to, [at])
+            .or_else(on_one_link)?;
         let cabled = found.request.iter().all(|h| h.at != Location::Host);
         let network = self.world.network(network);
         network.filter(|n| !cabled || n.mode == Mode::Macvlan)

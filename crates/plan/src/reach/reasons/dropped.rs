@@ -10,7 +10,7 @@ use super::super::path::{HopEvent, Location, Reason};
 use super::super::result::{ExchangeFailure, ExchangeResult};
 use super::super::walk::DropReason;
 use super::builder::{Reasons, reason};
-use super::reserved::{no_node, no_route_of_host};
+use super::reserved::{elsewhere, namesake, no_node, no_route_of_host};
 use super::simple::{
     by_foreign, by_node, by_route_of_others, may_have, no_addresses, own_route, past_host,
     wrong_way,
@@ -38,6 +38,7 @@ impl Reasons<'_> {
                 ),
             )
             .help("put both on networks with subnets of one IP version, or join them by a cable"),
+            ExchangeFailure::Namesake(other) => namesake(self, other, address),
             ExchangeFailure::NotPublished => self.not_published(found),
             ExchangeFailure::Request(dropped) => self.dropped(dropped, address, found),
             ExchangeFailure::Reply(dropped) => {
@@ -98,11 +99,13 @@ impl Reasons<'_> {
             .help(format!("only the other end of the cable reaches {to}: use an address of {node} on a network")),
             DropReason::NodeRules { node, rule } => by_node(node, rule),
             DropReason::MayHave { to, nodes } => may_have(*to, nodes),
-            DropReason::Neighbour { next, .. } if self.world.takers(*next).next().is_some() => {
-                self.nobody_took(*next)
+            DropReason::Neighbour { at, next }
+                if self.world.takers_near(at, *next).next().is_some() =>
+            {
+                self.nobody_took(at, *next)
             }
-            DropReason::Neighbour { next, .. } if self.world.mute(*next).is_some() => {
-                self.no_arp(*next)
+            DropReason::Neighbour { at, next } if self.world.mute(at, *next).is_some() => {
+                self.no_arp(at, *next)
             }
             DropReason::WrongWay { at, from, interface, strict } => {
                 wrong_way(at, *from, interface, *strict)
@@ -113,8 +116,9 @@ impl Reasons<'_> {
             DropReason::Neighbour { at, next } => {
                 let asked = address.filter(|a| a != next);
                 let as_hop = asked.map_or(String::new(), |a| format!(", the next hop to {a}"));
-                let text = format!("no node on a link of {at} has the address {next}{as_hop}");
-                no_node(self.world, *next, text)
+                let there = elsewhere(self, *next);
+                let text = format!("no node on a link of {at} has the address {next}{as_hop}{there}");
+                no_node(self.world, at, *next, text)
             }
             DropReason::NotForwarding { node } => reason(
                 ReasonCode::NotForwarding,
@@ -154,8 +158,11 @@ impl Reasons<'_> {
     }
 
     /// The node that has the address does not answer for it.
-    fn no_arp(&self, next: IpAddr) -> Reason {
-        let node = self.world.mute(next).map_or("a node", |n| n.name.as_ref());
+    fn no_arp(&self, at: &Location, next: IpAddr) -> Reason {
+        let node = self
+            .world
+            .mute(at, next)
+            .map_or("a node", |n| n.name.as_ref());
         reason(
             ReasonCode::NeighbourUnreachable,
             format!("{node} does not answer ARP requests for {next}, by its setting arp_ignore"),
@@ -164,8 +171,9 @@ impl Reasons<'_> {
     }
 
     /// Nodes may have an address, and none of them does.
-    fn nobody_took(&self, next: IpAddr) -> Reason {
-        let nodes: Vec<&str> = self.world.takers(next).map(|n| n.name.as_ref()).collect();
+    fn nobody_took(&self, at: &Location, next: IpAddr) -> Reason {
+        let nodes = self.world.takers_near(at, next);
+        let nodes: Vec<&str> = nodes.map(|n| n.name.as_ref()).collect();
         let nodes = nodes.join(", ");
         reason(
             ReasonCode::NeighbourUnreachable,
@@ -245,7 +253,7 @@ impl Reasons<'_> {
             purpose::NOBODY => {
                 let text = "no node has the address".to_owned();
                 match found.request.last().map(|h| h.flow.to) {
-                    Some(to) => no_node(self.world, to, format!("{text} {to} on its network")),
+                    Some(to) => no_node(self.world, &Location::Host, to, format!("{text} {to} on its network")),
                     None => reason(ReasonCode::NeighbourUnreachable, text),
                 }
             }
@@ -332,8 +340,9 @@ impl Reasons<'_> {
     /// No policy applies: which default decides depends on the networks.
     fn by_default(&self, found: &ExchangeResult) -> Reason {
         let flow = found.request.last().map(|h| h.flow);
+        let places = || found.request.iter().rev().map(|hop| &hop.at);
         let network = |address: IpAddr| {
-            let position = self.world.network_of(address)?;
+            let position = self.world.network_near(address, places())?;
             self.world.network(position)
         };
         let (source, target) = match flow {

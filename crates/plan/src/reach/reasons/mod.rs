@@ -40,6 +40,12 @@ pub(super) fn conclude(
         }
         _ => {}
     }
+    if let (Some(net), true) = (reasons.untranslated(found), outcome.reachable()) {
+        let more = format!(
+            "; answers come back only if the machine outside has a route to {net} by this host"
+        );
+        reason.text.push_str(&more);
+    }
     if let (Some(rule), true) = (&found.unsure, found.failure.is_none()) {
         let more =
             format!("; whether {rule} lets it pass is not known: hallway trace shows what happens");

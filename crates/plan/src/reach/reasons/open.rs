@@ -1,6 +1,7 @@
 //! Why the server is reached, or refuses.
 
 use hallway_spec::Service;
+use ipnet::IpNet;
 
 use super::super::code::ReasonCode;
 use super::super::path::{HopEvent, Location, Outcome, Reason};
@@ -88,12 +89,24 @@ impl Reasons<'_> {
     }
 
     fn network_of_source(&self, found: &ExchangeResult) -> Option<&Network> {
-        let of = |source| self.world.network(self.world.network_of(source)?);
+        let near = || found.request.iter().map(|hop| &hop.at);
+        let of = |source| self.world.network(self.world.network_near(source, near())?);
         // A router may have masqueraded it since it was made.
         let decided = found.request.iter().rev().find(|hop| {
             matches!(&hop.event, HopEvent::Chain { comment, .. } if comment == purpose::EGRESS)
         });
         of(decided.or(found.request.first())?.flow.from)
+    }
+
+    /// The subnet of a node whose own address a machine outside sees, which is no node: its routes are not
+    /// known.
+    pub(super) fn untranslated(&self, found: &ExchangeResult) -> Option<IpNet> {
+        let (at, flow) = found.end.as_ref()?;
+        let near = found.request.iter().map(|hop| &hop.at);
+        let own = *at == Location::Outside && !self.world.is_host(flow.from);
+        let position = self.world.network_near(flow.from, near).filter(|_| own)?;
+        let mut subnets = self.world.network(position)?.subnets.iter();
+        subnets.find(|s| s.net.contains(&flow.from)).map(|s| s.net)
     }
 
     fn served(&self, found: &ExchangeResult) -> bool {

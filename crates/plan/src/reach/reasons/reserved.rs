@@ -2,16 +2,21 @@
 
 use std::net::IpAddr;
 
+use hallway_spec::Name;
 use ipnet::IpNet;
 
 use super::super::code::ReasonCode;
-use super::super::path::Reason;
-use super::super::world::World;
-use super::builder::reason;
+use super::super::party::Party;
+use super::super::path::{Location, Reason};
+use super::super::world::{World, owns};
+use super::builder::{Reasons, reason};
 
 /// Why no node has an address: none can have it, or none was given it.
-pub(super) fn no_node(world: &World<'_>, address: IpAddr, text: String) -> Reason {
-    let networks = world.settled().networks.iter();
+pub(super) fn no_node(world: &World<'_>, at: &Location, address: IpAddr, text: String) -> Reason {
+    let near = world
+        .network_near(address, [at])
+        .and_then(|n| world.network(n));
+    let networks = near.into_iter().chain(&world.settled().networks);
     let subnets = networks.flat_map(|n| n.subnets.iter().map(move |s| (s.net, Some(&n.name))));
     let nodes = world.settled().nodes.iter();
     let ends = nodes.flat_map(|n| n.interfaces.iter().flat_map(|i| &i.addresses));
@@ -27,6 +32,43 @@ pub(super) fn no_node(world: &World<'_>, address: IpAddr, text: String) -> Reaso
     });
     let text = format!("{address} is the {role} address {of}, which no node can have");
     reason(ReasonCode::NeighbourUnreachable, text).help("name a node, or the address of one")
+}
+
+/// The server has the address on another link than the node that the request comes to.
+pub(super) fn namesake(
+    Reasons { world, question }: &Reasons<'_>,
+    other: &Name,
+    address: Option<IpAddr>,
+) -> Reason {
+    let (from, to) = (&question.from, &question.to);
+    let on = |name: &Name| {
+        let (node, address) = (world.node(name)?, address?);
+        Some(format!("{name} on {}", world.link_in_words(node, address)))
+    };
+    let there = on(other).unwrap_or_else(|| other.to_string());
+    let own = match to {
+        Party::Node(name) => on(name),
+        _ => None,
+    };
+    let own = own.unwrap_or_else(|| to.to_string());
+    let address = address.map_or(String::new(), |a| format!(" {a}"));
+    reason(
+        ReasonCode::NoRoute,
+        format!("for {from}, the address{address} is that of {there}, not that of {own}"),
+    )
+    .help("give them different addresses, or reach it by a router that translates addresses")
+}
+
+/// The other link on which the server has an address, at the end of a sentence.
+pub(super) fn elsewhere(Reasons { world, question }: &Reasons<'_>, address: IpAddr) -> String {
+    let node = match &question.to {
+        Party::Node(name) => world.node(name).filter(|node| owns(node, address)),
+        _ => None,
+    };
+    node.map_or(String::new(), |node| {
+        let on = world.link_in_words(node, address);
+        format!(", which {} has on {on}", node.name)
+    })
 }
 
 /// The host forwards no packets to an address: it has no route, or the address is one of many hosts.

@@ -2,8 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // a failing helper is a failing test
 
+mod lans;
+mod nodes;
+
 use hallway_testkit::projects::{Project, project};
 use hallway_testkit::{Hallway, milliseconds, patience, sh, try_sh, wait_for};
+use lans::lans_with_one_subnet;
+use nodes::{addresses_that_move, destinations_that_nodes_change, rules_in_nodes};
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 
 /// Cases of each of the four tests: two hundred in all. `HALLWAY_TEST_CASES` sets another number.
@@ -56,6 +61,12 @@ fn holds(
     let Some(text) = project.file() else {
         return Err(TestCaseError::reject("no valid file"));
     };
+    sh("ip addr flush dev wire0 scope global");
+    for address in project.addresses_on_parent() {
+        sh(&format!(
+            "ip addr add {address} dev wire0 $(echo {address} | sed -n 's/.*:.*/nodad/p')"
+        ));
+    }
     let up = h.up(&text);
     if up.code == 2 {
         return Err(TestCaseError::reject("cannot be built here"));
@@ -140,6 +151,10 @@ fn uplinks(count: u8) {
 
 fn cases(seed: u8, links: u8) {
     uplinks(links);
+    sh(
+        "ip netns add switch; ip link add wire0 type veth peer name wire1 netns switch
+        ip link set wire0 up; ip -n switch link set wire1 up",
+    );
     let h = Hallway::host(env!("CARGO_BIN_EXE_hallway")).project("p");
     let count = std::env::var("HALLWAY_TEST_CASES").map_or(CASES, |n| n.parse().unwrap());
     let config = Config {
@@ -177,6 +192,7 @@ fn cases(seed: u8, links: u8) {
         "internal",
         "no-common-family",
         "foreign-rule",
+        "past-host",
     ] {
         assert!(reasons.contains_key(code), "no case of {code}: {reasons:?}");
     }
@@ -388,86 +404,6 @@ links: [ { endpoints: { a: \"fd02::1/64\", c: \"fd02::2/64\" } } ]
     h.ok("down");
 }
 
-/// Addresses that a program takes: as far as `sources` let it, and only while a node has them.
-fn addresses_that_move() {
-    let h = Hallway::host(env!("CARGO_BIN_EXE_hallway")).project("p");
-    let text = "networks: { lan: { subnet: [10.9.0.0/24, \"fd09::/64\"] } }
-nodes:
-  r1: { networks: { lan: { address: [10.9.0.2, \"fd09::2\"], sources: [10.9.0.254, 10.255.0.53] } } }
-  r2: { networks: { lan: { address: [10.9.0.3, \"fd09::3\"], sources: [10.9.0.254] } } }
-  h: { networks: { lan: { address: [10.9.0.50, \"fd09::50\"] } }, routes: [ { to: 10.255.0.53/32, via: 10.9.0.2 } ] }
-expect:
-  - { from: h, to: 10.9.0.254 }
-  - { from: h, to: 10.9.0.254, port: 80/tcp }
-  - { from: h, to: 10.255.0.53 }
-";
-    let file = "/run/moves.hallway.yaml";
-    std::fs::write(file, text).unwrap();
-    let before = h.run(&["explain", "--file", file, "h", "10.9.0.254"]);
-    assert!(
-        before.out.contains("not known"),
-        "{}{}",
-        before.out,
-        before.err
-    );
-    h.up(text).ok();
-    explained(
-        &h,
-        "h",
-        "10.9.0.254",
-        &["unreachable", "r1, r2 may have it"],
-    );
-    sh("ip -n r2 addr add 10.9.0.254/32 dev eth0; ip -n r1 addr add 10.255.0.53/32 dev lo");
-    agrees(&h);
-    h.ok("down");
-}
-
-/// Rules that a program has made in a node.
-fn rules_in_nodes() {
-    let h = Hallway::host(env!("CARGO_BIN_EXE_hallway")).project("p");
-    let text = "networks: { outer: { subnet: [10.9.0.0/24, \"fd09::/64\"] }, inner: { subnet: 10.8.0.0/24, internal: true } }
-nodes:
-  ext: { networks: { outer: { address: [10.9.0.5, \"fd09::5\"] } } }
-  other: { networks: { outer: { address: [10.9.0.6, \"fd09::6\"] } } }
-  router: { networks: { outer: { address: [10.9.0.11, \"fd09::11\"] }, inner: { address: 10.8.0.11 } }, forwarding: true }
-  in: { networks: { inner: { address: 10.8.0.5 } }, routes: [ { to: default, via: 10.8.0.11 } ] }
-expect:
-  - { from: in, to: 10.9.0.5, port: 80/tcp }
-  - { from: in, to: 10.9.0.5, port: 23/tcp, reachable: false }
-  - { from: ext, to: 10.9.0.6, port: 22/tcp }
-  - { from: ext, to: other, port: 80/tcp, reachable: false }
-  - { from: other, to: 10.9.0.5, port: 80/tcp }
-";
-    h.up(text).ok();
-    std::fs::write(
-        "/run/router.nft",
-        "table inet fw { chain f { type filter hook forward priority 0
-            ct state established accept; iifname eth0 drop; tcp dport 23 drop; }; }
-        table ip n { chain p { type nat hook postrouting priority 100; oifname eth0 masquerade; }; }",
-    )
-    .unwrap();
-    // Requests for its MAC address in IPv6 are not answered either.
-    std::fs::write(
-        "/run/other.nft",
-        "table inet fw { chain i { type filter hook input priority 0; policy drop
-            ct state established,related accept; tcp dport 22 accept; }; }",
-    )
-    .unwrap();
-    sh("ip netns exec router nft -f /run/router.nft; ip netns exec other nft -f /run/other.nft");
-    agrees(&h);
-    explained(&h, "in", "ext:23", &["in node router", "tcp dport 23"]);
-    explained(&h, "in", "ext:80", &["from 10.9.0.11 instead of 10.8.0.5"]);
-    let closed = h.run(&["explain", "ext", "other:22", "-6"]);
-    assert!(closed.out.contains("in node other"), "{}", closed.out);
-    sh(
-        "ip netns exec router nft add chain ip n q '{ type nat hook prerouting priority -100; }'
-        ip netns exec router nft add rule ip n q tcp dport 81 dnat to 10.9.0.5:80",
-    );
-    let words = ["not known", "router has rules of its own"];
-    explained(&h, "in", "ext:81", &words);
-    h.ok("down");
-}
-
 fn first_fifty() {
     cases(std::env::var("SEED").map_or(1, |s| s.parse().unwrap()), 0);
 }
@@ -496,4 +432,6 @@ hallway_testkit::tests![
     link_local_addresses,
     addresses_that_move,
     rules_in_nodes,
+    destinations_that_nodes_change,
+    lans_with_one_subnet,
 ];
