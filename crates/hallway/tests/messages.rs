@@ -318,9 +318,8 @@ fn examples_of_help() {
     let (mut count, mut failed) = (0, Vec::new());
     for verb in all {
         let help = h.ok(&format!("help {verb}"));
-        let (_, examples) = help
-            .split_once("\nExample")
-            .unwrap_or_else(|| panic!("{verb}"));
+        assert!(help.contains("\nExample"), "{verb}");
+        let (_, examples) = help.split_once("\nExample").unwrap();
         h.ok("up --replace examples/three-tier.yaml");
         let examples = examples.lines().skip(1).map(str::trim);
         for example in examples.filter(|e| e.starts_with("hallway ")) {
