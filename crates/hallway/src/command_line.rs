@@ -21,20 +21,26 @@ const GROUPS: [Group; 6] = [
         verbs: &[
             (
                 "up",
-                &["hallway up examples/three-tier.yaml", "hallway up --attach"],
+                &[
+                    "hallway up examples/three-tier.yaml",
+                    "hallway up --attach examples/three-tier.yaml",
+                ],
             ),
             ("down", &["hallway down", "hallway down -p three-tier"]),
             (
                 "plan",
-                &["hallway plan", "hallway plan --format shell lab.yaml"],
+                &[
+                    "hallway plan examples/three-tier.yaml",
+                    "hallway plan --format shell examples/three-tier.yaml",
+                ],
             ),
-            ("validate", &["hallway validate lab.yaml"]),
+            ("validate", &["hallway validate examples/three-tier.yaml"]),
             (
                 "exec",
                 &[
                     "hallway exec web-server -- ip addr",
                     "hallway exec web-server -- curl http://api-server:8000/",
-                    "hallway exec -it -u nobody -e LANG=C web-server sh",
+                    "hallway exec -it -w /tmp -e LANG=C web-server sh",
                 ],
             ),
             ("shell", &["hallway shell web-server"]),
@@ -72,7 +78,7 @@ const GROUPS: [Group; 6] = [
     Group {
         title: "Explain and test",
         verbs: &[
-            ("explain", &["hallway explain web-server db-server:3306"]),
+            ("explain", &["hallway explain api-server db-server:3306"]),
             (
                 "reach",
                 &[
@@ -86,7 +92,10 @@ const GROUPS: [Group; 6] = [
             ),
             (
                 "test",
-                &["hallway test", "hallway test lab.yaml --format junit"],
+                &[
+                    "hallway test",
+                    "hallway test examples/three-tier.yaml --format junit",
+                ],
             ),
         ],
     },
@@ -99,7 +108,7 @@ const GROUPS: [Group; 6] = [
             ),
             (
                 "network",
-                &["hallway network add backend --subnet 192.168.20.0/24 --internal"],
+                &["hallway network add spare --subnet 192.168.40.0/24 --internal"],
             ),
             (
                 "link",
@@ -107,20 +116,20 @@ const GROUPS: [Group; 6] = [
             ),
             (
                 "connect",
-                &["hallway connect cache backend --address 192.168.20.50"],
+                &["hallway connect visitor frontend --address 192.168.10.50"],
             ),
-            ("disconnect", &["hallway disconnect cache backend"]),
-            ("publish", &["hallway publish web-server 8080:80"]),
+            ("disconnect", &["hallway disconnect visitor world"]),
+            ("publish", &["hallway publish web-server 8081:80"]),
             ("unpublish", &["hallway unpublish web-server 8080:80"]),
             (
                 "impair",
                 &[
-                    "hallway impair db delay=50ms loss=1%",
-                    "hallway impair db --clear",
+                    "hallway impair db-server delay=50ms loss=1%",
+                    "hallway impair db-server --clear",
                 ],
             ),
             ("allow", &["hallway allow frontend backend --port 8000/tcp"]),
-            ("deny", &["hallway deny app1 app2"]),
+            ("deny", &["hallway deny web-server db-server"]),
             ("policy", &["hallway policy ls", "hallway policy rm 2"]),
         ],
     },
@@ -171,10 +180,10 @@ const BELOW: &[(&str, &[&str])] = &[
         "node add",
         &[
             "hallway node add cache --network backend -- hallway serve 6379",
-            "hallway node add web --network front=192.168.20.5 --publish 8080:80",
+            "hallway node add web-2 --network frontend=192.168.10.20 --publish 8081:80",
         ],
     ),
-    ("node rm", &["hallway node rm cache"]),
+    ("node rm", &["hallway node rm visitor"]),
     (
         "node ls",
         &["hallway node ls", "hallway node ls --format json"],
@@ -182,11 +191,14 @@ const BELOW: &[(&str, &[&str])] = &[
     (
         "network add",
         &[
-            "hallway network add backend --subnet 192.168.20.0/24 --internal",
+            "hallway network add spare --subnet 192.168.40.0/24 --internal",
             "hallway network add both --subnet 10.9.0.0/24 --subnet fd09::/64",
         ],
     ),
-    ("network rm", &["hallway network rm backend"]),
+    (
+        "network rm",
+        &["hallway network add spare", "hallway network rm spare"],
+    ),
     ("network ls", &["hallway network ls"]),
     (
         "link add",
@@ -194,10 +206,7 @@ const BELOW: &[(&str, &[&str])] = &[
     ),
     (
         "link rm",
-        &[
-            "hallway link rm left right",
-            "hallway link rm left:eth1 right",
-        ],
+        &["hallway link add left right", "hallway link rm left right"],
     ),
     ("link ls", &["hallway link ls"]),
     ("policy ls", &["hallway policy ls"]),
@@ -210,7 +219,7 @@ const BELOW: &[(&str, &[&str])] = &[
             "hallway sandbox shell -- nft list ruleset",
         ],
     ),
-    ("sandbox rm", &["hallway sandbox rm lab"]),
+    ("sandbox rm", &["hallway sandbox rm default"]),
     (
         "install apparmor",
         &[
@@ -244,7 +253,7 @@ pub(crate) fn command() -> Command {
     command.help_template(format!(
         "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{list}Options:\n{{options}}\n\n{}",
         ui::fold_help(
-            "hallway help COMMAND describes a command, with examples.",
+            "hallway help COMMAND describes a command, with examples. All of them are for the project of examples/three-tier.yaml.",
             2
         )
     ))
@@ -346,7 +355,9 @@ mod tests {
                 let command = example.split(" > ").next().unwrap_or(example);
                 let command = hallway_spec::Command::split(command).expect(example);
                 let named = command.words().iter().skip(1).take(verb.split(' ').count());
-                assert_eq!(named.cloned().collect::<Vec<_>>().join(" "), *verb);
+                let named = named.cloned().collect::<Vec<_>>().join(" ");
+                let prepares = command.words().iter().any(|w| w == "add");
+                assert!(named == *verb || (prepares && verb.ends_with(" rm")));
                 let parsed = Args::try_parse_from(command.words());
                 assert!(parsed.is_ok(), "{example}: {}", parsed.unwrap_err());
             }

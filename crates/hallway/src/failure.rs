@@ -135,7 +135,7 @@ impl Diagnostic for CommandError {
                     Some("find the program that listens with: ss -lnp".into())
                 }
                 ErrorKind::PermissionDenied => Some(
-                    "ports below 1024 are for root outside of nodes: serve another one, like hallway serve 8080, or in a node: hallway exec NODE -- hallway serve 80".into(),
+                    "outside of nodes, low ports are for root: serve a port from 1024 on, like hallway serve 8080, or serve it in a node: hallway exec NODE -- hallway serve 80; sysctl net.ipv4.ip_unprivileged_port_start=80, as root, gives the ports from 80 on to all users".into(),
                 ),
                 _ => None,
             },

@@ -26,7 +26,7 @@ pub(crate) fn nodes<'a>(
             project: settled.project.clone(),
             node: name.clone(),
             nodes: settled.nodes.iter().map(|n| n.name.clone()).collect(),
-            elsewhere: elsewhere(common, scope, Some(&settled.project), name),
+            elsewhere: elsewhere(common, Some(scope), Some(&settled.project), name),
         }
         .into()),
     }
@@ -34,9 +34,9 @@ pub(crate) fn nodes<'a>(
 
 /// The flags of the projects that have a node of that name, apart from one of this scope: others of it,
 /// and those of other sandboxes and of the host, if their records can be read from here.
-fn elsewhere(
+pub(crate) fn elsewhere(
     common: &Common,
-    scope: &Scope,
+    scope: Option<&Scope>,
     apart_from: Option<&Name>,
     name: &Name,
 ) -> Vec<String> {
@@ -55,21 +55,24 @@ fn elsewhere(
             }
         }
     };
-    look(&scope.engine, "");
+    if let Some(scope) = scope {
+        look(&scope.engine, "");
+    }
     // In a sandbox this process is root, whose own directory is another one.
-    let state = match &scope.sandbox {
+    let entered = scope.and_then(|scope| scope.sandbox.as_ref());
+    let state = match entered {
         Some(sandbox) => sandbox.scope().ancestors().nth(2).map(Path::to_owned),
         None => state_dir(common).ok(),
     };
     if let Some(state) = state {
-        let here = scope.sandbox.as_ref().map(|s| s.name.as_str());
+        let here = entered.map(|s| s.name.as_str());
         for sandbox in sandbox::on_records(&state) {
             if Some(sandbox.name.as_str()) != here {
                 let engine = Engine::new(sandbox.scope(), Workplace::default());
                 look(&engine, &format!("--sandbox {} ", sandbox.name));
             }
         }
-        if here.is_some() && state.join("host").is_dir() {
+        if (here.is_some() || scope.is_none()) && state.join("host").is_dir() {
             let engine = Engine::new(&state.join("host"), Workplace::default());
             look(&engine, "--host ");
         }
@@ -85,7 +88,7 @@ pub(crate) fn present(
     node: Option<&Name>,
 ) -> Result<(Name, Settled), VerbError> {
     scope::present(common, &scope.engine).map_err(|error| {
-        let places = node.map(|node| elsewhere(common, scope, None, node));
+        let places = node.map(|node| elsewhere(common, Some(scope), None, node));
         match (error, node, places.as_deref()) {
             (VerbError::Usage(message, _), Some(node), Some(places @ [_, ..])) => VerbError::usage(
                 message,

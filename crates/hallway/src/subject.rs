@@ -13,9 +13,10 @@ use hallway_spec::{
 
 use crate::args::{Common, FileArg, PairArgs};
 use crate::diagnose::VerbError;
-use crate::places;
+use crate::failure::CommandError;
 use crate::scope::{self, Scope};
 use crate::source::{self, Input};
+use crate::{named, places};
 
 /// A project for which questions can be answered.
 pub(crate) struct Subject {
@@ -29,6 +30,8 @@ pub(crate) struct Subject {
     text: String,
     /// It is the running project, not only a file.
     is_up: bool,
+    /// Where the project was looked for.
+    scope: Option<Scope>,
 }
 
 impl Subject {
@@ -57,14 +60,20 @@ impl Subject {
 
     /// From the given file; otherwise the running project; otherwise from the file of this directory.
     pub(crate) fn any(common: &Common, file: &FileArg) -> Result<Self, VerbError> {
-        if file.path().is_none()
-            && let Some(scope) = Scope::existing(common)?
-            && let Ok(subject) = Self::of_scope(common, &scope)
-        {
-            scope::say_which(common, &subject.settled.project);
-            return Ok(subject);
-        }
-        Self::of_file(common, file)
+        let scope = match file.path() {
+            Some(_) => None,
+            None => Scope::existing(common)?,
+        };
+        let running = scope.as_ref().and_then(|s| Self::of_scope(common, s).ok());
+        let mut subject = match running {
+            Some(subject) => {
+                scope::say_which(common, &subject.settled.project);
+                subject
+            }
+            None => Self::of_file(common, file)?,
+        };
+        subject.scope = scope;
+        Ok(subject)
     }
 
     fn new(settled: Settled, input: &Input, environment: Environment) -> Self {
@@ -78,6 +87,7 @@ impl Subject {
             environment,
             text: input.source.clone(),
             is_up: false,
+            scope: None,
         }
     }
 
@@ -177,8 +187,16 @@ impl Subject {
 }
 
 /// The questions of a pair; then what they depend on is known of the nodes.
-pub(crate) fn asked(subject: &mut Subject, pair: &PairArgs) -> Result<Vec<Question>, VerbError> {
-    let questions = resolve(subject, &subject.world()?, pair)?;
+pub(crate) fn asked(
+    common: &Common,
+    scope: Option<&Scope>,
+    subject: &mut Subject,
+    pair: &PairArgs,
+) -> Result<Vec<Question>, VerbError> {
+    let project = &subject.settled.project;
+    let scope = scope.or(subject.scope.as_ref());
+    let elsewhere = |node: &Name| named::elsewhere(common, scope, Some(project), node);
+    let questions = resolve(subject, &subject.world()?, pair, &elsewhere)?;
     subject.look_inside(&questions)?;
     Ok(questions)
 }
@@ -188,10 +206,11 @@ fn resolve(
     subject: &Subject,
     world: &World<'_>,
     pair: &PairArgs,
+    elsewhere: &dyn Fn(&Name) -> Vec<String>,
 ) -> Result<Vec<Question>, VerbError> {
     let clients = world.parties(&pair.from);
     if clients.is_empty() {
-        return Err(no_party(world, &pair.from));
+        return Err(no_party(world, &pair.from, elsewhere));
     }
     let mut out = Vec::new();
     for from in clients {
@@ -206,7 +225,7 @@ fn resolve(
         }
         let (servers, port) = world.target(&from, &pair.to);
         if servers.is_empty() {
-            return Err(no_party(world, &pair.to));
+            return Err(no_party(world, &pair.to, elsewhere));
         }
         for to in servers {
             check_resolved(world, &from, &pair.to, port, &to)?;
@@ -254,7 +273,21 @@ fn check_resolved(
     }
 }
 
-fn no_party(world: &World<'_>, text: &str) -> VerbError {
+fn no_party(world: &World<'_>, text: &str, elsewhere: &dyn Fn(&Name) -> Vec<String>) -> VerbError {
+    let name = text.split(':').next().unwrap_or(text);
+    if let Ok(node) = name.parse::<Name>() {
+        let elsewhere = elsewhere(&node);
+        if !elsewhere.is_empty() {
+            let settled = world.settled();
+            return CommandError::NoSuchNode {
+                project: settled.project.clone(),
+                node,
+                nodes: settled.nodes.iter().map(|n| n.name.clone()).collect(),
+                elsewhere,
+            }
+            .into();
+        }
+    }
     VerbError::usage(
         format!("{text} is not a node, host, outside or an address"),
         example(world),

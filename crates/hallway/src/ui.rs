@@ -75,12 +75,12 @@ pub(crate) fn fold_help(text: &str, indent: usize) -> String {
     fold(text, width, indent)
 }
 
-/// Prints a table: as wide as a terminal, or in 100 columns, where words allow that. A terminal that is
-/// too narrow even then gets one line for each value.
+/// Prints a table: as wide as a terminal, where words allow that, and one that is too narrow even then gets
+/// one line for each value. Without a terminal each row is one line, for programs that read lines.
 pub(crate) fn table(rows: &[Vec<String>]) {
     out(&match terminal(std::io::stdout()) {
         Some(width) => fitted(rows, width),
-        None => columns_within(rows, 100),
+        None => columns_within(rows, usize::MAX),
     });
 }
 
@@ -139,16 +139,24 @@ pub(crate) fn fold(text: &str, width: usize, indent: usize) -> String {
     out
 }
 
-/// The columns of a terminal, from 40 on.
+/// The columns of a terminal, otherwise those of the variable COLUMNS, from 40 on.
 fn terminal(file: impl std::os::fd::AsFd) -> Option<usize> {
     let size = rustix::termios::tcgetwinsize(file);
     let columns = size.ok().map(|s| usize::from(s.ws_col)).filter(|c| *c > 0);
-    columns.map(|columns| columns.max(40))
+    let given = || {
+        std::env::var("COLUMNS")
+            .ok()?
+            .parse()
+            .ok()
+            .filter(|c| *c > 0)
+    };
+    columns.or_else(given).map(|columns| columns.max(40))
 }
 
-/// The maximal width of text lines: that of the terminal, from 40 to 100 columns.
+/// The maximal width of text lines of errors: that of the terminal, from 40 to 100 columns. Without a terminal
+/// nothing is folded.
 pub(crate) fn width() -> usize {
-    terminal(std::io::stderr()).map_or(100, |columns| columns.min(100))
+    terminal(std::io::stderr()).map_or(usize::MAX, |columns| columns.min(100))
 }
 
 /// A number with its noun.

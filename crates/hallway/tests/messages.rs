@@ -221,7 +221,169 @@ fn without_colours(line: &str) -> String {
     out
 }
 
+/// A node of another project or sandbox, and a network that does not exist.
+fn names_that_are_elsewhere() {
+    let h = Hallway::sandbox(PROGRAM);
+    h.up("name: one\nnetworks: { apps: {} }\nnodes: { app1: { networks: [apps] } }\n")
+        .ok();
+    std::fs::write("/run/two.yaml", "nodes: { x: {}, app1: {} }\n").unwrap();
+    h.ok("up /run/two.yaml");
+    for verb in ["explain", "reach", "trace"] {
+        h.run(&["-p", "one", verb, "x", "app1"])
+            .exits(2)
+            .says("project one has no node x\n  help: there is a node x elsewhere; name its project with -p two");
+    }
+    h.run(&[
+        "--sandbox",
+        "other",
+        "explain",
+        "-f",
+        "/run/two.yaml",
+        "app1",
+        "y:80",
+    ])
+    .exits(2)
+    .says("y:80 is not a node");
+    h.run(&["-p", "one", "connect", "app1", "nope"])
+        .exits(2)
+        .says("error: there is no network nope\n  help: hallway network add nope adds it");
+    h.run(&["-p", "one", "connect", "app1", "aps"])
+        .exits(2)
+        .says("error: there is no network aps\n  help: did you mean apps?");
+    h.ok("sandbox rm default");
+}
+
+/// Without a terminal no line is folded, and none of the file is cut.
+fn messages_in_a_pipe() {
+    let h = Hallway::sandbox(PROGRAM);
+    let long = "x".repeat(300);
+    let text = format!("nodes: {{ a: {{ environment: {{ LONG: {long} }}, commandd: {long} }} }}\n");
+    std::fs::write("/run/long.yaml", &text).unwrap();
+    let said = h.run(&["validate", "/run/long.yaml"]).exits(2).err;
+    assert!(said.contains(text.trim_end()), "{said}");
+    let help = said.lines().find(|l| l.contains("= help:")).unwrap();
+    assert!(help.ends_with("forwarding, limits"), "{said}");
+    let mut narrow = h.command(&["validate", "/run/long.yaml"]);
+    let narrow = narrow.env("COLUMNS", "60").output().unwrap();
+    let narrow = String::from_utf8(narrow.stderr).unwrap();
+    assert!(narrow.lines().all(|l| l.chars().count() <= 60), "{narrow}");
+}
+
+/// What an ordinary user may not do, and what to do instead.
+fn rights_of_an_ordinary_user() {
+    if try_sh("setpriv --reuid 1001 true").is_err() {
+        skip("needs root, to act as two users");
+    }
+    let user = |words: &str| {
+        sh(&format!(
+            "setpriv --reuid 1001 --regid 1001 --clear-groups --bounding-set=-all {PROGRAM} {words} 2>&1 || true"
+        ))
+    };
+    sh("echo 1024 > /proc/sys/net/ipv4/ip_unprivileged_port_start");
+    let said = user("serve 80");
+    assert!(said.contains("hallway serve 8080"), "{said}");
+    assert!(said.contains("ip_unprivileged_port_start=80"), "{said}");
+    std::fs::create_dir_all("/run/root").unwrap();
+    sh("chmod 755 /run/root");
+    let said = user("install apparmor --directory /run/root");
+    assert!(said.contains("sudo hallway install apparmor"), "{said}");
+    assert!(said.contains("--print"), "{said}");
+}
+
+/// A copy of the repository's examples, as someone has it who follows the help.
+const COPY: &str = "/run/copy";
+
+/// Examples that run until Ctrl-C, and that are not run here: a measurement, and a file of the machine.
+const UNTIL_CTRL_C: [&str; 6] = [
+    "--attach",
+    " -f",
+    " capture ",
+    " serve ",
+    "-w web.pcap",
+    "--watch",
+];
+const NOT_RUN: [&str; 2] = ["hallway bench ", "hallway install apparmor"];
+
+fn examples_of_help() {
+    let h = Hallway::sandbox(PROGRAM).within(COPY);
+    std::fs::create_dir_all(format!("{COPY}/examples")).unwrap();
+    let file = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../examples/three-tier.yaml"
+    );
+    std::fs::copy(file, format!("{COPY}/examples/three-tier.yaml")).unwrap();
+    let verbs = verbs(&h, "");
+    let below = verbs.iter().flat_map(|verb| self::verbs(&h, verb));
+    let all: Vec<String> = verbs.iter().cloned().chain(below).collect();
+    let (mut count, mut failed) = (0, Vec::new());
+    for verb in all {
+        let help = h.ok(&format!("help {verb}"));
+        assert!(help.contains("\nExample"), "{verb}");
+        let (_, examples) = help.split_once("\nExample").unwrap();
+        h.ok("up --replace examples/three-tier.yaml");
+        let examples = examples.lines().skip(1).map(str::trim);
+        for example in examples.filter(|e| e.starts_with("hallway ")) {
+            failed.extend(run_example(&h, example));
+            count += 1;
+        }
+    }
+    assert!(failed.is_empty(), "{failed:#?}");
+    assert!(count > 70, "{count}");
+    h.ok("down -p three-tier");
+}
+
+/// The verbs, or those below one.
+fn verbs(h: &Hallway, of: &str) -> Vec<String> {
+    let help = h.ok(format!("help {of}").trim());
+    let (list, _) = help.split_once("Options:").unwrap_or((&help, ""));
+    let list = match of {
+        "" => list,
+        _ => list.split_once("Commands:").map_or("", |(_, list)| list),
+    };
+    let lines = list
+        .lines()
+        .filter(|l| l.starts_with("  ") && !l.starts_with("   "));
+    let names = lines.filter_map(|l| l.split_whitespace().next());
+    let names = names.filter(|name| *name != "help");
+    names
+        .map(|name| format!("{of} {name}").trim().to_owned())
+        .collect()
+}
+
+/// Why an example does not work.
+fn run_example(h: &Hallway, example: &str) -> Option<String> {
+    if NOT_RUN.iter().any(|words| example.starts_with(words)) && !example.contains("--print") {
+        return None;
+    }
+    let (command, to) = example.split_once(" > ").unwrap_or((example, ""));
+    let words = hallway_spec::Command::split(command).unwrap();
+    let words: Vec<&str> = words.words().iter().skip(1).map(String::as_str).collect();
+    if UNTIL_CTRL_C.iter().any(|part| command.contains(part)) {
+        let printed = std::fs::File::create("/run/printed").unwrap();
+        let mut command = h.command(&words);
+        command.stdout(printed.try_clone().unwrap()).stderr(printed);
+        let mut child = command.spawn().unwrap();
+        let begun = || std::fs::metadata("/run/printed").unwrap().len() > 0;
+        wait_for(example, || begun() || child.try_wait().unwrap().is_some());
+        sh(&format!("kill -INT {}", child.id()));
+        let ended = child.wait().unwrap();
+        let printed = std::fs::read_to_string("/run/printed").unwrap();
+        let as_told = matches!(ended.code(), Some(0 | 130) | None);
+        return (!as_told).then(|| format!("{example}: {ended} {printed}"));
+    }
+    let ran = h.run(&words);
+    if !to.is_empty() {
+        std::fs::write(format!("{COPY}/{to}"), &ran.out).unwrap();
+    }
+    let no_netem = ran.err.contains("this kernel has no netem");
+    (ran.code != 0 && !no_netem).then(|| format!("{example}: {} {}", ran.code, ran.err))
+}
+
 hallway_testkit::tests![
+    examples_of_help,
+    names_that_are_elsewhere,
+    messages_in_a_pipe,
+    rights_of_an_ordinary_user,
     programs_that_ended,
     ends_are_printed,
     programs_that_are_nowhere,

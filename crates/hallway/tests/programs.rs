@@ -68,6 +68,33 @@ fn not_ready_in_time() {
     before.unchanged();
 }
 
+/// A stricter policy is undone together with the rest, and the message says so.
+fn policies_that_are_not_in_force() {
+    let h = hallway();
+    let file = |program: &str, policies: &str| {
+        format!(
+            "networks: {{ lan: {{}}, back: {{}} }}
+nodes:
+  a: {{ networks: [lan], command: {program} }}
+  b: {{ networks: [lan] }}
+policies:
+{policies}"
+        )
+    };
+    let allow = "- { from: lan, to: back }\n";
+    h.up(&file("sleep 1000", allow)).ok();
+    let deny = "- { action: deny, from: a, to: b }\n";
+    h.up(&file("sh -c 'exit 3'", deny))
+        .exits(1)
+        .says("the former state has been restored: deny a → b (line 6) is not in force; allow lan → back is still in force. hallway deny FROM TO puts a deny in force now");
+    assert!(!h.ok("policy ls").contains("deny"));
+    h.ok("deny a b");
+    h.up(&file("sh -c 'exit 3'", &format!("{deny}{allow}")))
+        .exits(1)
+        .says("the former state has been restored; correct the command");
+    h.ok("down");
+}
+
 fn restart_policies() {
     let h = hallway();
     let before = processes();
@@ -375,6 +402,7 @@ fn exit_codes_of_exec() {
 hallway_testkit::tests![
     ready_and_in_order,
     not_ready_in_time,
+    policies_that_are_not_in_force,
     restart_policies,
     restart_and_logs,
     times_of_lines,

@@ -17,6 +17,7 @@
 
 mod bandwidth;
 mod check;
+mod circle;
 mod command;
 mod diagnostic;
 mod document;
@@ -52,6 +53,7 @@ mod value;
 mod version;
 
 pub use bandwidth::{Bandwidth, InvalidBandwidth};
+pub use circle::circle_of;
 pub use command::{Command, InvalidCommand};
 pub use diagnostic::{Diagnostic, Label, Severity};
 pub use document::{Document, Section, schema};

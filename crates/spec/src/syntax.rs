@@ -1,15 +1,25 @@
 //! The problem of a text that is not YAML, in plain words: the YAML parser's messages are about
 //! rules of its grammar only.
 
-use crate::problem::TextProblem;
+use crate::problem::{OtherFormat, TextProblem};
 use crate::{Place, Problem};
 
 /// The problem for the parser's message, which it reported at `at`.
 pub(crate) fn problem(text: &str, says: &str, at: Place) -> Problem {
     let (before, after) = text.split_at_checked(at.offset).unwrap_or((text, ""));
     let (line_before, line) = line_at(text, at.offset);
-    let kind = if says.contains("tab") {
+    if let Some(offset) = template(text) {
+        return Problem::new(&place(text, offset, 2), TextProblem::Template);
+    }
+    if let Some(problem) = toml(text) {
+        return problem;
+    }
+    let kind = if says.contains("tab") || indented_by_tab(line_before, line) {
         return Problem::new(&with_tab(text, at), TextProblem::Tab);
+    } else if says.contains("must be followed by a valid YAML whitespace") {
+        TextProblem::TabAfterColon
+    } else if let Some(rest) = says.strip_prefix("unexpected character: `") {
+        TextProblem::Reserved(rest.chars().next().unwrap_or_default())
     } else if says.contains("unknown anchor") {
         let name = after.trim_start_matches('*');
         let end = name.find(|c: char| c.is_whitespace() || ",]}".contains(c));
@@ -41,6 +51,67 @@ pub(crate) fn problem(text: &str, says: &str, at: Place) -> Problem {
         _ => at.length,
     };
     Problem::new(&Place { length, ..at }, kind)
+}
+
+/// Where a text has the first mark of a template, which another program must fill in. Texts in quotes,
+/// and texts with such a mark in the middle, are values of YAML.
+fn template(text: &str) -> Option<usize> {
+    let lines = lines(text).filter(|(_, line)| !is_blank(line));
+    { lines }.find_map(|(start, line)| {
+        let at = ["{{", "{%"]
+            .iter()
+            .filter_map(|mark| line.find(mark))
+            .min()?;
+        let before = line.get(..at)?.trim_end();
+        (before.is_empty() || before.ends_with([':', '[', ',', '-'])).then_some(start + at)
+    })
+}
+
+/// The problem of a text of TOML, or of another format with sections and `KEY = VALUE`.
+pub(crate) fn toml(text: &str) -> Option<Problem> {
+    let lines = lines(text).filter(|(_, line)| !is_blank(line) && !line.starts_with(';'));
+    let mut lines = lines.take(2);
+    let word = |text: &str| {
+        let part = |c: char| c.is_ascii_alphanumeric() || "._-\"' ".contains(c);
+        !text.is_empty() && text.chars().all(part)
+    };
+    let value = |line: &str| {
+        line.split_once('=')
+            .is_some_and(|(key, _)| word(key.trim()))
+    };
+    let section = |line: &str| {
+        let inner = line.trim_end().strip_prefix('[');
+        inner.and_then(|l| l.strip_suffix(']')).is_some_and(|name| {
+            let double = name.strip_prefix('[').and_then(|n| n.strip_suffix(']'));
+            word(double.unwrap_or(name))
+        })
+    };
+    let (start, first) = lines.next()?;
+    let mut second = || {
+        lines
+            .next()
+            .is_some_and(|(_, line)| value(line) || section(line))
+    };
+    let is_toml = value(first) || (section(first) && second());
+    is_toml.then(|| {
+        let at = place(text, start, first.len());
+        Problem::new(&at, TextProblem::OtherFormat(OtherFormat::Toml))
+    })
+}
+
+/// Whether the parser stopped in a line that is indented with a tab.
+fn indented_by_tab(before: &str, line: &str) -> bool {
+    let indent = line.len() - line.trim_start().len();
+    before.len() >= indent && line.get(..indent).is_some_and(|i| i.contains('\t'))
+}
+
+/// The lines of a text, with their offsets.
+fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    text.split_inclusive('\n').scan(0, |offset, line| {
+        let start = *offset;
+        *offset += line.len();
+        Some((start, line.trim_end()))
+    })
 }
 
 /// The line that a tab indents: the parser's place may be the end of the value before it.

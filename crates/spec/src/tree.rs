@@ -216,6 +216,19 @@ impl Builder {
         if self.open.len() >= DEPTH_MAX {
             return Err(Problem::new(&place, TextProblem::TooDeep(DEPTH_MAX)));
         }
+        // `{{ x }}`: a mapping as the key of a mapping.
+        if let Some((outer, _, items)) = self.open.last()
+            && items.is_empty()
+            && let Some(outer) = self.values.get(outer.0)
+            && let (Kind::Map(_), Kind::Map(_)) = (&outer.kind, &kind)
+            && outer.place.offset + 1 == place.offset
+        {
+            let both = Place {
+                length: 2,
+                ..outer.place.clone()
+            };
+            return Err(Problem::new(&both, TextProblem::Template));
+        }
         let id = self.push(kind, place, tag);
         self.open.push((id, anchor, Vec::new()));
         Ok(())

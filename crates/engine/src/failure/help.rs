@@ -53,6 +53,10 @@ pub(super) fn help(reason: &Reason, cause: Option<&KernelError>) -> Option<Strin
         Reason::NotBound(detail) | Reason::Setting(detail) | Reason::Keeper(detail) => {
             detail.help.clone()
         }
+        Reason::NotReady { not_in_force, .. } if !not_in_force.is_empty() => format!(
+            "the former state has been restored: {}. hallway deny FROM TO puts a deny in force now; correct the command and run up again",
+            not_in_force.join("; ")
+        ),
         Reason::NotReady { .. } => {
             "the former state has been restored; correct the command and run up again".into()
         }

@@ -240,6 +240,8 @@ pub enum Reason {
         why: NotReady,
         /// The last lines of its log.
         last_lines: Vec<String>,
+        /// By which policies the file is stricter than the restored state, each as a sentence.
+        not_in_force: Vec<String>,
     },
     /// What the file expects is not true of the network that was built.
     #[error("an expectation of the file is not met; the former state has been restored")]

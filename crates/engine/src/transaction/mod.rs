@@ -32,7 +32,7 @@ mod undo;
 use std::time::Duration;
 
 use hallway_plan::Settled;
-use hallway_plan::settled::PolicySide;
+use hallway_plan::settled::{Policy, PolicySide};
 use hallway_plan::target::Setting;
 use hallway_plan::through::Firewall;
 use hallway_spec::{Action, Name, PolicyService, Protocol, Topology};
@@ -233,6 +233,9 @@ impl Engine {
             }),
             Err(mut failure) => {
                 caller.report(Event::Restoring);
+                if let Reason::NotReady { not_in_force, .. } = &mut failure.reason {
+                    *not_in_force = stricter(&planned);
+                }
                 failure.also.extend(self.put_back(&planned, caller).err());
                 Err(failure)
             }
@@ -340,4 +343,24 @@ fn may_ask_host(settled: &Settled) -> bool {
             && policy.pairs.iter().any(to_host)
             && (policy.services.is_empty() || policy.services.iter().any(asks))
     })
+}
+
+/// By which policies a plan is stricter than what is on record: denies that it adds, and allows that it
+/// removes. Without them a program of the file that fails would leave open what the file closes, unsaid.
+fn stricter(planned: &Planned) -> Vec<String> {
+    let before = planned.record.as_ref().and_then(|r| r.applied.as_ref());
+    let Some(before) = before else {
+        return Vec::new();
+    };
+    let (old, new) = (&before.policies, &planned.settled.policies);
+    let only = |of: &[Policy], without: &[Policy], action: Action| -> Vec<Policy> {
+        let is_there = |policy: &Policy| without.iter().any(|p| p.words == policy.words);
+        let own = of.iter().filter(|p| p.action == action && !is_there(p));
+        own.cloned().collect()
+    };
+    let added = only(new, old, Action::Deny).into_iter();
+    let added = added.map(|p| format!("{} (line {}) is not in force", p.words, p.place.line));
+    let removed = only(old, new, Action::Allow).into_iter();
+    let removed = removed.map(|p| format!("{} is still in force", p.words));
+    added.chain(removed).collect()
 }

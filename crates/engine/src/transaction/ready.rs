@@ -98,6 +98,7 @@ fn not_ready(wanted: &[Program], node: String, why: NotReady) -> Failure {
         node,
         why,
         last_lines,
+        not_in_force: Vec::new(),
     }
     .into()
 }

@@ -7,7 +7,7 @@ use std::time::Instant;
 use hallway_engine::{Caller, Cancel, EditError};
 use hallway_plan::Settled;
 use hallway_spec::problem::{NameProblem, ProblemKind, ValueProblem};
-use hallway_spec::{Action, Diagnostic as _, Edit, Name, NewNetwork, NewNode, Problems, listed};
+use hallway_spec::{Action, Edit, Name, NewNetwork, NewNode, Problems, listed};
 use hallway_view::tree::added_by;
 use ipnet::IpNet;
 
@@ -130,15 +130,16 @@ fn apply(
 fn of_arguments(mut problems: Problems) -> VerbError {
     for problem in &mut problems.problems {
         if let ProblemKind::Name(NameProblem::UnknownNetwork {
-            network,
-            nearest: None,
-            ..
+            network, nearest, ..
         }) = &problem.kind
         {
-            let help = format!(
-                "hallway network add {network} adds it; hallway network ls lists the others"
-            );
-            return VerbError::usage(problem.message(), help);
+            let help = match nearest {
+                Some(near) => format!("did you mean {near}?"),
+                None => format!(
+                    "hallway network add {network} adds it; hallway network ls lists the others"
+                ),
+            };
+            return VerbError::usage(format!("there is no network {network}"), help);
         }
         if let ProblemKind::Value(ValueProblem::Unexpected { path, .. }) = &mut problem.kind
             && let Some((_, key)) = path.rsplit_once('.')

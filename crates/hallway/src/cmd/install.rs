@@ -1,6 +1,7 @@
 //! `install`: files of this machine that other programs read. hallway writes them and does not run
 //! any of these programs.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -37,12 +38,24 @@ pub(crate) fn run(verb: InstallVerb) -> Result<ExitCode, VerbError> {
             ));
         }
         _ => {
-            std::fs::write(&path, &profile).map_err(|e| CommandError::write(&path, &e))?;
+            std::fs::write(&path, &profile).map_err(|e| not_written(&path, &e))?;
             ui::line(format!("{} is written", path.display()));
         }
     }
     ui::line(format!("as root, load it now: {load}"));
     Ok(ExitCode::SUCCESS)
+}
+
+/// The directory of profiles is root's.
+fn not_written(path: &Path, error: &std::io::Error) -> VerbError {
+    match error.kind() {
+        ErrorKind::PermissionDenied => VerbError::usage(
+            format!("cannot write {}: {error}", path.display()),
+            "run it as root: sudo hallway install apparmor; or see what it writes: hallway install apparmor --print",
+        )
+        .with_code(1),
+        _ => CommandError::write(path, error).into(),
+    }
 }
 
 /// The program's path without symbolic links, which the kernel compares.
@@ -64,7 +77,7 @@ fn absolute(program: Option<PathBuf>) -> Result<PathBuf, VerbError> {
 fn read(path: &Path) -> Result<Option<String>, VerbError> {
     match std::fs::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(VerbError::usage(
             format!("cannot read {}: {error}", path.display()),
             "move it away",

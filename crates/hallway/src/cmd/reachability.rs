@@ -25,7 +25,7 @@ pub(crate) fn explain(
     format: Format,
 ) -> Result<ExitCode, VerbError> {
     let mut subject = Subject::any(common, file)?;
-    let questions = asked(&mut subject, pair)?;
+    let questions = asked(common, None, &mut subject, pair)?;
     let world = subject.world()?;
     let paths = predicted(&world, &questions, pair.versions);
     match format {
@@ -77,7 +77,7 @@ pub(crate) fn reach(
 ) -> Result<ExitCode, VerbError> {
     let scope = here(common)?;
     let mut subject = Subject::of_scope(common, &scope)?;
-    let questions = asked(&mut subject, pair)?;
+    let questions = asked(common, Some(&scope), &mut subject, pair)?;
     let world = subject.world()?;
     let mut paths = Vec::new();
     let mut aims: Vec<Aim> = Vec::new();

@@ -34,7 +34,7 @@ const INTERRUPT_CHECK: Duration = Duration::from_millis(500);
 pub(crate) fn run(common: &Common, pair: &PairArgs, how: &Options) -> Result<ExitCode, VerbError> {
     let scope = here(common)?;
     let mut subject = Subject::of_scope(common, &scope)?;
-    let questions = asked(&mut subject, pair)?;
+    let questions = asked(common, Some(&scope), &mut subject, pair)?;
     let world = subject.world()?;
     let tracers = Tracers {
         subject: &subject,

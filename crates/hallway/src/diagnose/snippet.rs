@@ -34,8 +34,13 @@ pub(super) fn render(diagnostic: &dyn Diagnostic, source: &Source<'_>) -> Option
     Some(format!("{}\n{rest}", ui::fold_error(title, 4)))
 }
 
+/// Lines of a file that are longer are cut in any case: with all problems of a file that is one line,
+/// the output would be many times the file.
+const LINE_MAX: usize = 1000;
+
 /// The same in so many columns, apart from the title.
 fn within(width: usize, diagnostic: &dyn Diagnostic, source: &Source<'_>) -> Option<String> {
+    let columns = width.min(LINE_MAX);
     let labels = diagnostic.labels();
     let place = &labels.first().filter(|l| l.place.line > 0)?.place;
     let level = match diagnostic.severity() {
@@ -49,7 +54,7 @@ fn within(width: usize, diagnostic: &dyn Diagnostic, source: &Source<'_>) -> Opt
     let (path, text, _) = file;
     let mut group: Group<'_> = title.element(origin(path, place, text));
     if !text.is_empty() {
-        let cut = cut::lines(text, &marked(&labels, file, source), width);
+        let cut = cut::lines(text, &marked(&labels, file, source), columns);
         group = group.element(Snippet::source(cut.text).annotations(cut.annotations));
     }
     for (level, text) in [
@@ -64,7 +69,7 @@ fn within(width: usize, diagnostic: &dyn Diagnostic, source: &Source<'_>) -> Opt
             group = group.element(level.message(wrap(&text, width.saturating_sub(INDENT))));
         }
     }
-    let rendered = Renderer::styled().term_width(width).render(&[group]);
+    let rendered = Renderer::styled().term_width(columns).render(&[group]);
     // The place is not repeated before the lines.
     let repeats = |line: &&str| anstream::adapter::strip_str(line).to_string().trim() == ":::";
     let lines = rendered.lines().filter(|line| !repeats(line));
@@ -169,7 +174,7 @@ error[subnet-overlap]: subnet 10.1.0.0/25 of network b overlaps 10.1.0.0/24 of n
         );
         let text = rendered(&text);
         let longest = text.lines().map(|l| l.chars().count()).max();
-        assert!(longest <= Some(120), "{longest:?}");
+        assert!(longest <= Some(LINE_MAX), "{longest:?}");
         assert!(text.contains("unknown key"), "{text}");
     }
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use hallway_spec::problem::NodeProblem;
-use hallway_spec::{Entry, Name};
+use hallway_spec::{Entry, Name, circle_of};
 
 use super::service::Service;
 use crate::findings::Findings;
@@ -32,6 +32,28 @@ pub(super) fn check(services: &[Service], findings: &mut Findings) {
                     path.extend(known.map(|s| (s, 0)));
                 }
             }
+        }
+    }
+}
+
+/// Services of which each shares the network of the next: one message for each circle, also for services
+/// without a program, which would be left out.
+pub(super) fn of_networks(services: &[Service], findings: &mut Findings) {
+    let next = |name: &Name| {
+        let service = services.iter().find(|s| s.name == name.as_ref())?;
+        service.shares.as_ref()?.text()?.parse().ok()
+    };
+    let mut done: BTreeSet<Name> = BTreeSet::new();
+    for service in services {
+        let Ok(start) = service.name.parse::<Name>() else {
+            continue;
+        };
+        let (Some(shares), false) = (&service.shares, done.contains(&start)) else {
+            continue;
+        };
+        if let Some(circle) = circle_of(&start, next) {
+            done.extend(circle.iter().cloned());
+            findings.problem(&shares.place, NodeProblem::NamespaceCircle(circle));
         }
     }
 }

@@ -92,6 +92,7 @@ pub(crate) fn translate(
     stubs::one_for_each_port(&mut services);
     notes::say(&services, options, findings);
     circles::check(&services, findings);
+    circles::of_networks(&services, findings);
     let networks = networks::read(file, name, &services, findings);
     let by_name = service::by_name(&services);
     let context = node::Context {

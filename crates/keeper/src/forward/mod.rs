@@ -25,6 +25,7 @@
 //! # }
 //! ```
 
+mod copy;
 mod share;
 mod tcp;
 mod udp;

@@ -9,20 +9,18 @@ use hallway_engine::keeper::{Listen, Namespace, listen_again, user_of};
 use hallway_engine::{Occurrence, OccurrenceKind};
 use rustix::io::Errno;
 use rustix::net::sockopt::set_socket_linger;
-use tokio::io::copy_bidirectional_with_sizes;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use super::copy;
 use super::share::{Connections, Taken, Tell};
 
 /// How long a node may take to accept a connection.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// How long to wait if no descriptor is free for another connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
-/// Bytes for each direction of a connection; measurements show less time per byte than splice(2).
-const BUFFER: usize = 128 * 1024;
 
 /// How long to wait before trying again to listen on a socket that another program closed.
 const LISTEN_PAUSE: Duration = Duration::from_secs(1);
@@ -59,10 +57,13 @@ impl Service {
                 accepted = listener.accept() => match accepted {
                     Ok((client, from)) => match self.place(from) {
                         Some(place) => {
+                            if let Some(user) = place.instead_of {
+                                self.report(&mut full, &format!("connections of user {user} are closed, the longest idle first"), &self.connections.words());
+                            }
                             let target = *target.borrow();
                             open.spawn(pass(client, target, place));
                         }
-                        None => self.report_full(&mut full, open.len()),
+                        None => self.report(&mut full, &format!("further connections to {} are closed", self.name()), &format!("{} are open, and the rest is left to other ports and users", open.len())),
                     },
                     Err(error) => match Errno::from_io_error(&error) {
                         Some(Errno::MFILE | Errno::NFILE) => sleep(ACCEPT_PAUSE).await, // one may be free then
@@ -89,18 +90,15 @@ impl Service {
         self.connections.take(self.listen, user)
     }
 
-    fn report_full(&self, last: &mut Option<Instant>, open: usize) {
+    /// Says what is closed and why, not for each connection.
+    fn report(&self, last: &mut Option<Instant>, closed: &str, why: &str) {
         if last.is_some_and(|last| last.elapsed() < FULL_INTERVAL) {
             return;
         }
         *last = Some(Instant::now());
-        let listener = self.name();
-        let words = format!(
-            "further connections to {listener} are closed: {open} are open, and the rest is left to other ports and users"
-        );
         (self.tell)(Occurrence {
-            object: format!("listener {listener}"),
-            ..Occurrence::of(OccurrenceKind::ListenerFull, words)
+            object: format!("listener {}", self.name()),
+            ..Occurrence::of(OccurrenceKind::ListenerFull, format!("{closed}: {why}"))
         });
     }
 
@@ -130,27 +128,27 @@ impl Service {
     }
 }
 
-/// Copies data in both directions until both have ended. The end of one is passed on while the
-/// other continues. A connection that one side resets, that the node does not accept or that is cut
-/// by a change is reset on both sides: to the other side it does not look complete.
-async fn pass(client: TcpStream, target: SocketAddr, _counted: Taken) {
-    let mut client = Reset::new(client);
-    let Ok(Ok(node)) = timeout(CONNECT_LIMIT, TcpStream::connect(target)).await else {
-        return;
+/// Passes data in both directions until both have ended, or the place is needed for another user. A
+/// connection that one side resets, that the node does not accept or that is cut is reset on both sides: to the
+/// other side it does not look complete.
+async fn pass(client: TcpStream, target: SocketAddr, place: Taken) {
+    let passed = async {
+        let client = Reset::new(client);
+        let Ok(Ok(node)) = timeout(CONNECT_LIMIT, TcpStream::connect(target)).await else {
+            return;
+        };
+        let node = Reset::new(node);
+        // Fails only for a broken socket, which the next read reports.
+        client.0.set_nodelay(true).ok();
+        node.0.set_nodelay(true).ok();
+        if copy::both_ways(&client.0, &node.0, &place).await.is_ok() {
+            client.complete();
+            node.complete();
+        }
     };
-    let mut node = Reset::new(node);
-    // Fails only for a broken socket, which the next read reports.
-    client.0.set_nodelay(true).ok();
-    node.0.set_nodelay(true).ok();
-    // A connection that is idle from the start takes no buffers.
     tokio::select! {
-        _ready = client.0.readable() => {}
-        _ready = node.0.readable() => {}
-    }
-    let copied = copy_bidirectional_with_sizes(&mut client.0, &mut node.0, BUFFER, BUFFER).await;
-    if copied.is_ok() {
-        client.complete();
-        node.complete();
+        () = passed => {}
+        () = place.lost() => {}
     }
 }
 

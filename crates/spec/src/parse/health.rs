@@ -109,7 +109,11 @@ pub(super) fn depends_on(r: &mut Reader<'_>, at: &At) -> Vec<DependsOn> {
     }
     for item in r.items(at) {
         let place = r.place(&item);
-        out.extend(r.checked::<Name>(&item, EXPECTED).map(|node| DependsOn {
+        let there = |node: &Name| out.iter().any(|d: &DependsOn| d.on.node == *node);
+        let name = r.checked::<Name>(&item, EXPECTED);
+        // The same name again says nothing more.
+        let name = name.filter(|node| !there(node));
+        out.extend(name.map(|node| DependsOn {
             on: Dependency {
                 node,
                 condition: Condition::default(),

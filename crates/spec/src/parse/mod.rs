@@ -16,7 +16,7 @@ use crate::document::FileKeys;
 use crate::problem::{OtherFormat, TextProblem};
 use crate::reader::{At, Reader};
 use crate::tree::{Id, Kind, Tree, start};
-use crate::{Name, Place, Problem, Problems, Topology, Value, Warning, check};
+use crate::{Name, Place, Problem, Problems, Topology, Value, Warning, check, syntax};
 
 /// Larger files, in bytes, are refused without reading them.
 pub const TEXT_MAX: usize = 8 * 1024 * 1024;
@@ -91,6 +91,11 @@ pub fn parse(path: &str, text: &str) -> Result<Project, Problems> {
         return Err(fail(vec![Problem::new(&place, TextProblem::Nul)]));
     }
     let tree = Tree::read(body).map_err(|p| fail(vec![of_first_document(body, p)]))?;
+    if !matches!(tree.get(tree.root).kind, Kind::Map(_))
+        && let Some(problem) = syntax::toml(body)
+    {
+        return Err(fail(vec![problem]));
+    }
     of_tree(path, &tree).map_err(fail)
 }
 

@@ -1,6 +1,9 @@
 //! Entries of `nodes` with `namespace`: in that of another node (`node:NAME`), or in one that hallway
 //! does not make.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::circle::circle_of;
 use crate::document::NodeKeys;
 use crate::problem::{NameProblem, NodeProblem, Required, ValueProblem};
 use crate::reader::{At, Reader};
@@ -91,7 +94,10 @@ pub(super) fn sidecar(
 
 /// Adds sidecars to the nodes whose namespaces they share.
 pub(super) fn give(r: &mut Reader<'_>, shared: Vec<Shared>, known: &mut [Node]) {
-    let names: Vec<Name> = shared.iter().map(|s| s.sidecar.name.clone()).collect();
+    let owners: BTreeMap<Name, Name> = (shared.iter())
+        .map(|s| (s.sidecar.name.clone(), s.owner.clone()))
+        .collect();
+    let mut in_circles: BTreeSet<Name> = BTreeSet::new();
     for Shared { owner, at, sidecar } in shared {
         // A link names it, too, so it is in the list of nodes already.
         if let Some(node) = known.iter().find(|n| n.name == sidecar.name) {
@@ -104,9 +110,17 @@ pub(super) fn give(r: &mut Reader<'_>, shared: Vec<Shared>, known: &mut [Node]) 
             continue;
         }
         let node = sidecar.name.clone();
+        if in_circles.contains(&node) {
+            continue;
+        }
+        if let Some(circle) = circle_of(&node, |name| owners.get(name).cloned()) {
+            in_circles.extend(circle.iter().cloned());
+            r.report_at(&at, NodeProblem::NamespaceCircle(circle));
+            continue;
+        }
         match known.iter_mut().find(|n| n.name == owner) {
             Some(found) => found.sidecars.push(sidecar),
-            None if names.contains(&owner) => {
+            None if owners.contains_key(&owner) => {
                 r.report_at(&at, NodeProblem::NamespaceOfSidecar { node, owner });
             }
             None => {

@@ -1,8 +1,55 @@
 //! Keys of other programs for which hallway's files have other keys: what to write instead. A
 //! mapping is recognised by a key that only mappings of its kind have.
 
+/// Keys of the connection of a node, or of a cable.
+const IMPAIRMENTS: &[&str] = &[
+    "delay",
+    "jitter",
+    "loss",
+    "duplicate",
+    "corrupt",
+    "reorder",
+    "bandwidth",
+    "rate",
+];
+
 /// Keys, a key of the mapping that they are in, and what to do.
 const INSTEAD: &[(&[&str], &str, &str)] = &[
+    (
+        &["router"],
+        "forwarding",
+        "write forwarding: true: the node then forwards packets. router: true, on one of its networks, only lets it send IPv6 router advertisements there",
+    ),
+    (
+        &["dhcp_server"],
+        "forwarding",
+        "a node has it on one of its networks: networks: { apps: { dhcp_server: true } }",
+    ),
+    (
+        &["masquerade"],
+        "forwarding",
+        "a router has it on one of its networks: networks: { apps: { masquerade: true } }",
+    ),
+    (
+        &["sources"],
+        "forwarding",
+        "a node has it on one of its networks: networks: { apps: { sources: 10.9.0.0/24 } }",
+    ),
+    (
+        IMPAIRMENTS,
+        "forwarding",
+        "a node has it on each of its networks: networks: { apps: { delay: 10ms, loss: 1% } }",
+    ),
+    (
+        IMPAIRMENTS,
+        "outside",
+        "it belongs to a node's connection to the network, below nodes: web: { networks: { apps: { delay: 10ms, loss: 1% } } }",
+    ),
+    (
+        &["dhcp_server", "router", "masquerade", "sources"],
+        "outside",
+        "it belongs to a node's connection to the network, below nodes: dhcp: { networks: { apps: { dhcp_server: true } } }",
+    ),
     (
         &[
             "image",
@@ -37,7 +84,6 @@ const INSTEAD: &[(&[&str], &str, &str)] = &[
             "interface",
             "interfaces",
             "aliases",
-            "bandwidth",
         ],
         "forwarding",
         "a node has it on each of its networks: networks: { apps: { address: 10.10.0.5 } }",
@@ -70,7 +116,17 @@ const INSTEAD: &[(&[&str], &str, &str)] = &[
     (
         &["nodes", "links", "policies", "expect"],
         "services",
-        "in a Compose file, keys of hallway are below x-hallway",
+        "in a Compose file, keys of hallway are below x-hallway, like x-hallway: { policies: [{ from: web, to: db }] }",
+    ),
+    (
+        &["policies", "expect", "nodes"],
+        "stop_grace_period",
+        "write it at the top of the file, below x-hallway: x-hallway: { policies: [{ from: web, to: db }] }",
+    ),
+    (
+        &["namespace", "ready", "forwarding", "routes", "limits"],
+        "stop_grace_period",
+        "in a service, keys of hallway are below x-hallway, like x-hallway: { ready: 80/tcp }",
     ),
     (
         &["nodes", "links", "kinds", "defaults"],

@@ -3,6 +3,7 @@
 
 mod code;
 mod elsewhere;
+mod example;
 mod import;
 mod name;
 mod network;

@@ -95,6 +95,9 @@ pub enum NodeProblem {
         /// The other program.
         owner: Name,
     },
+    /// Nodes of which each shares the namespace of the next.
+    #[error("namespaces are shared in a circle: {}", circle(.0))]
+    NamespaceCircle(Vec<Name>),
     /// `healthcheck` without `command`.
     #[error("node {0} has a healthcheck but no command: nothing would be checked")]
     HealthcheckWithoutCommand(Name),
@@ -242,7 +245,9 @@ impl Details for NodeProblem {
     fn code(&self) -> Code {
         match self {
             Self::InterfaceInUse { .. } => Code::InterfaceInUse,
-            Self::KeyOfOwner { .. } | Self::NamespaceOfSidecar { .. } => Code::SharedNamespace,
+            Self::KeyOfOwner { .. }
+            | Self::NamespaceOfSidecar { .. }
+            | Self::NamespaceCircle(_) => Code::SharedNamespace,
             Self::PublishWithoutNetwork(_)
             | Self::PublishUnreachable { .. }
             | Self::SctpOnLocalhost(_)
@@ -336,7 +341,7 @@ impl Details for NodeProblem {
             Self::KeyOfOwner { owner, key, .. } => {
                 format!("write {key} for {owner}")
             }
-            Self::NamespaceOfSidecar { .. } => {
+            Self::NamespaceOfSidecar { .. } | Self::NamespaceCircle(_) => {
                 "name the node whose namespace both are to share".into()
             }
             Self::HealthcheckWithoutCommand(_) => {

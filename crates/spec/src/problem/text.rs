@@ -44,6 +44,15 @@ pub enum TextProblem {
     /// A tab where spaces are needed.
     #[error("invalid YAML: a line is indented with a tab")]
     Tab,
+    /// A tab after a `:`.
+    #[error("invalid YAML: there is a tab after the ':'")]
+    TabAfterColon,
+    /// A character that no text without quotes can begin with.
+    #[error("invalid YAML: a text without quotes cannot begin with '{0}'")]
+    Reserved(char),
+    /// A template of another program.
+    #[error("this is a template, which another program must fill in first")]
+    Template,
     /// An alias of an anchor that is not defined before it.
     #[error("there is no anchor &{0} before this")]
     UnknownAnchor(String),
@@ -90,6 +99,8 @@ pub enum OtherFormat {
     Netplan,
     /// A topology of netlab.
     Netlab,
+    /// TOML, or another format with `KEY = VALUE`.
+    Toml,
 }
 
 impl OtherFormat {
@@ -125,6 +136,9 @@ impl OtherFormat {
             Self::Netlab => {
                 "netlab create with provider: clab writes a containerlab topology, which hallway reads: hallway up clab.yml"
             }
+            Self::Toml => {
+                "a hallway file is YAML, like nodes: { web: { networks: [apps] } }; hallway schema prints its keys"
+            }
             Self::Netplan => {
                 "write each machine as a node with its networks, like nodes: { web: { networks: { apps: { address: 10.10.0.5 } } } }"
             }
@@ -138,6 +152,7 @@ impl std::fmt::Display for OtherFormat {
             Self::Kubernetes => "a Kubernetes manifest",
             Self::Netplan => "a netplan file",
             Self::Netlab => "a netlab topology",
+            Self::Toml => "TOML or an INI file",
         })
     }
 }
@@ -186,6 +201,11 @@ impl Details for TextProblem {
             Self::Nul => "remove it: a YAML file is text",
             Self::OtherFormat(format) => return Some(format.help().to_owned()),
             Self::Tab => "use spaces: YAML allows no tabs in indentation",
+            Self::TabAfterColon => "write a space after the ':'",
+            Self::Reserved(_) => "write '…' around the whole text",
+            Self::Template => {
+                "render it, and give hallway the output, like: helm template CHART | hallway up -; a text with {{ in it that is no template must be in quotes"
+            }
             Self::Empty | Self::PlainText | Self::AList => {
                 "a file is a mapping with networks, nodes or links, like nodes: { web: { networks: [apps] } }"
             }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Code, Details, elsewhere, list};
+use super::{Code, Details, elsewhere, example, list};
 use crate::command::InvalidCommand;
 use crate::{
     InvalidBandwidth, InvalidImpairment, InvalidInterfaceName, InvalidMac, InvalidName,
@@ -255,6 +255,9 @@ impl Details for ValueProblem {
             Self::DuplicateKey { .. } | Self::NetworkListedTwice { .. } => {
                 "remove one of the two".into()
             }
+            Self::Variable(variable) if variable.starts_with("{{") => {
+                "write the value itself, or render the template first: helm template CHART | hallway up -".into()
+            }
             Self::Variable(_) => "write the value itself, or have another program fill it in: envsubst < FILE | hallway up -; in Compose files variables are replaced, except in keys".into(),
             Self::Publish(_) => {
                 "write [ip:]host-port[-range]:node-port[-range][/tcp|udp|sctp], like \"8080:80\"".into()
@@ -287,6 +290,7 @@ impl Details for ValueProblem {
             Self::TwoLimits => "remove one of the two".into(),
             Self::Sysctl(_) => "remove it".into(),
             Self::LinkEnds(_) => "write one link for each pair of nodes".into(),
+            Self::Unexpected { path, expected, .. } => return example::help(path, expected),
             Self::Missing(required) => return required.help().map(Into::into),
             _ => return None,
         };

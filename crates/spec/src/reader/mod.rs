@@ -54,15 +54,17 @@ impl<'t> Reader<'t> {
         self.report_at(&place, kind);
     }
 
-    /// The first variable of a text, like `${PORT:-80}`.
+    /// The first variable of a text, like `${PORT:-80}` or `{{ port }}`.
     fn variable(&self, at: &At) -> Option<String> {
         let Kind::Scalar { text, .. } = &self.tree.get(at.id).kind else {
             return None;
         };
-        let begin = text.find("${")?;
-        let rest = text.get(begin..)?;
-        let end = rest.find('}')?;
-        rest.get(..=end).map(str::to_owned)
+        let found = |open: &str, close: &str| {
+            let rest = text.get(text.find(open)?..)?;
+            let end = rest.find(close)? + close.len();
+            rest.get(..end).map(str::to_owned)
+        };
+        found("${", "}").or_else(|| found("{{", "}}"))
     }
 
     /// Adds a problem at a place.

@@ -85,8 +85,9 @@ fn shape(part: &Part, graph: &Graph, measured: &Measured) -> Shape {
         let nodes = row.map_or(&[][..], Vec::as_slice);
         nodes.iter().filter(|n| on_network(n)).count()
     };
-    // Networks are above.
-    if attached(rows.last()) > attached(rows.first()) {
+    // Networks are above, but a hierarchy is kept: spines above leaves.
+    let narrows = rows.first().map(Vec::len) >= rows.last().map(Vec::len);
+    if narrows && attached(rows.last()) > attached(rows.first()) {
         rows.reverse();
     }
     let align = if even { Align::Even } else { Align::Near };

@@ -19,7 +19,11 @@ struct Cost {
 
 impl Cost {
     fn none(&self) -> bool {
-        self.crossings == 0 && self.between == 0
+        self.total() == 0
+    }
+
+    fn total(&self) -> usize {
+        self.crossings + self.between
     }
 }
 
@@ -41,7 +45,7 @@ pub(super) fn rows(near: &[Vec<usize>]) -> (Vec<Vec<usize>>, bool) {
     let starts = 0..near.len().min(STARTS);
     let best = starts
         .map(|start| ordered(near, &[start], edges))
-        .min_by_key(|(_, cost)| *cost);
+        .min_by_key(|(_, cost)| (cost.total(), *cost));
     let level = by_degree.0.iter().any(|row| {
         let joined = |n: &usize| {
             near.get(*n)
@@ -51,7 +55,10 @@ pub(super) fn rows(near: &[Vec<usize>]) -> (Vec<Vec<usize>>, bool) {
     });
     match best {
         // A hierarchy is kept, unless there is another drawing without crossings.
-        Some((rows, cost)) if cost.none() || (level && cost < by_degree.1) => (rows, false),
+        // Many cables in one row, as of a torus, cover one another.
+        Some((rows, cost)) if cost.none() || (level && cost.total() < by_degree.1.total()) => {
+            (rows, false)
+        }
         _ => (by_degree.0, false),
     }
 }

@@ -45,6 +45,63 @@ fn crossings(layout: &Layout) -> usize {
     count
 }
 
+/// The positions of the nodes' cards, by name.
+fn cards(graph: &Graph) -> std::collections::BTreeMap<String, (i32, i32)> {
+    let layout = Layout::new(graph);
+    let all = layout.cards.iter().flat_map(|card| {
+        let names = card
+            .nodes
+            .iter()
+            .map(|node| graph.nodes[*node].name.clone());
+        names.map(|name| (name, (card.rect.x, card.rect.y)))
+    });
+    all.collect()
+}
+
+#[test]
+fn a_torus_is_not_one_row() {
+    let name = |x: usize, y: usize| format!("n{}-{}", x % 4, y % 4);
+    let places = (0..16).map(|i| (i / 4, i % 4));
+    let pairs: Vec<(String, String)> = places
+        .flat_map(|(x, y)| [(name(x, y), name(x + 1, y)), (name(x, y), name(x, y + 1))])
+        .collect();
+    let pairs: Vec<(&str, &str)> = pairs
+        .iter()
+        .map(|(a, b)| (a.as_str(), b.as_str()))
+        .collect();
+    let cards = cards(&cabled(&pairs));
+    let rows: std::collections::BTreeSet<i32> = cards.values().map(|(_, y)| *y).collect();
+    assert!((4..=6).contains(&rows.len()), "{cards:?}");
+}
+
+#[test]
+fn spines_are_above_leaves_with_networks() {
+    let mut file = String::from("networks:\n");
+    for leaf in 0..4 {
+        file.push_str(&format!(
+            "  lan{leaf}: {{ subnet: 10.1.{leaf}.0/24, mode: lan }}\n"
+        ));
+    }
+    file.push_str("nodes:\n");
+    for leaf in 0..4 {
+        file.push_str(&format!(
+            "  leaf{leaf}: {{ networks: [lan{leaf}], forwarding: true }}\n"
+        ));
+    }
+    file.push_str("links:\n");
+    for (spine, leaf) in (0..8).map(|i| (i / 4, i % 4)) {
+        let net = format!("10.2.{spine}.{}", leaf * 4);
+        let net = net.rsplit_once('.').map_or("", |(net, _)| net);
+        file.push_str(&format!(
+            "- endpoints: {{ leaf{leaf}: {net}.{}/30, spine{spine}: {net}.{}/30 }}\n",
+            leaf * 4 + 1,
+            leaf * 4 + 2
+        ));
+    }
+    let cards = cards(&Graph::new(&settled(&file)));
+    assert!(cards["spine0"].1 < cards["leaf0"].1, "{cards:?}");
+}
+
 #[test]
 fn rings_chains_and_stars_have_no_crossings() {
     for count in 3..24 {

@@ -231,7 +231,8 @@ impl Reasons<'_> {
     pub(super) fn forwarded_by(&self, found: &ExchangeResult) -> String {
         match self.routers(found).as_slice() {
             [] => String::new(),
-            routers => format!("{} forwards it; ", words(routers)),
+            [router] => format!("{router} forwards it; "),
+            routers => format!("{} forward it; ", words(routers)),
         }
     }
 
