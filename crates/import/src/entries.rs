@@ -20,6 +20,11 @@ impl Entries {
         }
     }
 
+    /// Whether a key is set.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.0.iter().any(|e| e.key == key)
+    }
+
     /// Sets a key to a text.
     pub(crate) fn text(&mut self, key: &str, value: &Value) {
         if let Some(text) = value.text() {

@@ -6,7 +6,6 @@ use std::time::Duration;
 use hallway_engine::Failure;
 use hallway_engine::read::probe::{self, Aim};
 use hallway_plan::reach::{Listener, Measured, Outcome, Path, Question, Service, World};
-use hallway_spec::IpVersion;
 use hallway_view::json::{Attempt, Attempts, Explanation, Predicted, Version};
 use hallway_view::path;
 use hallway_view::style::{DIM, styled};
@@ -48,18 +47,10 @@ pub(crate) fn explain(
 
 /// The paths of all questions.
 fn predicted(world: &World<'_>, questions: &[Question], versions: Versions) -> Vec<Path> {
-    let paths = questions.iter().flat_map(|q| q.predict(world));
-    of_version(paths.collect(), versions)
-}
-
-/// The paths of the requested IP versions; all, if there are none of them.
-pub(crate) fn of_version(paths: Vec<Path>, versions: Versions) -> Vec<Path> {
-    let wanted = |p: &Path| p.address.is_none_or(|a| versions.include(IpVersion::of(a)));
-    if paths.iter().any(wanted) {
-        paths.into_iter().filter(wanted).collect()
-    } else {
-        paths
-    }
+    let paths = questions
+        .iter()
+        .flat_map(|q| q.predict_of(world, |version| versions.include(version)));
+    paths.collect()
 }
 
 /// 0 when everything is reachable.
@@ -84,7 +75,7 @@ pub(crate) fn reach(
     for question in &questions {
         let from = location(&world, &question.from)?;
         check_target(&world, &question.to)?;
-        let own = of_version(question.predict(&world), pair.versions);
+        let own = question.predict_of(&world, |version| pair.versions.include(version));
         aims.extend(own.iter().filter_map(|p| Aim::of(p, &from)));
         paths.extend(own);
     }

@@ -9,7 +9,6 @@ use hallway_plan::reach::{Location, Path, World};
 use hallway_view::json::{FollowedPacket, Predicted, Trace, Traces, Version};
 use hallway_view::path;
 
-use super::reachability::of_version;
 use crate::args::{Common, Format, PairArgs};
 use crate::diagnose::VerbError;
 use crate::failure::CommandError;
@@ -44,7 +43,7 @@ pub(crate) fn run(common: &Common, pair: &PairArgs, how: &Options) -> Result<Exi
     for question in questions {
         let from = location(&world, &question.from)?;
         check_target(&world, &question.to)?;
-        let own = of_version(question.predict(&world), pair.versions);
+        let own = question.predict_of(&world, |version| pair.versions.include(version));
         paths.extend(own.into_iter().map(|path| (path, from.clone())));
     }
     if let Some(count) = how.follow {

@@ -213,6 +213,11 @@ impl Made {
         let sources = node.and_then(|n| n.sources.get(end.interface.as_deref()?));
         entries.list("sources", place, bare(sources.map_or(&[], Vec::as_slice)));
         let networks = self.attachments.entry(end.node.clone()).or_default();
+        if networks.has(bridge) {
+            let what = format!("a second interface of {} on {bridge}", end.node);
+            findings.not_supported(place, what, "give it a bridge of its own");
+            return;
+        }
         networks.set(bridge, place, entries.into_map(place));
     }
 

@@ -164,7 +164,13 @@ impl Domains {
                 ));
             }
             settings.one_or_many("address", at, own);
-            networks.set(&self.name(&interface.domain), at, settings.into_map(at));
+            let name = self.name(&interface.domain);
+            if networks.has(&name) {
+                let what = format!("a second interface of {} on {name}", machine.name);
+                findings.not_supported(at, what, "give it a collision domain of its own");
+                continue;
+            }
+            networks.set(&name, at, settings.into_map(at));
         }
         if let Some(at) = &machine.bridged {
             networks.set(BRIDGED, at, Value::of_map(at, Vec::new()));

@@ -21,10 +21,22 @@ impl Question {
     /// if there is no address.
     #[must_use]
     pub fn predict(&self, world: &World<'_>) -> Vec<Path> {
-        let versions = world.candidates(&self.from, &self.to);
+        self.predict_of(world, |_| true)
+    }
+
+    /// The same for the IP versions that are wanted; a negative answer if one end has none of them.
+    #[must_use]
+    pub fn predict_of(&self, world: &World<'_>, wanted: impl Fn(IpVersion) -> bool) -> Vec<Path> {
+        let mut versions = world.candidates(&self.from, &self.to);
+        let any = !versions.is_empty();
+        versions.retain(|all| all.iter().any(|a| wanted(IpVersion::of(*a))));
         if versions.is_empty() {
-            let none = ExchangeResult::failed(ExchangeFailure::NoAddress);
-            return vec![self.path(world, None, none)];
+            let version = IpVersion::ALL.into_iter().find(|v| wanted(*v));
+            let failure = match version.filter(|_| any) {
+                Some(version) => ExchangeFailure::NotOfVersion(version),
+                None => ExchangeFailure::NoAddress,
+            };
+            return vec![self.path(world, None, ExchangeResult::failed(failure))];
         }
         let of_version = |addresses: Vec<IpAddr>| self.first_reached(world, &addresses);
         versions.into_iter().flat_map(of_version).collect()

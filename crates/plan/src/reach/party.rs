@@ -259,6 +259,9 @@ impl World<'_> {
         // Every node has ::1, without another address of its version too.
         let speaks = |a: &IpAddr, node| a.is_loopback() || speaks(node, IpVersion::of(*a));
         all.retain(|a| viewer.is_none_or(|node| speaks(a, node)));
+        if let Party::Address(own) = from {
+            all.retain(|a| IpVersion::of(*a) == IpVersion::of(*own));
+        }
         let of = |version: IpVersion| -> Vec<IpAddr> {
             let fits = all.iter().filter(|a| IpVersion::of(**a) == version);
             fits.copied().collect()

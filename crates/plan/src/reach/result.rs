@@ -5,7 +5,7 @@ use super::path::{Hop, Location, Outcome};
 use super::walk::{Changed, DropReason};
 use hallway_nftables::Hook;
 use hallway_nftables::evaluate::RuleVerdict;
-use hallway_spec::Name;
+use hallway_spec::{IpVersion, Name};
 
 /// The result of an exchange.
 #[derive(Debug)]
@@ -28,6 +28,8 @@ pub(super) struct ExchangeResult {
 pub(super) enum ExchangeFailure {
     /// The server has no address that the client could use.
     NoAddress,
+    /// The two have addresses in common, but none of the IP version that was asked for.
+    NotOfVersion(IpVersion),
     /// The address leads to this node, which has it on another link than the server.
     Namesake(Name),
     /// The server is localhost, and nothing is published there.
@@ -70,7 +72,7 @@ impl ExchangeFailure {
         match self {
             Self::Request(dropped) => dropped.outcome(),
             Self::Reply(dropped) if dropped.outcome() == Outcome::Unknown => Outcome::Unknown,
-            Self::NoAddress | Self::Namesake(_) => Outcome::Unreachable,
+            Self::NoAddress | Self::NotOfVersion(_) | Self::Namesake(_) => Outcome::Unreachable,
             Self::NotPublished => Outcome::Refused,
             Self::Reply(_) | Self::Mismatch(_) | Self::Silent(_) | Self::LaterPacket => {
                 Outcome::Filtered

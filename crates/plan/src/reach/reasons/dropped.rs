@@ -38,6 +38,11 @@ impl Reasons<'_> {
                 ),
             )
             .help("put both on networks with subnets of one IP version, or join them by a cable"),
+            ExchangeFailure::NotOfVersion(version) => reason(
+                ReasonCode::NoCommonFamily,
+                format!("{from} and {to} do not both have an {version} address"),
+            )
+            .help(format!("put both on networks with an {version} subnet")),
             ExchangeFailure::Namesake(other) => namesake(self, other, address),
             ExchangeFailure::NotPublished => self.not_published(found),
             ExchangeFailure::Request(dropped) => self.dropped(dropped, address, found),
