@@ -61,7 +61,9 @@ fn holds(
     let Some(text) = project.file() else {
         return Err(TestCaseError::reject("no valid file"));
     };
-    sh("ip addr flush dev wire0 scope global");
+    // Process ids, which pings take their identifiers from, are small here: one of another case with the same
+    // addresses would be the same connection.
+    sh("conntrack -F; ip addr flush dev wire0 scope global");
     for address in project.addresses_on_parent() {
         sh(&format!(
             "ip addr add {address} dev wire0 $(echo {address} | sed -n 's/.*:.*/nodad/p')"
