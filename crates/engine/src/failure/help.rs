@@ -5,6 +5,18 @@ use rustix::io::Errno;
 
 use super::Reason;
 
+/// What was restored, and what is therefore not in force.
+fn restored(not_in_force: &[String]) -> String {
+    let stricter = match not_in_force {
+        [] => String::new(),
+        policies => format!(
+            ": {}. hallway deny FROM TO puts a deny in force now",
+            policies.join("; ")
+        ),
+    };
+    format!("the former state has been restored{stricter}; correct the command and run up again")
+}
+
 /// What to do about a failure of this reason, which the kernel may have caused.
 pub(super) fn help(reason: &Reason, cause: Option<&KernelError>) -> Option<String> {
     let text = match reason {
@@ -53,13 +65,7 @@ pub(super) fn help(reason: &Reason, cause: Option<&KernelError>) -> Option<Strin
         Reason::NotBound(detail) | Reason::Setting(detail) | Reason::Keeper(detail) => {
             detail.help.clone()
         }
-        Reason::NotReady { not_in_force, .. } if !not_in_force.is_empty() => format!(
-            "the former state has been restored: {}. hallway deny FROM TO puts a deny in force now; correct the command and run up again",
-            not_in_force.join("; ")
-        ),
-        Reason::NotReady { .. } => {
-            "the former state has been restored; correct the command and run up again".into()
-        }
+        Reason::NotReady { not_in_force, .. } => restored(not_in_force),
         Reason::ExpectationFailed => {
             "correct the file, or build it without --test and look: hallway explain, hallway trace".into()
         }

@@ -233,9 +233,7 @@ impl Engine {
             }),
             Err(mut failure) => {
                 caller.report(Event::Restoring);
-                if let Reason::NotReady { not_in_force, .. } = &mut failure.reason {
-                    *not_in_force = stricter(&planned);
-                }
+                name_stricter(&mut failure, &planned);
                 failure.also.extend(self.put_back(&planned, caller).err());
                 Err(failure)
             }
@@ -343,6 +341,13 @@ fn may_ask_host(settled: &Settled) -> bool {
             && policy.pairs.iter().any(to_host)
             && (policy.services.is_empty() || policy.services.iter().any(asks))
     })
+}
+
+/// Adds the policies that are not in force once the former state has been restored.
+fn name_stricter(failure: &mut Failure, planned: &Planned) {
+    if let Reason::NotReady { not_in_force, .. } = &mut failure.reason {
+        *not_in_force = stricter(planned);
+    }
 }
 
 /// By which policies a plan is stricter than what is on record: denies that it adds, and allows that it

@@ -14,7 +14,14 @@ use hallway_engine::keeper::{
 };
 use hallway_keeper::forward::Forwarder;
 use hallway_spec::Protocol;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, setrlimit};
+
+mod shares;
+
+use shares::{
+    connections_beyond_the_limit_are_closed, idle_connections_take_no_memory,
+    one_user_leaves_room_for_others, several_users_leave_room_for_another,
+};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -288,76 +295,6 @@ fn answers_reach_the_sender_and_datagrams_follow_the_target() {
     });
 }
 
-fn connections_beyond_the_limit_are_closed() {
-    node("127.0.0.2:80", b'a');
-    let one = listen("127.0.0.1:8001", Protocol::Tcp);
-    hallway_engine::keeper::raise_open_files();
-    run(async move {
-        let mut forwarder = Forwarder::default();
-        let wanted = vec![forward(one, "127.0.0.2:80")];
-        forwarder.sync(wanted, bound(one)).await.unwrap();
-        client(move || {
-            let mut open: Vec<TcpStream> = Vec::new();
-            for _ in 0..1024 {
-                let stream = connect(one.address);
-                assert_eq!(exchange(&stream).unwrap(), b'a');
-                open.push(stream);
-            }
-            assert!(exchange(&connect(one.address)).is_err());
-            open.truncate(512);
-            hallway_testkit::wait_for("room for one", || exchange(&connect(one.address)).is_ok());
-        })
-        .await;
-    });
-}
-
-/// Connections that have passed on data and are idle take no memory, and leave none behind.
-fn idle_connections_take_no_memory() {
-    const COUNT: usize = 500;
-    const MORE_KIB: u64 = 8 * 1024;
-    node("127.0.0.2:80", b'a');
-    let one = listen("127.0.0.1:8001", Protocol::Tcp);
-    hallway_engine::keeper::raise_open_files();
-    run(async move {
-        let mut forwarder = Forwarder::default();
-        let wanted = vec![forward(one, "127.0.0.2:80")];
-        forwarder.sync(wanted, bound(one)).await.unwrap();
-        client(move || {
-            let fill = || -> Vec<TcpStream> {
-                let open = (0..COUNT).map(|_| connect(one.address));
-                let open: Vec<TcpStream> = open.collect();
-                for stream in &open {
-                    assert_eq!(exchange(stream).unwrap(), b'a');
-                }
-                open
-            };
-            let before = resident_kib();
-            let open = fill();
-            let during = resident_kib();
-            assert!(
-                during < before + MORE_KIB,
-                "{before} KiB, open {during} KiB"
-            );
-            drop(open);
-            let second = fill();
-            drop(second);
-            let after = resident_kib();
-            assert!(
-                after < before + MORE_KIB,
-                "{before} KiB, closed {after} KiB"
-            );
-        })
-        .await;
-    });
-}
-
-/// The memory of this process.
-fn resident_kib() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|l| l.starts_with("VmRSS:")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse().unwrap()
-}
-
 /// As `ss -K` does it. The same socket listens again, and the next connection is served.
 fn a_socket_that_another_program_closed_listens_again() {
     node("127.0.0.2:80", b'a');
@@ -387,121 +324,6 @@ fn a_socket_that_another_program_closed_listens_again() {
 
 fn client_of(told: &std::sync::mpsc::Receiver<String>) -> String {
     told.recv_timeout(LIMIT).unwrap()
-}
-
-/// One user fills one port, and then every other port as far as it may: others are still served.
-fn one_user_leaves_room_for_others() {
-    if hallway_testkit::try_sh("setpriv --reuid 1001 true").is_err() {
-        hallway_testkit::skip("needs root, to act as two users");
-    }
-    node("127.0.0.2:80", b'a');
-    let ports = [8001, 8002].map(|port| listen(&format!("127.0.0.1:{port}"), Protocol::Tcp));
-    hallway_engine::keeper::raise_open_files();
-    run(async move {
-        let (sender, told) = std::sync::mpsc::channel();
-        let mut forwarder = Forwarder::new(Arc::new(move |event: Occurrence| {
-            sender.send(event.message).unwrap();
-        }));
-        let wanted = ports.map(|port| forward(port, "127.0.0.2:80")).to_vec();
-        let fresh = ports.into_iter().flat_map(bound).collect();
-        forwarder.sync(wanted, fresh).await.unwrap();
-        client(move || {
-            let fill = "import socket,sys
-held=[]
-for n in range(1400):
-    s=socket.create_connection(('127.0.0.1',8001+n%2)); held.append(s)
-print('full',flush=True); sys.stdin.read()";
-            std::fs::write("/run/fill.py", fill).unwrap();
-            let mut other = std::process::Command::new("setpriv")
-                .args([
-                    "--reuid",
-                    "1001",
-                    "--regid",
-                    "1001",
-                    "--clear-groups",
-                    "prlimit",
-                    "--nofile=4096:4096",
-                ])
-                .args(["python3", "/run/fill.py"])
-                .stdin(std::process::Stdio::piped())
-                .stdout(std::process::Stdio::piped())
-                .spawn()
-                .unwrap();
-            let mut said = [0; 4];
-            other
-                .stdout
-                .as_mut()
-                .unwrap()
-                .read_exact(&mut said)
-                .unwrap();
-            for port in ports {
-                for _ in 0..50 {
-                    assert_eq!(exchange(&connect(port.address)).unwrap(), b'a');
-                }
-            }
-            drop(other.stdin.take());
-            other.wait().unwrap();
-        })
-        .await;
-        let event = client_of(&told);
-        assert!(
-            event.starts_with("further connections to 127.0.0.1:800"),
-            "{event}"
-        );
-    });
-}
-
-/// Users together fill every port: another one still gets the places of longest idle connections, which are
-/// reset.
-fn several_users_leave_room_for_another() {
-    if hallway_testkit::try_sh("setpriv --reuid 1001 true").is_err() {
-        hallway_testkit::skip("needs root, to act as several users");
-    }
-    node("127.0.0.2:80", b'a');
-    let one = listen("127.0.0.1:8001", Protocol::Tcp);
-    // A quarter of the files: 64 connections.
-    let files = Rlimit {
-        current: Some(256),
-        maximum: getrlimit(Resource::Nofile).maximum,
-    };
-    setrlimit(Resource::Nofile, files).unwrap();
-    run(async move {
-        let (sender, told) = std::sync::mpsc::channel();
-        let mut forwarder = Forwarder::new(Arc::new(move |event: Occurrence| {
-            sender.send(event.message).unwrap();
-        }));
-        hallway_engine::keeper::raise_open_files();
-        let wanted = vec![forward(one, "127.0.0.2:80")];
-        forwarder.sync(wanted, bound(one)).await.unwrap();
-        client(move || {
-            let fill = "import encodings.idna,os,socket,sys
-held=[]
-for user in range(1001,1012):
-    os.seteuid(user)
-    for n in range(40): held.append(socket.create_connection(('127.0.0.1',8001)))
-    os.seteuid(0)
-print('full',flush=True); sys.stdin.read()";
-            std::fs::write("/run/fill.py", fill).unwrap();
-            let mut others = std::process::Command::new("python3")
-                .arg("/run/fill.py")
-                .stdin(std::process::Stdio::piped())
-                .stdout(std::process::Stdio::piped())
-                .spawn()
-                .unwrap();
-            let mut said = [0; 4];
-            let out = others.stdout.as_mut().unwrap();
-            out.read_exact(&mut said).unwrap();
-            assert_eq!(exchange(&connect(one.address)).unwrap(), b'a');
-            drop(others.stdin.take());
-            others.wait().unwrap();
-        })
-        .await;
-        let event = client_of(&told);
-        assert!(
-            event.starts_with("connections of user 10") || event.starts_with("further connections"),
-            "{event}"
-        );
-    });
 }
 
 /// The limit is reported before the last descriptor is used, so that later operations do not fail.
