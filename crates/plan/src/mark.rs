@@ -102,13 +102,21 @@ pub fn guard_table(project: &Name) -> String {
     format!("{GUARD}{project}")
 }
 
-/// Whether a table is one of a project, or of its guard.
+/// The name of the table that closes a project while its rules are replaced.
+#[must_use]
+pub fn change_table(project: &Name) -> String {
+    format!("{CHANGE}{project}")
+}
+
+/// Whether a table is one of a project, of its guard, or of a change of its rules.
 #[must_use]
 pub fn is_ours(table: &str) -> bool {
-    table.starts_with(GUARD) || project_of_table(table).is_some()
+    let beside = table.starts_with(GUARD) || table.starts_with(CHANGE);
+    beside || project_of_table(table).is_some()
 }
 
 const GUARD: &str = "hallway.guard.";
+const CHANGE: &str = "hallway.change.";
 
 /// Bits of a packet's mark that the rules of a project set for its guard at the same hook, to show
 /// that they are loaded: one for the project that the packet comes from, one for the project that

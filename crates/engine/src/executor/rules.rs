@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use hallway_kernel::KernelError;
+use hallway_kernel::{Kernel, KernelError};
 use hallway_nftables::expr::Verdict;
 use hallway_nftables::{Action, Family, Hook, SetRef, Table, Transaction};
 use hallway_plan::rules::{Delta, sets};
@@ -48,6 +48,13 @@ fn stages(table: &Table) -> [Table; 2] {
 
 impl Executor<'_> {
     pub(super) fn replace_rules(&mut self, new: &NewRules) -> Result<(), KernelError> {
+        // Its tables are removed with its socket, at the end of this function.
+        let mut closing = Kernel::new();
+        if let Some(table) = &new.closing {
+            let mut transaction = Transaction::new();
+            transaction.replace_owned(table);
+            closing.commit(&transaction)?;
+        }
         let is_lost = |table: &&Table| new.lost.contains(&table.family);
         let mut transaction = Transaction::new();
         for table in &new.rules.tables {

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // a failing helper is a failing test
 
+mod changes;
 mod elsewhere;
 mod errors;
 mod frames;
@@ -13,6 +14,7 @@ mod share;
 
 use hallway_testkit::{Hallway, sh, try_sh};
 
+use changes::*;
 use elsewhere::*;
 use errors::*;
 use frames::*;
@@ -85,6 +87,7 @@ hallway_testkit::tests![
     icmp_errors_from_outside_about_published_ports,
     a_deny_ends_connections_of_the_host,
     a_deny_ends_connections_whose_server_sends,
+    a_deny_holds_while_others_change,
     a_network_that_becomes_internal_loses_its_connections,
     a_port_that_a_program_has_is_not_published,
     connections_of_the_host_stay_with_its_programs,

@@ -8,8 +8,8 @@ use super::{Plan, Recorded, RulesChange, uplinks};
 use crate::compare::rules::{differences, unlike, wanted_rules};
 use crate::mark;
 use crate::observed::Observed;
-use crate::rules::Delta;
 use crate::rules::delta::Change;
+use crate::rules::{Delta, closing};
 use crate::settled::Settled;
 use crate::step::{Cause, NewRules, Op};
 
@@ -44,15 +44,20 @@ pub(super) fn plan(
             table: mark::table(&wanted.project),
             delta: Delta::Elements(changes),
         },
-        None => Op::ReplaceRules(Box::new(NewRules {
-            lost: match drifted {
-                Some(_) => lost(&new, found),
-                None => Vec::new(),
-            },
-            bridges: uplinks::bridges(&noted, seen),
-            noted,
-            rules: crate::rules::ruleset(wanted),
-        })),
+        None => {
+            let rules = crate::rules::ruleset(wanted);
+            let exist = !found.tables.is_empty();
+            Op::ReplaceRules(Box::new(NewRules {
+                lost: match drifted {
+                    Some(_) => lost(&new, found),
+                    None => Vec::new(),
+                },
+                closing: exist.then(|| closing(&wanted.project, &rules)),
+                bridges: uplinks::bridges(&noted, seen),
+                noted,
+                rules,
+            }))
+        }
     };
     plan.push(op, cause);
     match drifted {

@@ -5,6 +5,7 @@
 mod between;
 mod bridge;
 pub mod build;
+mod closing;
 mod covered;
 pub mod delta;
 pub mod elements;
@@ -24,6 +25,7 @@ pub mod sets;
 mod share;
 
 pub use build::ruleset;
+pub(crate) use closing::closing;
 pub use delta::{Delta, delta};
 pub use hallway_nftables::Ruleset;
 pub use keeper_guard::Guarded;

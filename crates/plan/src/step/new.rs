@@ -1,6 +1,6 @@
 //! What is created, with everything that belongs to it.
 
-use hallway_nftables::{Family, Ruleset};
+use hallway_nftables::{Family, Ruleset, Table};
 use hallway_spec::Name;
 
 use crate::observed::Uplink;
@@ -16,6 +16,8 @@ pub struct NewRules {
     /// closes the project until everything is loaded again, so they are loaded in parts: sets,
     /// rules at hooks without the guard, the other rules.
     pub lost: Vec<Family>,
+    /// What closes the project until the rules are loaded, where rules exist before.
+    pub closing: Option<Table>,
     /// Notes of uplinks that forward because of this project, which are kept.
     pub noted: Vec<Uplink>,
     /// The bridges among them.
