@@ -178,6 +178,22 @@ pub(super) fn leaving() -> Chain {
     }
 }
 
+/// A request by UDP to an address that a socket for any address would not answer from.
+fn second(daddr: Field, saddr: Field, version: IpVersion) -> Rule {
+    rule(
+        vec![
+            Match::Is(Field::L4Proto, Value::Proto(Protocol::Udp.number())),
+            member(daddr, sets::SECOND.of(version), true),
+            Match::NotIn(
+                vec![Field::OifGroup, saddr],
+                sets::HAIRPIN.of(version).name.into(),
+            ),
+        ],
+        Action::Masquerade { random: false },
+        "UDP to a node's further network: the reply must come from the address asked",
+    )
+}
+
 pub(super) fn postrouting() -> Chain {
     let hairpin = |saddr, version| {
         rule(
@@ -201,20 +217,6 @@ pub(super) fn postrouting() -> Chain {
             ],
             Action::Masquerade { random: false },
             "a request from another network of the node: the reply must pass here",
-        )
-    };
-    let second = |daddr, saddr, version| {
-        rule(
-            vec![
-                Match::Is(Field::L4Proto, Value::Proto(Protocol::Udp.number())),
-                member(daddr, sets::SECOND.of(version), true),
-                Match::NotIn(
-                    vec![Field::OifGroup, saddr],
-                    sets::HAIRPIN.of(version).name.into(),
-                ),
-            ],
-            Action::Masquerade { random: false },
-            "UDP to a node's further network: the reply must come from the address asked",
         )
     };
     let out = |net: Match| {

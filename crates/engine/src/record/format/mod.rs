@@ -8,6 +8,7 @@
 //! | 3 | this program | yes |
 //! | newer | a later hallway | refused with [`Reason::RecordVersion`] |
 
+mod cable;
 pub(super) mod endpoint;
 mod joined;
 mod settled;

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use hallway_plan::settled::{
-    Cable, Interface, InterfaceRef, Network, Node, Plug, Policy, PolicySide, Publish, Route,
-    Settled, Subnet,
+    Interface, Network, Node, Plug, Policy, PolicySide, Publish, Route, Settled, Subnet,
 };
 use hallway_plan::through::Firewall;
 use hallway_spec::{
@@ -15,6 +14,7 @@ use hallway_spec::{
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use super::cable::CableFile;
 use super::joined::JoinedFile;
 use super::sidecar::SidecarFile;
 use super::workload::WorkloadFile;
@@ -140,12 +140,6 @@ struct RouteFile {
     to: IpNet,
     via: Option<IpAddr>,
     interface: usize,
-}
-
-#[derive(Serialize, Deserialize)]
-struct CableFile {
-    a: (Name, String),
-    b: (Name, String),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -314,26 +308,6 @@ same_fields! {
     Publish = PublishFile {
         node, name, host_address, named_address, host_ports, node_ports, protocol, targets, place
     };
-}
-
-impl From<&Cable> for CableFile {
-    fn from(cable: &Cable) -> Self {
-        let pair = |end: &InterfaceRef| (end.node.clone(), end.interface.clone());
-        Self {
-            a: pair(&cable.a),
-            b: pair(&cable.b),
-        }
-    }
-}
-
-impl From<CableFile> for Cable {
-    fn from(cable: CableFile) -> Self {
-        let end = |(node, interface)| InterfaceRef { node, interface };
-        Self {
-            a: end(cable.a),
-            b: end(cable.b),
-        }
-    }
 }
 
 impl From<&Plug> for PlugFile {
