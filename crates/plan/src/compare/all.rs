@@ -74,15 +74,10 @@ pub fn compare(
     out.cables(wanted, &inside, &unseen);
     let mut owned = addresses::owned(&target.host);
     owned.extend(of_nodes);
-    let found = space::compare(
-        &ObjectPlace::Host,
-        &target.host,
-        &owned,
-        &host_before,
-        &host,
-    );
+    let host_place = ObjectPlace::Host;
+    let found = space::compare(&host_place, &target.host, &owned, &host_before, &host);
     out.differences.extend(found);
-    out.push_all(&ObjectPlace::Host, neighbours.of_host(&host));
+    out.push_all(&host_place, neighbours.of_host(&host));
     out.forwarding(wanted, &host);
     out.without_missing_external(wanted);
     out
