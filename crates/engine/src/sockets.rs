@@ -34,6 +34,12 @@ pub(crate) fn bound(protocols: impl IntoIterator<Item = Protocol>) -> Vec<Bound>
     open.into_iter().filter_map(one).collect()
 }
 
+/// The program that prevents a listener there, if it can be read.
+pub(crate) fn holder(address: SocketAddr, protocol: Protocol) -> Option<String> {
+    let mut all = bound([protocol]).into_iter();
+    all.find(|b| b.is_at(address, protocol))?.program()
+}
+
 fn bound_in_proc() -> Vec<Bound> {
     let tcp = [procfs::net::tcp(), procfs::net::tcp6()];
     let udp = [procfs::net::udp(), procfs::net::udp6()];
@@ -57,6 +63,12 @@ impl Bound {
         }
     }
 
+    /// Whether a listener there would receive its packets.
+    pub(crate) fn is_at(&self, address: SocketAddr, protocol: Protocol) -> bool {
+        (self.address.port(), self.protocol) == (address.port(), protocol)
+            && self.takes(address.ip())
+    }
+
     /// Whether it receives packets to an address, as far as the address decides this.
     pub(crate) fn takes(&self, address: IpAddr) -> bool {
         let own = self.address.ip();
@@ -66,6 +78,9 @@ impl Bound {
     /// The program that has the socket, if it can be read: not for processes of other users.
     pub(crate) fn program(&self) -> Option<String> {
         let owner = self.process()?;
+        if let Some(project) = keeper_of(&owner) {
+            return Some(format!("{project} (process {})", owner.pid));
+        }
         let name = owner.stat().map_or_else(|_| "a program".into(), |s| s.comm);
         Some(format!("{name} (process {})", owner.pid))
     }
@@ -84,6 +99,34 @@ impl Bound {
             open.into_iter().any(|fd| fd.target == socket)
         })
     }
+}
+
+/// The project and the sandbox of a keeper.
+fn keeper_of(process: &Process) -> Option<String> {
+    let command = process.cmdline().ok()?;
+    let [_, mark, project, ..] = command.as_slice() else {
+        return None;
+    };
+    if mark != "__keeper" {
+        return None;
+    }
+    let spaces = |pid: i32| std::fs::read_link(format!("/proc/{pid}/ns/net")).ok();
+    let sandbox = spaces(process.pid).and_then(|net| {
+        let all = procfs::process::all_processes().ok()?.flatten();
+        let mut holders = all.filter(|p| spaces(p.pid).as_ref() == Some(&net));
+        holders.find_map(|p| {
+            let words = p.cmdline().ok()?;
+            let [_, mark, directory, ..] = words.as_slice() else {
+                return None;
+            };
+            let name = std::path::Path::new(directory).file_name()?;
+            (mark == "__hold").then(|| name.to_string_lossy().into_owned())
+        })
+    });
+    Some(match sandbox {
+        Some(name) => format!("project {project} in sandbox {name}"),
+        None => format!("project {project}"),
+    })
 }
 
 #[cfg(test)]

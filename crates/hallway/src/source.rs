@@ -84,6 +84,12 @@ pub(crate) fn read(common: &Common, file: &FileArg) -> Result<Input, VerbError> 
         )),
         None => {
             let input = parse(common, &name, &bytes)?;
+            if let Some(flag) = file.import.given() {
+                return Err(VerbError::usage(
+                    format!("{flag} is for Compose files; {name} is a hallway file"),
+                    format!("leave {flag} away"),
+                ));
+            }
             input.warn(common);
             Ok(input)
         }

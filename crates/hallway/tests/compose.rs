@@ -109,6 +109,12 @@ fn messages_point_into_the_file() {
         .exits(2)
         .says("more.yaml:1:")
         .says("99999:80");
+    std::fs::write("/run/own.hallway.yaml", "nodes: { a: {} }\n").unwrap();
+    for flag in [&["--stub"][..], &["--scale", "a=3"], &["--profile", "x"]] {
+        let words = [&["validate", "/run/own.hallway.yaml"], flag].concat();
+        let said = format!("{} is for Compose files", flag[0]);
+        h.run(&words).exits(2).says(&said);
+    }
 }
 
 /// Places in other files have the name of that file, before `up` and while it is up.

@@ -244,6 +244,23 @@ fn in_bounded_time() {
     assert!(started.elapsed() < Duration::from_secs(60) * patience());
 }
 
+/// The pairs of a network have more neighbours than the kernel's one table takes (1024 entries): the tests are
+/// made in parts, and what they put there is removed.
+fn every_pair_of_a_large_network() {
+    const NODES: usize = 36;
+    let h = host();
+    let mut text =
+        String::from("name: p\nnetworks: { a: { subnet: [10.1.0.0/24, fd01::/64] } }\nnodes:\n");
+    for node in 0..NODES {
+        text.push_str(&format!("  n{node}: {{ networks: [a] }}\n"));
+    }
+    h.up(&text).ok();
+    let told = h.run(&["test", "--matrix"]).exits(0).says(" passed (");
+    assert!(!told.out.contains('!'), "{}", told.out);
+    let listed = sh("for n in 0 17 35; do ip -n n$n neigh show | grep -vi router; done");
+    assert!(listed.lines().count() < 3 * 2 * 8, "{listed}");
+}
+
 fn wrong_usage() {
     let h = host();
     let file = format!("{EXAMPLES}/part3-bridge.yaml");
@@ -446,6 +463,7 @@ hallway_testkit::tests![
     services_of_all_kinds,
     formats,
     in_bounded_time,
+    every_pair_of_a_large_network,
     wrong_usage,
     programs,
     ephemeral,

@@ -63,8 +63,25 @@ fn published_on_the_real_localhost() {
     let _taken = std::net::TcpListener::bind("127.0.0.1:8082").unwrap();
     h.run(&["up", &format!("{EXAMPLES}/part5-ports.yaml")])
         .exits(2)
-        .says("8082/tcp");
+        .says("8082/tcp")
+        .says(&format!("(process {})", std::process::id()));
     before.unchanged();
+}
+
+/// A port of the machine that a project of another sandbox has: both are named.
+fn published_by_another_sandbox() {
+    let h = hallway();
+    let file = "/run/p.yaml";
+    std::fs::write(
+        file,
+        "name: p\nnetworks: { n: {} }\nnodes: { a: { networks: [n], ports: ['8082:80'] } }\n",
+    )
+    .unwrap();
+    h.run(&["up", file, "--sandbox", "one"]).ok();
+    h.run(&["up", file, "--sandbox", "two"])
+        .exits(2)
+        .says("is in use by project p in sandbox one (process ");
+    h.run(&["down", file, "--sandbox", "one"]).ok();
 }
 
 /// Several projects and commands share a sandbox; it ends with the last project.
@@ -327,6 +344,7 @@ nodes:
 hallway_testkit::tests![
     every_example_without_touching_the_machine,
     published_on_the_real_localhost,
+    published_by_another_sandbox,
     published_on_an_address_of_the_real_host,
     shared_and_ended,
     several_sandboxes,

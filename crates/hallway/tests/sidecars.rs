@@ -99,7 +99,7 @@ fn what_only_the_node_can_have_is_refused() {
         ),
         (
             "{ namespace: node:t, command: x }",
-            "t shares the namespace of t, which has none of its own",
+            "namespaces are shared in a circle: t → t",
         ),
         ("{ namespace: node:vpn }", "needs a command"),
         (

@@ -22,6 +22,9 @@ pub(crate) const NDA_LLADDR: u16 = 2;
 const NUD_PERMANENT: u16 = 0x80;
 const NDTA_NAME: u16 = 1;
 const NDTA_PARMS: u16 = 6;
+const NDTA_STATS: u16 = 7;
+/// The place of `ndts_table_fulls` in struct ndt_stats.
+const TABLE_FULLS: usize = 80;
 const NDTPA_IFINDEX: u16 = 1;
 const NDTPA_MCAST_PROBES: u16 = 11;
 
@@ -189,6 +192,13 @@ fn solicitations(body: &[u8]) -> Option<Solicitations> {
     })
 }
 
+/// Reads struct ndtmsg and `ndts_table_fulls` of NDTA_STATS; none for the message of a link.
+fn table_fulls(body: &[u8]) -> Option<u64> {
+    let statistics = Attrs(body.get(4..)?).find(NDTA_STATS)?;
+    let count = statistics.get(TABLE_FULLS..TABLE_FULLS + 8)?;
+    Some(u64::from_ne_bytes(count.try_into().ok()?))
+}
+
 /// Reads RTM_NEWNEIGH or RTM_DELNEIGH; none for entries of bridges, which are MAC addresses.
 pub(crate) fn parse(body: &[u8]) -> Option<NeighbourInfo> {
     let attrs = Attrs(body.get(12..)?);
@@ -215,6 +225,23 @@ impl Kernel {
             parse,
         )
     }
+
+    /// How often a table of neighbours was full, so that a packet was lost. All namespaces have one
+    /// table for each IP version (`net.ipv4.neigh.default.gc_thresh3`).
+    ///
+    /// # Errors
+    /// EAGAIN when the list kept changing while it was read.
+    pub fn neighbour_tables_full(&mut self) -> Result<u64, KernelError> {
+        let counts = self.list_objects(
+            OperationKind::Neighbour,
+            "list the tables of neighbours",
+            RTM_GETNEIGHTBL,
+            &[0; 4],
+            table_fulls,
+        )?;
+        Ok(counts.iter().sum())
+    }
+
     /// How often each link of the namespace asks. The kernel looks through the links of all
     /// namespaces for this; for one link among many, read the setting below /proc/sys.
     ///

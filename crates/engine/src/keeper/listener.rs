@@ -39,6 +39,8 @@ pub struct BindError {
     /// Why.
     #[source]
     pub cause: BindCause,
+    /// The program that listens there, if its name can be read.
+    pub by: Option<String>,
 }
 
 /// Why a socket could not be bound.
@@ -79,7 +81,11 @@ impl BindError {
             },
             _ => BindCause::Other(error),
         };
-        Self { listen, cause }
+        Self {
+            listen,
+            cause,
+            by: None,
+        }
     }
 
     /// A stable code.

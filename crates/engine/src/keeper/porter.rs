@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::wait::ANSWER_LIMIT;
 use super::{BindError, Listen, Listener, frame, listener, message};
+use crate::sockets;
 
 /// A running porter; it ends when this is dropped.
 #[derive(Debug)]
@@ -33,6 +34,8 @@ struct Order {
 #[derive(Debug, Serialize, Deserialize)]
 struct Outcome {
     errno: Option<i32>,
+    /// The program that has the port.
+    by: Option<String>,
 }
 
 impl Porter {
@@ -65,13 +68,17 @@ impl Porter {
     /// # Errors
     /// As [`super::bind`]; `Other` when the porter has ended.
     pub fn bind(&self, listen: Listen) -> Result<Listener, BindError> {
-        self.exchange(listen)
+        let mut by = None;
+        self.exchange(listen, &mut by)
             .and_then(listener::with_reserve)
             .map(|socket| Listener { listen, socket })
-            .map_err(|e| BindError::new(listen, e))
+            .map_err(|e| BindError {
+                by,
+                ..BindError::new(listen, e)
+            })
     }
 
-    fn exchange(&self, listen: Listen) -> std::io::Result<OwnedFd> {
+    fn exchange(&self, listen: Listen, by: &mut Option<String>) -> std::io::Result<OwnedFd> {
         let order = Order {
             address: listen.address,
             protocol: listen.protocol.into(),
@@ -79,6 +86,7 @@ impl Porter {
         frame::send(&self.socket, &order)?;
         let outcome: Outcome = frame::receive(&self.socket, frame::HELLO_MAX)?;
         if let Some(errno) = outcome.errno {
+            *by = outcome.by;
             return Err(std::io::Error::from_raw_os_error(errno));
         }
         frame::receive_chunk(&self.socket)?
@@ -105,12 +113,22 @@ pub fn serve_porter() -> std::io::Result<()> {
     while let Ok(order) = frame::receive::<Order>(&socket, frame::HELLO_MAX) {
         match listener::bind_socket(order.address, order.protocol.into()) {
             Ok(fd) => {
-                frame::send(&socket, &Outcome { errno: None })?;
+                let outcome = Outcome {
+                    errno: None,
+                    by: None,
+                };
+                frame::send(&socket, &outcome)?;
                 frame::send_chunk(&socket, &[fd])?;
             }
             Err(e) => {
                 let errno = e.raw_os_error().unwrap_or(Errno::IO.raw_os_error());
-                frame::send(&socket, &Outcome { errno: Some(errno) })?;
+                let taken = errno == Errno::ADDRINUSE.raw_os_error();
+                let holder = || sockets::holder(order.address, order.protocol.into());
+                let outcome = Outcome {
+                    errno: Some(errno),
+                    by: taken.then(holder).flatten(),
+                };
+                frame::send(&socket, &outcome)?;
             }
         }
     }

@@ -56,7 +56,8 @@ impl Engine {
         let listens = wanted.iter().map(|w| w.listen).filter(in_use);
         let failures = listens.map(|listen| {
             let cause = BindCause::InUse;
-            self.not_bound(settled, BindError { listen, cause })
+            let by = None;
+            self.not_bound(settled, BindError { listen, cause, by })
         });
         match Failure::of_many(failures.collect::<Vec<_>>()) {
             Some(failure) => Err(failure),
@@ -153,9 +154,10 @@ impl Engine {
                     protocol,
                     address: None,
                     of_machine: namespace == Namespace::Machine,
-                    by: (namespace == Namespace::Project)
-                        .then(|| holder(error.listen))
-                        .flatten(),
+                    by: match namespace {
+                        Namespace::Project => sockets::holder(address, protocol),
+                        Namespace::Machine => error.by,
+                    },
                 }
                 .into(),
             },
@@ -202,16 +204,9 @@ impl Engine {
     }
 }
 
-/// The program that prevents a listener.
-fn holder(listen: Listen) -> Option<String> {
-    let mut all = sockets::bound([listen.protocol]).into_iter();
-    all.find(|b| holds(b, &listen))?.program()
-}
-
 /// Whether a socket is where a listener is to be.
 fn holds(bound: &sockets::Bound, listen: &Listen) -> bool {
-    (bound.address.port(), bound.protocol) == (listen.address.port(), listen.protocol)
-        && bound.takes(listen.address.ip())
+    bound.is_at(listen.address, listen.protocol)
 }
 
 /// Whether a program of the host listens where one of these would receive its packets.

@@ -62,6 +62,22 @@ pub(crate) struct ImportArgs {
     pub(crate) env_file: Vec<PathBuf>,
 }
 
+impl ImportArgs {
+    /// A flag that only Compose files know, if one was given; a variable of the environment is meant for any
+    /// file.
+    pub(crate) fn given(&self) -> Option<&'static str> {
+        let by_flag = |set: bool, variable: &str| set && std::env::var_os(variable).is_none();
+        let all = [
+            (by_flag(self.stub, "HALLWAY_STUB"), "--stub"),
+            (by_flag(self.join, "HALLWAY_JOIN"), "--join"),
+            (!self.profile.is_empty(), "--profile"),
+            (!self.scale.is_empty(), "--scale"),
+            (!self.env_file.is_empty(), "--env-file"),
+        ];
+        all.into_iter().find_map(|(set, flag)| set.then_some(flag))
+    }
+}
+
 /// What is exported.
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub(crate) struct ExportArgs {

@@ -130,7 +130,7 @@ fn show(attempt: &Attempt<'_>, predicted: &Path, file: &str) {
     ui::line(format!("{}{}", path::headline(&shown), styled(DIM, more)));
     if attempt.agrees {
         ui::text(&path::reason(&predicted.reason, file));
-    } else {
+    } else if shown.outcome != Outcome::Unknown {
         ui::line(format!(
             "  although predicted {}: {}",
             predicted.outcome, predicted.reason.text

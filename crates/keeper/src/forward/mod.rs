@@ -47,6 +47,7 @@ pub use share::Tell;
 pub struct Forwarder {
     held: BTreeMap<Listen, Held>,
     connections: Arc<Connections>,
+    datagrams: Arc<udp::Listeners>,
     tell: Tell,
 }
 
@@ -101,6 +102,7 @@ impl Forwarder {
         Self {
             held: BTreeMap::new(),
             connections: Arc::default(),
+            datagrams: Arc::default(),
             tell,
         }
     }
@@ -216,7 +218,10 @@ impl Forwarder {
                 };
                 tokio::spawn(service.serve(listener, target))
             }
-            Socket::Udp(socket) => tokio::spawn(udp::serve(socket, target)),
+            Socket::Udp(socket) => {
+                let all = Arc::clone(&self.datagrams);
+                tokio::spawn(udp::serve(socket, target, all))
+            }
         };
         Held {
             target: sender,

@@ -19,8 +19,9 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 mod shares;
 
 use shares::{
-    connections_beyond_the_limit_are_closed, idle_connections_take_no_memory,
-    one_user_leaves_room_for_others, several_users_leave_room_for_another,
+    connections_beyond_the_limit_are_closed, datagrams_of_many_senders_leave_room_for_others,
+    idle_connections_take_no_memory, one_user_leaves_room_for_others,
+    several_users_leave_room_for_another,
 };
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -367,6 +368,7 @@ hallway_testkit::tests![
     resets_are_passed_on,
     answers_reach_the_sender_and_datagrams_follow_the_target,
     connections_beyond_the_limit_are_closed,
+    datagrams_of_many_senders_leave_room_for_others,
     idle_connections_take_no_memory,
     several_users_leave_room_for_another,
     a_socket_that_another_program_closed_listens_again,

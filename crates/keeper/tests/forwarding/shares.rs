@@ -1,7 +1,7 @@
 //! How many connections there can be, who gets them, and what they cost.
 
 use std::io::Read as _;
-use std::net::TcpStream;
+use std::net::{TcpStream, UdpSocket};
 use std::sync::Arc;
 
 use hallway_engine::Occurrence;
@@ -193,5 +193,58 @@ print('full',flush=True); sys.stdin.read()";
             event.starts_with("connections of user 10") || event.starts_with("further connections"),
             "{event}"
         );
+    });
+}
+
+/// Very many senders of single datagrams: others are still answered, a sender that goes on keeps its socket
+/// to the node, and the files are limited.
+pub(super) fn datagrams_of_many_senders_leave_room_for_others() {
+    const FILES: u64 = 512;
+    let node = UdpSocket::bind("127.0.0.2:53").unwrap();
+    // Answers with the port from which the node was asked.
+    std::thread::spawn(move || {
+        let mut buffer = [0; 64];
+        loop {
+            let (_, from) = node.recv_from(&mut buffer).unwrap();
+            node.send_to(&from.port().to_be_bytes(), from).unwrap();
+        }
+    });
+    let one = listen("127.0.0.1:8001", Protocol::Udp);
+    let files = Rlimit {
+        current: Some(FILES),
+        maximum: Some(FILES),
+    };
+    setrlimit(Resource::Nofile, files).unwrap();
+    let sender = move || {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.set_read_timeout(Some(super::LIMIT)).unwrap();
+        socket.connect(one.address).unwrap();
+        socket
+    };
+    let ask = |socket: &UdpSocket| {
+        let mut answer = [0; 2];
+        socket.send(b"x").unwrap();
+        socket.recv(&mut answer).unwrap();
+        u16::from_be_bytes(answer)
+    };
+    run(async move {
+        let mut forwarder = Forwarder::default();
+        let wanted = vec![forward(one, "127.0.0.2:53")];
+        forwarder.sync(wanted, bound(one)).await.unwrap();
+        client(move || {
+            let goes_on = sender();
+            let port = ask(&goes_on);
+            assert_eq!(ask(&goes_on), port);
+            for _ in 0..20 {
+                for _ in 0..100 {
+                    sender().send(b"x").unwrap();
+                }
+                assert_eq!(ask(&goes_on), port);
+                ask(&sender());
+                let open = std::fs::read_dir("/proc/self/fd").unwrap().count() as u64;
+                assert!(open < FILES / 2, "{open} files");
+            }
+        })
+        .await;
     });
 }

@@ -52,7 +52,7 @@ pub fn of_network(network: &Network) -> Vec<Placed> {
     if network.outside {
         out.push(set(&OUTSIDES, vec![group.clone()], note.clone()));
     }
-    if network.outside || network.internal {
+    if network.outside || (network.is_inner() && network.internal) {
         let nets = network.subnets.iter().map(|s| s.net);
         out.extend(nets.map(|net| {
             let key = vec![Value::net(net)];

@@ -7,6 +7,7 @@ mod listeners;
 mod neighbours;
 mod place;
 mod progress;
+mod table;
 mod wave;
 
 use std::collections::BTreeSet;
@@ -14,12 +15,14 @@ use std::time::Duration;
 
 use hallway_kernel::conntrack::{Connection, ConnectionFilter};
 use hallway_kernel::{Kernel, KernelError};
-use hallway_plan::reach::{Location, Measured};
+use hallway_plan::reach::{Location, Measured, Outcome};
 use hallway_plan::settled::Settled;
 use hallway_spec::IpVersion;
 use rustix::process::{Resource, getrlimit, setrlimit};
 
 use crate::Cancel;
+
+use table::Table;
 
 pub use aim::Aim;
 pub(super) use place::inside;
@@ -42,6 +45,8 @@ pub fn probe(
     cancel: &Cancel,
 ) -> Result<Vec<Measured>, KernelError> {
     let mut out: Vec<Option<Measured>> = vec![None; aims.len()];
+    let table = Table::new(settled, aims);
+    let mut full = Kernel::new().neighbour_tables_full()?;
     let unanswered = UNANSWERED_AT_ONCE.min(descriptors() / 4).max(1);
     let answered = ANSWERED_AT_ONCE.min(unanswered);
     // Attempts without ports come last, those without an expected answer first: see `traces`.
@@ -57,12 +62,16 @@ pub fn probe(
             .collect();
         let parts: Vec<Vec<usize>> = match without_port && should {
             true => by_address(aims, wave),
-            false => wave.chunks(at_once).map(<[usize]>::to_vec).collect(),
+            false => vec![wave],
         };
+        let parts = parts.into_iter().flat_map(|p| table.parts(p, at_once));
         for some in parts {
             let these: Vec<Aim> = some.iter().filter_map(|i| aims.get(*i).cloned()).collect();
+            let neighbours = table.before(&some)?;
             let before = without_port.then(|| traces(settled, &these)).transpose()?;
-            for (index, measured) in some.iter().zip(wave::run(settled, &these, limit, cancel)?) {
+            let mut measured = wave::run(settled, &these, limit, cancel)?;
+            note_full(&these, &mut measured, &mut full)?;
+            for (index, measured) in some.iter().zip(measured) {
                 if let Some(slot) = out.get_mut(*index) {
                     *slot = Some(measured);
                 }
@@ -70,9 +79,32 @@ pub fn probe(
             if let Some(before) = before {
                 remove_traces(settled, &these, &before)?;
             }
+            table.restore(neighbours)?;
         }
     }
     Ok(out.into_iter().flatten().collect())
+}
+
+/// Expected answers that are missing have no result if the kernel had no room for a neighbour meanwhile.
+/// `before` is how often that had happened.
+fn note_full(aims: &[Aim], measured: &mut [Measured], before: &mut u64) -> Result<(), KernelError> {
+    let missing = |(aim, measured): &(&Aim, &mut Measured)| {
+        let lost = [Outcome::Filtered, Outcome::Unreachable].contains(&measured.outcome);
+        aim.answered && lost
+    };
+    let mut missing = aims.iter().zip(measured).filter(missing).peekable();
+    if missing.peek().is_none() {
+        return Ok(());
+    }
+    let now = Kernel::new().neighbour_tables_full()?;
+    if now > *before {
+        for (_, measured) in missing {
+            measured.outcome = Outcome::Unknown;
+            measured.detail = table::FULL.to_owned();
+        }
+    }
+    *before = now;
+    Ok(())
 }
 
 /// Splits the attempts so that each part has each address once: masqueraded packets without ports

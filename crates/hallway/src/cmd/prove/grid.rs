@@ -112,7 +112,18 @@ pub(super) fn text(proof: &Proof, width: usize) -> String {
         in_ranges(services).join(", ")
     );
     out.push_str(&format!("{}\n", styled(DIM, legend)));
-    for row in proof.rows.iter().filter(|r| !r.agrees()) {
+    let (without, differ): (Vec<&Row>, Vec<&Row>) = (proof.rows.iter())
+        .filter(|r| !r.agrees())
+        .partition(|r| r.is_without_result());
+    if let Some(first) = without.first() {
+        let words = format!(
+            "! {}: {}\n",
+            pairs(without.len()),
+            failure(first, &proof.file)
+        );
+        out.push_str(&styled(YELLOW, words));
+    }
+    for row in differ {
         let words = format!(
             "! {} → {} {}: {}\n",
             row.path.from,
@@ -123,6 +134,13 @@ pub(super) fn text(proof: &Proof, width: usize) -> String {
         out.push_str(&styled(YELLOW, words));
     }
     out
+}
+
+fn pairs(count: usize) -> String {
+    match count {
+        1 => "1 test".into(),
+        _ => format!("{count} tests"),
+    }
 }
 
 /// The text for a client and a server, by their numbers.

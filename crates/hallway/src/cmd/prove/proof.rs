@@ -56,6 +56,12 @@ impl Row {
         }
     }
 
+    /// Packets were sent, and what they show is not known.
+    pub(crate) fn is_without_result(&self) -> bool {
+        let measured = self.measured.as_ref();
+        measured.is_some_and(|m| m.outcome == Outcome::Unknown)
+    }
+
     /// Whether the measurement is as predicted.
     pub(crate) fn agrees(&self) -> bool {
         self.path.outcome.agrees(self.outcome())

@@ -41,13 +41,18 @@ fn summary(common: &Common, proof: &Proof) {
         return;
     }
     let (total, failed) = (proof.rows.len(), proof.failed());
-    let differ = proof.rows.iter().filter(|r| !r.agrees()).count();
+    let count = |which: fn(&&Row) -> bool| proof.rows.iter().filter(which).count();
+    let differ = count(|r| !r.agrees() && !r.is_without_result());
+    let without = count(|r| r.is_without_result());
     let mut words = format!("{} passed", total - failed);
     if failed > 0 {
         words.push_str(&format!(", {failed} failed"));
     }
     if differ > 0 {
         words.push_str(&format!(", {differ} different from the prediction"));
+    }
+    if without > 0 {
+        words.push_str(&format!(", {without} without a result"));
     }
     ui::note(common, format!("{words} ({})", ui::duration(proof.elapsed)));
 }

@@ -33,8 +33,11 @@ pub(super) fn failure(row: &Row, file: &str) -> String {
             expected.place.line
         ));
     }
+    let detail = row.measured.as_ref().map(|m| m.detail.as_str());
     if let Some(why) = &row.no_service {
         out.push_str(why);
+    } else if row.is_without_result() {
+        out.push_str(&format!("no result: {}", detail.unwrap_or_default()));
     } else if row.agrees() {
         out.push_str(&row.path.reason.text);
         if let Some(place) = &row.path.reason.place {
@@ -47,7 +50,6 @@ pub(super) fn failure(row: &Row, file: &str) -> String {
             row.path.reason.text,
             row.outcome()
         ));
-        let detail = row.measured.as_ref().map(|m| m.detail.as_str());
         if let Some(detail) = detail.filter(|d| !d.is_empty()) {
             out.push_str(&format!(" ({detail})"));
         }
