@@ -65,16 +65,25 @@ impl Netns {
             true => OFlags::empty(),
             false => OFlags::NOFOLLOW,
         };
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC | follow;
-        let fd = rustix::fs::open(path, flags, Mode::empty())
-            .map_err(|e| KernelError::new("open the namespace", name.clone(), e))?;
-        let stat = rustix::fs::fstatfs(&fd)
-            .map_err(|e| KernelError::new("inspect the namespace", name.clone(), e))?;
-        if stat.f_type != NSFS_MAGIC {
-            let mut error = KernelError::new("open the namespace", name, rustix::io::Errno::INVAL);
+        let opened = |how| {
+            rustix::fs::open(path, how | OFlags::CLOEXEC | follow, Mode::empty())
+                .map_err(|e| KernelError::new("open the namespace", name.clone(), e))
+        };
+        let check = |fd: &OwnedFd| {
+            let stat = rustix::fs::fstatfs(fd)
+                .map_err(|e| KernelError::new("inspect the namespace", name.clone(), e))?;
+            if stat.f_type == NSFS_MAGIC {
+                return Ok(());
+            }
+            let invalid = rustix::io::Errno::INVAL;
+            let mut error = KernelError::new("open the namespace", name.clone(), invalid);
             error.detail = Some("the file is not a namespace".into());
-            return Err(error);
-        }
+            Err(error)
+        };
+        // Opening a FIFO or a device to read may block, or do something there.
+        check(&opened(OFlags::PATH)?)?;
+        let fd = opened(OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY)?;
+        check(&fd)?;
         Ok(Self(fd))
     }
 

@@ -20,6 +20,7 @@ use hallway_plan::compare::ObjectPlace;
 use hallway_plan::mark;
 use hallway_plan::step::{Flows, Op, Step};
 use ipnet::IpNet;
+use rustix::io::Errno;
 
 use crate::observe::netns_path;
 use flows::Forgetting;
@@ -159,9 +160,23 @@ impl<'k> Executor<'k> {
         netns: &str,
         work: impl FnOnce(&mut Kernel) -> Result<T, KernelError>,
     ) -> Result<T, KernelError> {
-        let namespace = Netns::open(&netns_path(netns))?;
+        let namespace = open_node(netns)?;
         self.kernel.inside(&namespace, work)
     }
+}
+
+/// Opens the namespace of a node. One of others may have become the host's own since it was examined:
+/// nothing is done there.
+fn open_node(netns: &str) -> Result<Netns, KernelError> {
+    let path = netns_path(netns);
+    let namespace = Netns::open(&path)?;
+    if namespace.inode()? != Netns::current()?.inode()? {
+        return Ok(namespace);
+    }
+    let name = path.display().to_string();
+    let mut error = KernelError::new("enter the namespace of a node", name, Errno::NOENT);
+    error.detail = Some("it is the host's own namespace now".into());
+    Err(error)
 }
 
 fn unreachable(to: IpNet) -> RouteSpec {

@@ -38,6 +38,39 @@ pub(crate) fn the_keeper_follows_a_name() {
     is_as_before();
 }
 
+/// The name leads to the host's own namespace, or to something that blocks whoever opens it: neither is
+/// joined, and everything else goes on.
+pub(crate) fn what_a_name_must_not_lead_to() {
+    for (becomes, says) in [
+        (
+            "touch /run/netns/blue; mount --bind /proc/self/ns/net /run/netns/blue",
+            "the host's own namespace",
+        ),
+        ("mkfifo /run/netns/blue", "not a namespace"),
+    ] {
+        sh("ip netns add blue");
+        let host =
+            || sh("ip -o link | grep -v -e veth -e @if; ip route; ip -6 route | grep -v expires");
+        let h = hallway().repairing();
+        h.up(FILE).ok();
+        let before = host();
+        sh(&format!("ip netns del blue; {becomes}"));
+        wait_for("its loss", || {
+            let ran = h.run(&["status", "--exit-code"]);
+            ran.code == 3 && format!("{}{}", ran.out, ran.err).contains(says)
+        });
+        assert_ne!(h.run(&["up", "/run/up.hallway.yaml"]).code, 0);
+        // After this repair, the keeper has examined the namespace as well.
+        sh("ip link set br-apps down");
+        wait_for("a repair", || {
+            sh("ip -br link show br-apps").contains(",UP")
+        });
+        assert_eq!(host(), before, "{says}");
+        h.ok("down");
+        sh("umount /run/netns/blue; rm /run/netns/blue; true");
+    }
+}
+
 /// Interfaces whose other ends have this project's marks are no conflict.
 pub(crate) fn a_record_that_is_lost() {
     sh("ip netns add blue");

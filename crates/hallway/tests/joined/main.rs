@@ -15,7 +15,7 @@ use containers::{
     services_join_their_containers,
 };
 use hallway_testkit::{Hallway, Snapshot, sh, try_sh, wait_for};
-use lost::{a_record_that_is_lost, the_keeper_follows_a_name};
+use lost::{a_record_that_is_lost, the_keeper_follows_a_name, what_a_name_must_not_lead_to};
 use refused::{a_sandbox_joins_what_was_made_in_it, what_cannot_be_joined};
 
 const FILE: &str = "
@@ -421,6 +421,7 @@ hallway_testkit::tests![
     one_that_is_replaced_is_drift,
     the_keeper_follows_a_name,
     a_record_that_is_lost,
+    what_a_name_must_not_lead_to,
     a_default_route_is_never_replaced,
     a_container_is_found_by_its_name,
     beside_interfaces_of_the_runtime,

@@ -20,6 +20,10 @@ impl Comparison {
     ) -> Option<&'a SeenSpace> {
         let reference = joined.reference.clone();
         let fact = match observed.joined.get(&reference) {
+            Some(SeenJoined::Present(present)) if present.is_host => Fact::JoinedMissing {
+                reference,
+                why: "it is the host's own namespace now".into(),
+            },
             Some(SeenJoined::Present(present)) if present.inode == joined.inode => {
                 return Some(&present.inside);
             }
