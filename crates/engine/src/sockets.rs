@@ -82,6 +82,8 @@ impl Bound {
             return Some(format!("{project} (process {})", owner.pid));
         }
         let name = owner.stat().map_or_else(|_| "a program".into(), |s| s.comm);
+        // Each program chooses its own name: it must not begin a line of a message.
+        let name = name.replace(char::is_control, " ");
         Some(format!("{name} (process {})", owner.pid))
     }
 
