@@ -46,11 +46,12 @@ pub(crate) fn what_a_name_must_not_lead_to() {
             "touch /run/netns/blue; mount --bind /proc/self/ns/net /run/netns/blue",
             "the host's own namespace",
         ),
-        ("mkfifo /run/netns/blue", "not a namespace"),
+        ("mkfifo /run/netns/blue", "not a network namespace"),
     ] {
         sh("ip netns add blue");
-        let host =
-            || sh("ip -o link | grep -v -e veth -e @if; ip route; ip -6 route | grep -v expires");
+        let host = || {
+            sh("ip -o link | grep -v -e veth -e @if; ip route; ip -6 route | grep -v expires; true")
+        };
         let h = hallway().repairing();
         h.up(FILE).ok();
         let before = host();
