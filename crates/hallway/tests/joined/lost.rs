@@ -50,7 +50,7 @@ pub(crate) fn what_a_name_must_not_lead_to() {
     ] {
         sh("ip netns add blue");
         let host = || {
-            sh("ip -o link | grep -v -e veth -e @if; ip route; ip -6 route | grep -v expires; true")
+            sh("ip -br link | grep -v @if; ip route; ip -6 route | grep -v expires; true")
         };
         let h = hallway().repairing();
         h.up(FILE).ok();
