@@ -365,10 +365,11 @@ fn run_example(h: &Hallway, example: &str) -> Option<String> {
         let mut child = command.spawn().unwrap();
         let begun = || std::fs::metadata("/run/printed").unwrap().len() > 0;
         wait_for(example, || begun() || child.try_wait().unwrap().is_some());
-        sh(&format!("kill -INT {}", child.id()));
+        // Unlike SIGINT, it is not ignored in programs that a shell has started in the background.
+        sh(&format!("kill -TERM {}", child.id()));
         let ended = child.wait().unwrap();
         let printed = std::fs::read_to_string("/run/printed").unwrap();
-        let as_told = matches!(ended.code(), Some(0 | 130) | None);
+        let as_told = matches!(ended.code(), Some(0 | 130 | 143) | None);
         return (!as_told).then(|| format!("{example}: {ended} {printed}"));
     }
     let ran = h.run(&words);

@@ -49,9 +49,8 @@ pub(crate) fn what_a_name_must_not_lead_to() {
         ("mkfifo /run/netns/blue", "not a network namespace"),
     ] {
         sh("ip netns add blue");
-        let host = || {
-            sh("ip -br link | grep -v @if; ip route; ip -6 route | grep -v expires; true")
-        };
+        let host =
+            || sh("ip -br link | grep -v @if; ip route; ip -6 route | grep -v expires; true");
         let h = hallway().repairing();
         h.up(FILE).ok();
         let before = host();
