@@ -15,7 +15,7 @@ use hallway_plan::target::{Link, PortFlag, Route};
 
 use super::adjust::port_flag;
 use super::outcome::is_ours;
-use super::{Executor, adjust, open_node};
+use super::{Executor, adjust};
 use crate::observe::netns_path;
 
 /// How often to check whether the links of a removed namespace have been removed too, and how long
@@ -61,7 +61,7 @@ impl Executor<'_> {
             parent, end: to, ..
         } = new;
         let parent = self.bridge_index(parent)?;
-        let namespace = open_node(&to.netns)?;
+        let namespace = self.open_node(&to.netns)?;
         let made = VethEnd {
             name: NEW_LINK,
             ..end(&to.link, Some(&namespace))
@@ -96,7 +96,7 @@ impl Executor<'_> {
             Some(Some(bridge)) => Some(self.bridge_index(bridge)?),
             Some(None) | None => None,
         };
-        let namespace = open_node(&port.netns)?;
+        let namespace = self.open_node(&port.netns)?;
         let peer = end(&port.inner, Some(&namespace));
         // Not both with one call: if the name is taken, the second would change another's link.
         self.kernel
@@ -125,8 +125,8 @@ impl Executor<'_> {
     /// A veth pair between two nodes, made in place at both ends.
     pub(super) fn create_cable(&mut self, cable: &NewCable) -> Result<(), KernelError> {
         let NewCable { a, b } = cable;
-        let first = open_node(&a.netns)?;
-        let second = open_node(&b.netns)?;
+        let first = self.open_node(&a.netns)?;
+        let second = self.open_node(&b.netns)?;
         // Made from within one of the two, so that no end is ever on the host.
         self.kernel.inside(&first, |kernel| {
             let peer = end(&b.link, Some(&second));

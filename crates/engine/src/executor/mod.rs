@@ -36,6 +36,8 @@ pub(crate) struct Executor<'k> {
     /// The step that ends connections while the next one creates a namespace.
     beside: Option<usize>,
     bridges: BTreeMap<String, u32>,
+    /// The inode of the namespace that the steps are carried out from, which does not change.
+    own_inode: Option<u64>,
 }
 
 impl<'k> Executor<'k> {
@@ -54,6 +56,7 @@ impl<'k> Executor<'k> {
                 )
             }),
             bridges: BTreeMap::new(),
+            own_inode: None,
         }
     }
 
@@ -160,23 +163,27 @@ impl<'k> Executor<'k> {
         netns: &str,
         work: impl FnOnce(&mut Kernel) -> Result<T, KernelError>,
     ) -> Result<T, KernelError> {
-        let namespace = open_node(netns)?;
+        let namespace = self.open_node(netns)?;
         self.kernel.inside(&namespace, work)
     }
-}
 
-/// Opens the namespace of a node. One of others may have become the host's own since it was examined:
-/// nothing is done there.
-fn open_node(netns: &str) -> Result<Netns, KernelError> {
-    let path = netns_path(netns);
-    let namespace = Netns::open(&path)?;
-    if namespace.inode()? != Netns::current()?.inode()? {
-        return Ok(namespace);
+    /// Opens the namespace of a node. One of others may have become the host's own since it was examined:
+    /// nothing is done there.
+    fn open_node(&mut self, netns: &str) -> Result<Netns, KernelError> {
+        let path = netns_path(netns);
+        let namespace = Netns::open(&path)?;
+        let own = match self.own_inode {
+            Some(own) => own,
+            None => *self.own_inode.insert(Netns::current()?.inode()?),
+        };
+        if namespace.inode()? != own {
+            return Ok(namespace);
+        }
+        let name = path.display().to_string();
+        let mut error = KernelError::new("enter the namespace of a node", name, Errno::NOENT);
+        error.detail = Some("it is the host's own namespace now".into());
+        Err(error)
     }
-    let name = path.display().to_string();
-    let mut error = KernelError::new("enter the namespace of a node", name, Errno::NOENT);
-    error.detail = Some("it is the host's own namespace now".into());
-    Err(error)
 }
 
 fn unreachable(to: IpNet) -> RouteSpec {
