@@ -9,7 +9,6 @@ use std::path::Path;
 
 use hallway_kernel::Kernel;
 use hallway_nftables::decode::ListedChain;
-use hallway_nftables::trace::is_marking;
 use hallway_nftables::{Family, Hook, Policy};
 use hallway_plan::mark;
 
@@ -222,14 +221,13 @@ fn firewalls() -> Check {
     let tables = kernel.tables();
     let chains = match tables.and_then(|tables| Ok((tables, kernel.chains()?))) {
         Ok((tables, chains)) => {
-            let foreign = |table: &str| !mark::is_ours(table) && !is_marking(table);
             let mut tables: Vec<String> = tables.into_iter().map(|t| t.name).collect();
-            tables.retain(|t| foreign(t));
+            tables.retain(|t| mark::is_foreign(t));
             tables.sort();
             tables.dedup();
             let chains = chains
                 .into_iter()
-                .filter(|c| is_ip(c.family) && foreign(&c.table))
+                .filter(|c| is_ip(c.family) && mark::is_foreign(&c.table))
                 .collect();
             Firewalls { tables, chains }
         }

@@ -3,6 +3,7 @@
 
 use std::net::Ipv6Addr;
 
+use hallway_nftables::trace::is_marking;
 use hallway_spec::Name;
 use ipnet::{IpNet, Ipv6Net};
 
@@ -113,6 +114,13 @@ pub fn change_table(project: &Name) -> String {
 pub fn is_ours(table: &str) -> bool {
     let beside = table.starts_with(GUARD) || table.starts_with(CHANGE);
     beside || project_of_table(table).is_some()
+}
+
+/// Whether the rules of a table are those of another program. A table that marks packets for a trace
+/// decides about none.
+#[must_use]
+pub fn is_foreign(table: &str) -> bool {
+    !is_ours(table) && !is_marking(table)
 }
 
 const GUARD: &str = "hallway.guard.";

@@ -6,7 +6,6 @@ use std::net::{IpAddr, SocketAddr};
 use hallway_kernel::rule::{RoutingRule, RuleAction};
 use hallway_kernel::{Kernel, KernelError};
 use hallway_nftables::survey::may_mark;
-use hallway_nftables::trace::is_marking;
 use hallway_nftables::{Family, Ruleset, Table};
 use hallway_plan::observed::{SeenLink, SeenRoute};
 use hallway_plan::reach::{Environment, HostNet};
@@ -175,7 +174,7 @@ fn projects(
     tables.map(|table| kernel.tables_named(&table)).collect()
 }
 
-/// Tables of others with chains that packets pass. Those of a trace decide about no packet.
+/// Tables of others with chains that packets pass.
 pub(crate) fn foreign(kernel: &mut Kernel) -> Result<Vec<Table>, KernelError> {
     let sees = |table: &Table| {
         use Family::{Bridge, Inet, Ip, Ip6, Netdev};
@@ -183,7 +182,7 @@ pub(crate) fn foreign(kernel: &mut Kernel) -> Result<Vec<Table>, KernelError> {
     };
     let mut out = Vec::new();
     for table in kernel.tables()?.iter().filter(|t| sees(t)) {
-        if !mark::is_ours(&table.name) && !is_marking(&table.name) {
+        if mark::is_foreign(&table.name) {
             // It may have been removed since.
             out.extend(kernel.table(table.family, &table.name)?);
         }

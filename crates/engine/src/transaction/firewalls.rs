@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use hallway_nftables::trace::is_marking;
 use hallway_plan::reach::{Environment, Party, Path, Question, ReasonCode, Service, World};
 use hallway_plan::rules;
 use hallway_plan::settled::{Node, Policy, PolicySide};
@@ -44,11 +43,7 @@ impl Engine {
         let filters = self.kernel().rp_filter();
         let filters = filters.map_err(|e| Failure::caused(Reason::Kernel, e))?;
         let strict = filters.values().any(|mode| *mode == 1) && !settled.publishes.is_empty();
-        if tables
-            .iter()
-            .all(|t| mark::is_ours(&t.name) || is_marking(&t.name))
-            && !strict
-        {
+        if !tables.iter().any(|t| mark::is_foreign(&t.name)) && !strict {
             return Ok(());
         }
         let around = environment(settled).map_err(|e| Failure::caused(Reason::Kernel, e))?;

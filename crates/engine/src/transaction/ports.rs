@@ -50,7 +50,9 @@ impl Engine {
         }
         let bound = sockets::bound(wanted.iter().map(|w| w.listen.protocol));
         let in_use = |listen: &Listen| {
-            let mut there = bound.iter().filter(|b| holds(b, listen));
+            let mut there = bound
+                .iter()
+                .filter(|b| b.is_at(listen.address, listen.protocol));
             listen.namespace == Namespace::Project && there.any(|b| !b.is_of(&lost))
         };
         let listens = wanted.iter().map(|w| w.listen).filter(in_use);
@@ -202,11 +204,6 @@ impl Engine {
                 && applied.is_some_and(|a| publish_of(&a, port, protocol).is_some())
         })
     }
-}
-
-/// Whether a socket is where a listener is to be.
-fn holds(bound: &sockets::Bound, listen: &Listen) -> bool {
-    bound.is_at(listen.address, listen.protocol)
 }
 
 /// Whether a program of the host listens where one of these would receive its packets.

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::Instant;
 
 use hallway_plan::Settled;
-use hallway_plan::settled::{Interface, InterfaceRef, Node};
+use hallway_plan::settled::{Interface, Node};
 use hallway_plan::shaping::Shaping;
 use hallway_spec::{
     Bandwidth, Edit, Impaired, ImpairmentChange, Impairments, InvalidName, Name, nearest,
@@ -74,8 +74,9 @@ fn place(settled: &Settled, node: &Node, interface: &Interface) -> Option<Impair
             network: network.clone(),
         });
     }
-    let is = |end: &InterfaceRef| end.node == name && end.interface == interface.name;
-    let link = settled.cables.iter().position(|c| is(&c.a) || is(&c.b))?;
+    let end = node.interface_ref(&interface.name);
+    let mut cables = settled.cables.iter();
+    let link = cables.position(|c| c.a == end || c.b == end)?;
     Some(Impaired::CableEnd { node: name, link })
 }
 

@@ -38,8 +38,8 @@ pub(crate) fn the_keeper_follows_a_name() {
     is_as_before();
 }
 
-/// The name leads to the host's own namespace, or to something that blocks whoever opens it: neither is
-/// joined, and everything else goes on.
+/// The name refers to the host's own namespace, or to a FIFO, which a program cannot open without waiting:
+/// neither is joined, and everything else continues.
 pub(crate) fn what_a_name_must_not_lead_to() {
     for (becomes, says) in [
         (

@@ -291,7 +291,7 @@ mod tests {
         assert!(!has_place(&idle) && has_place(&used));
         assert!(
             all.take(listen(1), None).is_none(),
-            "a user who is not known displaces nobody"
+            "an unknown user gets no place of another user"
         );
         drop((newcomer, held));
         let open = all.open();

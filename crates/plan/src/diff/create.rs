@@ -157,6 +157,11 @@ struct Creation<'a> {
 }
 
 impl Creation<'_> {
+    /// Whether an interface was not found, or is lost with its namespace.
+    fn is_missing(&self, node: &Node, interface: &InterfaceRef) -> bool {
+        self.found.interfaces.contains(interface) || self.found.namespaces.contains(&node.name)
+    }
+
     fn bridge(&mut self, host: &Parts<'_>, network: &Network) {
         let Some((link, _)) = network.bridge.as_deref().and_then(|b| host.link(b)) else {
             return;
@@ -200,8 +205,7 @@ impl Creation<'_> {
                 continue;
             };
             let key = node.interface_ref(&interface.name);
-            if !self.found.interfaces.contains(&key) && !self.found.namespaces.contains(&node.name)
-            {
+            if !self.is_missing(node, &key) {
                 continue;
             }
             let (Some((outer, outer_routes)), Some((inner, inner_routes))) =
@@ -237,9 +241,7 @@ impl Creation<'_> {
                 continue;
             };
             let key = node.interface_ref(&interface.name);
-            let missing =
-                self.found.interfaces.contains(&key) || self.found.namespaces.contains(&node.name);
-            if !missing || self.found.without_parent.contains(network) {
+            if !self.is_missing(node, &key) || self.found.without_parent.contains(network) {
                 continue;
             }
             let parent = self.wanted.network(network).and_then(|n| n.parent());

@@ -178,16 +178,19 @@ pub(super) fn leaving() -> Chain {
     }
 }
 
+/// Not from a member of the network that the packet goes to: with br_netfilter, bridged packets pass here, too.
+fn not_of_network(saddr: Field, version: IpVersion) -> Match {
+    let of_network = sets::HAIRPIN.of(version).name.into();
+    Match::NotIn(vec![Field::OifGroup, saddr], of_network)
+}
+
 /// A request by UDP to an address that a socket for any address would not answer from.
 fn second(daddr: Field, saddr: Field, version: IpVersion) -> Rule {
     rule(
         vec![
             Match::Is(Field::L4Proto, Value::Proto(Protocol::Udp.number())),
             member(daddr, sets::SECOND.of(version), true),
-            Match::NotIn(
-                vec![Field::OifGroup, saddr],
-                sets::HAIRPIN.of(version).name.into(),
-            ),
+            not_of_network(saddr, version),
         ],
         Action::Masquerade { random: false },
         "UDP to a node's further network: the reply must come from the address asked",
@@ -209,11 +212,7 @@ pub(super) fn postrouting() -> Chain {
         rule(
             vec![
                 within(&[daddr, saddr], sets::SHARED.of(version)),
-                // Members of its network. With br_netfilter, bridged packets pass here, too.
-                Match::NotIn(
-                    vec![Field::OifGroup, saddr],
-                    sets::HAIRPIN.of(version).name.into(),
-                ),
+                not_of_network(saddr, version),
             ],
             Action::Masquerade { random: false },
             "a request from another network of the node: the reply must pass here",

@@ -31,7 +31,8 @@ use crate::rights::Rights;
 /// The version of these messages. Version 1 had no `Hello`, version 2 no guard, no rights and no
 /// [`Request::Change`], version 3 no links and no socket in it, version 4 no health checks, no host
 /// names and no inode numbers of files, version 5 not how long ago a program ended, version 6 no rule
-/// about packets of networks that represent the outside.
+/// about packets of networks that represent the outside, version 7 no rules about what leaves the host with
+/// a private address and about UDP to a further network of a node.
 pub const PROTOCOL: u32 = 8;
 
 /// The first message of each side.
