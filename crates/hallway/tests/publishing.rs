@@ -60,11 +60,27 @@ expect:
   - { from: dns, to: host, port: 15053/udp }
 ";
 
+/// A node sends a datagram, and gets an answer from the address that it sent it to.
+#[track_caller]
+fn asks_by_udp(h: &Hallway, node: &str, address: &str, port: u16) {
+    const ASK: &str = "import socket, sys; family = socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET; s = socket.socket(family, socket.SOCK_DGRAM); s.settimeout(30); s.connect((sys.argv[1], int(sys.argv[2]))); s.send(b'x'); print(s.recv(99))";
+    let port = port.to_string();
+    h.run(&["exec", node, "--", "python3", "-c", ASK, address, &port])
+        .exits(0);
+}
+
+/// An address as URLs have it (RFC 3986, section 3.2.2).
+fn in_url(address: &str) -> String {
+    match address.contains(':') {
+        true => format!("[{address}]"),
+        false => address.to_owned(),
+    }
+}
+
 /// A client that is on another network of the publisher, and the publisher itself: the node reaches
 /// both without the host.
 fn answered_from_the_address_that_was_asked() {
     let h = hallway().project("p");
-    let ask = "import socket, sys; family = socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET; s = socket.socket(family, socket.SOCK_DGRAM); s.settimeout(30); s.connect((sys.argv[1], 15053)); s.send(b'x'); print(s.recv(99))";
     for hooks in ["0", "1"] {
         sh(&format!(
             "for f in /proc/sys/net/bridge/bridge-nf-call-ip*tables; do [ -e $f ] && echo {hooks} > $f; done; true"
@@ -72,12 +88,8 @@ fn answered_from_the_address_that_was_asked() {
         h.up(TWO_NETWORKS).ok();
         for node in ["app", "dns"] {
             for gateway in ["10.113.0.1", "10.114.0.1", "fd13::1", "fd14::1"] {
-                h.run(&["exec", node, "--", "python3", "-c", ask, gateway])
-                    .exits(0);
-                let host = match gateway.contains(':') {
-                    true => format!("[{gateway}]"),
-                    false => gateway.to_owned(),
-                };
+                asks_by_udp(&h, node, gateway, 15053);
+                let host = in_url(gateway);
                 assert!(
                     h.reads(node, &format!("http://{host}:15080/")),
                     "{node} {host}"
@@ -102,15 +114,10 @@ nodes:
   app: { networks: [far] }
 policies: [ { from: app, to: dns } ]
 ";
-    let ask = "import socket, sys; family = socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET; s = socket.socket(family, socket.SOCK_DGRAM); s.settimeout(30); s.connect((sys.argv[1], 53)); s.send(b'x'); print(s.recv(99))";
     h.up(text).ok();
     for address in ["10.115.0.2", "10.116.0.2", "fd15::2", "fd16::2"] {
-        h.run(&["exec", "app", "--", "python3", "-c", ask, address])
-            .exits(0);
-        let host = match address.contains(':') {
-            true => format!("[{address}]"),
-            false => address.to_owned(),
-        };
+        asks_by_udp(&h, "app", address, 53);
+        let host = in_url(address);
         for service in [":53/udp", ":80"] {
             let traced = h.run(&["trace", "app", &format!("{host}{service}")]);
             assert!(!traced.exits(0).out.contains("differs"), "{host}{service}");
@@ -123,7 +130,6 @@ policies: [ { from: app, to: dns } ]
 /// of networks without a bridge.
 fn a_second_address_is_answered_from() {
     let h = hallway().project("p");
-    let ask = "import socket, sys; family = socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET; s = socket.socket(family, socket.SOCK_DGRAM); s.settimeout(30); s.connect((sys.argv[1], 53)); s.send(b'x'); print(s.recv(99))";
     for (front, back) in [("", ""), (", mode: routed", ""), ("", ", mode: routed")] {
         let text = TWO_NETWORKS
             .replace("\"fd13::/64\"]", &format!("\"fd13::/64\"]{front}"))
@@ -132,12 +138,8 @@ fn a_second_address_is_answered_from() {
             .replace("expect:", "policies: [ { from: back, to: front } ]\nexpect:");
         h.up(&text).ok();
         for address in ["10.113.0.9", "10.114.0.9", "fd13::9", "fd14::9"] {
-            h.run(&["exec", "app", "--", "python3", "-c", ask, address])
-                .exits(0);
-            let host = match address.contains(':') {
-                true => format!("[{address}]"),
-                false => address.to_owned(),
-            };
+            asks_by_udp(&h, "app", address, 53);
+            let host = in_url(address);
             assert!(h.reads("app", &format!("http://{host}/")), "{host}");
             for service in ["", ":53/udp", ":80"] {
                 let traced = h.run(&["trace", "app", &format!("{host}{service}")]);

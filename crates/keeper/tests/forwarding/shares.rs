@@ -81,6 +81,13 @@ fn resident_kib() -> u64 {
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
+/// Waits for the word `full` of a client program.
+fn wait_until_full(client: &mut std::process::Child) {
+    let mut said = [0; 4];
+    let out = client.stdout.as_mut().unwrap();
+    out.read_exact(&mut said).unwrap();
+}
+
 /// One user fills one port, and then every other port as far as it may: others are still served.
 pub(super) fn one_user_leaves_room_for_others() {
     if hallway_testkit::try_sh("setpriv --reuid 1001 true").is_err() {
@@ -119,13 +126,7 @@ print('full',flush=True); sys.stdin.read()";
                 .stdout(std::process::Stdio::piped())
                 .spawn()
                 .unwrap();
-            let mut said = [0; 4];
-            other
-                .stdout
-                .as_mut()
-                .unwrap()
-                .read_exact(&mut said)
-                .unwrap();
+            wait_until_full(&mut other);
             for port in ports {
                 for _ in 0..50 {
                     assert_eq!(exchange(&connect(port.address)).unwrap(), b'a');
@@ -180,9 +181,7 @@ print('full',flush=True); sys.stdin.read()";
                 .stdout(std::process::Stdio::piped())
                 .spawn()
                 .unwrap();
-            let mut said = [0; 4];
-            let out = others.stdout.as_mut().unwrap();
-            out.read_exact(&mut said).unwrap();
+            wait_until_full(&mut others);
             assert_eq!(exchange(&connect(one.address)).unwrap(), b'a');
             drop(others.stdin.take());
             others.wait().unwrap();
