@@ -34,7 +34,7 @@ mod web;
 pub use hallway::{Hallway, Ran};
 pub use isolation::{Test, main, skip};
 pub use machine::{Snapshot, processes, settle};
-pub use oracle::{ip_json, nft_json, sh, try_sh};
+pub use oracle::{ip_json, nft_json, packages, sh, try_sh};
 pub use page::{documented, pairs};
 pub use patience::{milliseconds, patience, wait_for};
 pub use web::Server;

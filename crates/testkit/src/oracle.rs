@@ -27,6 +27,11 @@ const PACKAGES: [(&str, &str); 17] = [
     ("hostname", "hostname"),
 ];
 
+/// The Debian packages of the programs that tests use.
+pub fn packages() -> impl Iterator<Item = &'static str> {
+    PACKAGES.iter().map(|(_, package)| *package)
+}
+
 fn find(program: &str) -> bool {
     ["/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/local/bin"]
         .iter()

@@ -143,6 +143,19 @@ fn nothing_is_shelled_out() {
     }
 }
 
+/// `./test` installs, and puts on the disk of the emulated machine, each package that a test needs.
+#[test]
+fn packages_of_tests_are_listed() {
+    let listed = std::process::Command::new(format!("{ROOT}/test"))
+        .arg("--list-packages")
+        .output()
+        .unwrap();
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    for package in hallway_testkit::packages() {
+        assert!(listed.lines().any(|l| l == package), "{package}");
+    }
+}
+
 /// Every reason of an answer is in the page of errors.
 #[test]
 fn every_reason_is_documented() {
