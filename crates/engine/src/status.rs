@@ -40,6 +40,16 @@ impl Completeness {
 }
 
 /// The present state of a project.
+///
+/// ```no_run
+/// # fn show(engine: &hallway_engine::Engine, project: &hallway_spec::Name) -> Result<(), hallway_engine::Failure> {
+/// match engine.status(project)? {
+///     None => println!("{project} is down"),
+///     Some(status) => println!("{project} is {}, {} differences", status.state.word(), status.differences.len()),
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Status {
     /// Its state.

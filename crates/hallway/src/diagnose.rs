@@ -146,7 +146,9 @@ fn file(problems: &Problems, common: &Common) {
 
 /// Prints warnings about a file that can be used.
 pub(crate) fn warn(
-    (path, text, more): (&str, &str, &[SourceText]),
+    path: &str,
+    text: &str,
+    more: &[SourceText],
     warnings: &[Warning],
     common: &Common,
 ) {

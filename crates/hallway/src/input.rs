@@ -32,8 +32,13 @@ impl Input {
 impl Input {
     /// Prints the warnings about it.
     pub(crate) fn warn(&self, common: &Common) {
-        let source = (self.path.as_str(), self.text.as_str(), self.more.as_slice());
-        warn(source, &self.project.warnings, common);
+        warn(
+            &self.path,
+            &self.text,
+            &self.more,
+            &self.project.warnings,
+            common,
+        );
     }
 }
 

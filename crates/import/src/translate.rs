@@ -71,9 +71,16 @@ pub fn import(
     if let Some(file) = files.first().filter(|f| is_lab(f)) {
         let otherwise = options.default_name.clone();
         let otherwise = otherwise.unwrap_or_else(|| hallway_spec::name_of(&path).to_string());
-        let names = (options.name.as_deref(), otherwise.as_str());
+        let name = options.name.as_deref();
         let (sources, mut findings) = (&mut loader.sources, Findings::default());
-        let value = kathara::translate(file, names, &surroundings, sources, &mut findings);
+        let value = kathara::translate(
+            file,
+            name,
+            &otherwise,
+            &surroundings,
+            sources,
+            &mut findings,
+        );
         return finish(
             Format::Kathara,
             &path,
@@ -106,13 +113,13 @@ pub fn import(
             let name = containerlab::name(&whole, options.name.as_deref(), &path);
             return containerlab::translate(&whole, &name, &surroundings, &mut findings);
         }
-        let context = (&loader.sources, &loader.variables);
         compose::translate(
             &whole,
             &name,
             options,
             &surroundings,
-            context,
+            &loader.sources,
+            &loader.variables,
             &mut findings,
         )
     });

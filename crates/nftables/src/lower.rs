@@ -96,7 +96,8 @@ fn load_key(out: &mut Vec<Expr>, fields: &[Field], network_order: bool) {
 
 fn lookup(
     out: &mut Vec<Expr>,
-    (fields, set): (&[Field], &str),
+    fields: &[Field],
+    set: &str,
     to: Option<Reg>,
     invert: bool,
     context: Context<'_>,
@@ -126,11 +127,11 @@ pub(crate) fn matched(out: &mut Vec<Expr>, condition: &Match, context: Context<'
         Match::IsNot(field, value) => single(out, *field, value, false, context.family),
         Match::In(fields, set) => {
             depends(out, fields, context.family);
-            lookup(out, (fields, set), None, false, context);
+            lookup(out, fields, set, None, false, context);
         }
         Match::NotIn(fields, set) => {
             depends(out, fields, context.family);
-            lookup(out, (fields, set), None, true, context);
+            lookup(out, fields, set, None, true, context);
         }
         Match::CountOver { field, set, limit } => {
             depends(out, &[*field], context.family);
@@ -321,7 +322,7 @@ pub(crate) fn act(out: &mut Vec<Expr>, action: &Action, context: Context<'_>) {
                 version: v, map, ..
             } = dnat;
             version(out, *v);
-            lookup(out, (&dnat.key, map), Some(Reg(0)), false, context);
+            lookup(out, &dnat.key, map, Some(Reg(0)), false, context);
             let address_registers = match v {
                 IpVersion::V4 => 1,
                 IpVersion::V6 => 4,

@@ -44,6 +44,17 @@ impl<T> Seen<T> {
 }
 
 /// A snapshot of the scope: its own network namespace (the host, or a sandbox) and /run/netns.
+///
+/// The default is a scope in which nothing exists and of which no table was examined:
+///
+/// ```
+/// use hallway_plan::Observed;
+/// use hallway_plan::observed::Seen;
+///
+/// let observed = Observed::default();
+/// assert!(observed.namespaces.is_empty());
+/// assert_eq!(observed.rules, Seen::Unseen); // not the same as Seen::Absent
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Observed {
     /// The scope's own namespace: every object, also those of others.

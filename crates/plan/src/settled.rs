@@ -34,7 +34,17 @@ pub(crate) fn carries_ipv6(mtu: Option<u32>) -> bool {
     mtu.is_none_or(|m| m >= IPV6_LEAST_MTU)
 }
 
-/// A project with every choice made.
+/// A project with every choice made: what the kernel must hold follows from it and from nothing else.
+///
+/// ```
+/// use hallway_plan::{Observed, Surroundings, settle};
+///
+/// let text = "networks: { apps: { subnet: 10.0.0.0/24 } }\nnodes: { web: { networks: [apps] } }";
+/// let topology = hallway_spec::parse("shop.yaml", text)?.topology;
+/// let settled = settle(&topology, None, &Surroundings::new(&topology.name, &Observed::default(), &[])).unwrap();
+/// assert_eq!(settled.project.to_string(), "shop");
+/// # Ok::<(), hallway_spec::Problems>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settled {
     /// The project.

@@ -1,4 +1,15 @@
-//! The file format of packet captures (draft-ietf-opsawg-pcap), with nanoseconds.
+//! The file format of packet captures (draft-ietf-opsawg-pcap), with nanoseconds. A file is the header and then
+//! the records; numbers are little-endian, lengths are in bytes.
+//!
+//! ```
+//! use std::time::SystemTime;
+//!
+//! use hallway_view::pcap::{header, record};
+//!
+//! let frame = [0_u8; 60];
+//! let file = [header(), record(SystemTime::UNIX_EPOCH, &frame, frame.len())].concat();
+//! assert_eq!(file.len(), 24 + 16 + 60);
+//! ```
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

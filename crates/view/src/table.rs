@@ -1,4 +1,11 @@
 //! Columns.
+//!
+//! ```
+//! use hallway_view::table::columns;
+//!
+//! let rows = [vec!["NODE".into(), "ADDRESS".into()], vec!["database".into(), "10.0.0.2".into()]];
+//! assert_eq!(columns(&rows), "NODE      ADDRESS\ndatabase  10.0.0.2\n");
+//! ```
 
 /// Rows with aligned columns, two spaces apart; the last column is not padded.
 pub fn columns(rows: &[Vec<String>]) -> String {

@@ -1,4 +1,15 @@
 //! A project as a small tree: networks with their nodes, addresses and published ports.
+//!
+//! ```
+//! use hallway_plan::{Observed, Surroundings, settle};
+//!
+//! let text = "networks: { apps: { subnet: 10.0.0.0/24 } }\nnodes: { web: { networks: [apps] } }";
+//! let topology = hallway_spec::parse("shop.yaml", text)?.topology;
+//! let around = Surroundings::new(&topology.name, &Observed::default(), &[]);
+//! let settled = settle(&topology, None, &around).unwrap();
+//! assert!(hallway_view::tree::project(&settled, &[]).contains("web"));
+//! # Ok::<(), hallway_spec::Problems>(())
+//! ```
 
 use std::collections::BTreeMap;
 

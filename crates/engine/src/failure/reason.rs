@@ -22,6 +22,13 @@ pub struct Detail {
 }
 
 /// What failed. `Display` is the message; [`Reason::code`] the stable code.
+///
+/// ```
+/// use hallway_engine::Reason;
+///
+/// let reason = Reason::Interrupted { signal: 2 };
+/// assert_eq!(reason.to_string(), "interrupted; the former state has been restored");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Reason {
     /// A signal or a caller cancelled the run.

@@ -50,11 +50,10 @@ fn within(width: usize, diagnostic: &dyn Diagnostic, source: &Source<'_>) -> Opt
     let title = level
         .primary_title(diagnostic.message())
         .id(diagnostic.code());
-    let file = source.file(place);
-    let (path, text, _) = file;
+    let (path, text, start) = source.file(place);
     let mut group: Group<'_> = title.element(origin(path, place, text));
     if !text.is_empty() {
-        let cut = cut::lines(text, &marked(&labels, file, source), columns);
+        let cut = cut::lines(text, &marked(&labels, text, start, source), columns);
         group = group.element(Snippet::source(cut.text).annotations(cut.annotations));
     }
     for (level, text) in [
@@ -92,10 +91,10 @@ fn origin<'a>(path: &'a str, place: &Place, text: &str) -> Origin<'a> {
 /// Labels in one file, with what they underline.
 fn marked<'a>(
     labels: &'a [Label],
-    file: (&str, &str, usize),
+    text: &str,
+    start: usize,
     source: &Source<'_>,
 ) -> Vec<(Range<usize>, &'a str)> {
-    let (_, text, start) = file;
     let in_file = labels.iter().filter(|l| l.place.line > 0);
     let in_file = in_file.filter(|l| source.file(&l.place).2 == start);
     in_file

@@ -5,7 +5,8 @@ use hallway_spec::Value;
 /// The containers of a service, in the order of its nodes; or why one of them does not run. They are
 /// named as Compose and podman-compose name them, unless the service does.
 pub(super) fn find(
-    (project, service): (&str, &str),
+    project: &str,
+    service: &str,
     value: &Value,
     nodes: usize,
     runs: &dyn Fn(&str) -> Result<(), String>,
@@ -42,7 +43,7 @@ mod tests {
             false => Err(format!("no {name}")),
         };
         let none = Value::of_map(&Place::default(), Vec::new());
-        let found = |service, nodes| find(("shop", service), &none, nodes, &runs);
+        let found = |service, nodes| find("shop", service, &none, nodes, &runs);
         assert_eq!(found("web", 1), Ok(vec!["shop-web-1".to_owned()]));
         assert_eq!(found("web", 2), Err("no shop-web-2".to_owned()));
         assert_eq!(found("db", 2).map(|all| all.len()), Ok(2));

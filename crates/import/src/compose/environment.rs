@@ -12,7 +12,9 @@ use crate::variables::{Variables, file, raw_file};
 /// `env_file`, then `environment`. A variable without a value gets it from the environment of `up`.
 pub(super) fn read(
     value: &Value,
-    (surroundings, known, sources): (&Surroundings<'_>, &Variables<'_>, &Sources),
+    surroundings: &Surroundings<'_>,
+    known: &Variables<'_>,
+    sources: &Sources,
     out: &mut Entries,
     findings: &mut Findings,
 ) {

@@ -67,7 +67,8 @@ pub(crate) fn translate(
     name: &str,
     options: &Options,
     surroundings: &Surroundings<'_>,
-    (sources, variables): (&Sources, &Variables<'_>),
+    sources: &Sources,
+    variables: &Variables<'_>,
     findings: &mut Findings,
 ) -> Value {
     let beside = beside_services(file);
@@ -88,7 +89,7 @@ pub(crate) fn translate(
             findings.ignore(*key);
         }
     }
-    let mut services = service::read((file, name), options, surroundings, findings);
+    let mut services = service::read(file, name, options, surroundings, findings);
     stubs::one_for_each_port(&mut services);
     notes::say(&services, options, findings);
     circles::check(&services, findings);

@@ -53,7 +53,7 @@ pub(super) fn node(
         out.extend(value.get("x-hallway"));
         return Some(out.into_map(&value.place));
     }
-    ports(context, service, replica, chooser, (&mut out, findings));
+    ports(context, service, replica, chooser, &mut out, findings);
     if let Some(command) = &service.command {
         out.set("command", &command.place, command.clone());
     }
@@ -72,8 +72,14 @@ pub(super) fn node(
             depend(context, entry, &mut Vec::new(), findings);
         }
     }
-    let read = (context.surroundings, context.variables, context.sources);
-    environment::read(value, read, &mut out, findings);
+    environment::read(
+        value,
+        context.surroundings,
+        context.variables,
+        context.sources,
+        &mut out,
+        findings,
+    );
     if let Some(dns) = value.get("dns") {
         let servers = dns
             .items()
@@ -254,7 +260,7 @@ fn networks(context: &Context<'_>, service: &Service, out: &mut Entries, finding
             .unwrap_or(&attached.name);
         let mac = value_of(service, "mac_address").filter(|_| position == 0);
         let runtime = context.networks.of_runtime.contains(&attached.name);
-        let settings = attachment(service, attached, (mac, runtime), findings);
+        let settings = attachment(service, attached, mac, runtime, findings);
         map.set(name, &attached.place, settings);
     }
     let place = service
@@ -277,7 +283,8 @@ fn value_of<'s>(service: &'s Service, key: &str) -> Option<&'s Value> {
 fn attachment(
     service: &Service,
     attached: &Attached,
-    (mac, of_runtime): (Option<&Value>, bool),
+    mac: Option<&Value>,
+    of_runtime: bool,
     findings: &mut Findings,
 ) -> Value {
     let mut out = Entries::default();
@@ -317,7 +324,8 @@ fn ports(
     service: &Service,
     replica: usize,
     chooser: &mut Chooser<'_>,
-    (out, findings): (&mut Entries, &mut Findings),
+    out: &mut Entries,
+    findings: &mut Findings,
 ) {
     let bindings = &context.networks.bindings;
     let names = service

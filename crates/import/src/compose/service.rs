@@ -76,7 +76,8 @@ fn unknown_scales(
 
 /// The active services with their own network namespace.
 pub(super) fn read(
-    (file, project): (&Value, &str),
+    file: &Value,
+    project: &str,
     options: &Options,
     surroundings: &Surroundings<'_>,
     findings: &mut Findings,
@@ -359,8 +360,15 @@ fn join(
     surroundings: &Surroundings<'_>,
     findings: &mut Findings,
 ) {
-    let (names, nodes) = ((project, service.name.as_str()), service.nodes.len());
-    match containers::find(names, &service.value, nodes, surroundings.container) {
+    let nodes = service.nodes.len();
+    let found = containers::find(
+        project,
+        &service.name,
+        &service.value,
+        nodes,
+        surroundings.container,
+    );
+    match found {
         Ok(found) => {
             // Its ports are published by who runs it.
             service.ports.clear();

@@ -27,7 +27,8 @@ const NAMED: usize = 3;
 /// The hallway file for a lab. Its name is `given`, otherwise that of the lab, otherwise `otherwise`.
 pub(crate) fn translate(
     file: &File,
-    (given, otherwise): (Option<&str>, &str),
+    given: Option<&str>,
+    otherwise: &str,
     surroundings: &Surroundings<'_>,
     sources: &mut Sources,
     findings: &mut Findings,

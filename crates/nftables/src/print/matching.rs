@@ -155,7 +155,7 @@ impl Printer<'_> {
             true,
         ) = (&operand.source, &operand.mask, operation < 2)
         {
-            return self.compare_payload((*base, *offset, *length), operation, data);
+            return self.compare_payload(*base, *offset, *length, operation, data);
         }
         let rendered = self.render(&operand);
         self.push_comparison(&rendered, operation, data)?;
@@ -168,7 +168,9 @@ impl Printer<'_> {
     /// Neighbouring fields are loaded and compared at once, and addresses by their first bytes.
     fn compare_payload(
         &mut self,
-        (base, offset, length): (u32, u32, u32),
+        base: u32,
+        offset: u32,
+        length: u32,
         operation: u32,
         data: &[u8],
     ) -> Option<()> {

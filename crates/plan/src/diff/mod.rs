@@ -77,7 +77,21 @@ enum RulesChange {
     Drifted,
 }
 
-/// Steps, in order.
+/// What leads from the observed state to the settled one, in the order in which it is carried out.
+///
+/// ```
+/// use hallway_plan::diff::Recorded;
+/// use hallway_plan::{Observed, Surroundings, diff, settle};
+///
+/// let text = "networks: { apps: { subnet: 10.0.0.0/24 } }\nnodes: { web: { networks: [apps] } }";
+/// let topology = hallway_spec::parse("shop.yaml", text)?.topology;
+/// let nothing = Observed::default();
+/// let settled = settle(&topology, None, &Surroundings::new(&topology.name, &nothing, &[])).unwrap();
+/// let plan = diff(&settled.project, Recorded::default(), Some(&settled), &nothing);
+/// assert!(!plan.is_empty());
+/// assert_eq!(plan.created().len(), 1); // the namespace of web
+/// # Ok::<(), hallway_spec::Problems>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Plan {
     /// In the order they are carried out.

@@ -96,7 +96,7 @@ fn make(document: &mut Document, file: &Document, edit: &Edit) -> Result<(), Edi
             from,
             to,
             ports,
-        } => policies::add(document, file, *action, (from, to, ports)),
+        } => policies::add(document, file, *action, from, to, ports),
         Edit::PolicyRemove(number) => policies::remove(document, *number)?,
     }
     Ok(())

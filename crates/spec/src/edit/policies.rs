@@ -10,7 +10,9 @@ pub(super) fn add(
     document: &mut Document,
     file: &Document,
     action: Action,
-    (from, to, ports): (&[String], &[String], &[String]),
+    from: &[String],
+    to: &[String],
+    ports: &[String],
 ) {
     let service = |port: &String| {
         let number = !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
@@ -103,16 +105,16 @@ mod tests {
         let none = Document::default();
         let (a, b) = (["a".to_owned()], ["b".to_owned()]);
         let mut file = none.clone();
-        add(&mut file, &none, Action::Deny, (&a, &b, &[]));
-        add(&mut file, &none, Action::Allow, (&a, &b, &["9".to_owned()]));
+        add(&mut file, &none, Action::Deny, &a, &b, &[]);
+        add(&mut file, &none, Action::Allow, &a, &b, &["9".to_owned()]);
         assert_eq!(words(&file), ["allow 1", "deny"]);
         let mut edited = file.clone();
-        add(&mut edited, &file, Action::Deny, (&a, &b, &[]));
+        add(&mut edited, &file, Action::Deny, &a, &b, &[]);
         assert_eq!(words(&edited), ["deny", "allow 1", "deny"]);
         // Those of edits are not.
-        add(&mut edited, &file, Action::Allow, (&a, &b, &[]));
+        add(&mut edited, &file, Action::Allow, &a, &b, &[]);
         assert_eq!(words(&edited), ["allow", "allow 1", "deny"]);
-        add(&mut edited, &file, Action::Allow, (&a, &b, &[]));
+        add(&mut edited, &file, Action::Allow, &a, &b, &[]);
         assert_eq!(words(&edited), ["allow", "allow 1", "deny"]);
     }
 }
