@@ -71,24 +71,7 @@ pub(crate) fn translate(
     variables: &Variables<'_>,
     findings: &mut Findings,
 ) -> Value {
-    let beside = beside_services(file);
-    match beside.first() {
-        None => findings.unknown_keys(file, keys::FILE),
-        Some((place, _)) => {
-            let names = beside.iter().map(|(_, name)| (*name).to_owned());
-            findings.problem(place, ImportProblem::BesideServices(names.collect()));
-        }
-    }
-    for key in ["services", "networks"] {
-        if let Some(section) = file.get(key).filter(|s| !s.is_map()) {
-            findings.unexpected(section, "a mapping");
-        }
-    }
-    for key in keys::FILE_IGNORED {
-        if file.get(key).is_some() {
-            findings.ignore(*key);
-        }
-    }
+    check_keys(file, findings);
     let mut services = service::read(file, name, options, surroundings, findings);
     stubs::one_for_each_port(&mut services);
     notes::say(&services, options, findings);
@@ -132,6 +115,28 @@ pub(crate) fn translate(
     out.list("policies", place, isolated);
     ours::add(file.get("x-hallway"), &services, &networks.names, &mut out);
     out.into_map(place)
+}
+
+/// Keys of the file that are unknown, of a wrong type or ignored.
+fn check_keys(file: &Value, findings: &mut Findings) {
+    let beside = beside_services(file);
+    match beside.first() {
+        None => findings.unknown_keys(file, keys::FILE),
+        Some((place, _)) => {
+            let names = beside.iter().map(|(_, name)| (*name).to_owned());
+            findings.problem(place, ImportProblem::BesideServices(names.collect()));
+        }
+    }
+    for key in ["services", "networks"] {
+        if let Some(section) = file.get(key).filter(|s| !s.is_map()) {
+            findings.unexpected(section, "a mapping");
+        }
+    }
+    for key in keys::FILE_IGNORED {
+        if file.get(key).is_some() {
+            findings.ignore(*key);
+        }
+    }
 }
 
 /// Services that are not indented: `services` has no value, and they are keys of the file.
