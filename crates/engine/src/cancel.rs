@@ -1,7 +1,7 @@
 //! Cancelling a run: a token that callers share with the engine.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::{Failure, Reason};
 
@@ -21,13 +21,39 @@ use crate::{Failure, Reason};
 pub struct Cancel {
     /// The number of the signal that was received; 0 if there was none.
     signal: Arc<AtomicUsize>,
+    /// Set when signals are to have their usual effect again.
+    begun: Option<Arc<AtomicBool>>,
 }
 
 impl Cancel {
     /// A token whose state a signal handler writes: the number of the signal, 0 if there was none.
     #[must_use]
     pub fn of_signal(signal: Arc<AtomicUsize>) -> Self {
-        Self { signal }
+        Self {
+            signal,
+            begun: None,
+        }
+    }
+
+    /// As [`Self::of_signal`], for work that is not undone once it has begun: `begun` is set then, so
+    /// that signals end the process as usual.
+    #[must_use]
+    pub fn until_begun(signal: Arc<AtomicUsize>, begun: Arc<AtomicBool>) -> Self {
+        Self {
+            signal,
+            begun: Some(begun),
+        }
+    }
+
+    /// The work begins that is not undone.
+    ///
+    /// # Errors
+    /// As [`Self::check`], if a signal came before.
+    pub(crate) fn begin(&self) -> Result<(), Failure> {
+        if let Some(begun) = &self.begun {
+            begun.store(true, Ordering::Relaxed);
+        }
+        self.check()
     }
 
     /// Cancels, as SIGINT does.

@@ -1,7 +1,7 @@
 //! A scope (the host, or a sandbox) with its projects: reading the state, and planning. Changes are
 //! in [`crate::transaction`].
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,13 +12,13 @@ use hallway_kernel::gate::Gate;
 use hallway_plan::diff::{Recorded, affected};
 use hallway_plan::observed::Seen;
 use hallway_plan::through::Firewall;
-use hallway_plan::{Observed, Plan, Settled, Surroundings, diff, mark, settle};
+use hallway_plan::{Observed, Plan, Settled, Surroundings, diff, settle};
 use hallway_spec::{Name, Topology};
 use ipnet::IpNet;
 
 use crate::account::CallingUser;
 use crate::dropped::dropped;
-use crate::keeper::{self, Porter};
+use crate::keeper::Porter;
 use crate::needs;
 use crate::observe::{self, Depth};
 use crate::record::{self, Store};
@@ -242,6 +242,9 @@ impl Engine {
             mut observed,
             silent: _reported_on_connecting,
         } = self.observe(&topology.name, &first)?;
+        if observed.keeper.present().is_none() {
+            self.not_elsewhere(&topology.name)?;
+        }
         if let Some(failure) = unreadable.filter(|f| !f.is_replaced_by_up()) {
             return Err(failure);
         }
@@ -312,37 +315,6 @@ impl Engine {
             .map_err(|e| Failure::caused(Reason::Kernel, e))?;
         let routed = routes.into_iter().map(|r| r.to);
         Ok(routed.chain(addresses.into_iter().map(|a| a.net)).collect())
-    }
-
-    /// Projects that have left marks in the kernel but are not on record.
-    ///
-    /// # Errors
-    /// When the kernel's state cannot be read.
-    pub fn strays(&self) -> Result<Vec<Name>, Failure> {
-        let mut kernel = self.kernel();
-        let none: Name = "none"
-            .parse()
-            .map_err(|_invalid| Reason::Bug("a name that is not valid"))?;
-        let mut observed = observe::network(&mut kernel, &none)?;
-        observed.namespaces = observe::namespaces(&kernel, &none, None, &Depth::Owners)?;
-        let aliases = observed
-            .host
-            .links
-            .iter()
-            .filter_map(|l| Some(mark::parse_alias(l.alias.as_deref()?)?.0));
-        let owners = observed
-            .namespaces
-            .iter()
-            .filter_map(|n| Some(n.owner.as_ref()?.0.clone()));
-        let tables = observed.tables.iter().map(|t| t.project.clone());
-        let keepers = keeper::marks::projects();
-        let keepers = keepers.iter().filter_map(|name| name.parse().ok());
-        let marked: BTreeSet<Name> = aliases.chain(owners).chain(tables).chain(keepers).collect();
-        let known = self.projects();
-        Ok(marked
-            .into_iter()
-            .filter(|name| !known.contains(name))
-            .collect())
     }
 }
 

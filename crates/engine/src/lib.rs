@@ -56,6 +56,7 @@ mod sockets;
 pub mod stack;
 pub mod state;
 mod status;
+mod strays;
 pub mod transaction;
 mod verify;
 pub mod watch;
@@ -71,6 +72,7 @@ pub use occurrence::{Occurrence, OccurrenceKind};
 pub use record::{Record, lease};
 pub use rights::Rights;
 pub use status::{Completeness, Status};
+pub use strays::Strays;
 pub use transaction::{
     Applied, Caller, EditError, Edited, Endpoint, Removed, Request, desired, log_file, times_file,
 };

@@ -1,7 +1,7 @@
 //! Whether a project is complete: what the kernel holds of it, and what differs from what the last
 //! complete run built.
 
-use hallway_plan::compare::{Difference, Fact, ObjectPlace};
+use hallway_plan::compare::{Difference, Fact, ObjectPlace, attached};
 use hallway_plan::diff::drift;
 use hallway_plan::observed::{Marks, Seen};
 use hallway_spec::Name;
@@ -91,6 +91,7 @@ impl Engine {
                 place: ObjectPlace::Host,
                 fact: Fact::Diverted(diverted),
             }));
+            differences.extend(attached(applied, &observed));
         }
         let gone = marks.is_empty() && observed.keeper == Seen::Absent;
         let state = match &record {

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 
 use hallway_engine::account::CallingUser;
-use hallway_engine::{Failure, Reason};
+use hallway_engine::{Failure, Reason, sandbox};
+use hallway_spec::listed;
 
 /// The words of the command line, for what looks at them before or after clap. One that is not UTF-8
 /// is not a valid value; clap reports it.
@@ -41,6 +42,20 @@ pub(crate) fn calling_user() -> Result<Option<CallingUser>, Failure> {
     }
     let user = number("PKEXEC_UID")?;
     Ok(user.map(|user| CallingUser { user, group: None }))
+}
+
+/// Where to look if root has nothing: the sandboxes that the user who called by sudo or pkexec has.
+pub(crate) fn of_caller() -> Option<String> {
+    let user = calling_user().ok()??.user;
+    let sandboxes = sandbox::of_user(user);
+    let words = match sandboxes.as_slice() {
+        [] => return None,
+        [one] => format!("sandbox {one} runs"),
+        several => format!("sandboxes {} run", listed(several)),
+    };
+    Some(format!(
+        "for user {user}, who called by sudo, {words}: call hallway without sudo"
+    ))
 }
 
 fn number(variable: &'static str) -> Result<Option<u32>, Failure> {

@@ -7,6 +7,8 @@ use hallway_engine::KernelError;
 use hallway_engine::enter::EnterError;
 use hallway_spec::{Diagnostic, Name, codes, listed};
 
+use crate::environment::of_caller;
+
 codes! {
     /// The codes of failures of the commands.
     pub(crate) enum CommandCode {
@@ -112,7 +114,10 @@ impl Diagnostic for CommandError {
 
     fn help(&self) -> Option<String> {
         match self {
-            Self::SandboxNotUp(_) => Some("hallway up FILE starts it".into()),
+            Self::SandboxNotUp(_) => {
+                let help = || "hallway up FILE starts it".to_owned();
+                Some(of_caller().unwrap_or_else(help))
+            }
             Self::NoSuchNode {
                 node,
                 nodes,

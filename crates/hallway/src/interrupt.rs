@@ -33,7 +33,19 @@ fn register(signal: i32, came: &Arc<AtomicUsize>, again: &Arc<AtomicBool>) -> st
     Ok(())
 }
 
-/// For commands that are not undone, like `down`: signals end the process as usual.
+/// For commands that are not undone: signals end the process as usual.
 pub(crate) fn waiting() -> Cancel {
     Cancel::default()
+}
+
+/// For `down` and `gc`, which wait for other commands first: until they begin, a signal ends the wait,
+/// also one that this process was started to ignore.
+pub(crate) fn until_begun() -> Cancel {
+    let (came, begun) = (Arc::new(AtomicUsize::new(0)), Arc::default());
+    for signal in [SIGINT, SIGTERM] {
+        // If this fails, the signal ends the process, as without a handler.
+        flag::register_conditional_default(signal, Arc::clone(&begun)).ok();
+        flag::register_usize(signal, Arc::clone(&came), signal.unsigned_abs() as usize).ok();
+    }
+    Cancel::until_begun(came, begun)
 }

@@ -14,7 +14,7 @@ use rustix::fs::{AtFlags, Mode, OFlags};
 
 use crate::args::{Common, FileArg};
 use crate::diagnose::VerbError;
-use crate::environment::{calling_user, passed_on};
+use crate::environment::{calling_user, of_caller, passed_on};
 use crate::places;
 
 pub(crate) use crate::chosen::{project, say_which};
@@ -221,7 +221,7 @@ pub(crate) fn here(common: &Common) -> Result<Scope, VerbError> {
     Scope::existing(common)?.ok_or_else(|| {
         VerbError::usage(
             format!("nothing is up: sandbox {} does not run", common.sandbox),
-            "hallway up FILE builds a project; with --host, commands use this machine itself",
+            of_caller().unwrap_or_else(|| "hallway up FILE builds a project; with --host, commands use this machine itself".to_owned()),
         )
     })
 }
@@ -246,7 +246,8 @@ pub(crate) fn built(record: &Record) -> Option<Settled> {
 pub(crate) fn not_up(engine: &Engine, name: &Name) -> VerbError {
     let known: Vec<String> = engine.projects().iter().map(ToString::to_string).collect();
     let help = if known.is_empty() {
-        "nothing is up here; hallway up FILE builds a project".to_owned()
+        let help = || "nothing is up here; hallway up FILE builds a project".to_owned();
+        of_caller().unwrap_or_else(help)
     } else {
         format!("name one with -p: {}", listed(&known))
     };

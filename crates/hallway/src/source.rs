@@ -68,7 +68,14 @@ pub(crate) fn read(common: &Common, file: &FileArg) -> Result<Input, VerbError> 
         .ok()
         .filter(|t| t.len() <= TEXT_MAX);
     match text.and_then(|text| Format::of(&name, text)) {
-        Some(_) => {
+        Some(format) => {
+            let what = match format {
+                Format::Compose => None,
+                Format::Containerlab => Some("a containerlab topology"),
+                Format::Kathara => Some("a Kathara lab"),
+            };
+            let variables = format == Format::Containerlab;
+            what.map_or(Ok(()), |what| refuse_flags(file, (&name, what), variables))?;
             let files = paths.iter().map(text_file);
             let files = files.collect::<Result<Vec<File>, VerbError>>()?;
             let input = imported::input(common, &file.import, files, named_by_variable)?;
@@ -84,16 +91,26 @@ pub(crate) fn read(common: &Common, file: &FileArg) -> Result<Input, VerbError> 
         )),
         None => {
             let input = parse(common, &name, &bytes)?;
-            if let Some(flag) = file.import.given() {
-                return Err(VerbError::usage(
-                    format!("{flag} is for Compose files; {name} is a hallway file"),
-                    format!("leave {flag} away"),
-                ));
-            }
+            refuse_flags(file, (&name, "a hallway file"), false)?;
             input.warn(common);
             Ok(input)
         }
     }
+}
+
+/// A flag that only Compose files know has no effect on other files, and is refused.
+fn refuse_flags(
+    file: &FileArg,
+    (name, what): (&str, &str),
+    variables: bool,
+) -> Result<(), VerbError> {
+    let flag = file.import.without_effect(variables);
+    flag.map_or(Ok(()), |flag| {
+        Err(VerbError::usage(
+            format!("{flag} is for Compose files; {name} is {what}"),
+            format!("leave {flag} away"),
+        ))
+    })
 }
 
 /// The file, by its path without symbolic links: the project may later be used from another

@@ -115,6 +115,22 @@ fn messages_point_into_the_file() {
         let said = format!("{} is for Compose files", flag[0]);
         h.run(&words).exits(2).says(&said);
     }
+    // Files of other formats do not have them either.
+    std::fs::create_dir_all("/run/lab").unwrap();
+    std::fs::write("/run/lab/lab.conf", "a[0]=\"A\"\n").unwrap();
+    let topology = "name: t\ntopology: { nodes: { a: { kind: linux } } }\n";
+    std::fs::write("/run/t.clab.yml", topology).unwrap();
+    for (file, what) in [
+        ("/run/lab/lab.conf", "a Kathara lab"),
+        ("/run/t.clab.yml", "a containerlab topology"),
+    ] {
+        h.run(&["validate", file]).ok();
+        for flag in [&["--stub"][..], &["--join"], &["--scale", "a=3"]] {
+            let words = [&["validate", file], flag].concat();
+            let said = format!("{} is for Compose files; {file} is {what}", flag[0]);
+            h.run(&words).exits(2).says(&said);
+        }
+    }
 }
 
 /// Places in other files have the name of that file, before `up` and while it is up.
@@ -256,7 +272,7 @@ fn variables_of_compose() {
     assert_eq!(names("COMPOSE_FILE= COMPOSE_PROJECT_NAME="), "own: usual");
     std::fs::write("/run/shop/x.hallway.yaml", "nodes: { n: }\n").unwrap();
     let out = sh(&format!(
-        "cd {at} && COMPOSE_FILE=two.yaml {PROGRAM} --host plan -q"
+        "cd {at} && COMPOSE_FILE=two.yaml {PROGRAM} --host plan"
     ));
     assert!(out.contains("create namespace n "), "{out}");
 }

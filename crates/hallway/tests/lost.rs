@@ -228,7 +228,140 @@ fn a_keeper_ends_with_the_last_object_of_its_project() {
     assert_eq!(sh("nft list tables").trim(), "");
 }
 
+/// The unreachable routes of networks: of routed ones no link has the subnet.
+const ROUTED: &str = "
+networks:
+  n: { subnet: [10.91.0.0/24, 'fd91::/64'] }
+  far: { subnet: [10.92.0.0/24, 'fd92::/64'], mode: routed }
+nodes: { a: { networks: [n] }, c: { networks: [far] } }
+";
+
+fn marked_routes() -> String {
+    sh("ip route show table all proto 104; ip -6 route show table all proto 104")
+}
+
+/// A second project, on other networks, with other nodes.
+fn second_up() -> (Hallway, String) {
+    let q = Hallway::host(PROGRAM).project("q");
+    let text = ROUTED.replace("10.9", "10.8").replace("fd9", "fd8");
+    let text = text.replace("a:", "e:").replace("c:", "f:");
+    q.up(&text.replace("  n:", "  m:").replace("[n]", "[m]"))
+        .ok();
+    (q, marked_routes())
+}
+
+/// What is left is removed by its marks, whatever of the record is lost; nothing of another project is.
+fn routes_are_found_without_a_record() {
+    let (q, of_q) = second_up();
+    let lost = "rm -rf /run/state/host/projects/p";
+    let killed = format!("{lost}; kill -9 $(pgrep -f '[_]_keeper p ')");
+    let damaged =
+        "for f in $(find /run/state/host/projects/p -name '*.json'); do echo x > $f; done";
+    let flushed = format!(
+        "{killed}; nft delete table inet hallway-p; nft delete table bridge hallway-p; ip netns del a; ip netns del c"
+    );
+    let h = host();
+    for damage in [lost, &killed, damaged, &flushed] {
+        for words in [&["gc", "--yes"][..], &["down"]] {
+            // A record that is damaged is one.
+            if damage == damaged && words[0] == "gc" {
+                continue;
+            }
+            h.up(ROUTED).ok();
+            assert_ne!(marked_routes(), of_q);
+            sh(damage);
+            h.run(words).exits(0);
+            assert_eq!(marked_routes(), of_q, "{damage}, {words:?}");
+            h.run(&["gc"]).exits(0).says("nothing is left behind");
+            h.run(&["down"]).exits(0);
+            q.run(&["status", "--exit-code"]).exits(0);
+        }
+    }
+    q.ok("down");
+    assert_eq!(marked_routes(), "");
+}
+
+/// Routes alone, without anything that names their project: `gc` lists and removes them, and those of
+/// projects that are up stay, also while their rules are gone.
+fn routes_of_no_project_are_listed() {
+    let (q, of_q) = second_up();
+    let metric = 4_278_198_272_u32;
+    let left = format!(
+        "ip route add unreachable 10.92.0.0/24 proto 104 metric {metric}; ip -6 route add unreachable fd92::/64 proto 104 metric {metric}"
+    );
+    sh(&left);
+    // Of another program, with another metric.
+    sh("ip route add unreachable 10.93.0.0/24 proto 104 metric 7");
+    sh("nft flush ruleset");
+    let h = host();
+    let listed = h.run(&["gc"]).exits(0);
+    for net in ["10.92.0.0/24", "fd92::/64"] {
+        let line = format!("route unreachable {net}  not on record");
+        assert!(listed.out.contains(&line), "{}", listed.out);
+    }
+    assert_eq!(listed.out.lines().count(), 2, "{}", listed.out);
+    let json = h.run(&["gc", "--format", "json"]).json();
+    assert_eq!(json[0]["route"], "10.92.0.0/24", "{json}");
+    h.run(&["gc", "--yes"]).exits(0);
+    let now = marked_routes().replace("unreachable 10.93.0.0/24 metric 7 \n", "");
+    assert_eq!(now, of_q);
+    sh("ip route del unreachable 10.93.0.0/24 proto 104 metric 7");
+    q.ok("down");
+}
+
+/// A project that is up with another state directory, where its keeper runs, is left alone; without its
+/// keeper, or without its record, it is what is left of a project.
+fn a_project_of_another_state_directory() {
+    let other = |words: &[&str]| {
+        let words = [&["--state-dir", "/run/other"], words].concat();
+        host().run(&words)
+    };
+    let h = host();
+    let text = ROUTED.replace("[n]", "[n], ports: [\"8091:80\"]");
+    h.up(&text).ok();
+    let keeper = keepers();
+    std::fs::write(
+        "/run/other.yaml",
+        text.replace("10.9", "10.7").replace("a:", "z:"),
+    )
+    .unwrap();
+    let listed = other(&["gc"]).exits(0);
+    let stays = "p is up with state directory /run/state: it stays";
+    assert!(listed.err.contains(stays), "{}", listed.err);
+    other(&["gc", "--yes"]).exits(0).says(stays);
+    for words in [
+        &["up", "/run/other.yaml"][..],
+        &["plan", "/run/other.yaml"],
+        &["down"],
+    ] {
+        other(words)
+            .exits(1)
+            .says("project p is up with state directory /run/state, and this is /run/other")
+            .says("hallway --state-dir /run/state -p p down takes it down");
+    }
+    assert_eq!(keepers(), keeper);
+    h.run(&["status", "--exit-code"]).exits(0);
+    // Another project can be built beside it.
+    let (q, _) = second_up();
+    q.ok("down");
+    // Its keeper alone is not enough, and neither is its record.
+    sh("rm -rf /run/state");
+    other(&["down"]).exits(0);
+    h.up(&text).ok();
+    sh("kill -9 $(pgrep -f '[_]_keeper p ')");
+    other(&["up", "/run/other.yaml"]).exits(0);
+    h.run(&["down"])
+        .exits(1)
+        .says("project p is up with state directory /run/other, and this is /run/state");
+    other(&["down"]).exits(0);
+    h.run(&["down"]).exits(0);
+    assert_eq!(marked_routes(), "");
+}
+
 hallway_testkit::tests![
+    routes_are_found_without_a_record,
+    routes_of_no_project_are_listed,
+    a_project_of_another_state_directory,
     a_part_of_the_state_that_is_mounted_over_or_a_link,
     a_mount_over_the_namespaces,
     a_keeper_ends_with_the_last_object_of_its_project,

@@ -90,6 +90,15 @@ fn another_file_does_not_replace_a_project() {
     h.run(&["up", "/run/b/shop.yaml"])
         .exits(0)
         .says("nothing to change");
+    // An equal file at another path becomes the project's file.
+    write("/run/d/shop.yaml", "nodes: { b: {} }\n");
+    h.run(&["up", "/run/d/shop.yaml"]).exits(1);
+    h.run(&["up", "--replace", "/run/d/shop.yaml"])
+        .exits(0)
+        .says("nothing to change")
+        .says("is now from /run/d/shop.yaml");
+    h.run(&["up", "/run/d/shop.yaml"]).ok();
+    h.run(&["up", "/run/b/shop.yaml"]).exits(1);
     // A file with an explicit project name replaces it.
     h.run(&["up", "/run/c/lab.yaml"])
         .exits(0)

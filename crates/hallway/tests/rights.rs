@@ -312,6 +312,17 @@ fn further_ids_of_an_ordinary_user() {
     };
     let rita = |words: &str| sh(&as_rita(words));
     rita("up /run/p.yaml");
+    // Root, called by this user, has no project, and the user has.
+    for words in ["status", "exec a -- true", "down /run/p.yaml", "ls"] {
+        let as_root = format!(
+            "env SUDO_UID=12345 HALLWAY_STATE_DIR=/run/roots /run/bin/hallway {words} 2>&1 || true"
+        );
+        let said = sh(&as_root);
+        assert!(
+            said.contains("for user 12345, who called by sudo, sandbox default runs"),
+            "{said}"
+        );
+    }
     let map = rita("exec a -- cat /proc/self/uid_map /proc/self/gid_map");
     let fields: Vec<&str> = map.split_whitespace().collect();
     let wanted = "0 12345 1 1 400000 65535 0 12345 1 1 500000 65535";

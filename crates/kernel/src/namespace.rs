@@ -2,7 +2,7 @@
 
 use std::os::fd::BorrowedFd;
 
-use rustix::thread::LinkNameSpaceType;
+use rustix::thread::{LinkNameSpaceType, UnshareFlags};
 
 use crate::KernelError;
 
@@ -32,4 +32,19 @@ pub(crate) fn setns(namespace: BorrowedFd<'_>, kind: NamespaceKind) -> Result<()
     };
     rustix::thread::move_into_link_name_space(namespace, Some(kind))
         .map_err(|e| KernelError::new("enter a namespace", "", e))
+}
+
+/// The flags of unshare(2) for new namespaces.
+pub(crate) fn unshare_flags(kinds: &[NamespaceKind]) -> UnshareFlags {
+    let mut flags = UnshareFlags::empty();
+    for kind in kinds {
+        flags |= match kind {
+            NamespaceKind::User => UnshareFlags::NEWUSER,
+            NamespaceKind::Mount => UnshareFlags::NEWNS,
+            NamespaceKind::Net => UnshareFlags::NEWNET,
+            NamespaceKind::Uts => UnshareFlags::NEWUTS,
+            NamespaceKind::Pid => UnshareFlags::NEWPID,
+        };
+    }
+    flags
 }

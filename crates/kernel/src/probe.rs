@@ -66,6 +66,11 @@ pub struct Client {
     pub port: u16,
 }
 
+/// States of a TCP socket that has sent the end of its data, of which nothing has come back
+/// (TCP_ESTABLISHED, TCP_FIN_WAIT1 in net/tcp_states.h).
+const ESTABLISHED: u8 = 1;
+const FIN_WAIT1: u8 = 4;
+
 impl Client {
     /// A TCP socket (`tcp`) or a UDP socket for an address.
     ///
@@ -103,6 +108,21 @@ impl Client {
     /// The errno, of an earlier packet too.
     pub fn send(&self, bytes: &[u8]) -> Result<(), Errno> {
         send(&self.fd, bytes, SendFlags::NOSIGNAL).map(|_| ())
+    }
+
+    /// Ends what this side of a TCP connection sends.
+    ///
+    /// # Errors
+    /// ENOTCONN before it is connected.
+    pub fn end(&self) -> Result<(), Errno> {
+        rustix::net::shutdown(&self.fd, rustix::net::Shutdown::Write)
+    }
+
+    /// Whether the other side has acknowledged that end, or has ended the connection itself.
+    #[must_use]
+    pub fn end_arrived(&self) -> bool {
+        let state = crate::sys::tcp_state(self.fd.as_fd());
+        state.is_some_and(|state| ![ESTABLISHED, FIN_WAIT1].contains(&state))
     }
 
     /// Receives; `None` if nothing has arrived.

@@ -5,25 +5,15 @@ use std::mem::{size_of, zeroed};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::time::{Duration, SystemTime};
 
-use rustix::thread::UnshareFlags;
-
 use crate::KernelError;
 use crate::limits::raise_limits;
 pub use crate::namespace::NamespaceKind;
 pub(crate) use crate::namespace::setns;
+use crate::namespace::unshare_flags;
 
 /// Gives the calling thread new namespaces of these kinds (unshare(2)).
 pub(crate) fn unshare(kinds: &[NamespaceKind]) -> Result<(), KernelError> {
-    let mut flags = UnshareFlags::empty();
-    for kind in kinds {
-        flags |= match kind {
-            NamespaceKind::User => UnshareFlags::NEWUSER,
-            NamespaceKind::Mount => UnshareFlags::NEWNS,
-            NamespaceKind::Net => UnshareFlags::NEWNET,
-            NamespaceKind::Uts => UnshareFlags::NEWUTS,
-            NamespaceKind::Pid => UnshareFlags::NEWPID,
-        };
-    }
+    let flags = unshare_flags(kinds);
     // SAFETY: none of the flags used here (NEWUSER, NEWNS, NEWNET, NEWUTS, NEWPID) takes away memory or
     // descriptors that other code of this process relies on; CLONE_FILES and CLONE_FS, which
     // are why rustix marks this unsafe, are never passed.
@@ -388,4 +378,14 @@ pub fn lock_byte(file: BorrowedFd<'_>, offset: u32) -> Result<(), KernelError> {
         0.. => Ok(()),
         _ => Err(last("lock")),
     }
+}
+
+/// The state of a TCP socket: the first byte of its TCP_INFO (tcp(7)).
+pub(crate) fn tcp_state(fd: BorrowedFd<'_>) -> Option<u8> {
+    let (mut state, mut length) = (0u8, 1);
+    let (level, name) = (libc::IPPROTO_TCP, libc::TCP_INFO);
+    let value = (&raw mut state).cast();
+    // SAFETY: the kernel writes at most `length` bytes.
+    let got = unsafe { libc::getsockopt(fd.as_raw_fd(), level, name, value, &raw mut length) };
+    (got == 0).then_some(state)
 }

@@ -72,6 +72,7 @@ pub fn built(settled: &Settled) -> (Observed, Vec<(String, u64)>) {
     let keeper = Seen::Present(keeper(settled));
     (
         Observed {
+            unclaimed: Default::default(),
             entries: entries(settled),
             host,
             namespaces,
@@ -209,6 +210,7 @@ fn space(wanted: &Space, first: u32) -> SeenSpace {
 
 fn link(wanted: &Link, index: u32) -> SeenLink {
     SeenLink {
+        xdp: None,
         other_names: Vec::new(),
         index,
         name: wanted.name.clone(),

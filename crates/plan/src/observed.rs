@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hallway_nftables::Ruleset;
 use hallway_spec::{IpVersion, Joined, Name, SysctlKey};
+use ipnet::IpNet;
 
 use crate::mark;
 use crate::settled::Node;
@@ -69,6 +70,9 @@ pub struct Observed {
     pub entries: Vec<SeenEntry>,
     /// Settings of the host that projects of this scope changed.
     pub noted: Vec<Noted>,
+    /// Unreachable routes with hallway's marks that no other project needs; looked at when a project
+    /// without a record is removed.
+    pub unclaimed: BTreeSet<IpNet>,
     /// The project's own tables with all that is in them; no tables when it has none.
     pub rules: Seen<Ruleset>,
     /// The tables of the project's guard; no tables when it has none.
@@ -216,6 +220,8 @@ pub struct SeenLink {
     pub kernel_address: Option<bool>,
     /// What it does to the packets it sends; none: something that hallway never sets.
     pub shaping: Option<Shaping>,
+    /// A program of XDP, which hallway never attaches, gets its packets first: ip's word for it.
+    pub xdp: Option<&'static str>,
     /// Settings of the link. One that the kernel does not have is missing.
     pub settings: BTreeMap<Setting, u32>,
 }

@@ -92,3 +92,98 @@ fn lans_with_one_subnet() {
         ["subnet 10.1.0.0/16 of network h overlaps 10.1.0.0/24 of network a"]
     );
 }
+
+/// What is said of addresses of a network whose subnet could not be read follows from that.
+#[test]
+fn addresses_below_a_wrong_subnet_are_no_problem() {
+    for (subnet, gateway) in [
+        ("10.1.0.5/24", ""),
+        ("10.1.0.0/33", ""),
+        ("10.1.0.0/31", ""),
+        ("ten", ""),
+        ("[10.1.0.5/24, 'fd00::1/64']", "gateway: 10.1.0.1, "),
+        ("['fd00::/64', 10.1.0.5/24]", "gateway: 10.1.0.1, "),
+    ] {
+        let text = format!(
+            "networks: {{ a: {{ {gateway}subnet: {subnet} }} }}\n\
+             nodes: {{ w: {{ networks: {{ a: {{ address: 10.1.0.10 }} }} }} }}\n"
+        );
+        let found = parse("f.yaml", &text).unwrap_err();
+        let keys = found.problems.iter().map(|p| p.place.key.as_str());
+        let keys: Vec<_> = keys.collect();
+        assert!(
+            keys.iter().all(|k| k.starts_with("networks.a.subnet")),
+            "{text}: {keys:?}"
+        );
+    }
+    let text = "networks: { a: { subnet: 10.1.0.5/24 }, b: { subnet: 10.2.0.0/24 } }\n\
+                nodes: { w: { networks: { b: { address: 10.1.0.10 } } } }\n";
+    assert_eq!(parse("f.yaml", text).unwrap_err().problems.len(), 2);
+}
+
+/// What follows from a name or a command that could not be read is not said.
+#[test]
+fn what_follows_from_a_name_or_a_command_is_no_problem() {
+    for (text, key) in [
+        (
+            "nodes: { w: {}, 'x y': {} }\npolicies: [ { from: w, to: 'x y' } ]\n",
+            "nodes.",
+        ),
+        (
+            "nodes: { x: { depends_on: [y] , command: sleep 9 }, y: { command: [1, {}], ready: 80/tcp } }\n",
+            "nodes.y.command",
+        ),
+    ] {
+        let found = parse("f.yaml", text).unwrap_err();
+        assert_eq!(found.problems.len(), 1, "{text}: {found:?}");
+        assert!(found.problems[0].place.key.starts_with(key), "{found:?}");
+    }
+}
+
+/// Policies are counted from 1.
+#[test]
+fn policies_have_numbers() {
+    let text = "nodes: { a: {}, b: {} }\npolicies: [ { from: a, to: b, action: block }, 7 ]\n";
+    let found = parse("f.yaml", text).unwrap_err();
+    let all: Vec<String> = found.problems.iter().map(Diagnostic::message).collect();
+    assert!(all[0].starts_with("action of policy 1 must be"), "{all:?}");
+    assert!(all[1].starts_with("policy 2 must be"), "{all:?}");
+}
+
+/// A network stands for its members, an address for the node that has it.
+#[test]
+fn expectations_about_one_pair_contradict_each_other() {
+    let base = "networks: { a: { subnet: 10.1.0.0/24 }, b: { subnet: 10.2.0.0/24 } }\n\
+                nodes: { x: { networks: [a] }, y: { networks: { a: { address: 10.1.0.9 } } }, z: { networks: [a, b] } }\n";
+    let contradicts = |one: &str, other: &str| {
+        let text = format!(
+            "{base}expect:\n  - {{ {one}, port: 80/tcp }}\n  - {{ {other}, port: 80/tcp, reachable: false }}\n"
+        );
+        let problems = parse("f.yaml", &text).map_or_else(|e| e.problems, |_| Vec::new());
+        assert!(problems.iter().all(|p| p.place.line == 5), "{problems:?}");
+        !problems.is_empty()
+    };
+    for (one, other) in [
+        ("from: x, to: y", "from: x, to: y"),
+        ("from: x, to: a", "from: x, to: y"),
+        ("from: x, to: y", "from: x, to: a"),
+        ("from: a, to: y", "from: x, to: y"),
+        ("from: a, to: a", "from: x, to: y"),
+        ("from: host, to: a", "from: host, to: y"),
+        ("from: x, to: y", "from: x, to: 10.1.0.9"),
+        ("from: x, to: a", "from: x, to: 10.1.0.9"),
+        ("from: a, to: outside", "from: x, to: outside"),
+    ] {
+        assert!(contradicts(one, other), "{one}; {other}");
+    }
+    for (one, other) in [
+        ("from: x, to: y", "from: y, to: x"),
+        ("from: a, to: a", "from: x, to: x"), // a network with itself: other members
+        ("from: x, to: a", "from: x, to: z"), // by b it may be different
+        ("from: x, to: b", "from: x, to: y"),
+        ("from: host, to: a", "from: outside, to: y"),
+        ("from: x, to: y", "from: x, to: 10.1.0.8"),
+    ] {
+        assert!(!contradicts(one, other), "{one}; {other}");
+    }
+}

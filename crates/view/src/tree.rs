@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 
 use hallway_plan::Settled;
 use hallway_plan::settled::{Interface, InterfaceRef, Network, Node, Plug, Policy, Publish};
-use hallway_spec::{Action, Mode};
+use hallway_spec::Mode;
 use ipnet::IpNet;
 
 use crate::program::Program;
@@ -77,18 +77,9 @@ pub fn project(settled: &Settled, programs: &[Program]) -> String {
     print(&groups)
 }
 
-/// The command that added a policy; `None` for one of the file.
-#[must_use]
-pub fn added_by(policy: &Policy) -> Option<&'static str> {
-    (!policy.place.is_in_file()).then_some(match policy.action {
-        Action::Allow => "hallway allow",
-        Action::Deny => "hallway deny",
-    })
-}
-
 /// A policy as text, with the command that added it.
 fn policy(policy: &Policy) -> String {
-    match added_by(policy) {
+    match policy.added_by() {
         Some(command) => format!(
             "{}  {}",
             policy.words,

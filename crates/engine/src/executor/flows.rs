@@ -120,7 +120,7 @@ fn filters(flows: &Flows) -> Option<Vec<(Direction, ConnectionFilter)>> {
             flows
                 .host
                 .iter()
-                .filter(|a| a.is_ipv4() && !a.is_loopback())
+                .filter(|a| a.is_ipv4() && !a.is_loopback() && published.to.contains(*a))
         };
         if ports.len() * host().count() > FILTERS_MAX {
             return None;
@@ -149,7 +149,8 @@ fn must_end(connection: &Connection, flows: &Flows, world: Option<&World<'_>>) -
         .any(|p| ends.iter().any(|a| p.contains(a)));
     let of_port = flows.host.contains(&original.to)
         && flows.ports.iter().any(|published| {
-            original.protocol == published.protocol.number()
+            published.to.contains(&original.to)
+                && original.protocol == published.protocol.number()
                 && published.ports.contains(original.port)
         });
     of_prefix || of_port || world.is_some_and(|w| !may_begin(w, connection))

@@ -33,6 +33,8 @@ hallway_spec::codes! {
         NetnsDirectory = "netns-directory",
         /// The project was built from another file.
         OtherFile = "other-file",
+        /// A keeper runs the project with another state directory.
+        OtherStateDirectory = "other-state-directory",
         /// A policy needs br_netfilter, which is not loaded.
         NoBrNetfilter = "no-br-netfilter",
         /// The kernel has no netem, which impairments need.

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use hallway_spec::Name;
+
 use super::message::{PROTOCOL, Refusal};
 use crate::failure::{Detail, FailureCode};
 use crate::{Failure, Reason};
@@ -58,6 +60,20 @@ pub enum KeeperError {
         /// Its user.
         user: u32,
     },
+    /// It runs with another state directory, where the project is on record.
+    #[error(
+        "project {project} is up with state directory {}, and this is {}",
+        directory.display(),
+        given.display()
+    )]
+    Elsewhere {
+        /// The project.
+        project: Name,
+        /// Its state directory.
+        directory: PathBuf,
+        /// The state directory of this call.
+        given: PathBuf,
+    },
     /// It has ended.
     #[error(
         "the project's keeper has ended: nothing repairs the network, and programs and ports on localhost are not served"
@@ -110,6 +126,7 @@ impl KeeperError {
             Self::Lost(_) | Self::Ended | Self::UnexpectedAnswer | Self::OtherUser { .. } => {
                 FailureCode::KeeperLost
             }
+            Self::Elsewhere { .. } => FailureCode::OtherStateDirectory,
             Self::Stopped { .. } | Self::Silent { .. } => FailureCode::KeeperStopped,
             Self::Cancelled(_) => FailureCode::Interrupted,
             Self::Place(_) => FailureCode::StateUnsafe,
@@ -139,6 +156,12 @@ impl KeeperError {
             ),
             Self::Silent { .. } => "try again later; hallway down ends it and its programs".into(),
             Self::OtherUser { pid, .. } => format!("find out what it is: ps -fp {pid}"),
+            Self::Elsewhere {
+                project, directory, ..
+            } => format!(
+                "hallway --state-dir {} -p {project} down takes it down; with another name: in the file it is built beside it",
+                directory.display()
+            ),
             Self::Cancelled(failure) | Self::Place(failure) => failure.help().unwrap_or_default(),
             Self::OtherVersion { .. } | Self::NotUnderstood { .. } => {
                 "run hallway down, which ends it and its programs, and then hallway up".into()

@@ -2,7 +2,9 @@
 //! line, their user and their network namespace (proc(5)).
 
 use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 
+use hallway_spec::Name;
 use rustix::process::{Pid, Signal};
 
 use super::{KeeperError, wait};
@@ -13,13 +15,69 @@ struct Marked {
     pid: Pid,
     keeper: bool,
     project: String,
+    /// The directory of the scope's state, as its own mounts have it.
+    scope: PathBuf,
     /// The inode number of its network namespace.
     space: Option<u64>,
+}
+
+impl Marked {
+    /// A file of the keeper's own mounts.
+    fn reached(&self, path: &Path) -> PathBuf {
+        let path = path.strip_prefix("/").unwrap_or(path);
+        let pid = self.pid.as_raw_nonzero();
+        Path::new(&format!("/proc/{pid}/root")).join(path)
+    }
+
+    /// Whether its scope has the state in that directory.
+    fn is_of(&self, scope: &Path) -> bool {
+        let place = |path: &Path| std::fs::metadata(path).ok().map(|m| (m.dev(), m.ino()));
+        match (place(&self.reached(&self.scope)), place(scope)) {
+            (Some(its), Some(ours)) => its == ours,
+            _ => self.scope == scope,
+        }
+    }
+
+    /// Whether its project is on record in its own directory.
+    fn is_on_record(&self) -> bool {
+        let record = self.scope.join("projects").join(&self.project);
+        std::fs::metadata(self.reached(&record.join("record.json"))).is_ok()
+    }
+}
+
+/// A project that is on record in another state directory, where its keeper runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// The project.
+    pub project: Name,
+    /// The directory of its scope's state.
+    pub scope: PathBuf,
+}
+
+impl Elsewhere {
+    /// What `--state-dir` must be to reach it.
+    #[must_use]
+    pub fn state_directory(&self) -> &Path {
+        state_directory(&self.scope)
+    }
+}
+
+/// The state directory of a scope: `STATE/host` or `STATE/sandboxes/NAME`.
+pub(crate) fn state_directory(scope: &Path) -> &Path {
+    let parent = scope.parent().unwrap_or(scope);
+    match parent.file_name().is_some_and(|name| name == "sandboxes") {
+        true => parent.parent().unwrap_or(parent),
+        false => parent,
+    }
 }
 
 fn net(process: &str) -> Option<u64> {
     let path = format!("/proc/{process}/ns/net");
     std::fs::metadata(path).ok().map(|m| m.ino())
+}
+
+fn text(word: Option<&[u8]>) -> String {
+    String::from_utf8_lossy(word.unwrap_or_default()).into_owned()
 }
 
 fn all() -> Vec<Marked> {
@@ -44,7 +102,9 @@ fn all() -> Vec<Marked> {
             out.push(Marked {
                 pid,
                 keeper,
-                project: String::from_utf8_lossy(words.next().unwrap_or_default()).into_owned(),
+                project: text(words.next()),
+                // After the directory, the holder, the starter and the limit on open files.
+                scope: text(words.nth(4)).into(),
                 space: net(process),
             });
         }
@@ -52,11 +112,25 @@ fn all() -> Vec<Marked> {
     out
 }
 
-/// The projects whose keepers run in the network namespace of this thread.
-pub(crate) fn projects() -> Vec<String> {
+/// The projects whose keepers run in the network namespace of this thread: their names, and those that
+/// are on record in another state directory than that of `scope`.
+pub(crate) fn projects(scope: &Path) -> (Vec<Name>, Vec<Elsewhere>) {
     let here = net("thread-self");
-    let keepers = all().into_iter().filter(|m| m.keeper && m.space == here);
-    keepers.map(|m| m.project).collect()
+    let found = all().into_iter().filter(|m| m.keeper && m.space == here);
+    let found: Vec<(Name, Marked)> = found
+        .filter_map(|m| Some((m.project.parse().ok()?, m)))
+        .collect();
+    let ours = |project: &Name| found.iter().any(|(p, m)| p == project && m.is_of(scope));
+    let others = found.iter().filter(|(p, m)| m.is_on_record() && !ours(p));
+    let elsewhere = others.map(|(project, keeper)| Elsewhere {
+        project: project.clone(),
+        scope: keeper.scope.clone(),
+    });
+    let elsewhere = elsewhere.collect();
+    (
+        found.into_iter().map(|(project, _)| project).collect(),
+        elsewhere,
+    )
 }
 
 /// The keepers of a project in the network namespace of this thread.

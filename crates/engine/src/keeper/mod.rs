@@ -58,6 +58,7 @@ pub use listener::{
     BindCause, BindError, Bound, Listener, bind, listen_again, open_files_limit, raise_open_files,
     user_of,
 };
+pub use marks::Elsewhere;
 pub use orphans::stop_leftovers;
 pub use porter::{Porter, serve_porter};
 pub use readiness::{Awaited, ProgramEnd, Readiness, readiness};

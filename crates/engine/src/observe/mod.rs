@@ -83,6 +83,7 @@ pub(crate) fn network(kernel: &mut Kernel, project: &Name) -> Result<Observed, K
         joined: Default::default(),
         tables: tables::read(kernel)?,
         entries: entries::read(kernel)?,
+        unclaimed: BTreeSet::new(),
         rules: Seen::Present(kernel.tables_named(&mark::table(project))?),
         guard: Seen::Present(kernel.tables_named(&mark::guard_table(project))?),
         keeper: Seen::Unseen,

@@ -220,6 +220,7 @@ pub(crate) fn link(info: LinkInfo) -> SeenLink {
             .address_generation
             .map(|g| g != AddressGeneration::None),
         shaping: Some(Shaping::NONE),
+        xdp: info.xdp,
         settings: link_settings(&info.settings),
     }
 }

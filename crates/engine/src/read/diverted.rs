@@ -1,15 +1,19 @@
 //! Networks of a project that the host does not reach, since by a routing rule of another program
 //! (ip-rule(8)) a route is looked up in another table before the table main. VPNs add such rules.
 
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
 use hallway_kernel::route::{RouteInfo, RouteKind};
 use hallway_kernel::rule::{RoutingRule, RuleAction};
 use hallway_kernel::{Kernel, KernelError};
 use hallway_nftables::IpVersion;
-use hallway_plan::Observed;
 use hallway_plan::observed::SeenLink;
-use hallway_plan::reach::{Diverted, by_longer_routes};
-use hallway_plan::settled::Settled;
+use hallway_plan::reach::{Diverted, HostRule, Looks, Remedy, by_longer_routes};
+use hallway_plan::rules::ip_version;
+use hallway_plan::settled::{Node, Settled};
 use hallway_plan::target::{DEFAULT_TABLE, LOCAL_TABLE, MAIN_TABLE};
+use hallway_plan::{Observed, mark};
 use ipnet::IpNet;
 
 /// The routing rules; none on a kernel without them.
@@ -27,43 +31,143 @@ fn use_other_tables(rules: &[RoutingRule]) -> bool {
     rules.iter().any(others)
 }
 
-/// What of the project's networks the host sends elsewhere, by such rules or by longer routes.
+/// What of the project's networks the host sends elsewhere or drops, by such rules or by longer routes.
 pub(crate) fn diverted(
     kernel: &mut Kernel,
     seen: &Observed,
     settled: &Settled,
 ) -> Result<Vec<Diverted>, KernelError> {
     let rules = routing_rules(kernel)?;
-    diverted_by(&rules, kernel, seen, settled)
+    let mut out = diverted_by(&rules, kernel, seen, settled)?;
+    let nets: Vec<IpNet> = subnets(settled).collect();
+    let of_project = |link: &&SeenLink| {
+        let alias = link.alias.as_deref().and_then(mark::parse_alias);
+        alias.is_some_and(|(project, _)| project == settled.project)
+    };
+    let links = seen.host.links.iter().filter(of_project);
+    let links: Vec<&str> = links.map(|l| l.name.as_str()).collect();
+    let limited = host_rules(&rules, kernel)?;
+    out.extend(limited.iter().filter_map(|r| r.drops_of(&nets, &links)));
+    Ok(out)
 }
 
-/// The same, with the routing rules as read before.
+/// The same without rules about some packets alone, with the routing rules as read before.
 pub(super) fn diverted_by(
     rules: &[RoutingRule],
     kernel: &mut Kernel,
     seen: &Observed,
     settled: &Settled,
 ) -> Result<Vec<Diverted>, KernelError> {
-    let mut out = by_rules(kernel, rules, &seen.host.links, settled)?;
+    let mut out = by_rules(kernel, rules, seen, settled)?;
     out.extend(by_longer_routes(settled, seen));
     Ok(out)
 }
 
-/// The networks of the project whose packets follow such a rule.
-fn by_rules(
-    kernel: &mut Kernel,
+/// The routing rules of the host before the table main, in their order, with what is in their tables.
+pub(super) fn host_rules(
     rules: &[RoutingRule],
-    links: &[SeenLink],
-    settled: &Settled,
-) -> Result<Vec<Diverted>, KernelError> {
+    kernel: &mut Kernel,
+) -> Result<Vec<HostRule>, KernelError> {
     if !use_other_tables(rules) {
         return Ok(Vec::new());
     }
     let routes = kernel.routes()?;
-    let nets = settled.inner_networks().flat_map(|n| &n.subnets);
-    Ok(nets
-        .filter_map(|subnet| of_net(rules, &routes, links, subnet.net))
-        .collect())
+    let mut out = Vec::new();
+    for version in [IpVersion::V4, IpVersion::V6] {
+        let mut rules: Vec<&RoutingRule> = rules.iter().filter(|r| r.version == version).collect();
+        rules.sort_by_key(|rule| rule.priority);
+        let is_main = |rule: &&RoutingRule| {
+            rule.is_unconditional() && rule.action == RuleAction::Table(MAIN_TABLE)
+        };
+        let before = rules.iter().take_while(|rule| !is_main(rule));
+        out.extend(before.filter_map(|rule| host_rule(rule, &routes)));
+    }
+    Ok(out)
+}
+
+fn host_rule(rule: &RoutingRule, routes: &[RouteInfo]) -> Option<HostRule> {
+    let shortest = rule
+        .suppress_prefix_length
+        .map_or(0, |s| s.saturating_add(1));
+    let looks = match rule.action {
+        RuleAction::Table(LOCAL_TABLE) | RuleAction::Goto(_) | RuleAction::Nothing => return None,
+        RuleAction::Table(MAIN_TABLE) => {
+            Looks::Main(u8::try_from(shortest.saturating_sub(1)).ok()?)
+        }
+        RuleAction::Table(table) => Looks::Table(table, destinations(table, shortest, routes)),
+        _ => Looks::Nowhere,
+    };
+    Some(HostRule {
+        version: ip_version(rule.version),
+        priority: rule.priority,
+        from: rule.from,
+        to: rule.to,
+        iif: rule.iif.clone(),
+        never: rule.mark.is_some() || rule.oif.is_some(),
+        not: rule.not,
+        others: rule.has_others,
+        looks,
+    })
+}
+
+/// The destinations of a table, each with whether packets to it are dropped: of equal ones, the route
+/// with the lowest metric is used. Without those by which the next rule is tried.
+fn destinations(table: u32, shortest: u32, routes: &[RouteInfo]) -> Vec<(IpNet, bool)> {
+    let mut of_table: Vec<&RouteInfo> = routes.iter().filter(|r| r.table == table).collect();
+    of_table.sort_by_key(|r| (r.to, r.metric));
+    of_table.dedup_by_key(|r| r.to);
+    let used = of_table
+        .into_iter()
+        .filter(|r| r.kind != RouteKind::Throw && u32::from(r.to.prefix_len()) >= shortest);
+    used.map(|r| (r.to, !matches!(r.kind, RouteKind::Unicast)))
+        .collect()
+}
+
+fn subnets(settled: &Settled) -> impl Iterator<Item = IpNet> {
+    settled
+        .inner_networks()
+        .flat_map(|n| &n.subnets)
+        .map(|s| s.net)
+}
+
+/// The networks of the project whose packets follow such a rule, and the parts of them in which nodes
+/// have addresses.
+fn by_rules(
+    kernel: &mut Kernel,
+    rules: &[RoutingRule],
+    seen: &Observed,
+    settled: &Settled,
+) -> Result<Vec<Diverted>, KernelError> {
+    let addresses = settled.nodes.iter().flat_map(Node::port_addresses);
+    let addresses: BTreeSet<IpAddr> = addresses.collect();
+    let is_used = |net: &IpNet| {
+        addresses
+            .range(net.network()..=net.broadcast())
+            .next()
+            .is_some()
+    };
+    let local = seen.host.routes.iter().filter(|r| r.table == LOCAL_TABLE);
+    let local: BTreeSet<IpNet> = local.map(|r| r.to).collect();
+    if !use_other_tables(rules) && !local.iter().any(is_used) {
+        return Ok(Vec::new());
+    }
+    let routes = kernel.routes()?;
+    let looked_up = routes
+        .iter()
+        .filter(|r| r.table != MAIN_TABLE && is_used(&r.to));
+    let named = rules.iter().filter_map(|r| r.to).filter(is_used);
+    let parts: BTreeSet<IpNet> = looked_up.map(|r| r.to).chain(named).collect();
+    let mut out = Vec::new();
+    for subnet in subnets(settled) {
+        let whole = of_net(rules, &routes, &seen.host.links, subnet);
+        let inside = |net: &&IpNet| subnet.contains(*net) && **net != subnet;
+        let parts = parts.iter().filter(inside);
+        let parts = parts.filter_map(|net| of_net(rules, &routes, &seen.host.links, *net));
+        let same = |part: &Diverted| whole.as_ref().is_some_and(|w| w.by == part.by);
+        let parts: Vec<Diverted> = parts.filter(|part| !same(part)).collect();
+        out.extend(whole.into_iter().chain(parts));
+    }
+    Ok(out)
 }
 
 fn of_net(
@@ -80,8 +184,9 @@ fn of_net(
             rule.suppress_prefix_length
                 .is_none_or(|s| u32::from(length) > s)
         };
-        let by = match rule.action {
-            RuleAction::Table(LOCAL_TABLE) | RuleAction::Goto(_) | RuleAction::Nothing => continue,
+        let before = Remedy::RuleBefore(rule.priority.saturating_sub(1));
+        let (by, remedy) = match rule.action {
+            RuleAction::Goto(_) | RuleAction::Nothing => continue,
             RuleAction::Table(MAIN_TABLE) if looks_at(net.prefix_len()) => return None,
             RuleAction::Table(table) => {
                 let covers = |r: &&RouteInfo| r.table == table && r.to.contains(&net);
@@ -93,19 +198,23 @@ fn of_net(
                 else {
                     continue;
                 };
-                format!(
-                    "{} of table {table}, which the routing rule {} looks up before the table main",
+                let (name, remedy) = match table {
+                    LOCAL_TABLE => ("local".to_owned(), Remedy::WithoutLocal(route.to)),
+                    table => (table.to_string(), before),
+                };
+                let by = format!(
+                    "{} of table {name}, which the routing rule {} looks up before the table main",
                     words(route, links),
                     rule.priority
-                )
+                );
+                (by, remedy)
             }
-            _ => format!("the routing rule {}, which drops packets", rule.priority),
+            _ => {
+                let by = format!("the routing rule {}, which drops packets", rule.priority);
+                (by, before)
+            }
         };
-        return Some(Diverted {
-            net,
-            by,
-            before: Some(rule.priority.saturating_sub(1)),
-        });
+        return Some(Diverted { net, by, remedy });
     }
     None
 }

@@ -16,7 +16,7 @@ use hallway_plan::{Observed, mark};
 use hallway_spec::{IpVersion, Name, Protocol};
 use ipnet::IpNet;
 
-use super::diverted::{diverted_by, routing_rules};
+use super::diverted::{diverted_by, host_rules, routing_rules};
 use crate::{observe, sockets};
 
 /// Reads them in the calling thread's namespace.
@@ -49,6 +49,7 @@ pub fn environment(settled: &Settled) -> Result<Environment, KernelError> {
         routes: routes(&seen, &rules, &settled.project),
         policy_routed: policy_routed(&rules),
         diverted: diverted_by(&rules, &mut kernel, &seen, settled)?,
+        rules: host_rules(&rules, &mut kernel)?,
         marked: marked(&rules, &foreign),
         own_routes: own_routes(&kernel, settled),
         projects: projects(&mut kernel, &seen, settled)?,
@@ -58,6 +59,10 @@ pub fn environment(settled: &Settled) -> Result<Environment, KernelError> {
             .map(|link| (link.name.clone(), link.index))
             .collect(),
         rp_filter: rp_filter(&mut kernel, &seen)?,
+        xdp: (seen.host.links.iter())
+            .filter(|link| link.xdp.is_some())
+            .map(|link| link.name.clone())
+            .collect(),
         address_links: address_links(&seen),
         served: served(),
         inside: BTreeMap::new(),
@@ -99,9 +104,10 @@ fn routes(seen: &Observed, rules: &[RoutingRule], project: &Name) -> Vec<HostNet
             HostNet {
                 to: route.to,
                 via: route.via.is_some(),
-                link: match route.unreachable {
+                // Routes that drop packets have no link, or the loopback.
+                link: match route.unreachable || route.interface.is_none() {
                     true => None,
-                    false => named.or_else(|| Some(("uplink".to_owned(), 0))),
+                    false => named.filter(|(name, _)| name != "lo"),
                 },
             }
         })
@@ -202,11 +208,12 @@ fn rp_filter(kernel: &mut Kernel, seen: &Observed) -> Result<BTreeMap<String, u3
 /// tunnels and the loopback there are others.
 const OUTER: [&str; 6] = ["veth", "vlan", "bond", "team", "macvlan", "ipvlan"];
 
-/// The links with addresses that machines outside may resolve.
+/// The links with addresses that machines outside may resolve; by one that is down, none does.
 fn address_links(seen: &Observed) -> BTreeMap<IpAddr, String> {
     let outer = |link: &&SeenLink| {
         let kind = link.kind.as_deref();
-        kind.is_none_or(|kind| OUTER.contains(&kind)) && link.name != "lo" && link.group == 0
+        let outer = kind.is_none_or(|kind| OUTER.contains(&kind));
+        link.up && outer && link.name != "lo" && link.group == 0
     };
     let link = |index: u32| seen.host.links.iter().find(|l| l.index == index);
     let all = seen.host.addresses.iter();

@@ -3,11 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hallway_kernel::netns::Netns;
+use hallway_kernel::route::{RouteInfo, RouteKind};
+use hallway_kernel::rule::{RoutingRule, RuleAction};
 use hallway_kernel::{Kernel, KernelError};
-use hallway_plan::reach::Inside;
-use hallway_plan::settled::Settled;
+use hallway_nftables::IpVersion;
+use hallway_plan::reach::{Inside, OwnRouting};
+use hallway_plan::settled::{Node, Settled};
+use hallway_plan::target::{BY_KERNEL, DEFAULT_TABLE, LOCAL_TABLE, MAIN_TABLE};
 use hallway_spec::Name;
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
+use super::diverted::routing_rules;
 use super::environment::foreign;
 use crate::observe::netns_path;
 
@@ -18,26 +24,90 @@ pub fn inside(settled: &Settled, nodes: &BTreeSet<Name>) -> BTreeMap<Name, Insid
     let all = nodes.iter().filter_map(|name| settled.node(name));
     all.filter_map(|node| {
         let namespace = Netns::open(&netns_path(&node.netns)).ok()?;
-        let seen = kernel.sibling().inside(&namespace, read).ok()?;
+        let seen = kernel
+            .sibling()
+            .inside(&namespace, |kernel| read(kernel, node))
+            .ok()?;
         Some((node.name.clone(), seen))
     })
     .collect()
 }
 
-fn read(kernel: &mut Kernel) -> Result<Inside, KernelError> {
+fn read(kernel: &mut Kernel, node: &Node) -> Result<Inside, KernelError> {
     let links = kernel.links()?;
     let filters = kernel.rp_filter()?;
+    let addresses: Vec<IpNet> = kernel.addresses()?.iter().map(|a| a.net).collect();
+    let mut routing = own_rules(kernel)?;
+    routing.extend(own_routes(kernel, node, &addresses)?);
     let filter_of = |index: u32| filters.get(&index).copied();
     Ok(Inside {
         rp_filter: (links.iter())
             .filter_map(|link| Some((link.name.clone(), filter_of(link.index)?)))
             .collect(),
-        addresses: (kernel.addresses()?.iter())
-            .map(|address| address.net.addr())
+        addresses: addresses.iter().map(IpNet::addr).collect(),
+        routing,
+        xdp: (links.iter())
+            .filter(|link| link.xdp.is_some())
+            .map(|link| link.name.clone())
             .collect(),
         tables: foreign(kernel)?,
         indexes: (links.iter())
             .map(|link| (link.name.clone(), link.index))
             .collect(),
     })
+}
+
+/// The routing rules of a node that the kernel has not made.
+fn own_rules(kernel: &mut Kernel) -> Result<Vec<OwnRouting>, KernelError> {
+    let of_kernel = |rule: &RoutingRule| {
+        let known = [LOCAL_TABLE, MAIN_TABLE, DEFAULT_TABLE].map(RuleAction::Table);
+        rule.is_unconditional() && known.contains(&rule.action)
+    };
+    let rules = routing_rules(kernel)?;
+    let own = rules.iter().filter(|rule| !of_kernel(rule));
+    let own = own.map(|rule| OwnRouting {
+        to: rule.to.filter(|_| !rule.not).unwrap_or(match rule.version {
+            IpVersion::V4 => Ipv4Net::default().into(),
+            IpVersion::V6 => Ipv6Net::default().into(),
+        }),
+        is_rule: true,
+        words: format!("the routing rule {}", rule.priority),
+    });
+    Ok(own.collect())
+}
+
+/// The routes of a node that are neither of the kernel nor of the file, where they matter: those of
+/// other tables need a rule.
+fn own_routes(
+    kernel: &mut Kernel,
+    node: &Node,
+    addresses: &[IpNet],
+) -> Result<Vec<OwnRouting>, KernelError> {
+    let is_own = |route: &RouteInfo| match (route.table, route.kind) {
+        (MAIN_TABLE, RouteKind::Unicast) => {
+            let wanted = node.routes.iter().any(|r| r.to == route.to);
+            // Those of a namespace of others are known by their links.
+            route.protocol != BY_KERNEL && !wanted && node.joined.is_none()
+        }
+        (MAIN_TABLE | LOCAL_TABLE, RouteKind::Local | RouteKind::Anycast) => {
+            let to = route.to.addr();
+            let known = |net: &IpNet| match route.kind {
+                RouteKind::Local => net.addr() == to,
+                _ => net.network() == to,
+            };
+            !to.is_loopback() && !addresses.iter().any(known)
+        }
+        (LOCAL_TABLE, RouteKind::Broadcast | RouteKind::Multicast) => false,
+        // The kernel drops by it what no other route is for.
+        (MAIN_TABLE | LOCAL_TABLE, _) => route.metric != u32::MAX,
+        _ => false,
+    };
+    let routes = kernel.routes()?;
+    let own = routes.iter().filter(|route| is_own(route));
+    let own = own.map(|route| OwnRouting {
+        to: route.to,
+        is_rule: false,
+        words: format!("a route to {}", route.to),
+    });
+    Ok(own.collect())
 }

@@ -92,6 +92,24 @@ pub(super) fn find(directory: &Path, name: &str, lost: bool) -> Option<Sandbox> 
     })
 }
 
+/// The names of the sandboxes of a user that run, by the same marks.
+#[must_use]
+pub fn of_user(user: u32) -> Vec<String> {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let names = entries.filter_map(|entry| {
+        let owner = entry.metadata().ok()?.uid();
+        let command = std::fs::read(entry.path().join("cmdline")).ok()?;
+        let mut words = command.split(|b| *b == 0).skip(1);
+        let holds = owner == user && words.next() == Some(b"__hold");
+        let directory = words.next().filter(|_| holds)?;
+        let directory = Path::new(std::str::from_utf8(directory).ok()?);
+        Some(directory.file_name()?.to_str()?.to_owned())
+    });
+    let mut names: Vec<String> = names.collect();
+    names.sort();
+    names
+}
+
 /// Whether the directory at that path is the same in the sandbox.
 fn has_directory(pid: i32, directory: &Path) -> bool {
     let number = |path: &Path| {

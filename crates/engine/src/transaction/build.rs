@@ -34,6 +34,7 @@ impl Engine {
             && record.pending.is_none()
             && record.applied.as_ref() == Some(&planned.settled)
             && record.source == request.source
+            && (request.path.is_none() || record.path.as_deref() == request.path)
             && record.repair == request.repair
             && record.edited_from == planned.edited_from;
         if unchanged {

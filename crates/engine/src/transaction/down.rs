@@ -2,17 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use hallway_plan::diff;
 use hallway_plan::observed::NamespaceState;
 use hallway_plan::settled::Plug;
+use hallway_plan::step::{Cause, Op, Step};
+use hallway_plan::{Plan, diff};
 use hallway_spec::Name;
 
 use super::Caller;
 use crate::engine::recorded;
-use crate::keeper::stop_leftovers;
+use crate::keeper::{marks, stop_leftovers};
 use crate::observe::{Depth, namespaces};
 use crate::record::Record;
-use crate::{Cancel, Engine, Failure, Lock, ProjectState};
+use crate::{Cancel, Engine, Failure, Lock, ProjectState, Strays};
 
 /// What `down` did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,24 +33,35 @@ impl Engine {
     /// called again.
     pub fn down(&self, project: &Name, caller: &mut Caller<'_>) -> Result<Removed, Failure> {
         let _lock = self.lock(Some(project), caller)?;
+        caller.cancel.begin()?;
         self.take_down(project, caller.cancel)
     }
 
-    /// Projects that have left marks in the kernel but are not on record; with `remove` they are
-    /// taken down.
+    /// What projects have left in the kernel that are not on record; with `remove` it is removed.
     ///
     /// # Errors
     /// When the kernel cannot be read, or a step fails.
-    pub fn collect_strays(
-        &self,
-        remove: bool,
-        caller: &mut Caller<'_>,
-    ) -> Result<Vec<Name>, Failure> {
+    pub fn collect_strays(&self, remove: bool, caller: &mut Caller<'_>) -> Result<Strays, Failure> {
         let _lock = self.lock(None, caller)?;
+        caller.cancel.begin()?;
         let strays = self.strays()?;
-        for project in strays.iter().filter(|_| remove) {
+        if !remove {
+            return Ok(strays);
+        }
+        for project in &strays.projects {
             self.take_down(project, caller.cancel)?;
         }
+        // With a project its own are removed.
+        let routes = self.strays()?.routes;
+        let steps = routes.iter().map(|to| Step {
+            op: Op::RemoveUnreachable { to: *to },
+            cause: Cause::Left,
+        });
+        let plan = Plan {
+            steps: steps.collect(),
+            ..Plan::default()
+        };
+        self.execute(&plan, None)?;
         Ok(strays)
     }
 
@@ -67,6 +79,7 @@ impl Engine {
 
     /// As [`Engine::down`], for a caller that holds the lock.
     pub(super) fn take_down(&self, project: &Name, cancel: &Cancel) -> Result<Removed, Failure> {
+        self.not_elsewhere(project)?;
         // Without a record that can be read, namespaces are found by their marks.
         let record = self.record(project).ok().flatten();
         if let Some(record) = &record {
@@ -99,8 +112,15 @@ impl Engine {
             state = self.observe(project, &Depth::Some(on_parents))?;
         }
         let ProjectState {
-            record, observed, ..
+            record,
+            mut observed,
+            ..
         } = state;
+        if record.is_none() {
+            let (_, elsewhere) = marks::projects(self.scope());
+            let kernel = &mut self.kernel();
+            observed.unclaimed = self.unclaimed(kernel, &observed, &elsewhere, Some(project))?;
+        }
         let plan = diff(project, recorded(record.as_ref()), None, &observed);
         let recorded_before = record.is_some_and(|r| r.applied.is_some());
         self.execute(&plan, None)?;

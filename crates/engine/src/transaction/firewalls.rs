@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use hallway_plan::compare::attached;
 use hallway_plan::reach::{Environment, Party, Path, Question, ReasonCode, Service, World};
 use hallway_plan::rules;
 use hallway_plan::settled::{Node, Policy, PolicySide};
@@ -38,6 +39,13 @@ impl Engine {
                 what: vec![format!("packets of the host to {}", diverted.net)],
                 by: format!("they are sent elsewhere, {diverted}"),
                 help: diverted.remedy(),
+            });
+        }
+        for difference in attached(settled, &planned.observed) {
+            caller.warn(Warning::Blocked {
+                what: vec![format!("packets of {}", difference.place)],
+                by: difference.clause(),
+                help: difference.remedy().unwrap_or_default(),
             });
         }
         let filters = self.kernel().rp_filter();

@@ -63,16 +63,16 @@ pub(crate) struct ImportArgs {
 }
 
 impl ImportArgs {
-    /// A flag that only Compose files know, if one was given; a variable of the environment is meant for any
-    /// file.
-    pub(crate) fn given(&self) -> Option<&'static str> {
+    /// A flag that files of another format than Compose do not know, if one was given; a variable of the
+    /// environment is meant for any file. Topologies of containerlab have variables, too.
+    pub(crate) fn without_effect(&self, variables: bool) -> Option<&'static str> {
         let by_flag = |set: bool, variable: &str| set && std::env::var_os(variable).is_none();
         let all = [
             (by_flag(self.stub, "HALLWAY_STUB"), "--stub"),
             (by_flag(self.join, "HALLWAY_JOIN"), "--join"),
             (!self.profile.is_empty(), "--profile"),
             (!self.scale.is_empty(), "--scale"),
-            (!self.env_file.is_empty(), "--env-file"),
+            (!variables && !self.env_file.is_empty(), "--env-file"),
         ];
         all.into_iter().find_map(|(set, flag)| set.then_some(flag))
     }

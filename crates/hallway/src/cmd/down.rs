@@ -7,6 +7,7 @@ use hallway_engine::{Caller, Removed};
 
 use crate::args::{Common, FileArg};
 use crate::diagnose::VerbError;
+use crate::environment::of_caller;
 use crate::progress::Reporter;
 use crate::scope::{Scope, project};
 use crate::{interrupt, ui};
@@ -16,9 +17,13 @@ pub(crate) fn run(common: &Common, file: &FileArg) -> Result<ExitCode, VerbError
     if file.path().is_some() {
         project(common, file, None)?; // an unreadable file is reported, also if nothing is up
     }
-    let cancel = interrupt::waiting();
+    let cancel = interrupt::until_begun();
     let Some(scope) = Scope::existing_to_change(common, &cancel)? else {
-        let text = format!("nothing is up: sandbox {} does not run", common.sandbox);
+        let more = of_caller().map_or(String::new(), |more| format!("; {more}"));
+        let text = format!(
+            "nothing is up: sandbox {} does not run{more}",
+            common.sandbox
+        );
         ui::note(common, text);
         return Ok(ExitCode::SUCCESS);
     };

@@ -8,7 +8,6 @@ use hallway_engine::{Caller, Cancel, EditError};
 use hallway_plan::Settled;
 use hallway_spec::problem::{NameProblem, ProblemKind, ValueProblem};
 use hallway_spec::{Action, Edit, Name, NewNetwork, NewNode, Problems, listed};
-use hallway_view::tree::added_by;
 use ipnet::IpNet;
 
 use crate::args::{Common, FileArg, LinkVerb, NetworkVerb, NodeVerb, PolicyArgs, PolicyVerb, Verb};
@@ -262,7 +261,7 @@ fn removed_policy(scope: &Scope, project: &Name, number: usize) -> Option<String
     let mut settled = record.applied.clone()?;
     places::of_file(&mut settled, &record);
     let policy = settled.policies.iter().find(|p| p.number() == number)?;
-    let from = match added_by(policy) {
+    let from = match policy.added_by() {
         Some(command) => format!("added by {command}"),
         None => format!(
             "line {} of the file, which is not changed",

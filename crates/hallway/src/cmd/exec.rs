@@ -88,12 +88,21 @@ fn has_one_user() -> bool {
     counts.eq(["1"])
 }
 
+/// A note for shells in which no program can become another user.
+pub(crate) fn note_one_user(common: &Common) {
+    if has_one_user() {
+        let text = "su, sudo and tcpdump become another user, and this sandbox has one user only, you: write tcpdump -Z root, or use hallway capture NODE";
+        ui::note(common, text);
+    }
+}
+
 pub(crate) fn shell(common: &Common, at: &EnterArgs) -> Result<ExitCode, VerbError> {
     let program = program();
     let inside = inside(common, at, vec![program.clone()])?;
     let mut enter = inside.enter;
     let prompt = prompt(&program, inside.node.as_ref());
     enter.environment.extend(prompt);
+    note_one_user(common);
     Err(failed(enter.exec()))
 }
 

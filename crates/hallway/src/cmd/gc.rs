@@ -2,9 +2,8 @@
 
 use std::process::ExitCode;
 
-use hallway_engine::Caller;
-use hallway_spec::Name;
-use hallway_view::json::{StrayProject, Version};
+use hallway_engine::{Caller, Strays};
+use hallway_view::json::{Stray, Version};
 
 use crate::args::{Common, Format};
 use crate::diagnose::VerbError;
@@ -13,7 +12,7 @@ use crate::scope::{self, Scope};
 use crate::{interrupt, ui};
 
 pub(crate) fn run(common: &Common, yes: bool, format: Format) -> Result<ExitCode, VerbError> {
-    let cancel = interrupt::waiting();
+    let cancel = interrupt::until_begun();
     if !yes && let Some(lost) = scope::lost_sandbox(common)? {
         let text = format!(
             "sandbox {} has lost its state directory; hallway gc --yes ends it",
@@ -21,13 +20,13 @@ pub(crate) fn run(common: &Common, yes: bool, format: Format) -> Result<ExitCode
         );
         ui::note(common, text);
         if format == Format::Json {
-            print(&[], yes);
+            print(&Strays::default(), yes);
         }
         return Ok(ExitCode::SUCCESS);
     }
     let Some(scope) = Scope::existing_to_change(common, &cancel)? else {
         if format == Format::Json {
-            print(&[], yes);
+            print(&Strays::default(), yes);
         } else {
             let text = format!(
                 "sandbox {} does not run: nothing is left behind",
@@ -45,18 +44,7 @@ pub(crate) fn run(common: &Common, yes: bool, format: Format) -> Result<ExitCode
     let strays = scope.engine.collect_strays(yes, &mut caller)?;
     match format {
         Format::Json => print(&strays, yes),
-        Format::Text if strays.is_empty() => ui::note(common, "nothing is left behind"),
-        Format::Text => {
-            for project in &strays {
-                ui::line(format!(
-                    "{project}  {}",
-                    if yes { "removed" } else { "not on record" }
-                ));
-            }
-            if !yes {
-                ui::note(common, "hallway gc --yes removes what is left");
-            }
-        }
+        Format::Text => text(common, &strays, yes),
     }
     drop(reporter);
     // A sandbox without a project on record is ended here, and the state of the host is removed.
@@ -66,12 +54,42 @@ pub(crate) fn run(common: &Common, yes: bool, format: Format) -> Result<ExitCode
     Ok(ExitCode::SUCCESS)
 }
 
-/// Prints the projects as JSON.
-fn print(strays: &[Name], removed: bool) {
-    let entry = |project| StrayProject {
-        project,
+fn text(common: &Common, strays: &Strays, removed: bool) {
+    let state = if removed { "removed" } else { "not on record" };
+    for project in &strays.projects {
+        ui::line(format!("{project}  {state}"));
+    }
+    for route in &strays.routes {
+        ui::line(format!("route unreachable {route}  {state}"));
+    }
+    for other in &strays.elsewhere {
+        let directory = other.state_directory().display();
+        let project = &other.project;
+        ui::note(
+            common,
+            format!("{project} is up with state directory {directory}: it stays"),
+        );
+    }
+    match strays.projects.is_empty() && strays.routes.is_empty() {
+        true => ui::note(common, "nothing is left behind"),
+        false if !removed => ui::note(common, "hallway gc --yes removes what is left"),
+        false => {}
+    }
+}
+
+/// Prints what is left as JSON.
+fn print(strays: &Strays, removed: bool) {
+    let projects = strays.projects.iter().map(|project| Stray {
+        project: Some(project),
+        route: None,
         removed,
         schema_version: Version,
-    };
-    ui::json(&strays.iter().map(entry).collect::<Vec<_>>());
+    });
+    let routes = strays.routes.iter().map(|route| Stray {
+        project: None,
+        route: Some(*route),
+        removed,
+        schema_version: Version,
+    });
+    ui::json(&projects.chain(routes).collect::<Vec<_>>());
 }

@@ -68,8 +68,9 @@ fn note_state(common: &Common, engine: &Engine, project: &Name) -> Result<(), Ve
         && status.state != Completeness::Up
     {
         let (state, count) = (status.state.word(), status.differences.len());
+        let differences = ui::counted(count, "difference", "differences");
         let words = format!(
-            "{project} is {state}: {count} differences; hallway status names them, hallway up repairs them"
+            "{project} is {state}: {differences}; hallway status names them, hallway up repairs them"
         );
         ui::note(common, words);
     }

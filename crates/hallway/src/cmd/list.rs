@@ -184,7 +184,7 @@ fn policy_rows(settled: &Settled) -> Vec<Vec<String>> {
         out.push(vec![
             policy.number().to_string(),
             policy.words.clone(),
-            match tree::added_by(policy) {
+            match policy.added_by() {
                 Some(command) => command.to_owned(),
                 None if policy.place.file.is_empty() => format!("line {}", policy.place.line),
                 None => format!("{} line {}", policy.place.file, policy.place.line),

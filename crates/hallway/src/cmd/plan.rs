@@ -44,6 +44,8 @@ pub(crate) fn run(
             steps: &steps,
             dropped: &planned.dropped,
         });
+    } else if common.quiet {
+        // The exit code is the answer.
     } else if steps.is_empty() {
         ui::text(&format!(
             "{} matches its file {place}; nothing to change",

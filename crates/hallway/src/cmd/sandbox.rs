@@ -71,6 +71,7 @@ fn shell(common: &Common, command: Vec<String>) -> Result<ExitCode, VerbError> {
     let sandbox = scope::sandbox(common, &interrupt::waiting())?;
     sandbox.enter_for_program()?;
     let command = if command.is_empty() {
+        super::exec::note_one_user(common);
         vec![super::exec::program()]
     } else {
         command

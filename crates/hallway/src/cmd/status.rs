@@ -16,6 +16,7 @@ use hallway_view::tree;
 use super::list::programs;
 use crate::args::{Common, FileArg, Format};
 use crate::diagnose::VerbError;
+use crate::environment::of_caller;
 use crate::failure::CommandError;
 use crate::scope::{Scope, built, here, not_up, project, state_dir};
 use crate::source::discover;
@@ -38,6 +39,7 @@ pub(crate) fn status(
     };
     match format {
         Format::Json => as_json(&scope, &project, &status)?,
+        Format::Text if common.quiet => {}
         Format::Text => text(&scope, &project, &status)?,
     }
     let code = if exit_code && status.state != Completeness::Up {
@@ -55,7 +57,7 @@ fn named(common: &Common, engine: &Engine) -> Result<Name, VerbError> {
         return Ok(name);
     }
     let strays = engine.strays()?;
-    Ok(match strays.as_slice() {
+    Ok(match strays.projects.as_slice() {
         [only] if *only != name => only.clone(),
         _ => name,
     })
@@ -163,10 +165,7 @@ fn differences(status: &Status, settled: &Settled) {
     if all.is_empty() {
         return;
     }
-    let count = match all.len() {
-        1 => "1 difference".to_owned(),
-        n => format!("{n} differences"),
-    };
+    let count = ui::counted(all.len(), "difference", "differences");
     // Without that namespace, up would refuse.
     let lost = |d: &Difference| matches!(d.fact, Fact::JoinedMissing { .. });
     // Neither does it make a bridge of others.
@@ -252,7 +251,9 @@ pub(crate) fn projects(common: &Common, all: bool, format: Format) -> Result<Exi
     match format {
         Format::Json => ui::json(&values),
         Format::Text if values.is_empty() => {
-            ui::note(common, "nothing is up; hallway up FILE builds something");
+            let help = || "hallway up FILE builds something".to_owned();
+            let help = of_caller().unwrap_or_else(help);
+            ui::note(common, format!("nothing is up; {help}"));
         }
         Format::Text => ui::table(&rows(&values, all)),
     }
@@ -264,7 +265,7 @@ fn here_only(common: &Common) -> Result<Vec<ProjectEntry>, VerbError> {
     let mut values = Vec::new();
     if let Some(scope) = Scope::existing(common)? {
         let mut names = scope.engine.projects();
-        names.extend(scope.engine.strays()?);
+        names.extend(scope.engine.strays()?.projects);
         for project in names {
             values.extend(entry(&scope, project)?);
         }

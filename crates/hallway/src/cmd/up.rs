@@ -131,23 +131,15 @@ fn done(common: &Common, scope: &Scope, applied: &Applied<'_>, path: &str, start
     let time = ui::duration(started.elapsed());
     if !applied.changed {
         let text = format!("{name} is up {place} already; nothing to change ({time})");
-        return ui::note(common, text);
+        ui::note(common, text);
+        return from_another_file(common, applied, path);
     }
     if common.verbose > 0 {
         let steps = plan::steps(&applied.planned);
         steps.iter().for_each(|s| ui::note(common, plan::text(s)));
     }
     ui::note(common, format!("{name} is up {place} ({time})"));
-    if let Some(before) = applied
-        .planned
-        .other_file(path)
-        .filter(|_| !path.is_empty())
-    {
-        ui::note(
-            common,
-            format!("{name} was up from {before}, and is now from {path}"),
-        );
-    }
+    from_another_file(common, applied, path);
     if let Some(text) = plan::dropped(&applied.planned) {
         ui::note(common, text);
     }
@@ -161,6 +153,16 @@ fn done(common: &Common, scope: &Scope, applied: &Applied<'_>, path: &str, start
     if let Some(why) = no_internet(scope, &applied.planned) {
         let text =
             format!("nodes cannot reach the internet: {why}; hallway doctor shows what is missing");
+        ui::note(common, text);
+    }
+}
+
+/// Says that the project was built from another file before, if it was.
+fn from_another_file(common: &Common, applied: &Applied<'_>, path: &str) {
+    let name = &applied.planned.settled.project;
+    let before = applied.planned.other_file(path);
+    if let Some(before) = before.filter(|_| !path.is_empty()) {
+        let text = format!("{name} was up from {before}, and is now from {path}");
         ui::note(common, text);
     }
 }

@@ -4,11 +4,13 @@
 
 mod firewalls;
 mod names;
+mod outsides;
 mod projects;
 mod remedies;
 mod routes;
 mod rulesets;
 mod uplinks;
+mod xdp;
 
 use firewalls::{
     accepts_in_other_firewalls, ports_that_rules_of_others_have, what_is_not_known_is_said,
@@ -17,12 +19,16 @@ use firewalls::{
 };
 use hallway_testkit::{Hallway, sh, wait_for};
 use names::nodes_get_servers_that_they_can_reach;
+use outsides::{
+    a_link_that_is_down_is_no_reason_to_warn, machines_outside_do_not_reach_it,
+    no_connection_is_tracked_after_down,
+};
 use projects::{networks_of_others_reach_it_too, one_reaches_what_the_other_publishes};
 use remedies::each_remedy_helps_when_typed;
 use routes::{
     automatic_subnets_avoid_routes, longer_routes_are_said_and_predicted,
-    routes_of_other_tables_are_said_and_predicted, what_is_used_is_not_taken_away,
-    wider_routes_are_no_conflict,
+    routes_of_other_tables_are_said_and_predicted, rules_and_routes_that_stop_packets,
+    what_is_used_is_not_taken_away, wider_routes_are_no_conflict,
 };
 use rulesets::{rules_of_others_are_predicted, warnings_know_verdict_maps};
 use uplinks::{
@@ -30,6 +36,7 @@ use uplinks::{
     an_uplink_that_gets_another_name, every_uplink_there_is, forwarding_that_others_turn_on,
     link_local_addresses_are_refused_at_once, nothing_is_forwarded_for_others,
 };
+use xdp::programs_of_xdp_are_named;
 
 /// With the test's own namespace as the host.
 fn hallway() -> Hallway {
@@ -88,6 +95,8 @@ hallway_testkit::tests![
     one_reaches_what_the_other_publishes,
     networks_of_others_reach_it_too,
     wider_routes_are_no_conflict,
+    programs_of_xdp_are_named,
+    rules_and_routes_that_stop_packets,
     routes_of_other_tables_are_said_and_predicted,
     longer_routes_are_said_and_predicted,
     what_is_used_is_not_taken_away,
@@ -98,4 +107,7 @@ hallway_testkit::tests![
     nothing_is_forwarded_for_others,
     forwarding_that_others_turn_on,
     a_bridge_of_others_with_br_netfilter,
+    machines_outside_do_not_reach_it,
+    no_connection_is_tracked_after_down,
+    a_link_that_is_down_is_no_reason_to_warn,
 ];

@@ -125,6 +125,137 @@ pub(crate) fn longer_routes_are_said_and_predicted() {
     }
 }
 
+const TWO_NETWORKS: &str = "name: p
+networks: { n: { subnet: [10.9.0.0/24, \"fd09::/64\"] }, m: { subnet: [10.8.0.0/24, \"fd08::/64\"] } }
+nodes:
+  a: { networks: [n], command: hallway serve 80, ready: 80/tcp }
+  b: { networks: [m] }
+policies: [ { from: b, to: a, ports: [80/tcp] } ]
+";
+
+/// Rules and routes of others that drop packets, or that deliver them to the host: what is added, and
+/// who asks which address.
+const STOPPERS: [(&str, &str, &str); 13] = [
+    (
+        "ip route add local 10.9.0.2 dev lo table local",
+        "host",
+        "10.9.0.2",
+    ),
+    (
+        "ip -6 route add local fd09::2 dev lo table local",
+        "host",
+        "[fd09::2]",
+    ),
+    (
+        "ip route add prohibit 10.9.0.2/32 table local",
+        "host",
+        "10.9.0.2",
+    ),
+    (
+        "ip route add unreachable 10.9.0.0/28 table local",
+        "b",
+        "10.9.0.2",
+    ),
+    (
+        "ip rule add to 10.9.0.2 blackhole priority 5",
+        "host",
+        "10.9.0.2",
+    ),
+    (
+        "ip rule add to 10.9.0.2 lookup 99 priority 5",
+        "b",
+        "10.9.0.2",
+    ),
+    ("ip rule add iif br-m blackhole priority 5", "b", "10.9.0.2"),
+    (
+        "ip -6 rule add iif br-m prohibit priority 5",
+        "b",
+        "[fd09::2]",
+    ),
+    (
+        "ip rule add iif lo to 10.9.0.0/24 prohibit priority 5",
+        "host",
+        "10.9.0.2",
+    ),
+    (
+        "ip rule add from 10.9.0.2 prohibit priority 5",
+        "b",
+        "10.9.0.2",
+    ),
+    (
+        "ip rule add from 10.8.0.0/16 unreachable priority 5",
+        "b",
+        "10.9.0.2",
+    ),
+    ("ip rule add iif br-m lookup 99 priority 5", "b", "10.9.0.2"),
+    (
+        "ip rule add from 10.8.0.2 lookup 98 priority 5",
+        "b",
+        "10.9.0.2",
+    ),
+];
+
+/// They are named by everything that tells about the project, with the command that helps, and predicted.
+pub(crate) fn rules_and_routes_that_stop_packets() {
+    lan(1, "eth0");
+    sh(
+        "ip route add unreachable default table 99; ip route add default via 192.168.1.254 table 98 metric 5",
+    );
+    sh("ip route add blackhole default table 98 metric 3");
+    let h = hallway().project("p");
+    h.up(TWO_NETWORKS).ok();
+    let address = format!("{}:80", "10.9.0.2");
+    h.run(&["reach", "b", &address]).exits(0);
+    for (added, from, to) in STOPPERS {
+        sh(added);
+        let to = format!("{to}:80");
+        let answer = h.run(&["explain", from, &to]).exits(1).out;
+        assert!(answer.contains("filtered"), "{added}: {answer}");
+        assert_eq!(h.run(&["reach", from, &to]).code, 1, "{added}");
+        let said = h.up(TWO_NETWORKS).err;
+        let status = h.run(&["status", "--exit-code"]).exits(3).out;
+        let help = answer.lines().find_map(|l| l.trim().strip_prefix("help: "));
+        for text in [said, status] {
+            assert!(text.contains(help.unwrap()), "{added}: {text}");
+        }
+        sh(help.unwrap());
+        h.run(&["explain", from, &to]).exits(0);
+        h.run(&["reach", from, &to]).exits(0);
+        h.run(&["status", "--exit-code"]).exits(0);
+        assert!(!h.up(TWO_NETWORKS).err.contains("blocked"));
+        sh(
+            "while ip rule del to 10.9.0.2; do :; done 2>/dev/null; while ip rule del priority 5; do :; done 2>/dev/null; true",
+        );
+    }
+    // Whether a packet matches is not known: that is said, and where it may matter.
+    sh("ip rule add ipproto tcp dport 80 blackhole priority 5");
+    let answer = h.run(&["explain", "host", &address]).out;
+    assert!(
+        answer.contains("the routing rule 5 (with further conditions)"),
+        "{answer}"
+    );
+    assert_eq!(h.run(&["reach", "host", &address]).code, 1);
+    let status = h.run(&["status", "--exit-code"]).exits(3).out;
+    assert!(status.contains("ip rule del priority 5"), "{status}");
+    sh("ip rule del priority 5");
+    // Those that are about others.
+    for other in [
+        "from 192.168.1.254 blackhole",
+        "to 192.168.1.254 blackhole",
+        "iif eth0 to 10.20.0.0/16 prohibit",
+        "from 10.8.0.2 lookup 97",
+        "fwmark 7 blackhole",
+        "oif eth0 prohibit",
+    ] {
+        sh(&format!("ip rule add {other} priority 5"));
+        h.run(&["status", "--exit-code"]).exits(0);
+        h.run(&["explain", "b", &address]).exits(0);
+        h.run(&["reach", "b", &address]).exits(0);
+        sh("ip rule del priority 5");
+    }
+    h.ok("down");
+}
+
 /// A subnet that would take addresses that the host uses is refused before anything is changed.
 pub(crate) fn what_is_used_is_not_taken_away() {
     lan(1, "eth0");

@@ -4,12 +4,19 @@
 
 mod lans;
 mod nodes;
+mod replies;
+mod special;
 
 use hallway_testkit::projects::{Project, project};
 use hallway_testkit::{Hallway, milliseconds, patience, sh, try_sh, wait_for};
 use lans::lans_with_one_subnet;
-use nodes::{addresses_that_move, destinations_that_nodes_change, rules_in_nodes};
+use nodes::{addresses_that_move, destinations_that_nodes_change, routes_in_nodes, rules_in_nodes};
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
+use replies::{
+    a_connection_that_only_begins, a_reply_of_a_published_port_by_a_router,
+    no_redirect_changes_the_way,
+};
+use special::addresses_of_no_machine;
 
 /// Cases of each of the four tests: two hundred in all. `HALLWAY_TEST_CASES` sets another number.
 const CASES: u32 = 50;
@@ -433,7 +440,12 @@ hallway_testkit::tests![
     the_way_back_of_the_host,
     link_local_addresses,
     addresses_that_move,
+    routes_in_nodes,
     rules_in_nodes,
     destinations_that_nodes_change,
     lans_with_one_subnet,
+    addresses_of_no_machine,
+    a_reply_of_a_published_port_by_a_router,
+    a_connection_that_only_begins,
+    no_redirect_changes_the_way,
 ];

@@ -146,3 +146,50 @@ expect:
     }
     h.ok("down");
 }
+
+/// Routing rules and routes that a program has added in a node: what they may concern is not known, and
+/// everything else is predicted.
+pub(crate) fn routes_in_nodes() {
+    let h = Hallway::host(env!("CARGO_BIN_EXE_hallway")).project("p");
+    let text = "networks: { lan: { subnet: [10.9.0.0/24, \"fd09::/64\"] } }
+nodes:
+  a: { networks: { lan: { address: [10.9.0.2, \"fd09::2\"] } }, command: hallway serve 80, ready: 80/tcp }
+  b: { networks: { lan: { address: [10.9.0.3, \"fd09::3\"] } } }
+  c: { networks: { lan: { address: [10.9.0.4, \"fd09::4\"] } } }
+";
+    h.up(text).ok();
+    for (node, added, to) in [
+        ("b", "rule add prohibit priority 5", "10.9.0.2"),
+        ("a", "rule add to 10.9.0.3 blackhole priority 5", "10.9.0.2"),
+        (
+            "a",
+            "rule add from 10.9.0.2 lookup 99 priority 5",
+            "10.9.0.2",
+        ),
+        ("a", "route add blackhole 10.9.0.3", "10.9.0.2"),
+        ("b", "route add prohibit 10.9.0.0/30", "10.9.0.2"),
+        ("b", "-6 route add local fd09::2 dev lo", "[fd09::2]"),
+        ("b", "-6 route add unreachable fd09::2", "[fd09::2]"),
+    ] {
+        sh(&format!(
+            "ip -n a route add throw default table 99; ip -n a route add prohibit 10.9.0.3 table 99; ip -n {node} {added}"
+        ));
+        let to = format!("{to}:80");
+        let answer = h.run(&["explain", "b", &to]);
+        assert!(answer.out.contains("not known"), "{added}: {}", answer.out);
+        assert_ne!(h.run(&["reach", "b", &to]).code, 0, "{added}");
+        h.run(&["explain", "c", &to])
+            .exits(if added.contains("from") {
+                answer.code
+            } else {
+                0
+            });
+        sh(&format!(
+            "ip -n {node} {}; ip -n a route flush table 99",
+            added.replace("add", "del")
+        ));
+        h.run(&["explain", "b", &to]).exits(0);
+        h.run(&["reach", "b", &to]).exits(0);
+    }
+    h.ok("down");
+}

@@ -238,6 +238,7 @@ impl Networks {
                 "driver {driver} of networks (they are bridges here)"
             ));
         }
+        let internal = value.get("internal").and_then(Value::text) == Some("true");
         for option in value.get("driver_opts").iter().flat_map(|o| o.entries()) {
             let text = option.value.text().unwrap_or_default();
             let short = option.key.strip_prefix("com.docker.network.");
@@ -249,6 +250,18 @@ impl Networks {
                 "bridge.enable_icc" if text == "false" => {
                     let place = option.place.clone();
                     self.isolated.push((place, name.to_owned()));
+                }
+                // Nothing leaves an internal network, translated or not.
+                "bridge.enable_ip_masquerade" | "bridge.gateway_mode_ipv4" if internal => {}
+                "bridge.enable_ip_masquerade" if text == "true" => {}
+                "bridge.enable_ip_masquerade" if text == "false" => {
+                    let at = &option.value.place;
+                    out.set("nat", at, Value::of_plain(at, "false"));
+                }
+                "bridge.gateway_mode_ipv4" if text == "nat" => {}
+                "bridge.gateway_mode_ipv4" if text == "routed" => {
+                    let at = &option.value.place;
+                    out.set("nat", at, Value::of_plain(at, "false"));
                 }
                 "bridge.host_binding_ipv4" => {
                     self.bindings.insert(name.to_owned(), text.to_owned());

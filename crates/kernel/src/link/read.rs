@@ -95,6 +95,8 @@ pub struct LinkInfo {
     pub mac: Option<[u8; 6]>,
     /// The queueing discipline at its root, like `noqueue` or `tbf`.
     pub qdisc: Option<String>,
+    /// A program of XDP gets its packets first: the word by which ip-link(8) removes it.
+    pub xdp: Option<&'static str>,
     /// Administratively up.
     pub up: bool,
     /// Neighbours are not looked up (IFF_NOARP).
@@ -146,6 +148,14 @@ pub(crate) fn parse(body: &[u8]) -> Option<LinkInfo> {
                 out.other_names = all.map(|(_, name)| string_of(name)).collect();
             }
             IFLA_QDISC => out.qdisc = Some(string_of(value)),
+            IFLA_XDP => {
+                let attached = Attrs(value).find(IFLA_XDP_ATTACHED);
+                out.xdp = match attached.and_then(<[u8]>::first) {
+                    None | Some(0) => None,
+                    Some(2) => Some("xdpgeneric"), // XDP_ATTACHED_SKB
+                    Some(_) => Some("xdp"),
+                };
+            }
             IFLA_IFALIAS => out.alias = Some(string_of(value)),
             IFLA_GROUP => out.group = u32_of(value)?,
             IFLA_MASTER => out.master = u32_of(value),

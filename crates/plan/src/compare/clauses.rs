@@ -40,19 +40,27 @@ impl Difference {
     #[must_use]
     pub fn remedy(&self) -> Option<String> {
         let (link, address) = match &self.fact {
+            Fact::Attached { link, how } => {
+                return Some(format!("{} link set dev {link} {how} off", self.ip()));
+            }
             Fact::AddressElsewhere { link, address, .. } => (link, address),
             Fact::Diverted(diverted) => return Some(diverted.remedy()),
             _ => return None,
         };
-        let command = match &self.place {
+        let command = self.ip();
+        let remedy = format!("remove it: {command} addr del {address} dev {link}");
+        Some(remedy).filter(|_| self.fact.is_left_to_others())
+    }
+
+    /// The program ip in the place.
+    fn ip(&self) -> String {
+        match &self.place {
             ObjectPlace::Host => "ip".to_owned(),
             ObjectPlace::Node { netns, .. } if netns.starts_with('/') => {
                 format!("nsenter --net={netns} ip")
             }
             ObjectPlace::Node { netns, .. } => format!("ip -n {netns}"),
-        };
-        let remedy = format!("remove it: {command} addr del {address} dev {link}");
-        Some(remedy).filter(|_| self.fact.is_left_to_others())
+        }
     }
 
     fn words(&self) -> Words {
@@ -84,6 +92,7 @@ impl Difference {
                 &diverted.to_string(),
                 format!("{object} is another one: packets are sent elsewhere, {diverted}"),
             ),
+            Fact::Attached { .. } => left("is another program's, and may drop or redirect packets"),
             Fact::Neighbour { wanted, found, .. } => is(print::mac(wanted), mac(found.as_ref())),
             Fact::Forwarding { .. } => left("does not come from frames"),
             Fact::AddressElsewhere { of, .. } => left(&format!("is one of {of}")),

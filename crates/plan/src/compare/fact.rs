@@ -92,6 +92,13 @@ pub enum Fact {
     },
     /// The host sends packets for a network elsewhere, by a route or a routing rule of others.
     Diverted(Diverted),
+    /// A program of XDP gets the packets of a link first.
+    Attached {
+        /// The link.
+        link: String,
+        /// The word by which ip-link(8) removes it.
+        how: &'static str,
+    },
     /// A bridge has an entry that does not come from frames: frames to the address go by it.
     Forwarding {
         /// The bridge.
@@ -287,6 +294,7 @@ impl Fact {
                 repaired: false,
                 ..
             } | Self::Diverted(_)
+                | Self::Attached { .. }
         )
     }
 

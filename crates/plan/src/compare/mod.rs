@@ -4,6 +4,7 @@
 
 mod addresses;
 mod all;
+mod attached;
 mod attribute;
 mod changes;
 mod clauses;
@@ -29,6 +30,7 @@ use hallway_spec::Name;
 use ipnet::IpNet;
 
 pub use all::compare;
+pub use attached::attached;
 pub use attribute::Attribute;
 pub use difference::{Difference, ObjectPlace};
 pub use fact::{Fact, Instead};

@@ -75,6 +75,7 @@ pub(super) fn adjustment(fact: &Fact) -> Option<(u8, Adjustment)> {
         | Fact::Attribute { .. }
         | Fact::AddressElsewhere { .. }
         | Fact::Diverted(_)
+        | Fact::Attached { .. }
         | Fact::RouteMissing { .. }
         | Fact::RouteLeft { .. }
         | Fact::UplinkForwarding { .. }

@@ -7,7 +7,7 @@ use hallway_spec::Name;
 use ipnet::IpNet;
 
 use super::repair::Repairs;
-use super::{Plan, create, moved, traffic};
+use super::{Plan, create, moved, published};
 use crate::compare::{Comparison, Difference, Fact, ObjectPlace, compare};
 use crate::mark;
 use crate::observed::Observed;
@@ -36,7 +36,7 @@ pub fn attach(wanted: &Settled, node: &Node, used: &[IpAddr], host: Vec<IpAddr>)
     // By the rules above, what begins from now on is what the node is for.
     let flows = Flows {
         prefixes: used.iter().copied().map(IpNet::from).collect(),
-        ports: traffic::changed_ports(wanted, &before),
+        ports: published::changed(&before, wanted, host.iter().copied()),
         ..Flows::default()
     };
     if flows != Flows::default() {

@@ -22,6 +22,7 @@ mod lines;
 mod moved;
 mod names;
 mod programs;
+mod published;
 mod removal;
 mod repair;
 mod rules;

@@ -21,7 +21,16 @@ pub(super) fn plan(project: &Name, recorded: Recorded<'_>, seen: &Observed) -> P
         plan.push(Op::Unpublish { table }, Cause::Down);
     }
     leftovers::of_project(&mut plan, project, recorded, None, seen);
-    let prefixes: BTreeSet<IpNet> = recorded.all().flat_map(inner_prefixes).collect();
+    // Those of networks that represent the outside, too: the host's own connections to their nodes.
+    let on_host = |settled: &'_ Settled| {
+        let networks = settled
+            .networks
+            .iter()
+            .filter(|n| n.is_inner() || n.outside && !n.external);
+        let subnets = networks.flat_map(|n| &n.subnets);
+        subnets.map(|s| s.net).collect::<Vec<IpNet>>()
+    };
+    let prefixes: BTreeSet<IpNet> = recorded.all().flat_map(on_host).collect();
     if !prefixes.is_empty() && !plan.steps.is_empty() {
         let flows = Flows {
             prefixes: prefixes.into_iter().collect(),
@@ -46,18 +55,16 @@ pub(super) fn inner_prefixes(settled: &Settled) -> impl Iterator<Item = IpNet> {
     subnets.map(|s| s.net)
 }
 
-/// Unreachable routes of the project that exist. Without a record they are found by the addresses
-/// of its bridges. If the bridges do not exist either, such a route counts as this project's only
-/// if there is no other such route.
+/// Unreachable routes of the project that exist. Without a record they are those to the subnets of its
+/// bridges, and those that no other project needs.
 fn unreachable(project: &Name, recorded: Recorded<'_>, seen: &Observed) -> BTreeSet<IpNet> {
     let known = recorded.all().flat_map(inner_prefixes);
     let known: BTreeSet<IpNet> = known.chain(bridge_prefixes(project, seen)).collect();
-    let others = seen.tables.iter().any(|t| &t.project != project);
     let marked = seen.host.routes.iter();
     marked
         .filter(|r| r.unreachable && r.protocol == mark::ROUTE_PROTOCOL)
         .map(|r| r.to)
-        .filter(|to| known.contains(to) || (known.is_empty() && !others))
+        .filter(|to| known.contains(to) || seen.unclaimed.contains(to))
         .collect()
 }
 

@@ -2,10 +2,10 @@
 
 use hallway_spec::Name;
 
-use super::{Plan, Recorded, RulesChange, moved};
+use super::{Plan, Recorded, RulesChange, moved, published};
 use crate::observed::Observed;
-use crate::settled::{Publish, Settled};
-use crate::step::{Cause, Flows, Op, PublishedPorts};
+use crate::settled::Settled;
+use crate::step::{Cause, Flows, Op};
 
 /// Connections that the change ends.
 pub(super) fn end_connections(
@@ -16,7 +16,7 @@ pub(super) fn end_connections(
     seen: &Observed,
 ) {
     let Some(before) = recorded.applied else {
-        let ports: Vec<_> = wanted.publishes.iter().map(published_ports).collect();
+        let ports = published::all(wanted);
         push_flows(
             plan,
             Flows {
@@ -31,10 +31,8 @@ pub(super) fn end_connections(
         return;
     }
     let prefixes = moved::left(before, wanted);
-    let mut ports = changed_ports(before, wanted);
-    ports.extend(changed_ports(wanted, before));
-    ports.sort_unstable();
-    ports.dedup();
+    let host = seen.host.addresses.iter().map(|a| a.net.addr());
+    let ports = published::changed(before, wanted, host);
     // While the rules were not in place, connections may have begun that they deny.
     let judged = before.policies != wanted.policies
         || bounds(before) != bounds(wanted)
@@ -65,27 +63,5 @@ fn push_flows(plan: &mut Plan, flows: Flows, seen: &Observed) {
         let host = seen.host.addresses.iter().map(|a| a.net.addr()).collect();
         let flows = Flows { host, ..flows };
         plan.push(Op::ForgetFlows(Box::new(flows)), Cause::Connections);
-    }
-}
-
-/// Published ports of `from` that `to` does not have in the same way.
-pub(super) fn changed_ports(from: &Settled, to: &Settled) -> Vec<PublishedPorts> {
-    let same = |a: &Publish, b: &Publish| {
-        published_ports(a) == published_ports(b)
-            && a.targets == b.targets
-            && a.node_ports == b.node_ports
-            && a.host_address == b.host_address
-    };
-    let gone = from
-        .publishes
-        .iter()
-        .filter(|p| !to.publishes.iter().any(|q| same(p, q)));
-    gone.map(published_ports).collect()
-}
-
-fn published_ports(publish: &Publish) -> PublishedPorts {
-    PublishedPorts {
-        protocol: publish.protocol,
-        ports: publish.host_ports,
     }
 }

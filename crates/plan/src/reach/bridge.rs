@@ -13,14 +13,16 @@ impl<'w> Walk<'w> {
     /// From a port of a bridge to that of another node.
     pub(super) fn passed_on(
         &mut self,
-        (port, from): (&NodePort<'w>, HostPort<'w>),
-        (far, interface): (&'w Node, usize),
+        port: &NodePort<'w>,
+        from: HostPort<'w>,
+        far: &'w Node,
+        interface: usize,
         packet: Packet,
     ) -> WalkResult {
         let to = link_of(far, interface);
         if !self.world.hooked(port.network) {
             self.between_ports(port, to, &packet)?;
-            return self.out_of_bridge((far, interface), port.mac, packet);
+            return self.out_of_bridge(far, interface, port.mac, packet);
         }
         self.mac_to = far.interfaces.get(interface).map_or([0; 6], |i| i.mac);
         let before = self.before_routing(packet, from);
@@ -37,8 +39,8 @@ impl<'w> Walk<'w> {
         let on_bridge = HostRoute::Network(port.position, from.name);
         let source = self.world.host_source(&on_bridge, packet.flow.to);
         // br_netfilter gives bridged packets no input link there.
-        self.after_routing(&mut packet, state, (NO_PORT, from), source)?;
-        self.out_of_bridge((far, interface), port.mac, packet)
+        self.after_routing(&mut packet, state, NO_PORT, from, source)?;
+        self.out_of_bridge(far, interface, port.mac, packet)
     }
 
     /// The member of a node's network that answers for the next hop.
@@ -64,14 +66,15 @@ impl<'w> Walk<'w> {
     /// Out by a port of a bridge, to the node there.
     fn out_of_bridge(
         &mut self,
-        (node, interface): (&'w Node, usize),
+        node: &'w Node,
+        interface: usize,
         mac: [u8; 6],
         packet: Packet,
     ) -> WalkResult {
         let to = link_of(node, interface);
         let sent = frame(&packet, ("", to), mac);
         self.by_bridge(Hook::Postrouting, &packet, sent)?;
-        self.by_device((Hook::Egress, to), &packet, None)?;
+        self.by_device(Hook::Egress, to, &packet, None)?;
         self.far_port(node, interface, packet.flow);
         self.arrive(node, interface, packet)
     }

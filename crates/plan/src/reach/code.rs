@@ -75,6 +75,8 @@ codes! {
     Rule = "rule",
     /// Requests pass the host and replies do not, or a reply comes from another address.
     Asymmetric = "asymmetric",
+    /// The address is not one machine's: multicast, broadcast, or the localhost of a machine outside.
+    SpecialAddress = "special-address",
     /// The server ignores echo requests, by a setting of the kernel there (echo_ignore_all).
     EchoIgnored = "echo-ignored",
     /// The two have no addresses of one IP version.

@@ -87,6 +87,13 @@ impl Table {
         }
     }
 
+    /// Whether the replies to a new connection would look like packets of another one: then NAT gives it
+    /// another source port (nf_nat_used_tuple).
+    pub(super) fn clashes(&self, new: &TrackedConnection) -> bool {
+        let mut known = self.entries.iter();
+        known.any(|e| e.original == new.reply || e.reply == new.reply)
+    }
+
     /// A new connection whose first packet passed all hooks.
     pub(super) fn confirm(&mut self, state: &TrackingState) {
         if let TrackingState::New(entry) = state {

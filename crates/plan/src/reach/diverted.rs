@@ -2,7 +2,7 @@
 
 use ipnet::IpNet;
 
-use super::environment::Diverted;
+use super::host_rules::{Diverted, Remedy};
 use crate::mark;
 use crate::observed::Observed;
 use crate::settled::{Node, Settled};
@@ -36,7 +36,7 @@ pub fn by_longer_routes(settled: &Settled, seen: &Observed) -> Vec<Diverted> {
             (!own && is_used(&route.to)).then(|| Diverted {
                 net: route.to,
                 by: format!("the route {}{name}", route.to),
-                before: None,
+                remedy: Remedy::WithoutRoute,
             })
         }));
     }

@@ -1,13 +1,13 @@
 //! What reachability depends on besides the file.
 
-use std::collections::BTreeMap;
-use std::fmt;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
 use hallway_nftables::{Ruleset, Table};
 use hallway_spec::{IpVersion, Name};
 use ipnet::IpNet;
 
+use super::host_rules::{Diverted, HostRule, OwnRouting};
 use super::packet::Flow;
 
 /// What reachability depends on besides the file.
@@ -28,6 +28,8 @@ pub struct Environment {
     pub policy_routed: Vec<IpNet>,
     /// Networks of the project whose packets follow routes of other programs.
     pub diverted: Vec<Diverted>,
+    /// Routing rules of the host before the one by which the table main is looked up, in their order.
+    pub rules: Vec<HostRule>,
     /// Rules of the host that choose routes by the mark of a packet, which other programs set: in nft's
     /// and ip's words, with the IP version.
     pub marked: Vec<(IpVersion, String)>,
@@ -47,6 +49,8 @@ pub struct Environment {
     pub address_links: BTreeMap<IpAddr, String>,
     /// Protocol and place of the sockets by which programs of the host receive packets.
     pub served: Vec<(u8, SocketAddr)>,
+    /// The links of the host whose packets a program of XDP gets first.
+    pub xdp: BTreeSet<String>,
     /// What was read inside nodes; of others, only what the file says is known.
     pub inside: BTreeMap<Name, Inside>,
 }
@@ -62,37 +66,10 @@ pub struct Inside {
     pub tables: Vec<Table>,
     /// The numbers of its links.
     pub indexes: BTreeMap<String, u32>,
-}
-
-/// A destination on a project's network whose packets follow a route of another program.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Diverted {
-    /// The network's prefix, or the part of it that is concerned.
-    pub net: IpNet,
-    /// That route, and the routing rule that leads to it, in words.
-    pub by: String,
-    /// The priority of a routing rule that would come before; none where the route is one of the table
-    /// main.
-    pub before: Option<u32>,
-}
-
-impl Diverted {
-    /// The command after which the packets come to the network again.
-    #[must_use]
-    pub fn remedy(&self) -> String {
-        let net = self.net;
-        let ip = if net.addr().is_ipv6() { "ip -6" } else { "ip" };
-        match self.before {
-            Some(before) => format!("{ip} rule add priority {before} to {net} lookup main"),
-            None => format!("{ip} route del {net}"),
-        }
-    }
-}
-
-impl fmt::Display for Diverted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "by {}", self.by)
-    }
+    /// Its links whose packets a program of XDP gets first.
+    pub xdp: BTreeSet<String>,
+    /// Routes and routing rules that are neither of the kernel nor of the file.
+    pub routing: Vec<OwnRouting>,
 }
 
 /// A route of the host.
@@ -116,6 +93,7 @@ impl Default for Environment {
             routes: Vec::new(),
             policy_routed: Vec::new(),
             diverted: Vec::new(),
+            rules: Vec::new(),
             marked: Vec::new(),
             own_routes: BTreeMap::new(),
             projects: Vec::new(),
@@ -125,6 +103,7 @@ impl Default for Environment {
             rp_filter: BTreeMap::new(),
             address_links: BTreeMap::new(),
             served: Vec::new(),
+            xdp: BTreeSet::new(),
             inside: BTreeMap::new(),
         }
     }

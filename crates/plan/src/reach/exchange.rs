@@ -11,6 +11,7 @@ use super::path::{Hop, HopEvent, Location, Path};
 use super::question::Question;
 use super::reasons;
 use super::result::{ExchangeFailure, ExchangeResult};
+use super::special;
 use super::walk::{Arrival, DropReason, Walk, WalkResult};
 use super::world::World;
 use crate::target::localhost;
@@ -61,14 +62,25 @@ impl Question {
     /// The answer for one address.
     #[must_use]
     pub fn predict_for(&self, world: &World<'_>, address: IpAddr) -> Path {
-        let found = match world.source_of(&self.from, address) {
-            None => ExchangeResult::failed(ExchangeFailure::NoAddress),
-            Some(_) if address.is_loopback() && world.place(&self.from) == Location::Host => {
-                self.localhost(world, address)
+        let at = world.place(&self.from);
+        let meant = special::meant(address);
+        let special = world.special(&at, meant, self.service);
+        let found = match (special, world.source_of(&self.from, meant)) {
+            (Some((outcome, text)), _) => {
+                ExchangeResult::failed(ExchangeFailure::Special(outcome, text))
             }
-            Some(source) => self.exchange(world, source, address),
+            (None, None) => ExchangeResult::failed(ExchangeFailure::NoAddress),
+            (None, Some(_)) if meant.is_loopback() && at == Location::Host => {
+                self.localhost(world, meant)
+            }
+            (None, Some(source)) => self.exchange(world, source, meant),
         };
-        self.path(world, Some(address), found)
+        let mut path = self.path(world, Some(address), found);
+        if meant != address {
+            let more = format!("; {address} means the sender itself, as {meant}");
+            path.reason.text.push_str(&more);
+        }
+        path
     }
 
     fn path(&self, world: &World<'_>, address: Option<IpAddr>, found: ExchangeResult) -> Path {

@@ -47,7 +47,8 @@ pub(super) struct Passing<'p> {
 impl<'p> Passing<'p> {
     /// Every chain of a hook.
     pub(super) fn all(
-        (class, hook): (Class<'p>, Hook),
+        class: Class<'p>,
+        hook: Hook,
         packet: &'p Packet,
         state: Option<TrackingState>,
         context: PacketContext<'p>,
@@ -62,6 +63,16 @@ impl<'p> Passing<'p> {
             context,
             last_port: None,
         }
+    }
+
+    /// Every chain for IP packets of a hook.
+    pub(super) fn routed(
+        hook: Hook,
+        packet: &'p Packet,
+        state: Option<TrackingState>,
+        context: PacketContext<'p>,
+    ) -> Self {
+        Self::all(Class::Routed, hook, packet, state, context)
     }
 
     /// Only the chains up to a priority, without those before connection tracking.

@@ -8,7 +8,7 @@ use hallway_spec::{IpVersion, Mode};
 
 use super::conntrack::TrackingState;
 use super::context::context;
-use super::foreign::{Class, Passing};
+use super::foreign::Passing;
 use super::inside::Neighbour;
 use super::packet::{Packet, PacketKind};
 use super::path::{HopEvent, Location};
@@ -39,7 +39,7 @@ impl<'w> Walk<'w> {
         from: HostPort<'w>,
     ) -> WalkResult {
         self.way_back_of_host(&packet, from)?;
-        let route = self.host_route(&packet)?;
+        let route = self.host_route(&packet, from)?;
         if matches!(route, HostRoute::Local) {
             return self.input(packet, &state, from);
         }
@@ -54,11 +54,15 @@ impl<'w> Walk<'w> {
         let to = self.world.port(route, packet.flow.to);
         self.forward_hook(&packet, &state, from, to)?;
         let source = self.world.host_source(&route, packet.flow.to);
-        self.after_routing(&mut packet, state, (from, to), source)?;
+        self.after_routing(&mut packet, state, from, to, source)?;
         self.emit(route, packet, state)
     }
 
-    fn host_route(&mut self, packet: &Packet) -> Result<HostRoute<'w>, DropReason> {
+    fn host_route(
+        &mut self,
+        packet: &Packet,
+        from: HostPort<'w>,
+    ) -> Result<HostRoute<'w>, DropReason> {
         let route = self.world.host_route(packet.flow.to);
         let interface = match route {
             HostRoute::Local => "local",
@@ -67,10 +71,12 @@ impl<'w> Walk<'w> {
                 if let Some(found) = diverted.find(|d| d.net.contains(&packet.flow.to)) {
                     return Err(DropReason::Diverted(found.clone()));
                 }
+                self.by_routing_rules(packet, from, true)?;
                 link
             }
             HostRoute::Uplink(_) => {
                 self.by_mark(packet);
+                self.by_routing_rules(packet, from, false)?;
                 UPLINK.name
             }
             HostRoute::None => {
@@ -105,16 +111,15 @@ impl<'w> Walk<'w> {
         from: HostPort<'w>,
     ) -> Result<(Packet, TrackingState), DropReason> {
         self.guard(&packet, from)?;
-        let at = (Class::Routed, Hook::Prerouting);
         let asked = packet;
         let context = self.host_context(&asked, from, 0);
-        let untracked = Passing::all(at, &asked, None, context);
+        let untracked = Passing::routed(Hook::Prerouting, &asked, None, context);
         let mut state = self.tracking(untracked)?;
-        let tracked = Passing::all(at, &asked, Some(state), context);
+        let tracked = Passing::routed(Hook::Prerouting, &asked, Some(state), context);
         self.pass_foreign(&tracked.up_to(Priority::DSTNAT))?;
         self.destination_nat(&mut packet, &mut state, Hook::Prerouting, from);
         let context = self.host_context(&packet, from, 0);
-        let translated = Passing::all(at, &packet, Some(state), context);
+        let translated = Passing::routed(Hook::Prerouting, &packet, Some(state), context);
         self.pass_foreign(&translated.after(Priority::DSTNAT))?;
         Ok((packet, state))
     }
@@ -141,14 +146,15 @@ impl<'w> Walk<'w> {
         from: HostPort<'w>,
         to: HostPort<'w>,
     ) -> Result<(), DropReason> {
-        self.filter_hook(packet, state, (from, to), Hook::Forward)
+        self.filter_hook(packet, state, from, to, Hook::Forward)
     }
 
     fn filter_hook(
         &mut self,
         packet: &Packet,
         state: &TrackingState,
-        (from, to): (HostPort<'w>, HostPort<'w>),
+        from: HostPort<'w>,
+        to: HostPort<'w>,
         hook: Hook,
     ) -> Result<(), DropReason> {
         let bare = PacketContext {
@@ -182,7 +188,7 @@ impl<'w> Walk<'w> {
             context.mark = ruling.mark;
         }
         let context = self.with_links(&context);
-        let all = Passing::all((Class::Routed, hook), packet, Some(*state), context);
+        let all = Passing::routed(hook, packet, Some(*state), context);
         self.pass_foreign(&match hook {
             Hook::Output => all.after(Priority::DSTNAT),
             _ => all,
@@ -214,23 +220,27 @@ impl<'w> Walk<'w> {
         &mut self,
         packet: &mut Packet,
         mut state: TrackingState,
-        (from, to): (HostPort<'w>, HostPort<'w>),
+        from: HostPort<'w>,
+        to: HostPort<'w>,
         source: Option<IpAddr>,
     ) -> Result<(), DropReason> {
         let before = *packet;
-        let at = (Class::Routed, Hook::Postrouting);
         let context = PacketContext {
             dnated: self.conntrack.dnated(&state),
             oif: to.name,
             ..self.host_context(&before, from, to.group)
         };
-        let passing = Passing::all(at, &before, Some(state), context);
+        let passing = Passing::routed(Hook::Postrouting, &before, Some(state), context);
         self.pass_foreign(&Passing {
             priorities: (i32::MIN, Priority::SRCNAT.0),
             ..passing
         })?;
         if let TrackingState::New(entry) = &mut state {
             self.source_nat(packet, entry, &context, source);
+            if packet.flow.has_ports() && self.conntrack.clashes(entry) {
+                // The kernel chooses any other; a client's port is not known anyway.
+                (packet.flow.source_port, entry.reply.port) = (0, 0);
+            }
         } else {
             self.conntrack.translate_source(&state, &mut packet.flow);
         }
@@ -244,7 +254,7 @@ impl<'w> Walk<'w> {
             let ruling = inet.evaluate(chain, &after);
             self.ruled(&ruling, Hook::Postrouting, Family::Inet, packet.flow)?;
         }
-        let passing = Passing::all(at, packet, Some(state), after);
+        let passing = Passing::routed(Hook::Postrouting, packet, Some(state), after);
         self.pass_foreign(&passing.after(Priority::SRCNAT))?;
         self.conntrack.confirm(&state);
         Ok(())
@@ -256,7 +266,7 @@ impl<'w> Walk<'w> {
         state: &TrackingState,
         from: HostPort<'w>,
     ) -> WalkResult {
-        self.filter_hook(&packet, state, (from, NO_PORT), Hook::Input)?;
+        self.filter_hook(&packet, state, from, NO_PORT, Hook::Input)?;
         let before = packet.flow;
         self.conntrack.translate_source(state, &mut packet.flow);
         self.note_translation(before, packet.flow);
@@ -268,34 +278,38 @@ impl<'w> Walk<'w> {
     }
 
     pub(super) fn leave_host(&mut self, mut packet: Packet) -> WalkResult {
-        let mut route = self.host_route(&packet)?;
-        let (at, first) = ((Class::Routed, Hook::Output), packet);
+        let mut route = self.host_route(&packet, NO_PORT)?;
+        let first = packet;
         let bare = PacketContext {
             oif: self.world.port(route, packet.flow.to).name,
             ..self.host_context(&first, NO_PORT, 0)
         };
-        let mut state = self.tracking(Passing::all(at, &first, None, bare))?;
-        let tracked = Passing::all(at, &first, Some(state), bare);
+        let mut state = self.tracking(Passing::routed(Hook::Output, &first, None, bare))?;
+        let tracked = Passing::routed(Hook::Output, &first, Some(state), bare);
         self.pass_foreign(&tracked.up_to(Priority::DSTNAT))?;
         let asked = packet.flow.to;
         self.destination_nat(&mut packet, &mut state, Hook::Output, NO_PORT);
         // The filter uses the route that was chosen before the translation.
         let to = self.world.port(route, packet.flow.to);
-        self.filter_hook(&packet, &state, (NO_PORT, to), Hook::Output)?;
+        self.filter_hook(&packet, &state, NO_PORT, to, Hook::Output)?;
         if packet.flow.to != asked {
-            route = self.host_route(&packet)?;
+            route = self.host_route(&packet, NO_PORT)?;
         }
         if matches!(route, HostRoute::Local) {
             self.loops(Location::Host, packet.flow);
             self.guard(&packet, LOOPBACK)?;
             let context = self.host_context(&packet, LOOPBACK, 0);
-            let at = (Class::Routed, Hook::Prerouting);
-            self.pass_foreign(&Passing::all(at, &packet, Some(state), context))?;
+            self.pass_foreign(&Passing::routed(
+                Hook::Output,
+                &packet,
+                Some(state),
+                context,
+            ))?;
             return self.input(packet, &state, LOOPBACK);
         }
         let source = self.world.host_source(&route, packet.flow.to);
         let to = self.world.port(route, packet.flow.to);
-        self.after_routing(&mut packet, state, (NO_PORT, to), source)?;
+        self.after_routing(&mut packet, state, NO_PORT, to, source)?;
         self.emit(route, packet, state)
     }
 
@@ -319,7 +333,7 @@ impl<'w> Walk<'w> {
             };
             self.hop(Location::Host, kind, packet.flow);
             let link = self.world.port(route, packet.flow.to).name.to_owned();
-            self.by_device((Hook::Egress, &link), &packet, Some(state))?;
+            self.by_device(Hook::Egress, &link, &packet, Some(state))?;
             return Ok(Arrival {
                 at: Location::Outside,
                 packet,
@@ -332,11 +346,11 @@ impl<'w> Walk<'w> {
                 kind: "bridge",
             };
             self.hop(Location::Host, event, packet.flow);
-            self.by_device((Hook::Egress, link), &packet, Some(state))?;
+            self.by_device(Hook::Egress, link, &packet, Some(state))?;
         }
         match self.world.neighbour(position, packet.flow.to) {
             Neighbour::Is(node, interface) => {
-                self.onto_port((node, interface), bridged, &packet, state)?;
+                self.onto_port(node, interface, bridged, &packet, state)?;
                 self.far_port(node, interface, packet.flow);
                 self.arrive(node, interface, packet)
             }

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::rc::Rc;
 
 use super::conntrack::{TrackedConnection, TrackingState};
-use super::foreign::{Class, Passing, rule_words, shows};
+use super::foreign::{Passing, rule_words, shows};
 use super::packet::{Flow, Packet};
 use super::path::{HopEvent, Location};
 use super::walk::{Changed, Walk};
@@ -56,7 +56,7 @@ impl<'w> Walk<'w> {
                     let port = port.unwrap_or(packet.flow.port);
                     translate(packet, entry, *address, port);
                 }
-                self.note_ruling(rules, &ruling, (hook, Family::Inet), before);
+                self.note_ruling(rules, &ruling, hook, Family::Inet, before);
             }
         }
     }
@@ -75,12 +75,7 @@ impl<'w> Walk<'w> {
         let asked = *packet;
         let passing = Passing {
             priorities,
-            ..Passing::all(
-                (Class::Routed, hook),
-                &asked,
-                Some(TrackingState::New(*entry)),
-                context,
-            )
+            ..Passing::routed(hook, &asked, Some(TrackingState::New(*entry)), context)
         };
         for (table, chain) in self.chains_of_others(&passing, &[ChainType::Nat]) {
             let same = chain
@@ -169,11 +164,20 @@ impl<'w> Walk<'w> {
             if ruling.verdict == PacketVerdict::Masquerade {
                 (packet.flow.from, entry.reply.to, done) = (own, own, true);
             }
-            let at = (Hook::Postrouting, Family::Inet);
-            self.note_ruling(&world.inet, &ruling, at, before.flow);
+            self.note_ruling(
+                &world.inet,
+                &ruling,
+                Hook::Postrouting,
+                Family::Inet,
+                before.flow,
+            );
         }
-        let at = (Class::Routed, Hook::Postrouting);
-        let passing = Passing::all(at, &before, Some(TrackingState::New(*entry)), *context);
+        let passing = Passing::routed(
+            Hook::Postrouting,
+            &before,
+            Some(TrackingState::New(*entry)),
+            *context,
+        );
         for (table, chain) in self.chains_of_others(&passing, &[ChainType::Nat]) {
             if done {
                 return;

@@ -41,14 +41,14 @@ impl<'w> Walk<'w> {
                         },
                     );
                 }
-                self.by_device((Hook::Ingress, link), &packet, None)?;
+                self.by_device(Hook::Ingress, link, &packet, None)?;
                 self.host_in(packet, port)
             }
             Location::Node(name) => match self.world.node(name) {
                 Some(node) => {
-                    let entered = self.enters_node(node, packet);
-                    let (packet, state) = self.made_in_node(node, entered)?;
-                    self.leave_node((node, None), packet, state)
+                    let (packet, state) = self.enters_node(node, packet);
+                    let (packet, state) = self.made_in_node(node, packet, state)?;
+                    self.leave_node(node, None, packet, state)
                 }
                 None => Err(DropReason::NoRoute {
                     at: at.clone(),
@@ -62,7 +62,8 @@ impl<'w> Walk<'w> {
     fn made_in_node(
         &mut self,
         node: &'w Node,
-        (packet, state): (Packet, Tracked),
+        packet: Packet,
+        state: Tracked,
     ) -> Result<(Packet, Tracked), DropReason> {
         let to = packet.flow.to;
         let next = self.world.next_hop(node, to);
@@ -72,7 +73,7 @@ impl<'w> Walk<'w> {
             (_, Some(interface)) => interface.name.as_str(),
             (_, None) => return Ok((packet, state)),
         };
-        self.destined_by_rules(node, Hook::Output, (packet, state), ("", link))
+        self.destined_by_rules(node, Hook::Output, packet, state, "", link)
     }
 
     /// To itself, by the loopback.
@@ -86,7 +87,8 @@ impl<'w> Walk<'w> {
     /// Leaves a node, which has made it or received it by an interface.
     fn leave_node(
         &mut self,
-        (node, came): (&'w Node, Option<&str>),
+        node: &'w Node,
+        came: Option<&str>,
         packet: Packet,
         state: Tracked,
     ) -> WalkResult {
@@ -102,6 +104,12 @@ impl<'w> Walk<'w> {
             return Ok(Arrival { at, packet });
         }
         let next = self.world.next_hop(node, packet.flow.to);
+        if let Some(own) = self.world.own_routing(node, packet.flow.to, next.as_ref()) {
+            return Err(DropReason::NodeRouting {
+                node: node.name.clone(),
+                by: own.words.clone(),
+            });
+        }
         if let Some((to, interface)) = self.world.environment.own_route(&node.name, packet.flow.to)
             && next.is_none_or(|next| to.prefix_len() > next.prefix_len)
         {
@@ -130,23 +138,23 @@ impl<'w> Walk<'w> {
                 interface: interface.name.clone(),
             });
         }
-        let tracked = (&packet, state);
         if let Some(came) = came {
-            self.by_rules_of_node(node, Hook::Forward, tracked, (came, &interface.name))?;
+            self.by_rules_of_node(node, Hook::Forward, &packet, state, came, &interface.name)?;
         }
-        self.by_rules_of_node(node, Hook::Postrouting, tracked, ("", &interface.name))?;
-        let packet = self.out_of_node(node, (&next, &interface.name), packet, state);
+        self.by_rules_of_node(node, Hook::Postrouting, &packet, state, "", &interface.name)?;
+        let packet = self.out_of_node(node, &next, &interface.name, packet, state);
         let leaves = HopEvent::Leaves {
             interface: interface.name.clone(),
         };
         self.hop(at, leaves, packet.flow);
-        self.by_plug((node, interface), &next, packet)
+        self.by_plug(node, interface, &next, packet)
     }
 
     /// To where an interface is connected.
     fn by_plug(
         &mut self,
-        (node, interface): (&'w Node, &'w Interface),
+        node: &'w Node,
+        interface: &'w Interface,
         next: &NextHop,
         packet: Packet,
     ) -> WalkResult {
@@ -182,10 +190,13 @@ impl<'w> Walk<'w> {
             interface: interface.to_owned(),
         };
         self.hop(at.clone(), arrives, packet.flow);
+        if let Some(inside) = self.world.environment.inside.get(&node.name) {
+            self.by_xdp(&inside.xdp, interface, &format!(" in node {}", node.name));
+        }
         self.solicited(node, interface, &packet)?;
-        let entered = self.enters_node(node, packet);
-        let came = (interface, "");
-        let (packet, state) = self.destined_by_rules(node, Hook::Prerouting, entered, came)?;
+        let (packet, state) = self.enters_node(node, packet);
+        let (packet, state) =
+            self.destined_by_rules(node, Hook::Prerouting, packet, state, interface, "")?;
         let has = self.world.has(node, packet.flow.to);
         // The kernel looks for a route first.
         if has == Has::Yes || node.forwarding {
@@ -193,7 +204,7 @@ impl<'w> Walk<'w> {
         }
         match has {
             Has::Yes => {
-                self.by_rules_of_node(node, Hook::Input, (&packet, state), came)?;
+                self.by_rules_of_node(node, Hook::Input, &packet, state, interface, "")?;
                 let packet = self.for_node(node, packet, state);
                 return Ok(Arrival { at, packet });
             }
@@ -213,7 +224,7 @@ impl<'w> Walk<'w> {
         if self.routers > ROUTERS_MAX {
             return Err(DropReason::Loop);
         }
-        self.leave_node((node, Some(interface)), packet, state)
+        self.leave_node(node, Some(interface), packet, state)
     }
 
     fn onto_network(&mut self, port: &NodePort<'w>, next: &NextHop, packet: Packet) -> WalkResult {
@@ -223,7 +234,7 @@ impl<'w> Walk<'w> {
         };
         self.hop(Location::Host, link, packet.flow);
         self.mark = Mark::NONE;
-        self.by_device((Hook::Ingress, port.link), &packet, None)?;
+        self.by_device(Hook::Ingress, port.link, &packet, None)?;
         let to_host = host_has(port.network, next.address);
         if port.network.mode == Mode::Routed {
             if !to_host {
@@ -257,18 +268,19 @@ impl<'w> Walk<'w> {
         if to_host {
             self.hop(Location::Host, link, packet.flow);
             self.by_bridge(Hook::Input, &packet, context)?;
-            self.by_device((Hook::Ingress, bridge), &packet, None)?;
+            self.by_device(Hook::Ingress, bridge, &packet, None)?;
             return self.host_in(packet, from);
         }
-        let far = self.member(port, next)?;
+        let (far, interface) = self.member(port, next)?;
         self.hop(Location::Host, link, packet.flow);
-        self.passed_on((port, from), far, packet)
+        self.passed_on(port, from, far, interface, packet)
     }
 
     /// From the host onto a node's port: of a bridge, or alone.
     pub(super) fn onto_port(
         &mut self,
-        (node, interface): (&'w Node, usize),
+        node: &'w Node,
+        interface: usize,
         bridged: bool,
         packet: &Packet,
         state: TrackingState,
@@ -279,23 +291,32 @@ impl<'w> Walk<'w> {
             self.by_bridge(Hook::Output, packet, sent)?;
             self.by_bridge(Hook::Postrouting, packet, sent)?;
         }
-        self.by_device((Hook::Egress, link), packet, Some(state))
+        self.by_device(Hook::Egress, link, packet, Some(state))
     }
 
     /// The chains of other programs for a device.
     pub(super) fn by_device(
         &mut self,
-        (hook, link): (Hook, &str),
+        hook: Hook,
+        link: &str,
         packet: &Packet,
         state: Option<TrackingState>,
     ) -> Result<(), DropReason> {
         let links = match hook {
             Hook::Egress => ("", link),
-            _ => (link, ""),
+            _ => {
+                self.by_xdp(&self.world.environment.xdp, link, "");
+                (link, "")
+            }
         };
         let context = frame(packet, links, [0; 6]);
-        let at = (Class::Device(link), hook);
-        self.pass_foreign(&Passing::all(at, packet, state, context))
+        self.pass_foreign(&Passing::all(
+            Class::Device(link),
+            hook,
+            packet,
+            state,
+            context,
+        ))
     }
 
     /// The chains of other programs for frames on bridges.
@@ -305,8 +326,7 @@ impl<'w> Walk<'w> {
         packet: &Packet,
         context: PacketContext<'_>,
     ) -> Result<(), DropReason> {
-        let at = (Class::Bridge, hook);
-        self.pass_foreign(&Passing::all(at, packet, None, context))
+        self.pass_foreign(&Passing::all(Class::Bridge, hook, packet, None, context))
     }
 
     /// Out by the host's end of a node's interface.

@@ -9,7 +9,7 @@ use hallway_nftables::{ChainType, Hook, Priority};
 
 use super::conntrack::{TrackedConnection, TrackingState};
 use super::context::context;
-use super::foreign::{Class, Passing, rule_words};
+use super::foreign::{Passing, rule_words};
 use super::has::Has;
 use super::nat::translate;
 use super::packet::{Flow, Packet, PacketKind};
@@ -41,16 +41,18 @@ impl<'w> Walk<'w> {
         &mut self,
         node: &'w Node,
         hook: Hook,
-        (packet, state): (&Packet, Tracked),
-        (iif, oif): (&str, &str),
+        packet: &Packet,
+        state: Tracked,
+        iif: &str,
+        oif: &str,
     ) -> Result<(), DropReason> {
         if !self.world.has_rules(node) {
             return Ok(());
         }
-        let context = self.context_in(node, packet, (iif, oif));
+        let context = self.context_in(node, packet, iif, oif);
         let passing = Passing {
             node: Some(&node.name),
-            ..Passing::all((Class::Routed, hook), packet, state, context)
+            ..Passing::routed(hook, packet, state, context)
         };
         self.in_node(node, |walk| {
             walk.pass_foreign(&passing)?;
@@ -64,25 +66,27 @@ impl<'w> Walk<'w> {
         &mut self,
         node: &'w Node,
         hook: Hook,
-        (mut packet, mut state): (Packet, Tracked),
-        (iif, oif): (&str, &str),
+        mut packet: Packet,
+        mut state: Tracked,
+        iif: &str,
+        oif: &str,
     ) -> Result<(Packet, Tracked), DropReason> {
         if !self.world.has_rules(node) {
             return Ok((packet, state));
         }
         let filters = |walk: &mut Self, packet: &Packet, state, priorities| {
-            let context = walk.context_in(node, packet, (iif, oif));
+            let context = walk.context_in(node, packet, iif, oif);
             walk.pass_foreign(&Passing {
                 node: Some(&node.name),
                 priorities,
-                ..Passing::all((Class::Routed, hook), packet, state, context)
+                ..Passing::routed(hook, packet, state, context)
             })
         };
         self.in_node(node, |walk| {
             filters(walk, &packet, state, (i32::MIN, Priority::DSTNAT.0))?;
             let before = packet;
             if let Some(TrackingState::New(entry)) = &mut state {
-                walk.other_destination(node, hook, (&mut packet, entry), (iif, oif))?;
+                walk.other_destination(node, hook, &mut packet, entry, iif, oif)?;
             }
             walk.note_change(node, before, packet);
             filters(walk, &packet, state, (Priority::DSTNAT.0 + 1, i32::MAX))
@@ -95,17 +99,19 @@ impl<'w> Walk<'w> {
         &mut self,
         node: &'w Node,
         hook: Hook,
-        (packet, entry): (&mut Packet, &mut TrackedConnection),
-        (iif, oif): (&str, &str),
+        packet: &mut Packet,
+        entry: &mut TrackedConnection,
+        iif: &str,
+        oif: &str,
     ) -> Result<(), DropReason> {
         let asked = *packet;
         let passing = Passing {
             node: Some(&node.name),
-            ..Passing::all(
-                (Class::Routed, hook),
+            ..Passing::routed(
+                hook,
                 &asked,
                 Some(TrackingState::New(*entry)),
-                self.context_in(node, &asked, (iif, oif)),
+                self.context_in(node, &asked, iif, oif),
             )
         };
         let chains = self.chains_of_others(&passing, &[ChainType::Nat]);
@@ -165,15 +171,10 @@ impl<'w> Walk<'w> {
         if !self.world.has_rules(node) {
             return None;
         }
-        let context = self.context_in(node, packet, ("", interface));
+        let context = self.context_in(node, packet, "", interface);
         let passing = Passing {
             node: Some(&node.name),
-            ..Passing::all(
-                (Class::Routed, Hook::Postrouting),
-                packet,
-                Some(state),
-                context,
-            )
+            ..Passing::routed(Hook::Postrouting, packet, Some(state), context)
         };
         let world = self.world;
         self.in_node(node, |walk| {
@@ -211,7 +212,8 @@ impl<'w> Walk<'w> {
         &self,
         node: &Node,
         packet: &Packet,
-        (iif, oif): (&'p str, &'p str),
+        iif: &'p str,
+        oif: &'p str,
     ) -> PacketContext<'p> {
         PacketContext {
             iif,
@@ -242,9 +244,9 @@ impl<'w> Walk<'w> {
                 ..packet.flow
             },
         };
-        let untracked = (&asks, Some(TrackingState::Untracked));
-        self.by_rules_of_node(node, Hook::Prerouting, untracked, (interface, ""))?;
-        self.by_rules_of_node(node, Hook::Input, untracked, (interface, ""))
+        let untracked = Some(TrackingState::Untracked);
+        self.by_rules_of_node(node, Hook::Prerouting, &asks, untracked, interface, "")?;
+        self.by_rules_of_node(node, Hook::Input, &asks, untracked, interface, "")
     }
 
     /// The packet is not one of which it is not known which address a rule there gives it.

@@ -8,6 +8,7 @@ use hallway_spec::{IpVersion, Mode, Name};
 use super::has::Has;
 use super::path::Location;
 use super::single_link::{is_link_local6, link_local};
+use super::special::meant;
 use super::stand_in::some_address;
 use super::world::World;
 use crate::hosts::Nearness;
@@ -257,7 +258,7 @@ impl World<'_> {
             (_, Location::Outside) => IpVersion::ALL.map(anywhere).to_vec(),
         };
         // Every node has ::1, without another address of its version too.
-        let speaks = |a: &IpAddr, node| a.is_loopback() || speaks(node, IpVersion::of(*a));
+        let speaks = |a: &IpAddr, node| meant(*a).is_loopback() || speaks(node, IpVersion::of(*a));
         all.retain(|a| viewer.is_none_or(|node| speaks(a, node)));
         if let Party::Address(own) = from {
             all.retain(|a| IpVersion::of(*a) == IpVersion::of(*own));

@@ -42,6 +42,8 @@ pub(super) enum ExchangeFailure {
     Mismatch(Flow),
     /// What the request arrives at does not answer pings, by this setting.
     Silent(&'static str),
+    /// The address is not one machine's: the outcome, and what becomes of the packet.
+    Special(Outcome, String),
     /// A packet after the first two of a handshake is dropped.
     LaterPacket,
 }
@@ -74,6 +76,7 @@ impl ExchangeFailure {
             Self::Reply(dropped) if dropped.outcome() == Outcome::Unknown => Outcome::Unknown,
             Self::NoAddress | Self::NotOfVersion(_) | Self::Namesake(_) => Outcome::Unreachable,
             Self::NotPublished => Outcome::Refused,
+            Self::Special(outcome, _) => *outcome,
             Self::Reply(_) | Self::Mismatch(_) | Self::Silent(_) | Self::LaterPacket => {
                 Outcome::Filtered
             }

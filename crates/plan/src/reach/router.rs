@@ -49,7 +49,8 @@ impl<'w> Walk<'w> {
     pub(super) fn out_of_node(
         &mut self,
         node: &'w Node,
-        (next, interface): (&NextHop, &str),
+        next: &NextHop,
+        interface: &str,
         mut packet: Packet,
         state: Tracked,
     ) -> Packet {
@@ -74,8 +75,14 @@ impl<'w> Walk<'w> {
                         entry.reply.to = own;
                     }
                     let at = Location::Node(node.name.clone());
-                    let place = (Hook::Postrouting, Family::Inet);
-                    self.note_ruling_at(at, rules, &ruling, place, before.flow);
+                    self.note_ruling_at(
+                        at,
+                        rules,
+                        &ruling,
+                        Hook::Postrouting,
+                        Family::Inet,
+                        before.flow,
+                    );
                 }
             }
         }

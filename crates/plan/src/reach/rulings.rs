@@ -21,7 +21,7 @@ impl Walk<'_> {
             Family::Bridge => &world.bridge,
             _ => &world.inet,
         };
-        self.note_ruling(rules, ruling, (hook, family), flow);
+        self.note_ruling(rules, ruling, hook, family, flow);
         refused(ruling, hook)
     }
 
@@ -33,7 +33,7 @@ impl Walk<'_> {
         hook: Hook,
         flow: Flow,
     ) -> Result<(), DropReason> {
-        self.note_ruling(rules, ruling, (hook, Family::Inet), flow);
+        self.note_ruling(rules, ruling, hook, Family::Inet, flow);
         refused(ruling, hook)
     }
 
@@ -42,10 +42,11 @@ impl Walk<'_> {
         &mut self,
         rules: &Evaluator<'_>,
         ruling: &RuleVerdict,
-        (hook, family): (Hook, Family),
+        hook: Hook,
+        family: Family,
         flow: Flow,
     ) {
-        self.note_ruling_at(Location::Host, rules, ruling, (hook, family), flow);
+        self.note_ruling_at(Location::Host, rules, ruling, hook, family, flow);
     }
 
     /// The same at any place.
@@ -54,7 +55,8 @@ impl Walk<'_> {
         at: Location,
         rules: &Evaluator<'_>,
         ruling: &RuleVerdict,
-        (hook, family): (Hook, Family),
+        hook: Hook,
+        family: Family,
         flow: Flow,
     ) {
         let Some(position) = ruling.rule else { return };

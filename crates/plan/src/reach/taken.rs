@@ -7,7 +7,7 @@ use hallway_nftables::survey::{Fate, Translation};
 use hallway_nftables::{ChainType, Hook, Priority};
 use hallway_spec::{IpVersion, Place, Protocol};
 
-use super::foreign::{Class, Passing, rule_words, shown_by};
+use super::foreign::{Passing, rule_words, shown_by};
 use super::packet::{Flow, Packet, PacketKind};
 use super::party::anywhere;
 use super::walk::Walk;
@@ -120,7 +120,7 @@ impl<'w> Search<'w> {
         };
         let protocol = entries.first().map(|p| p.protocol);
         let Some(protocol) = protocol else { return };
-        if let Finding::NotTaken = self.finding(approach, protocol, (first, last)) {
+        if let Finding::NotTaken = self.finding(approach, protocol, first, last) {
             return;
         }
         let (low, high) = entries.split_at(entries.len() / 2);
@@ -142,7 +142,7 @@ impl<'w> Search<'w> {
         let mut open = vec![(publish.host_ports.first(), publish.host_ports.last())];
         while let Some((first, last)) = open.pop() {
             let middle = first + (last - first) / 2;
-            match self.finding(approach, publish.protocol, (first, last)) {
+            match self.finding(approach, publish.protocol, first, last) {
                 Finding::NotTaken => {}
                 // It leads to the same node.
                 Finding::Taken(Translation::Destination(Some(to), _), _) if to == *target => {}
@@ -169,7 +169,8 @@ impl<'w> Search<'w> {
         &mut self,
         approach: &Approach<'w>,
         protocol: Protocol,
-        (first, last): (u16, u16),
+        first: u16,
+        last: u16,
     ) -> Finding {
         let Some(left) = self.left.checked_sub(1) else {
             return Finding::NotTaken;
@@ -195,11 +196,10 @@ impl<'w> Search<'w> {
 
 impl<'w> Walk<'w> {
     fn taken(&mut self, packet: &Packet, from: HostPort<'w>, last_port: Option<u16>) -> Finding {
-        let at = (Class::Routed, Hook::Prerouting);
         let context = self.host_context(packet, from, 0);
         let passing = |state| Passing {
             last_port,
-            ..Passing::all(at, packet, state, context)
+            ..Passing::routed(Hook::Prerouting, packet, state, context)
         };
         self.forget();
         let Ok(state) = self.tracking(passing(None)) else {

@@ -8,7 +8,7 @@ use hallway_spec::Name;
 use ipnet::IpNet;
 
 use super::conntrack::Table;
-use super::environment::Diverted;
+use super::host_rules::Diverted;
 use super::packet::{Flow, Packet};
 use super::path::{Hop, HopEvent, Location, Outcome};
 use super::world::World;
@@ -52,6 +52,8 @@ pub(super) enum DropReason {
     MayHave { to: IpAddr, nodes: Vec<Name> },
     /// A rule of a program in the node may translate its addresses.
     NodeRules { node: Name, rule: String },
+    /// What a program in a node has added to its routes, in words.
+    NodeRouting { node: Name, by: String },
     /// The reverse path filter: the route back to the source is not by the interface that it came in
     /// by, or, where the filter is not `strict`, there is none.
     WrongWay {
@@ -109,7 +111,8 @@ impl DropReason {
             Self::OwnRoute { .. }
             | Self::External { .. }
             | Self::MayHave { .. }
-            | Self::NodeRules { .. } => Outcome::Unknown,
+            | Self::NodeRules { .. }
+            | Self::NodeRouting { .. } => Outcome::Unknown,
             Self::NoRoute { .. }
             | Self::Elsewhere { .. }
             | Self::PastHost { .. }

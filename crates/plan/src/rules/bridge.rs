@@ -338,7 +338,7 @@ fn nd_guard() -> Chain {
 }
 
 /// A node that forwards sends errors about packets it passes on; any other only about packets that
-/// were sent to it.
+/// were sent to it. Redirects change the way of later packets, and are dropped.
 fn errors() -> Chain {
     let quoted = |field, version| {
         rule(
@@ -349,14 +349,14 @@ fn errors() -> Chain {
     };
     let rules = vec![
         rule(
+            vec![Match::Is(Field::IcmpType, Value::Byte(REDIRECT))],
+            Verdict::Drop,
+            "no redirects",
+        ),
+        rule(
             vec![member(Field::IifName, &TRANSIT, true)],
             Verdict::Return,
             "of a router",
-        ),
-        rule(
-            vec![Match::Is(Field::IcmpType, Value::Byte(REDIRECT))],
-            Verdict::Drop,
-            "nodes are not routers",
         ),
         quoted(Field::QuotedDaddr4, IpVersion::V4),
         quoted(Field::QuotedDaddr6, IpVersion::V6),

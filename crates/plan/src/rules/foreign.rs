@@ -1,5 +1,5 @@
 //! Packets that are not for a project and would not be forwarded without hallway: they come in by
-//! a link that forwards because of hallway alone, or from a network that represents the outside
+//! a link that forwards because of hallway alone, or from or to a network that represents the outside
 //! world, which is not connected to the real one.
 
 use hallway_nftables::expr::Verdict;
@@ -19,15 +19,15 @@ pub(super) fn chain() -> Chain {
         "frames from port to port of a bridge",
     )];
     rules.extend([IpVersion::V4, IpVersion::V6].map(closed));
-    rules.push(rule(
-        vec![
-            member(Field::IifGroup, &sets::OUTSIDES, true),
-            member(Field::OifGroup, &sets::OUTSIDES, false),
+    let of_outsides = |from, to| {
+        let matches = vec![
+            member(Field::IifGroup, &sets::OUTSIDES, from),
+            member(Field::OifGroup, &sets::OUTSIDES, to),
             Match::Unmarked(FROM_BIT | TO_BIT),
-        ],
-        Verdict::Drop,
-        purpose::FOREIGN,
-    ));
+        ];
+        rule(matches, Verdict::Drop, purpose::FOREIGN)
+    };
+    rules.extend([of_outsides(true, false), of_outsides(false, true)]);
     Chain {
         name: "others".into(),
         base: base(ChainType::Filter, Hook::Forward, AFTER_PROJECTS),

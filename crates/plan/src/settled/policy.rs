@@ -42,4 +42,23 @@ impl Policy {
     pub fn number(&self) -> usize {
         self.index + 1
     }
+
+    /// The command that added it; `None` for one of the file.
+    #[must_use]
+    pub fn added_by(&self) -> Option<&'static str> {
+        (!self.place.is_in_file()).then_some(match self.action {
+            Action::Allow => "hallway allow",
+            Action::Deny => "hallway deny",
+        })
+    }
+
+    /// The policy in words, with the command that added it.
+    #[must_use]
+    pub fn told(&self) -> String {
+        let words = &self.words;
+        match self.added_by() {
+            Some(command) => format!("{words} (added by {command})"),
+            None => words.clone(),
+        }
+    }
 }

@@ -323,6 +323,8 @@ pub struct Flows {
 /// Host ports of one transport protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PublishedPorts {
+    /// The addresses of the host.
+    pub to: IpNet,
     /// The protocol.
     pub protocol: Protocol,
     /// From the first to the last.

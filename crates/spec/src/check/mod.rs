@@ -2,6 +2,7 @@
 
 mod addresses;
 mod dependencies;
+mod expectations;
 mod interfaces;
 mod limits;
 mod policies;
@@ -30,7 +31,7 @@ pub(crate) fn all(topology: &Topology, problems: &mut Vec<Problem>, warnings: &m
     routes::check(topology, problems);
     routes::masquerade(topology, problems);
     policies::check(topology, problems);
-    policies::contradictions(topology, problems);
+    expectations::contradictions(topology, problems);
     warnings.extend(policies::shadowed(topology));
     warnings.extend(subnets::of_link_ends(topology));
     warnings.extend(published::not_on_localhost(topology));

@@ -148,22 +148,6 @@ fn internal<'a>(topology: &'a Topology, endpoint: &Endpoint) -> Option<&'a Netwo
     }
 }
 
-/// Expectations of the same pair and service that cannot both be true.
-pub(super) fn contradictions(topology: &Topology, problems: &mut Vec<Problem>) {
-    let mut known = BTreeMap::new();
-    for expect in &topology.expects {
-        let key = (&expect.from, &expect.to, expect.service);
-        let (reachable, first) = *known
-            .entry(key)
-            .or_insert((expect.reachable, &expect.place));
-        if reachable != expect.reachable {
-            let first = first.clone();
-            let kind = PolicyProblem::ExpectContradiction { first };
-            problems.push(Problem::new(&expect.place, kind));
-        }
-    }
-}
-
 /// Policies without effect, because an earlier one decides about all their packets.
 pub(super) fn shadowed(topology: &Topology) -> Vec<Warning> {
     let policies = &topology.policies;

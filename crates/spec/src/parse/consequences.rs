@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::problem::{NameProblem, PolicyProblem, ProblemKind, ValueProblem};
+use crate::problem::{
+    NameProblem, NetworkProblem, NodeProblem, PolicyProblem, ProblemKind, ValueProblem,
+};
 use crate::tree::Tree;
 use crate::{InvalidName, Problem, UnresolvedPort};
 
@@ -27,6 +29,10 @@ struct Causes {
     names: BTreeMap<usize, String>,
     /// Mappings whose `delay` could not be read.
     delays: Vec<String>,
+    /// Networks with a subnet that could not be read, as `networks.NAME`.
+    subnets: BTreeSet<String>,
+    /// Nodes whose command could not be read, as `nodes.NAME`.
+    commands: BTreeSet<String>,
     /// Whether ports of nodes, which may have names, could not be read.
     ports: bool,
 }
@@ -39,6 +45,8 @@ impl Causes {
             read_as: BTreeSet::new(),
             names: BTreeMap::new(),
             delays: Vec::new(),
+            subnets: BTreeSet::new(),
+            commands: BTreeSet::new(),
             ports: false,
         };
         let mut bad = BTreeSet::new();
@@ -46,6 +54,10 @@ impl Causes {
             out.ports |= is_of_ports(problem);
             let delay = problem.place.key.strip_suffix(".delay");
             out.delays.extend(delay.map(str::to_owned));
+            out.subnets.extend(network_of_subnet(&problem.place.key));
+            let command = problem.place.key.rsplit_once(".command");
+            out.commands
+                .extend(command.map(|(node, _)| node.to_owned()));
             match &problem.kind {
                 ProblemKind::Value(ValueProblem::Unexpected { .. }) => {
                     let place = &problem.place;
@@ -85,6 +97,22 @@ impl Causes {
             ProblemKind::Value(ValueProblem::Unexpected { path, .. }) => {
                 self.read_as.contains(path)
             }
+            ProblemKind::Network(NetworkProblem::AddressOutside { network, .. }) => {
+                self.subnets.contains(&format!("networks.{network}"))
+            }
+            ProblemKind::Network(NetworkProblem::GatewayWithoutSubnet(_)) => {
+                let network = place.key.rsplit_once(".gateway");
+                network.is_some_and(|(network, _)| self.subnets.contains(network))
+            }
+            ProblemKind::Node(NodeProblem::DependencyWithoutCommand { dependency, .. }) => {
+                self.commands.contains(&format!("nodes.{dependency}"))
+            }
+            ProblemKind::Node(NodeProblem::ReadyWithoutCommand(node)) => {
+                self.commands.contains(&format!("nodes.{node}"))
+            }
+            ProblemKind::Name(NameProblem::UnknownEndpoint { name, .. }) => {
+                self.names.values().any(|text| text == name)
+            }
             ProblemKind::Name(NameProblem::UnknownNetwork { network, .. }) => {
                 let begin = format!("{network}:"); // `apps:{ … }` is one name
                 self.names.values().any(|text| text.starts_with(&begin))
@@ -105,6 +133,12 @@ impl Causes {
         let text = self.names.get(&problem.place.offset);
         *error != InvalidName::Empty && text.is_some_and(|text| !said.insert(text.clone()))
     }
+}
+
+/// The mapping of the network, of a key that is its `subnet` or part of it.
+fn network_of_subnet(key: &str) -> Option<String> {
+    let (network, _) = key.rsplit_once(".subnet")?;
+    network.starts_with("networks.").then(|| network.to_owned())
 }
 
 /// Whether a problem is a value among the ports of a node, or their names.

@@ -193,12 +193,24 @@ fn of(path: &str) -> String {
     if path.is_empty() {
         String::new()
     } else {
-        format!(" in {path}")
+        format!(" in {}", subject(path))
     }
 }
 
-fn subject(path: &str) -> &str {
-    if path.is_empty() { "the file" } else { path }
+/// A key path in words: policies are counted from 1, as everywhere else.
+fn subject(path: &str) -> String {
+    let policy = || {
+        let (position, key) = path.strip_prefix("policies[")?.split_once(']')?;
+        let number = position.parse::<usize>().ok()?.checked_add(1)?;
+        Some(match key.strip_prefix('.') {
+            Some(key) => format!("{key} of policy {number}"),
+            None => format!("policy {number}"),
+        })
+    };
+    match path {
+        "" => "the file".to_owned(),
+        path => policy().unwrap_or_else(|| path.to_owned()),
+    }
 }
 
 impl Details for ValueProblem {

@@ -1,6 +1,7 @@
 //! The machine and its sandboxes: `doctor`, `gc`, `sandbox ls`, `logs` and `bench`.
 
 use hallway_spec::Name;
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::Version;
@@ -32,13 +33,15 @@ pub enum CheckOutcome {
     Missing,
 }
 
-/// A project that left marks in the kernel and is not on record, as `gc` lists it.
+/// What a project left that is not on record, as `gc` lists it.
 #[derive(Debug, Serialize)]
-pub struct StrayProject<'a> {
+pub struct Stray<'a> {
     /// Of this shape.
-    pub schema_version: Version<1>,
-    /// The project.
-    pub project: &'a Name,
+    pub schema_version: Version<2>,
+    /// The project, if its marks tell which it was.
+    pub project: Option<&'a Name>,
+    /// The destination of an unreachable route of no project.
+    pub route: Option<IpNet>,
     /// Whether it has been removed.
     pub removed: bool,
 }

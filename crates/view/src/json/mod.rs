@@ -21,8 +21,7 @@ pub use difference::DifferenceEntry;
 pub use impairment::{Impairment, impairments};
 pub use interface::Interface;
 pub use machine::{
-    CheckEntry, CheckOutcome, Endpoints, LogLine, Measurement, SandboxEntry, SandboxInternet,
-    StrayProject,
+    CheckEntry, CheckOutcome, Endpoints, LogLine, Measurement, SandboxEntry, SandboxInternet, Stray,
 };
 pub use plan::{PlannedSteps, ProblemEntry, Validation};
 pub use project::{

@@ -14,7 +14,6 @@ use super::published::Published;
 use super::sidecar::{self, Sidecar};
 use super::{DifferenceEntry, Version};
 use crate::program::Program;
-use crate::tree;
 
 /// A running project, for `status`.
 #[derive(Debug, Serialize)]
@@ -355,7 +354,7 @@ impl<'a> Policy<'a> {
             action: policy.action,
             words: &policy.words,
             line: policy.place.is_in_file().then_some(policy.place.line),
-            added_by: tree::added_by(policy),
+            added_by: policy.added_by(),
         }
     }
 }

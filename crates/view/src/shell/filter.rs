@@ -1,5 +1,7 @@
 //! Rules and connections.
 
+use std::net::IpAddr;
+
 use hallway_nftables::{Element, Ruleset, print};
 use hallway_plan::rules::{Delta, sets};
 use hallway_plan::step::PublishedPorts;
@@ -81,8 +83,18 @@ pub(super) fn forget_flows(script: &mut Script<'_>, prefixes: &[IpNet], ports: &
             "conntrack -D -s {prefix}; conntrack -D -d {prefix}"
         ));
     }
-    for PublishedPorts { protocol, ports } in ports {
+    for PublishedPorts {
+        to,
+        protocol,
+        ports,
+    } in ports
+    {
         let (first, last) = (ports.first(), ports.last());
+        let to = match (to.prefix_len(), to.addr()) {
+            (0, IpAddr::V4(_)) => String::new(),
+            (0, IpAddr::V6(_)) => " -f ipv6".into(),
+            (_, address) => format!(" -d {address}"),
+        };
         let (before, port, after) = if first == last {
             (String::new(), first.to_string(), "")
         } else {
@@ -90,7 +102,7 @@ pub(super) fn forget_flows(script: &mut Script<'_>, prefixes: &[IpNet], ports: &
             (each, "$port".into(), "; done")
         };
         script.comment(&format!(
-            "{before}conntrack -D -p {protocol} --orig-port-dst {port}{after}"
+            "{before}conntrack -D{to} -p {protocol} --orig-port-dst {port}{after}"
         ));
     }
 }

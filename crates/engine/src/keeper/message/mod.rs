@@ -32,8 +32,9 @@ use crate::rights::Rights;
 /// [`Request::Change`], version 3 no links and no socket in it, version 4 no health checks, no host
 /// names and no inode numbers of files, version 5 not how long ago a program ended, version 6 no rule
 /// about packets of networks that represent the outside, version 7 no rules about what leaves the host with
-/// a private address and about UDP to a further network of a node.
-pub const PROTOCOL: u32 = 8;
+/// a private address and about UDP to a further network of a node, version 8 no rules about packets to networks
+/// that represent the outside and about redirects of routers.
+pub const PROTOCOL: u32 = 9;
 
 /// The first message of each side.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -18,6 +18,9 @@ use super::progress::{Progress, datagram, interface, tcp};
 /// A packet without an answer is sent again after this time; TCP does that itself.
 const AGAIN: Duration = Duration::from_millis(350);
 
+/// An acknowledgement mostly comes within this time.
+const SOON: Duration = Duration::from_millis(100);
+
 /// One attempt.
 pub(super) struct Attempt<'a> {
     pub(super) aim: &'a Aim,
@@ -149,6 +152,16 @@ impl<'a> Attempt<'a> {
     /// Whether to wait until its socket can be written to.
     pub(super) fn connecting(&self) -> bool {
         matches!(self.socket, Socket::Tcp(_)) && self.connected.is_none()
+    }
+
+    /// Whether it waits for what makes no socket readable: the acknowledgement of its last packet. After a
+    /// moment it is only polled now and then.
+    pub(super) fn ending(&self) -> bool {
+        let recent = |after: Duration| self.started.elapsed() < after + SOON;
+        matches!(self.socket, Socket::Tcp(_))
+            && self.done.is_none()
+            && self.listener != Listener::Temporary
+            && self.connected.is_some_and(recent)
     }
 
     fn finish(&mut self, outcome: Outcome, latency: Option<Duration>, detail: impl Into<String>) {

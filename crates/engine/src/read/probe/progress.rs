@@ -31,8 +31,13 @@ pub(super) fn tcp(
     listener: Listener,
     text: &[u8],
 ) -> Result<Option<Progress>, Errno> {
-    if let Some(errno) = client.error()? {
-        return Err(errno);
+    match client.error()? {
+        // The program there has closed the connection, which had begun.
+        Some(Errno::CONNRESET | Errno::PIPE) if connected.is_some() => {
+            return Ok(Some(Progress::Answered));
+        }
+        Some(errno) => return Err(errno),
+        None => {}
     }
     if connected.is_none() {
         // Nothing can be sent before the handshake is complete.
@@ -44,8 +49,15 @@ pub(super) fn tcp(
             Err(Errno::AGAIN | Errno::NOTCONN | Errno::INPROGRESS) => Ok(None),
             Err(errno) => Err(errno),
             Ok(()) if listener == Listener::Temporary => Ok(Some(Progress::Connected)),
-            Ok(()) => Ok(Some(Progress::Answered)),
+            Ok(()) => {
+                client.end()?;
+                Ok(Some(Progress::Connected))
+            }
         };
+    }
+    if listener != Listener::Temporary {
+        // The end of what this side sends is a packet after the handshake, and is acknowledged.
+        return Ok(client.end_arrived().then_some(Progress::Answered));
     }
     let mut buffer = [0; 64];
     match client.receive(&mut buffer)? {

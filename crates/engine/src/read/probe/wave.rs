@@ -22,6 +22,9 @@ use crate::Cancel;
 /// All attempts are polled at least this often.
 const TICK: Duration = Duration::from_millis(50);
 
+/// Where something is awaited that makes no socket readable.
+const SHORT_TICK: Duration = Duration::from_millis(1);
+
 /// ICMP sockets, by place and IP version.
 type IcmpSockets = BTreeMap<(Location, IpVersion), IcmpSocket>;
 
@@ -96,9 +99,13 @@ fn wait(attempts: &[Attempt<'_>], listeners: &Listeners, icmp_sockets: &IcmpSock
         .chain(icmp_sockets.values().map(AsFd::as_fd))
         .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN));
     let mut all: Vec<PollFd<'_>> = clients.chain(listening).collect();
+    let tick = match attempts.iter().any(Attempt::ending) {
+        true => SHORT_TICK,
+        false => TICK,
+    };
     let tick = Timespec {
         tv_sec: 0,
-        tv_nsec: i64::from(TICK.subsec_nanos()),
+        tv_nsec: i64::from(tick.subsec_nanos()),
     };
     // All attempts are polled next, even after an interruption.
     poll(&mut all, Some(&tick)).ok();

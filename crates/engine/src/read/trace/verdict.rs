@@ -181,7 +181,7 @@ impl Observations<'_> {
                     format!(
                         "{before}policy {} denies it: {}",
                         policy.number(),
-                        policy.words
+                        policy.told()
                     ),
                     "change it, or allow this in a line before",
                 )

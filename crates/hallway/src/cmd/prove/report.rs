@@ -24,12 +24,13 @@ pub(crate) fn print(common: &Common, proof: &Proof, format: ReportFormat, matrix
         ReportFormat::Json => ui::json(&shape(proof)),
         ReportFormat::Tap => ui::out(&tap(proof)),
         ReportFormat::Junit => ui::out(&junit(proof)),
+        ReportFormat::Text if common.quiet => ui::text(&list(proof, |row| !row.passes())),
         ReportFormat::Text if matrix => {
             ui::text(&grid::text(proof, ui::columns()));
             summary(common, proof);
         }
         ReportFormat::Text => {
-            ui::text(&list(proof));
+            ui::text(&list(proof, |_| true));
             summary(common, proof);
         }
     }
@@ -57,11 +58,12 @@ fn summary(common: &Common, proof: &Proof) {
     ui::note(common, format!("{words} ({})", ui::duration(proof.elapsed)));
 }
 
-fn list(proof: &Proof) -> String {
-    let names: Vec<String> = proof.rows.iter().map(name).collect();
+fn list(proof: &Proof, shown: fn(&Row) -> bool) -> String {
+    let rows: Vec<&Row> = proof.rows.iter().filter(|row| shown(row)).collect();
+    let names: Vec<String> = rows.iter().map(|row| name(row)).collect();
     let width = names.iter().map(|n| n.chars().count()).max().unwrap_or(0);
     let mut out = String::new();
-    for (row, name) in proof.rows.iter().zip(&names) {
+    for (row, name) in rows.into_iter().zip(&names) {
         let mark = if row.passes() {
             styled(GREEN, "pass")
         } else {

@@ -93,7 +93,7 @@ impl Reasons<'_> {
     ) -> Option<Reason> {
         let index = purpose::policy_of(&ruling.comment)?;
         let policy = (self.world.settled().policies.iter()).find(|p| p.index == index)?;
-        let text = format!("policy {} {says}: {}", policy.number(), policy.words);
+        let text = format!("policy {} {says}: {}", policy.number(), policy.told());
         Some(reason(code, text).place(&policy.place))
     }
 

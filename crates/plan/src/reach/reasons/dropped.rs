@@ -12,8 +12,8 @@ use super::super::walk::DropReason;
 use super::builder::{Reasons, reason};
 use super::reserved::{elsewhere, namesake, no_node, no_route_of_host};
 use super::simple::{
-    by_foreign, by_node, by_route_of_others, may_have, no_addresses, own_route, past_host,
-    wrong_way,
+    by_foreign, by_node, by_route_of_others, by_routing, may_have, mismatch, no_addresses,
+    not_really_outside, own_route, past_host, wrong_way,
 };
 use crate::rules::purpose;
 use crate::settled::Network;
@@ -58,15 +58,13 @@ impl Reasons<'_> {
                     ..why
                 }
             }
-            ExchangeFailure::Mismatch(flow) => reason(
-                ReasonCode::Asymmetric,
-                format!("the reply does not come from the address that the request went to ({flow})"),
-            ),
+            ExchangeFailure::Mismatch(flow) => mismatch(flow, address),
             ExchangeFailure::Silent(setting) => reason(
                 ReasonCode::EchoIgnored,
                 format!("{to} does not answer pings: {setting} is set there"),
             )
             .help("name a port instead"),
+            ExchangeFailure::Special(_, text) => reason(ReasonCode::SpecialAddress, text.as_str()),
             ExchangeFailure::LaterPacket => reason(
                 ReasonCode::Asymmetric,
                 "requests pass the host and replies do not, so connection tracking on the host is incomplete and the packet is dropped",
@@ -103,6 +101,7 @@ impl Reasons<'_> {
             )
             .help(format!("only the other end of the cable reaches {to}: use an address of {node} on a network")),
             DropReason::NodeRules { node, rule } => by_node(node, rule),
+            DropReason::NodeRouting { node, by } => by_routing(node, by),
             DropReason::MayHave { to, nodes } => may_have(*to, nodes),
             DropReason::Neighbour { at, next }
                 if self.world.takers_near(at, *next).next().is_some() =>
@@ -276,6 +275,7 @@ impl Reasons<'_> {
                 ReasonCode::Internal,
                 "packets from internal and from outside networks do not leave the host, by no router either",
             ),
+            purpose::FOREIGN => not_really_outside(),
             purpose::UNTRANSLATED => {
                 let router = self.sender(found);
                 reason(

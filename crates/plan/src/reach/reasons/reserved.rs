@@ -87,7 +87,7 @@ pub(super) fn no_route_of_host(to: IpAddr) -> Reason {
             ReasonCode::NoRoute,
             format!("the host has no route to {to}"),
         )
-        .help("a sandbox reaches the internet only through pasta, if it is installed and can start: hallway doctor"),
+        .help("on the host: ip route get shows it; a sandbox reaches the internet only through pasta, if it is installed and can start: hallway doctor"),
     }
 }
 

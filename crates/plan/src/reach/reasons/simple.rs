@@ -7,7 +7,8 @@ use hallway_spec::Name;
 use ipnet::IpNet;
 
 use super::super::code::ReasonCode;
-use super::super::environment::Diverted;
+use super::super::host_rules::Diverted;
+use super::super::packet::Flow;
 use super::super::party::Party;
 use super::super::path::{Location, Reason};
 use super::super::walk::Foreign;
@@ -33,6 +34,13 @@ pub(super) fn by_node(node: &Name, rule: &str) -> Reason {
         format!("node {node} has rules of its own, and {rule} may translate it"),
     )
     .help("hallway reach and hallway trace try it out")
+}
+
+pub(super) fn by_routing(node: &Name, by: &str) -> Reason {
+    let text = format!(
+        "node {node} has {by}, which is not of the file, and may send it elsewhere or drop it"
+    );
+    reason(ReasonCode::OtherRoute, text).help("hallway reach and hallway trace try it out")
 }
 
 pub(super) fn wrong_way(at: &Location, from: IpAddr, interface: &str, strict: bool) -> Reason {
@@ -100,4 +108,28 @@ pub(super) fn own_route(node: &Name, to: &IpNet, interface: &str) -> Reason {
         format!("node {node} sends it by {interface}, which is not hallway's, since its namespace has a route to {to} there"),
     )
     .help("what happens there is not predicted")
+}
+
+/// The reply is not one to the request.
+pub(super) fn mismatch(flow: &Flow, asked: Option<IpAddr>) -> Reason {
+    if Some(flow.from) != asked {
+        return reason(
+            ReasonCode::Asymmetric,
+            format!("the reply does not come from the address that the request went to ({flow})"),
+        );
+    }
+    reason(
+        ReasonCode::Asymmetric,
+        "the reply takes another way than the request, and the host takes it for a connection of its own, to which it gives another port",
+    )
+    .help("give the server a route to the client by the host")
+}
+
+/// Between a machine outside and a node on a network that stands for the outside.
+pub(super) fn not_really_outside() -> Reason {
+    reason(
+        ReasonCode::NotOurs,
+        "a network with outside: true is not connected to the machines that are really outside",
+    )
+    .help("give the node a network without outside: true, and publish a port there")
 }
