@@ -16,7 +16,8 @@ use hallway_spec::Name;
 use super::Caller;
 use crate::account;
 use crate::keeper::{
-    Client, Desired, Forward, KeeperError, Listen, Listener, Namespace, Program, Start, Starting,
+    Client, Desired, Forward, KeeperError, Listen, Listener, Namespace, Program, ProgramState,
+    Start, Starting,
 };
 use crate::observe::netns_path;
 use crate::{Cancel, Engine, Failure, Planned, Record};
@@ -52,9 +53,16 @@ impl Engine {
             None => self.with_start(&planned.settled.project, caller.cancel, Client::start)?,
         };
         let mut changes = client.sync(&wanted, listeners)?;
-        for node in ended(planned) {
-            client.restart(node)?;
-            changes += 1;
+        let ended: Vec<&str> = ended(planned).collect();
+        if !ended.is_empty() {
+            // The keeper may have started some again meanwhile: those go on.
+            let now = client.programs()?.into_iter();
+            let is_ended = |s| matches!(s, ProgramState::Exited | ProgramState::Restarting);
+            let still = now.filter(|p| is_ended(p.state) && ended.contains(&p.node.as_str()));
+            for program in still {
+                client.restart(&program.node)?;
+                changes += 1;
+            }
         }
         Ok(Started {
             client,
