@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use hallway_plan::compare::Difference;
+use hallway_plan::step::Described;
 use hallway_spec::Protocol;
 
 use crate::Failure;
@@ -42,6 +43,11 @@ pub enum Event {
     },
     /// The run failed, and what was there before is being restored.
     Restoring,
+    /// What a project had in the kernel has been removed.
+    Removed {
+        /// Every step.
+        steps: Vec<Described>,
+    },
     /// A warning; the run continues.
     Warning(Warning),
 }
