@@ -210,12 +210,11 @@ fn formats() {
         quiet.out
     );
     let verbose = h.run(&["test", "-v"]).exits(0).out;
-    let begins = |word: &str| verbose.lines().filter(|l| l.trim_start().starts_with(word));
-    assert_eq!(
-        (begins("pass").count(), begins("because").count()),
-        (8, 8),
-        "{verbose}"
-    );
+    let begins = |word: &str| {
+        let lines = verbose.lines().map(str::trim_start);
+        lines.filter(|l| l.starts_with(word)).count()
+    };
+    assert_eq!((begins("pass"), begins("because")), (8, 8), "{verbose}");
     let matrix = h.run(&["test", "--matrix", "--format", "json"]).exits(0);
     let all = value(&matrix)["results"].as_array().unwrap().len();
     assert!(all > 60, "{all}");
