@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use hallway_spec::{Name, User};
+use hallway_plan::Settled;
+use hallway_spec::{Name, SysctlKey, User};
 
 use crate::{Failure, Reason, Rights};
 
@@ -90,6 +91,30 @@ fn is_mapped(map: &str, number: u32) -> bool {
         let number = u64::from(number);
         matches!(fields.as_slice(), [first, _, count] if (*first..first + count).contains(&number))
     })
+}
+
+/// Adds the settings that programs without capabilities need to the nodes that have such, but none that
+/// the file gives another value. A namespace that a node joins stays as it is.
+pub(crate) fn allow_programs(settled: &mut Settled, caller: Option<CallingUser>) {
+    // Mostly all programs have the same user.
+    let mut known: Option<(Option<User>, bool)> = None;
+    let settings = SysctlKey::for_programs(is_mapped("gid_map", i32::MAX as u32));
+    for node in settled.nodes.iter_mut().filter(|n| n.joined.is_none()) {
+        let limited = node.programs().any(|program| {
+            let user = &program.service.user;
+            if known.as_ref().is_none_or(|(of, _)| of != user) {
+                // A user that does not exist is reported when the program is to be started.
+                let account = of(program.name, user.as_ref(), caller);
+                let limited = account.is_ok_and(|a| a.rights.is_some());
+                known = Some((user.clone(), limited));
+            }
+            known.as_ref().is_some_and(|(_, limited)| *limited)
+        });
+        for (key, value) in settings.iter().filter(|_| limited) {
+            let given = node.sysctls.entry(key.clone());
+            given.or_insert_with(|| (*value).to_owned());
+        }
+    }
 }
 
 /// The account of a node's program: that of the file, else that of the calling user; otherwise

@@ -16,7 +16,7 @@ use hallway_plan::{Observed, Plan, Settled, Surroundings, diff, settle};
 use hallway_spec::{Name, Topology};
 use ipnet::IpNet;
 
-use crate::account::CallingUser;
+use crate::account::{CallingUser, allow_programs};
 use crate::dropped::dropped;
 use crate::keeper::Porter;
 use crate::needs;
@@ -259,6 +259,7 @@ impl Engine {
         let mut around = Surroundings::new(&topology.name, &observed, &known);
         around.sandbox = self.workplace.holder.is_some();
         let mut settled = settle(topology, applied, &around).map_err(conflicts)?;
+        allow_programs(&mut settled, self.workplace.caller);
         if let Some(firewalls) = allow_through {
             settled.allow_through = firewalls.to_vec();
         }

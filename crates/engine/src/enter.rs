@@ -55,13 +55,6 @@ pub struct Enter {
     pub command: Vec<String>,
 }
 
-/// Settings of a node in which a program runs that has no capabilities: it may listen on every port,
-/// and ping. The second value is for a user namespace with 65536 groups, which refuses the first.
-const WITHOUT_CAPABILITIES: [(&str, [&str; 2]); 2] = [
-    ("net/ipv4/ip_unprivileged_port_start", ["0", "0"]),
-    ("net/ipv4/ping_group_range", ["0 2147483647", "0 65535"]),
-];
-
 /// Why a program did not run.
 #[derive(Debug, thiserror::Error)]
 pub enum EnterError {
@@ -190,15 +183,6 @@ impl Enter {
         kernel.unshare(&[NamespaceKind::Mount, NamespaceKind::Uts])?;
         kernel.set_hostname(&self.hostname)?;
         self.mount(&kernel)?;
-        if self.rights.is_some() {
-            for (key, [value, fewer]) in WITHOUT_CAPABILITIES {
-                let written = kernel.write_sysctl(key, value);
-                match written.or_else(|_refused| kernel.write_sysctl(key, fewer)) {
-                    Err(e) if e.is_not_found() => {}
-                    other => other?,
-                }
-            }
-        }
         if let Some(directory) = &working_dir {
             std::env::set_current_dir(directory)
                 .map_err(|e| EnterError::Directory(directory.display().to_string(), e))?;

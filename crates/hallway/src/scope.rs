@@ -23,6 +23,12 @@ pub(crate) use crate::state_dir::state_dir;
 /// This program, for separate processes that are started from it.
 const PROGRAM: &str = "/proc/self/exe";
 
+/// Of a sandbox that runs without its record.
+pub(crate) const LOST: &str = "its state directory was removed: there is no record of its projects";
+/// What to do about that.
+pub(crate) const LOST_HELP: &str =
+    "hallway up FILE ends the sandbox and builds the project again; hallway down ends it";
+
 /// How sandboxes are made by this program.
 fn making(common: &Common, implicit: bool) -> Result<Making<'static>, Failure> {
     Ok(Making {
@@ -68,6 +74,11 @@ impl Scope {
         )
     }
 
+    /// Whether the sandbox's state directory was removed.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.sandbox.as_ref().is_some_and(|s| s.lost)
+    }
+
     /// The scope, made if it does not exist; from now on this process is in it.
     pub(crate) fn enter(common: &Common, implicit: bool, cancel: &Cancel) -> Result<Self, Failure> {
         place::check()?;
@@ -90,6 +101,17 @@ impl Scope {
         })?;
         workplace.porter = Some(porter);
         Self::inside(sandbox, workplace, Some(hold))
+    }
+
+    /// As [`Self::existing`]; also a sandbox whose state directory was removed, of which only the marks
+    /// are known.
+    pub(crate) fn examined(common: &Common) -> Result<Option<Self>, Failure> {
+        match Self::existing(common)? {
+            Some(scope) => Ok(Some(scope)),
+            None => lost_sandbox(common)?
+                .map(|s| Self::inside(s, Workplace::default(), None))
+                .transpose(),
+        }
     }
 
     /// The scope if it exists, for reading: no port is bound through it.
@@ -218,12 +240,23 @@ fn remove_if_empty(outside: Option<&(OwnedFd, OsString)>) {
 
 /// The scope of a command that only reads.
 pub(crate) fn here(common: &Common) -> Result<Scope, VerbError> {
-    Scope::existing(common)?.ok_or_else(|| {
-        VerbError::usage(
-            format!("nothing is up: sandbox {} does not run", common.sandbox),
-            of_caller().unwrap_or_else(|| "hallway up FILE builds a project; with --host, commands use this machine itself".to_owned()),
-        )
-    })
+    Scope::existing(common)?.map_or_else(|| Err(not_here(common)), Ok)
+}
+
+/// The sandbox does not run, or nothing is known of what it contains.
+pub(crate) fn not_here(common: &Common) -> VerbError {
+    let name = &common.sandbox;
+    if let Ok(Some(_)) = lost_sandbox(common) {
+        let help = format!("hallway status shows what is in it; {LOST_HELP}");
+        return VerbError::usage(format!("sandbox {name} runs, but {LOST}"), help);
+    }
+    let help = || {
+        "hallway up FILE builds a project; with --host, commands use this machine itself".to_owned()
+    };
+    VerbError::usage(
+        format!("nothing is up: sandbox {name} does not run"),
+        of_caller().unwrap_or_else(help),
+    )
 }
 
 /// The project of a command that only reads, with its content.

@@ -325,6 +325,67 @@ fn gc_clears_what_is_not_on_record() {
     }
 }
 
+/// Without the state directory, what runs is listed, and what to do is said.
+fn what_runs_is_listed_without_a_state_directory() {
+    let p = file("p", 91);
+    for damage in ["rm -rf /run/state", "find /run/state -mindepth 1 -delete"] {
+        for (h, place) in [
+            (host(), "on this host"),
+            (Hallway::sandbox(PROGRAM), "in sandbox default"),
+        ] {
+            let before = Snapshot::take();
+            h.run(&["up", &p]).ok();
+            sh(damage);
+            let status = h.run(&["status", "--exit-code"]).exits(3).out;
+            assert!(
+                status.starts_with(&format!("the state of p {place} is not known: ")),
+                "{status}"
+            );
+            assert!(status.contains("there is no record of it"), "{status}");
+            assert!(
+                status.contains("in the kernel: 1 namespace, 2 links, 2 tables\nhallway up FILE "),
+                "{status}"
+            );
+            let json = h.run(&["status", "--format", "json"]).exits(0).json();
+            assert_eq!(json["state"], "unknown");
+            assert!(
+                json["problem"].is_string() || place == "on this host",
+                "{json}"
+            );
+            for all in [&["ls"][..], &["ls", "--all"]] {
+                let listed = h.run(all).exits(0).out;
+                let words: Vec<&str> = listed.split_whitespace().rev().take(2).collect();
+                assert_eq!(words, ["unknown", "p"], "{listed}");
+            }
+            if place != "on this host" {
+                let listed = h.run(&["sandbox", "ls"]).exits(0);
+                assert!(listed.out.contains("not known"), "{listed:?}");
+                assert!(
+                    listed.err.contains("hallway sandbox rm default ends it"),
+                    "{listed:?}"
+                );
+                for words in [&["node", "ls"][..], &["logs", "a"], &["restart"]] {
+                    h.run(words)
+                        .exits(2)
+                        .says("sandbox default runs, but its state directory was removed");
+                }
+                h.run(&["exec", "a", "--", "true"])
+                    .exits(125)
+                    .says("its state directory was removed");
+                h.run(&["plan", &p])
+                    .exits(0)
+                    .says("which runs without a record and is ended first");
+            }
+            soon(&h, &["up", &p]).exits(0);
+            h.run(&["status", "--exit-code"]).exits(0);
+            sh(damage);
+            soon(&h, &["-p", "p", "down"]).exits(0);
+            sh("rm -rf /run/state");
+            before.unchanged();
+        }
+    }
+}
+
 /// A record with the id of another process does not make hallway end that process's namespaces.
 fn a_record_cannot_name_another_process() {
     let p = file("p", 91);
@@ -414,6 +475,7 @@ hallway_testkit::tests!(
     another_user_cannot_get_in_the_keepers_way,
     what_runs_is_found_without_bookkeeping,
     gc_clears_what_is_not_on_record,
+    what_runs_is_listed_without_a_state_directory,
     a_record_cannot_name_another_process,
     names_of_a_node_cannot_be_changed_from_within,
 );

@@ -54,6 +54,56 @@ fn up_takes_over_a_keeper_without_a_socket() {
     }
 }
 
+/// Without a record, `up` finds namespaces and keeper as they are. Programs of the same description go on;
+/// others are started again, and what ends the old ones does not end the new ones.
+fn programs_go_on_without_a_record() {
+    let h = host();
+    let before = Snapshot::take();
+    let file = |c: &str| {
+        format!(
+            "
+networks: {{ n: {{ subnet: 10.91.0.0/24 }} }}
+nodes:
+  a: {{ networks: [n], ports: [\"8091:80\"], command: hallway serve 80, ready: 80/tcp }}
+  b: {{ networks: [n], command: sh -c 'sleep 1000 & sleep 1001' }}
+  c: {{ networks: [n], command: {c} }}
+  d: {{ networks: [n], command: {c}, restart: always }}
+"
+        )
+    };
+    let programs = |of: &str| {
+        let script = format!("pgrep -f '^(hallway serve 80|sleep {of})' | sort");
+        let all = sh(&script);
+        all.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let record = "/run/state/host/projects/p/record.json";
+    let cut = format!("n=$(stat -c %s {record}); truncate -s $((n / 2)) {record}");
+    let commands = ["sleep 1002", "sleep 1003"];
+    h.up(&file(commands[0])).ok();
+    for round in 0..4 {
+        for damage in [&cut, &format!("> {record}"), &format!("rm {record}")] {
+            let unchanged = programs("100[01]");
+            assert_eq!(unchanged.len(), 3, "{unchanged:?}");
+            sh(damage);
+            // The programs of two nodes change.
+            h.up(&file(commands[(round + 1) % 2])).ok();
+            assert_eq!(programs("100[01]"), unchanged, "{damage}");
+            h.run(&["status", "--exit-code"]).exits(0);
+            sh(damage);
+            let all = programs("100.");
+            h.up(&file(commands[(round + 1) % 2])).ok();
+            assert_eq!(programs("100."), all, "{damage}");
+            h.run(&["plan", "--detailed-exitcode"]).exits(0);
+            assert!(h.reads("a", "http://10.91.0.2"), "{damage}");
+        }
+    }
+    sh(&format!("rm {record}"));
+    h.up(&file("sh -c 'exit 3'"))
+        .exits(1)
+        .says("no record said what the project was before, so it has been taken down");
+    before.unchanged();
+}
+
 /// A port of another program is found before the keeper is ended.
 fn a_keeper_without_a_socket_stays_where_up_is_refused() {
     let h = host();
@@ -369,5 +419,6 @@ hallway_testkit::tests![
     status_and_up_say_the_same_of_a_record_that_is_not_used,
     down_works_where_others_can_write_to_run,
     up_takes_over_a_keeper_without_a_socket,
+    programs_go_on_without_a_record,
     a_keeper_without_a_socket_stays_where_up_is_refused,
 ];

@@ -399,6 +399,78 @@ fn exit_codes_of_exec() {
     assert_eq!(run(&["a", "--", "true"]), 125);
 }
 
+/// What stops, kills or waits for an old program never ends the new one of the same node, in whatever
+/// order commands come, and while the keeper itself starts programs again.
+fn what_ends_a_program_does_not_end_the_next() {
+    let h = hallway();
+    // They end some time after SIGTERM, and leave a process that has left their process group.
+    let slow = "trap 'sleep 0.05; exit 0' TERM; setsid sleep 900 & sleep 901 & wait";
+    let file = |n: usize| {
+        format!(
+            "networks: {{ n: {{}} }}
+nodes:
+  a: {{ networks: [n], command: [sh, -c, \"{slow}; {n}\"] }}
+  b: {{ networks: [n], command: [sh, -c, \"{slow}; {n}\"], restart: always }}
+  c: {{ networks: [n], command: [sh, -c, \"exec sleep 902\"] }}
+  d: {{ networks: [n], command: [sh, -c, \"sleep 0.{n}\"], restart: always }}
+"
+        )
+    };
+    let count = |of: &str| sh(&format!("pgrep -cfx 'sleep {of}' || true"));
+    let both = |first: &[&str], second: &[&str]| {
+        let started = [h.start(first), h.start(second)];
+        for (child, words) in started.into_iter().zip([first, second]) {
+            let out = child.wait_with_output().unwrap();
+            let text = String::from_utf8_lossy(&out.stderr).into_owned();
+            assert_eq!(out.status.code(), Some(0), "{words:?}: {text}");
+        }
+    };
+    let path = "/run/next.hallway.yaml";
+    let built = ["up", "--replace", path];
+    let runs = |why: &str| {
+        wait_for(why, || {
+            let running = |node| status(&h, node)["program"]["state"] == "running";
+            let once = [("900", "2"), ("901", "2"), ("902", "1")];
+            once.iter().all(|(of, n)| count(of).trim() == *n)
+                && ["a", "b", "c"].map(running) == [true; 3]
+        });
+    };
+    std::fs::write(path, file(0)).unwrap();
+    h.run(&built).exits(0);
+    for round in 1..6 {
+        let c = sh("pgrep -fx 'sleep 902'");
+        std::fs::write(path, file(round)).unwrap();
+        both(&built, &["restart", "a"]);
+        runs("up, restart");
+        both(&["restart", "b"], &["restart", "b"]);
+        runs("restart, restart");
+        h.ok("node rm a");
+        let command = format!("{slow}; {round}");
+        let add = [
+            "node",
+            "add",
+            "a",
+            "--network",
+            "n",
+            "--",
+            "sh",
+            "-c",
+            &command,
+        ];
+        h.run(&add).exits(0);
+        runs("rm, add");
+        assert_eq!(
+            sh("pgrep -fx 'sleep 902'"),
+            c,
+            "the program of another node"
+        );
+        both(&["down"], &built);
+        h.run(&built).exits(0);
+        runs("down, up");
+    }
+    h.ok("down");
+}
+
 hallway_testkit::tests![
     ready_and_in_order,
     not_ready_in_time,
@@ -412,4 +484,5 @@ hallway_testkit::tests![
     what_a_program_sees,
     a_change_of_networks_leaves_a_program_alone,
     exit_codes_of_exec,
+    what_ends_a_program_does_not_end_the_next,
 ];

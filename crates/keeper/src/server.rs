@@ -205,7 +205,9 @@ impl Keeper<'_> {
             }
             if let Some(current) = self.current.take() {
                 if !current.left.is_empty() {
-                    stop_leftovers(&self.options.project, &current.left);
+                    // Nothing is stopping: all that run are of the present programs.
+                    let runners: Vec<i32> = self.runs.values().map(|run| run.pid).collect();
+                    stop_leftovers(&self.options.project, &current.left, &runners);
                 }
                 if let Some(answer) = current.answer {
                     answer.send(current.with).ok(); // a client that is gone needs none

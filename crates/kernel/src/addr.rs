@@ -25,6 +25,9 @@ const IFA_F_NOPREFIXROUTE: u32 = 0x200;
 const RT_SCOPE_HOST: u8 = 254;
 const IFA_F_SECONDARY: u32 = 0x01;
 const IFA_F_DADFAILED: u32 = 0x08;
+const IFA_F_DEPRECATED: u32 = 0x20;
+/// A lifetime without an end (INFINITY_LIFE_TIME).
+const FOREVER: u32 = u32::MAX;
 
 /// The kernel's number of an address family.
 pub(crate) fn family(address: IpAddr) -> u8 {
@@ -138,6 +141,8 @@ pub struct AddressInfo {
     /// When it was added, in hundredths of a second on the monotonic clock, which a number of 32 bits
     /// holds for 497 days.
     pub added: u32,
+    /// How long it is chosen for new connections, and how long it stays, in seconds.
+    lifetimes: [u32; 2],
 }
 
 impl AddressInfo {
@@ -145,6 +150,12 @@ impl AddressInfo {
     #[must_use]
     pub fn is_duplicate(&self) -> bool {
         self.flags & IFA_F_DADFAILED != 0
+    }
+
+    /// Whether it is removed after some time, or chosen for no new connection from some time on.
+    #[must_use]
+    pub fn is_limited(&self) -> bool {
+        self.flags & IFA_F_DEPRECATED != 0 || self.lifetimes != [FOREVER; 2]
     }
 
     /// How long ago it was added.
@@ -172,7 +183,11 @@ pub(crate) fn parse(body: &[u8]) -> Option<AddressInfo> {
     let local = attrs.find(IFA_LOCAL).and_then(address_of);
     let other = attrs.find(IFA_ADDRESS).and_then(address_of);
     let address = local.or(other)?;
+    // struct ifa_cacheinfo: two lifetimes in seconds, and when it was added.
+    let times = attrs.find(IFA_CACHEINFO).unwrap_or_default();
+    let time = |position| times.get(position..).and_then(u32_of);
     Some(AddressInfo {
+        lifetimes: [0, 4].map(|position| time(position).unwrap_or(FOREVER)),
         index,
         net: IpNet::new(address, prefix).ok()?,
         peer: other.filter(|peer| *peer != address),
@@ -185,11 +200,7 @@ pub(crate) fn parse(body: &[u8]) -> Option<AddressInfo> {
             .find(IFA_PROTO)
             .and_then(|v| v.first().copied())
             .unwrap_or_default(),
-        // struct ifa_cacheinfo: two lifetimes, then this.
-        added: attrs
-            .find(IFA_CACHEINFO)
-            .and_then(|v| u32_of(v.get(8..)?))
-            .unwrap_or_default(),
+        added: time(8).unwrap_or_default(),
     })
 }
 

@@ -39,7 +39,28 @@ pub enum InvalidSysctl {
 /// The last parts of keys that hallway sets itself.
 const OWN: [&str; 3] = ["accept_ra", "autoconf", "disable_ipv6"];
 
+/// Settings of a node in which a program without capabilities runs: it may listen on every port, and
+/// ping. The other range of groups is for a user namespace that has no more.
+const FOR_PROGRAMS: [(&str, [&str; 2]); 2] = [
+    ("net.ipv4.ip_unprivileged_port_start", ["0", "0"]),
+    ("net.ipv4.ping_group_range", ["0 2147483647", "0 65535"]),
+];
+
 impl SysctlKey {
+    /// The settings that a program without capabilities needs, where there are all groups or 65536.
+    #[must_use]
+    pub fn for_programs(all_groups: bool) -> [(Self, &'static str); 2] {
+        let other = usize::from(!all_groups);
+        FOR_PROGRAMS.map(|(key, values)| (Self(key.to_owned()), values[other]))
+    }
+
+    /// Whether it is such a setting, with that value.
+    #[must_use]
+    pub fn is_for_programs(&self, value: &str) -> bool {
+        let mut all = FOR_PROGRAMS.iter();
+        all.any(|(key, values)| *key == self.0 && values.contains(&value))
+    }
+
     /// The file below /proc/sys.
     #[must_use]
     pub fn path(&self) -> String {

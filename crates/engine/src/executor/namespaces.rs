@@ -197,6 +197,9 @@ fn make(
             absent_is_done(sysctls.write(kernel, &key, &wanted.to_string()))?;
         }
     }
+    for (key, value) in &new.sysctls {
+        sysctls.write(kernel, &key.path(), value)?;
+    }
     let change = LinkChange {
         alias: Some(&new.alias),
         up: Some(true),

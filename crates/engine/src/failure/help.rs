@@ -65,6 +65,9 @@ pub(super) fn help(reason: &Reason, cause: Option<&KernelError>) -> Option<Strin
         Reason::NotBound(detail) | Reason::Setting(detail) | Reason::Keeper(detail) => {
             detail.help.clone()
         }
+        Reason::NotReady { unrecorded: true, .. } => {
+            "no record said what the project was before, so it has been taken down; correct the command and run up again".into()
+        }
         Reason::NotReady { not_in_force, .. } => restored(not_in_force),
         Reason::ExpectationFailed => {
             "correct the file, or build it without --test and look: hallway explain, hallway trace".into()

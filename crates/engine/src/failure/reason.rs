@@ -249,6 +249,8 @@ pub enum Reason {
         last_lines: Vec<String>,
         /// By which policies the file is stricter than the restored state, each as a sentence.
         not_in_force: Vec<String>,
+        /// The project was up without a record: there was no former state to restore.
+        unrecorded: bool,
     },
     /// What the file expects is not true of the network that was built.
     #[error("an expectation of the file is not met; the former state has been restored")]

@@ -173,6 +173,19 @@ struct Further {
     with_files: bool,
 }
 
+impl Further {
+    fn examine(
+        &self,
+        kernel: &mut Kernel,
+        sysctls: &mut SysctlReader,
+        namespace: &mut SeenNamespace,
+    ) {
+        let nothing = OnRecord::default();
+        let on_record = self.on_record.get(&namespace.name).unwrap_or(&nothing);
+        examine(kernel, sysctls, namespace, on_record, Some(self));
+    }
+}
+
 fn further(project: &Name, record: Option<&Record>) -> Further {
     let all = record.into_iter();
     let all = all.flat_map(|r| r.applied.iter().chain(&r.pending));
@@ -192,7 +205,7 @@ fn examine_all(kernel: &Kernel, mut namespaces: Vec<&mut SeenNamespace>, further
     if namespaces.len() < WORTH_THREADS {
         let (mut own, mut sysctls) = (kernel.sibling(), SysctlReader::default());
         for namespace in namespaces {
-            examine(&mut own, &mut sysctls, namespace, Some(further));
+            further.examine(&mut own, &mut sysctls, namespace);
         }
         return;
     }
@@ -203,7 +216,7 @@ fn examine_all(kernel: &Kernel, mut namespaces: Vec<&mut SeenNamespace>, further
             scope.spawn(move || {
                 let mut sysctls = SysctlReader::for_many();
                 for namespace in part {
-                    examine(&mut own, &mut sysctls, namespace, Some(further));
+                    further.examine(&mut own, &mut sysctls, namespace);
                 }
             });
         }
@@ -211,12 +224,17 @@ fn examine_all(kernel: &Kernel, mut namespaces: Vec<&mut SeenNamespace>, further
 }
 
 /// Examines one new namespace, which may be one of many. It has the routing rules that the kernel gave
-/// it.
-pub(crate) fn examine_one(kernel: &Kernel, namespace: &mut SeenNamespace) {
+/// it, and settings with these keys.
+pub(crate) fn examine_one(kernel: &Kernel, namespace: &mut SeenNamespace, sysctls: Vec<SysctlKey>) {
+    let on_record = OnRecord {
+        sysctls,
+        table: None,
+    };
     examine(
         &mut kernel.sibling(),
         &mut SysctlReader::for_one(kernel),
         namespace,
+        &on_record,
         None,
     );
 }
@@ -226,11 +244,9 @@ fn examine(
     kernel: &mut Kernel,
     sysctls: &mut SysctlReader,
     namespace: &mut SeenNamespace,
+    on_record: &OnRecord,
     further: Option<&Further>,
 ) {
-    let nothing = OnRecord::default();
-    let on_record = further.and_then(|all| all.on_record.get(&namespace.name));
-    let on_record = on_record.unwrap_or(&nothing);
     let Ok(opened) = Netns::open(&netns_path(&namespace.name)) else {
         return;
     };

@@ -120,6 +120,9 @@ fn fault(address: &AddressInfo, up: &BTreeSet<u32>, delivered: &Delivered) -> Op
     if v4 && !special && address.scope != Scope::Universe {
         return Some(AddressFault::Scope);
     }
+    if address.is_limited() {
+        return Some(AddressFault::Lifetime);
+    }
     if !up.contains(&address.index) {
         return None;
     }

@@ -4,7 +4,7 @@
 //! removed.
 
 use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use super::process::start_time;
@@ -87,6 +87,7 @@ pub(super) fn find(directory: &Path, name: &str, lost: bool) -> Option<Sandbox> 
                 || Internet::None("not known: its record is missing".into()),
                 Internet::Pasta,
             ),
+            lost,
             directory: directory.to_owned(),
         })
     })
@@ -95,19 +96,25 @@ pub(super) fn find(directory: &Path, name: &str, lost: bool) -> Option<Sandbox> 
 /// The names of the sandboxes of a user that run, by the same marks.
 #[must_use]
 pub fn of_user(user: u32) -> Vec<String> {
+    let directories = directories(user).into_iter();
+    let names = directories.filter_map(|d| Some(d.file_name()?.to_str()?.to_owned()));
+    let mut names: Vec<String> = names.collect();
+    names.sort();
+    names
+}
+
+/// The directories of a user's holders.
+pub(super) fn directories(user: u32) -> Vec<PathBuf> {
     let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
-    let names = entries.filter_map(|entry| {
+    let directories = entries.filter_map(|entry| {
         let owner = entry.metadata().ok()?.uid();
         let command = std::fs::read(entry.path().join("cmdline")).ok()?;
         let mut words = command.split(|b| *b == 0).skip(1);
         let holds = owner == user && words.next() == Some(b"__hold");
         let directory = words.next().filter(|_| holds)?;
-        let directory = Path::new(std::str::from_utf8(directory).ok()?);
-        Some(directory.file_name()?.to_str()?.to_owned())
+        Some(std::str::from_utf8(directory).ok()?.into())
     });
-    let mut names: Vec<String> = names.collect();
-    names.sort();
-    names
+    directories.collect()
 }
 
 /// Whether the directory at that path is the same in the sandbox.

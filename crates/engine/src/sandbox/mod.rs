@@ -48,6 +48,8 @@ pub struct Sandbox {
     pub user_namespace: bool,
     /// How it reaches the internet, or why it does not.
     pub internet: Internet,
+    /// Its state directory was removed: what is in it is on no record.
+    pub lost: bool,
     /// The holder's start time, in clock ticks since boot: it shows whether the pid was reused.
     started: u64,
     directory: PathBuf,

@@ -39,18 +39,27 @@ fn on_record(state: &Path, name: &str) -> Option<Sandbox> {
         implicit: file.implicit,
         user_namespace: file.user_namespace,
         internet: file.internet,
+        lost: false,
         started: file.started,
         directory,
     })
 }
 
-/// Every running sandbox.
+/// Every running sandbox, also those whose state directory was removed.
 #[must_use]
 pub fn list(state: &Path) -> Vec<Sandbox> {
-    let mut out: Vec<Sandbox> = store::list(&root(state))
+    let root = root(state);
+    let own = rustix::process::geteuid().as_raw();
+    let mut held = marks::directories(own);
+    held.retain(|d| d.parent() == Some(&root));
+    let lost = held
+        .iter()
+        .filter_map(|d| lost(state, d.file_name()?.to_str()?));
+    let mut out: Vec<Sandbox> = store::list(&root)
         .unwrap_or_default()
         .into_iter()
         .filter_map(|e| find(state, e.name.to_str()?))
+        .chain(lost)
         .collect();
     out.sort_by(|a, b| a.name.cmp(&b.name));
     out
@@ -113,6 +122,7 @@ pub fn ensure(
         implicit: making.implicit,
         user_namespace: held.user_namespace,
         internet,
+        lost: false,
         started: start_time(held.pid).unwrap_or(0),
         directory,
     };

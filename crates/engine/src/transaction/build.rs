@@ -1,12 +1,12 @@
 //! The kernel stage: the record is written before the first step and after the last.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use hallway_kernel::Kernel;
 use hallway_plan::compare::Difference;
-use hallway_plan::observed::Seen;
-use hallway_plan::{Plan, Settled};
+use hallway_plan::observed::{NamespaceState, Seen};
+use hallway_plan::{Observed, Plan, Settled};
 
 use super::{Caller, Request, settings};
 use crate::engine::recorded;
@@ -89,7 +89,7 @@ impl Engine {
         let (made, failed) =
             carry_out(&mut self.kernel(), plan, Some(caller), AfterFailure::Others)
                 .map_err(|failure| settings::explained(failure, plan, request.topology))?;
-        record.inodes = inodes(record, settled, made);
+        record.inodes = inodes(record, &planned.observed, settled, made);
         record.uplinks = planned
             .plan
             .uplinks(recorded(Some(record)), project, &planned.observed);
@@ -169,16 +169,20 @@ impl Engine {
     }
 }
 
-/// The inode numbers of every namespace of the project that is in place.
-pub(super) fn inodes(record: &Record, settled: &Settled, made: Made) -> Made {
-    let fresh: BTreeSet<&str> = made.iter().map(|(n, _)| n.as_str()).collect();
+/// The inode numbers of every namespace of the project that is in place: those that were made, those that
+/// the kernel has under the project's mark, and those on record. A record that was lost does not say them.
+pub(super) fn inodes(record: &Record, seen: &Observed, settled: &Settled, made: Made) -> Made {
+    let marked = seen.namespaces.iter().filter_map(|n| match n.state {
+        NamespaceState::Mounted(inode) => {
+            let owner = n.owner.as_ref().is_some_and(|(p, _)| *p == settled.project);
+            owner.then(|| (n.name.clone(), inode))
+        }
+        _ => None,
+    });
+    let mut all: BTreeMap<String, u64> = record.inodes.iter().cloned().collect();
+    all.extend(marked);
+    all.extend(made);
     let wanted: BTreeSet<&str> = settled.nodes.iter().map(|n| n.netns.as_str()).collect();
-    let kept = record
-        .inodes
-        .iter()
-        .filter(|(n, _)| !fresh.contains(n.as_str()) && wanted.contains(n.as_str()));
-    let mut out: Made = kept.cloned().collect();
-    out.extend(made);
-    out.sort();
-    out
+    all.retain(|name, _| wanted.contains(name.as_str()));
+    all.into_iter().collect()
 }

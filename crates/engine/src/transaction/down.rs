@@ -99,7 +99,7 @@ impl Engine {
             })
             .collect();
         let had_keeper = self.end_keeper(project, &inodes, caller.cancel)?;
-        stop_leftovers(project.as_ref(), &inodes);
+        stop_leftovers(project.as_ref(), &inodes, &[]);
         let removed = self.remove(project, caller.reporter)?;
         match had_keeper {
             true => Ok(Removed::Project),

@@ -343,10 +343,18 @@ fn may_ask_host(settled: &Settled) -> bool {
     })
 }
 
-/// Adds the policies that are not in force once the former state has been restored.
+/// Adds the policies that are not in force once the former state has been restored, or that no record
+/// says which state that is.
 fn name_stricter(failure: &mut Failure, planned: &Planned) {
-    if let Reason::NotReady { not_in_force, .. } = &mut failure.reason {
+    if let Reason::NotReady {
+        not_in_force,
+        unrecorded,
+        ..
+    } = &mut failure.reason
+    {
         *not_in_force = stricter(planned);
+        let marks = planned.observed.marks(&planned.settled.project);
+        *unrecorded = planned.record.is_none() && !marks.is_empty();
     }
 }
 

@@ -99,6 +99,7 @@ fn not_ready(wanted: &[Program], node: String, why: NotReady) -> Failure {
         why,
         last_lines,
         not_in_force: Vec::new(),
+        unrecorded: false,
     }
     .into()
 }

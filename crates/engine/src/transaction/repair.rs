@@ -96,7 +96,7 @@ impl Engine {
         if settled != applied {
             record.correct(settled.clone());
         }
-        record.inodes = inodes(&record, &settled, made);
+        record.inodes = inodes(&record, &observed, &settled, made);
         record.uplinks = uplinks;
         if record != before {
             self.store().save(project, &mut record)?;

@@ -73,7 +73,7 @@ impl Engine {
         // The failed run may have released addresses before it failed.
         self.lease_addresses(Some(&applied), &applied)?;
         let changed = !made.is_empty() || applied != built;
-        record.inodes = inodes(&record, &applied, made);
+        record.inodes = inodes(&record, &observed, &applied, made);
         if applied != built {
             record.correct(applied.clone());
         }
@@ -105,7 +105,7 @@ impl Engine {
         self.store().note_host_settings(project, &plan, &observed)?;
         let (made, inside) = carry_out(&mut self.kernel(), &plan, None, AfterFailure::Others)?;
         self.lease_addresses(record.applied.as_ref(), &target)?;
-        record.inodes = inodes(&record, &target, made);
+        record.inodes = inodes(&record, &observed, &target, made);
         record.commit();
         record.edited_from.clone_from(&earlier.edited_from);
         record.repair = earlier.repair;

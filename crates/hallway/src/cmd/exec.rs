@@ -15,7 +15,7 @@ use crate::args::{Common, EnterArgs, ExecArgs};
 use crate::diagnose::VerbError;
 use crate::failure::CommandError;
 use crate::named;
-use crate::scope::Scope;
+use crate::scope::{self, Scope};
 use crate::ui;
 
 /// The exit code for failures of hallway, as opposed to those of the program.
@@ -151,6 +151,9 @@ fn inside(common: &Common, at: &EnterArgs, command: Vec<String>) -> Result<Insid
 }
 
 fn entry(common: &Common, at: &EnterArgs, command: Vec<String>) -> Result<Inside, VerbError> {
+    if scope::lost_sandbox(common)?.is_some() {
+        return Err(scope::not_here(common));
+    }
     let scope = Scope::existing(common)?
         .ok_or_else(|| CommandError::SandboxNotUp(common.sandbox.clone()))?;
     let (project, settled) = named::present(common, &scope, Some(&at.node))?;

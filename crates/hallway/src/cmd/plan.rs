@@ -12,7 +12,7 @@ use hallway_view::{shell, step};
 
 use crate::args::{Common, FileArg, Format};
 use crate::diagnose::VerbError;
-use crate::scope::Scope;
+use crate::scope::{Scope, lost_sandbox};
 use crate::source::{input, read};
 use crate::ui;
 
@@ -31,8 +31,13 @@ pub(crate) fn run(
         None => Engine::plan_from_nothing(topology, through, OtherNamespaces::Absent),
     };
     let planned = planned.map_err(|f| VerbError::of(f, &input.path, &input.text))?;
+    let lost = scope.is_none() && lost_sandbox(common)?.is_some();
+    let state = match lost {
+        true => "which runs without a record and is ended first",
+        false => "not running yet",
+    };
     let place = scope.map_or_else(
-        || format!("in sandbox {} (not running yet)", common.sandbox),
+        || format!("in sandbox {} ({state})", common.sandbox),
         |s| s.words(),
     );
     let steps = steps(&planned);

@@ -43,7 +43,10 @@ fn list(common: &Common, format: Format) -> Result<ExitCode, VerbError> {
         rows.push(vec![
             sandbox.name.clone(),
             sandbox.pid.to_string(),
-            names.join(" "),
+            match sandbox.lost {
+                true => "not known".to_owned(),
+                false => names.join(" "),
+            },
             internet,
         ]);
         values.push(SandboxEntry {
@@ -52,6 +55,7 @@ fn list(common: &Common, format: Format) -> Result<ExitCode, VerbError> {
                 Internet::Pasta(pid) => SandboxInternet::Pasta(pid),
                 Internet::None(why) => SandboxInternet::None(why),
             },
+            problem: sandbox.lost.then_some(scope::LOST),
             name: sandbox.name,
             pid: sandbox.pid,
             projects,
@@ -62,6 +66,14 @@ fn list(common: &Common, format: Format) -> Result<ExitCode, VerbError> {
         Format::Json => ui::json(&values),
         Format::Text if values.is_empty() => ui::note(common, "no sandbox runs"),
         Format::Text => ui::table(&rows),
+    }
+    for lost in values.iter().filter(|v| v.problem.is_some()) {
+        let name = &lost.name;
+        let text = format!(
+            "sandbox {name} runs, but {}; hallway --sandbox {name} status shows what is in it, hallway sandbox rm {name} ends it",
+            scope::LOST
+        );
+        ui::note(common, text);
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use hallway_engine::{Completeness, Engine, Failure, Status};
+use hallway_engine::{Completeness, Engine, Failure, Status, Workplace};
 use hallway_plan::Settled;
 use hallway_plan::compare::{Difference, Fact};
 use hallway_plan::observed::Marks;
@@ -18,7 +18,7 @@ use crate::args::{Common, FileArg, Format};
 use crate::diagnose::VerbError;
 use crate::environment::of_caller;
 use crate::failure::CommandError;
-use crate::scope::{Scope, built, here, not_up, project, state_dir};
+use crate::scope::{LOST, LOST_HELP, Scope, built, not_here, not_up, project, state_dir};
 use crate::source::discover;
 use crate::ui;
 
@@ -32,10 +32,13 @@ pub(crate) fn status(
     format: Format,
     exit_code: bool,
 ) -> Result<ExitCode, VerbError> {
-    let scope = here(common)?;
+    let scope = Scope::examined(common)?.map_or_else(|| Err(not_here(common)), Ok)?;
     let project = named(common, &scope.engine)?;
     let Some(status) = scope.engine.status(&project)? else {
-        return Err(not_up(&scope.engine, &project));
+        return Err(match scope.is_lost() {
+            true => not_here(common),
+            false => not_up(&scope.engine, &project),
+        });
     };
     match format {
         Format::Json => as_json(&scope, &project, &status)?,
@@ -77,7 +80,8 @@ fn as_json(scope: &Scope, project: &Name, status: &Status) -> Result<(), VerbErr
             .unreadable
             .as_ref()
             .or(status.silent.as_ref())
-            .map(|f| f.reason.to_string()),
+            .map(|f| f.reason.to_string())
+            .or(scope.is_lost().then(|| format!("of the sandbox, {LOST}"))),
         drift: status.differences.len(),
         differences: status
             .differences
@@ -100,7 +104,7 @@ fn text(common: &Common, scope: &Scope, project: &Name, status: &Status) -> Resu
     let file = status.record.as_ref().and_then(|r| r.path.as_ref());
     let file = file.map(|p| format!(" from {p}")).unwrap_or_default();
     let Some(settled) = status.record.as_ref().and_then(built) else {
-        unrecorded(project, &place, status);
+        unrecorded(scope, project, status);
         return Ok(());
     };
     match status.state {
@@ -207,9 +211,11 @@ fn differences(common: &Common, status: &Status, settled: &Settled) {
 }
 
 /// A project without a readable record: only its marks are known.
-fn unrecorded(project: &Name, place: &str, status: &Status) {
+fn unrecorded(scope: &Scope, project: &Name, status: &Status) {
+    let place = scope.words();
     let why = match &status.unreadable {
         Some(failure) => failure.reason.to_string(),
+        None if scope.is_lost() => LOST.to_owned(),
         None => "there is no record of it".to_owned(),
     };
     let words = format!("the state of {project} {place} is not known: {why}");
@@ -219,9 +225,15 @@ fn unrecorded(project: &Name, place: &str, status: &Status) {
         .unreadable
         .as_ref()
         .filter(|f| !f.is_replaced_by_up());
-    ui::text(&kept.and_then(Failure::help).unwrap_or_else(|| {
-        "hallway up FILE builds it again; hallway down removes it by its marks".to_owned()
-    }));
+    let help = match scope.is_lost() {
+        true => LOST_HELP,
+        false => "hallway up FILE builds it again; hallway down removes it by its marks",
+    };
+    ui::text(
+        &kept
+            .and_then(Failure::help)
+            .unwrap_or_else(|| help.to_owned()),
+    );
 }
 
 fn marks(marks: Marks) -> String {
@@ -265,7 +277,7 @@ pub(crate) fn projects(common: &Common, all: bool, format: Format) -> Result<Exi
 /// The projects of the command line's scope.
 fn here_only(common: &Common) -> Result<Vec<ProjectEntry>, VerbError> {
     let mut values = Vec::new();
-    if let Some(scope) = Scope::existing(common)? {
+    if let Some(scope) = Scope::examined(common)? {
         let mut names = scope.engine.projects();
         names.extend(scope.engine.strays()?.projects);
         for project in names {
@@ -284,7 +296,10 @@ fn everywhere(common: &Common) -> Result<(Vec<ProjectEntry>, ExitCode), VerbErro
     let mut places: Vec<Vec<String>> = sandboxes
         .map(|s| vec!["--sandbox".to_owned(), s.name])
         .collect();
-    if state.join("host").is_dir() {
+    // Where no other process may read the kernel's state, the directory alone shows it.
+    let host = state.join("host");
+    let left = || Engine::new(&host, Workplace::default()).strays();
+    if host.is_dir() || left().is_ok_and(|left| !left.projects.is_empty()) {
         places.push(vec!["--host".to_owned()]);
     }
     let (mut values, mut code) = (Vec::new(), ExitCode::SUCCESS);

@@ -216,7 +216,39 @@ pub(crate) const NODE_LINKS: &[Kind] = &[
     ),
 ];
 
+/// In the node x, whose program has no capabilities.
+pub(crate) const FOR_PROGRAMS: &[Kind] = &[
+    kind(
+        "inside x sysctl -qw net.ipv4.ip_unprivileged_port_start=1024",
+        "net.ipv4.ip_unprivileged_port_start is 1024, not 0",
+    ),
+    kind(
+        "inside x sysctl -qw 'net.ipv4.ping_group_range=1 0'",
+        "net.ipv4.ping_group_range is 1 0, not 0 ",
+    ),
+];
+
 pub(crate) const NODES: &[Kind] = &[
+    kind(
+        "ip -n web addr change 10.9.0.10/24 dev eth0 valid_lft 600 preferred_lft 0",
+        "address 10.9.0.10/24 of eth0 is without an unlimited lifetime",
+    ),
+    kind(
+        "ip -n web addr change 10.9.0.10/24 dev eth0 valid_lft forever preferred_lft 0",
+        "address 10.9.0.10/24 of eth0 is without an unlimited lifetime",
+    ),
+    kind(
+        "ip -n web addr change fd09::10/64 dev eth0 valid_lft 600 preferred_lft 300",
+        "address fd09::10/64 of eth0 is without an unlimited lifetime",
+    ),
+    kind(
+        "ip -n web addr change fd09::10/64 dev eth0 preferred_lft 0",
+        "address fd09::10/64 of eth0 is without an unlimited lifetime",
+    ),
+    kind(
+        "ip -n far addr change 10.1.0.2/24 dev eth1 valid_lft 600 preferred_lft 600",
+        "address 10.1.0.2/24 of eth1 is without an unlimited lifetime",
+    ),
     kind(
         "inside web sysctl -qw net.ipv4.ip_forward=1",
         "IPv4 forwarding is 1, not 0",

@@ -14,11 +14,11 @@ mod talker;
 use hallway_testkit::{sh, wait_for};
 use others::{
     a_name_for_the_keeper, a_second_name_of_a_namespace, an_address_elsewhere, names_of_others,
-    programs_see_readable_files, rules_of_others_in_nodes,
+    programs_see_readable_files, rules_of_others_in_nodes, settings_for_programs,
 };
 use repairs::{
     a_fight_is_paused, repaired_in_nodes, repaired_links_in_nodes, repaired_on_the_host,
-    repaired_rules, repairs_are_events,
+    repaired_rules, repaired_settings_for_programs, repairs_are_events,
 };
 use scene::{FILE, PROJECT, Scene, hallway_without_project, in_sandbox};
 
@@ -365,6 +365,8 @@ hallway_testkit::tests![
     a_second_name_of_a_namespace,
     rules_of_others_in_nodes,
     programs_see_readable_files,
+    settings_for_programs,
+    repaired_settings_for_programs,
     owners_of_files,
     not_kept,
     reboot_and_lost_records,

@@ -2,8 +2,9 @@
 
 use hallway_testkit::{sh, skip, try_sh, wait_for};
 
+use super::kinds;
 use super::place::Place;
-use super::scene::{FILE, Scene, hallway};
+use super::scene::{FILE, PROJECT, Scene, hallway};
 
 /// Links of other programs with the names of the project's are not changed, and are not compared.
 pub(crate) fn names_of_others() {
@@ -141,6 +142,38 @@ pub(crate) fn needs_a_second_user() {
     if try_sh("setpriv --reuid 1000 true").is_err() {
         skip("needs root, to act as two users");
     }
+}
+
+/// A node whose program has no capabilities: it may listen on every port, and ping, whoever changes that;
+/// unless the file gives the setting another value.
+pub(crate) fn settings_for_programs() {
+    needs_a_second_user();
+    let mut scene = Scene::new();
+    let ports = || sh("ip netns exec x sysctl -n net.ipv4.ip_unprivileged_port_start");
+    assert_eq!(ports().trim(), "1024");
+    let node = "x: { networks: { other: { address: 10.8.0.10 } }";
+    let limited = format!("{node}, command: sleep 1000, user: '1000'");
+    let with = |more: &str| PROJECT.replace(node, &format!("{limited}{more}"));
+    std::fs::write(FILE, with("")).unwrap();
+    scene.h.run(&["up", FILE]).ok();
+    assert_eq!(ports().trim(), "0");
+    for kind in kinds::FOR_PROGRAMS {
+        scene.check(kind);
+    }
+    let given = ", sysctls: { net.ipv4.ip_unprivileged_port_start: 512 }";
+    std::fs::write(FILE, with(given)).unwrap();
+    scene.h.run(&["up", FILE]).ok();
+    assert_eq!(ports().trim(), "512");
+    scene.h.ok("restart x");
+    scene.h.run(&["status", "--exit-code"]).exits(0);
+    assert_eq!(ports().trim(), "512");
+    // At the first start, too.
+    scene.h.ok("down");
+    scene.h.run(&["up", FILE]).ok();
+    assert_eq!(ports().trim(), "512");
+    scene.h.run(&["status", "--exit-code"]).exits(0);
+    scene.talkers.clear();
+    scene.h.ok("down");
 }
 
 /// Programs that run keep the files that they have: a mode that others changed is changed back in place.

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use hallway_testkit::{patience, sh, wait_for};
 
 use super::kinds::{self, Kind};
+use super::others::needs_a_second_user;
 use super::place::Place;
-use super::scene::{FILE, NODES, Scene, hallway};
+use super::scene::{FILE, NODES, PROJECT, Scene, hallway};
 use super::snapshot::Snapshot;
 
 /// The limit for a repair on a machine without other load.
@@ -84,6 +85,20 @@ pub(crate) fn repaired_in_nodes() {
 
 pub(crate) fn repaired_links_in_nodes() {
     check_all(&[kinds::NODE_LINKS]);
+}
+
+pub(crate) fn repaired_settings_for_programs() {
+    needs_a_second_user();
+    let mut scene = scene();
+    let node = "x: { networks: { other: { address: 10.8.0.10 } }";
+    let limited = format!("{node}, command: sleep 1000, user: '1000'");
+    std::fs::write(FILE, PROJECT.replace(node, &limited)).unwrap();
+    scene.h.run(&["up", FILE]).ok();
+    for kind in kinds::FOR_PROGRAMS {
+        check(&mut scene, kind);
+    }
+    scene.talkers.clear();
+    scene.h.ok("down");
 }
 
 fn is_up(watching: &mut Child) {

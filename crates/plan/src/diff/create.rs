@@ -191,6 +191,11 @@ impl Creation<'_> {
             netns: node.netns.clone(),
             alias: mark::alias(&self.wanted.project, &Role::Node(node.name.clone())),
             settings: target.space.settings.clone(),
+            sysctls: {
+                let mut all = target.space.sysctls.clone();
+                all.retain(|key, value| key.is_for_programs(value));
+                all
+            },
             rules: target.space.rules.clone(),
         };
         let file = Cause::File(node.place.key.clone());

@@ -185,6 +185,7 @@ impl<'a> Repairs<'a> {
         let nodes = target.nodes.iter();
         let nodes = nodes.filter(|n| created.nodes.contains(&n.node));
         let all = nodes.flat_map(|n| n.space.sysctls.iter().map(move |setting| (n, setting)));
+        let all = all.filter(|(_, (key, value))| !key.is_for_programs(value));
         let step = |(node, (key, value)): (&NodeTarget, (&SysctlKey, &String))| {
             let place = ObjectPlace::Node {
                 node: node.node.clone(),

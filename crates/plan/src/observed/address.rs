@@ -26,6 +26,8 @@ pub enum AddressFault {
     LocalRoute,
     /// It lacks the route in the table local by which broadcasts to its subnet are delivered.
     BroadcastRoute,
+    /// It is removed after a time, or not used for new connections from then on.
+    Lifetime,
 }
 
 impl fmt::Display for AddressFault {
@@ -34,6 +36,7 @@ impl fmt::Display for AddressFault {
             Self::Scope => "global scope",
             Self::LocalRoute => "a local route",
             Self::BroadcastRoute => "a broadcast route",
+            Self::Lifetime => "an unlimited lifetime",
         })
     }
 }

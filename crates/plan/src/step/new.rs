@@ -1,7 +1,9 @@
 //! What is created, with everything that belongs to it.
 
+use std::collections::BTreeMap;
+
 use hallway_nftables::{Family, Ruleset, Table};
-use hallway_spec::Name;
+use hallway_spec::{Name, SysctlKey};
 
 use crate::observed::Uplink;
 use crate::settled::Vlan;
@@ -46,6 +48,8 @@ pub struct NewNamespace {
     pub alias: String,
     /// Settings of the namespace.
     pub settings: Vec<(Setting, u32)>,
+    /// Those for programs without capabilities.
+    pub sysctls: BTreeMap<SysctlKey, String>,
     /// The table of a node that translates addresses.
     pub rules: Option<Ruleset>,
 }

@@ -61,6 +61,9 @@ pub struct SandboxEntry {
     pub projects: Vec<Name>,
     /// How it reaches the internet.
     pub internet: SandboxInternet,
+    /// Why its projects are not known, if they are not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<&'static str>,
 }
 
 /// How a sandbox reaches the internet.

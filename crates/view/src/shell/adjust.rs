@@ -9,7 +9,7 @@ use hallway_spec::IpVersion;
 
 use super::Script;
 use super::filter;
-use super::host::{add_address, nf_call, no_own_address, set};
+use super::host::{add_address, nf_call, no_own_address, set, sysctl};
 use super::inside::{add_route, remove_route, run_in, within};
 use super::quote::quote;
 use super::shaping::shape;
@@ -56,10 +56,7 @@ pub(super) fn adjust(script: &mut Script<'_>, place: &ObjectPlace, change: &Adju
         }
         Adjustment::Sysctl { key, value } => {
             let run = netns.map_or_else(String::new, run_in);
-            script.line(&format!(
-                "{run}sysctl -qw {}",
-                quote(&format!("{key}={value}"))
-            ));
+            sysctl(script, &run, key, value);
         }
         Adjustment::Shape {
             link,

@@ -5,7 +5,7 @@ use hallway_plan::mark;
 use hallway_plan::settled::Vlan;
 use hallway_plan::target::{Link, Setting};
 use hallway_plan::through::{FirewallChain, Pass};
-use hallway_spec::{IpVersion, Name};
+use hallway_spec::{IpVersion, Name, SysctlKey};
 use ipnet::IpNet;
 
 use super::Script;
@@ -147,6 +147,12 @@ pub(super) fn set(
         " -e"
     };
     script.line(&format!("{run}sysctl -q{absent_is_fine} -w {key}={value}"));
+}
+
+/// A setting by its key.
+pub(super) fn sysctl(script: &mut Script<'_>, run: &str, key: &SysctlKey, value: &str) {
+    let pair = super::quote::quote(&format!("{key}={value}"));
+    script.line(&format!("{run}sysctl -qw {pair}"));
 }
 
 /// The kernel adds no link-local address.

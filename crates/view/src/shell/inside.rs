@@ -11,7 +11,7 @@ use hallway_spec::IpVersion;
 
 use super::Script;
 use super::filter;
-use super::host::{add_address, alias, ip, mtu, no_own_address, set, settings};
+use super::host::{add_address, alias, ip, mtu, no_own_address, set, settings, sysctl};
 use super::quote::quote;
 use super::shaping::shape;
 
@@ -72,6 +72,12 @@ pub(super) fn create_namespace(script: &mut Script<'_>, new: &NewNamespace) {
             Setting::Initial(_) => continue, // what the kernel gives a namespace
         }
         set(script, &run, *setting, None, *value);
+    }
+    for (key, value) in &new.sysctls {
+        script.explain(&[
+            "A program without capabilities may listen on every port of its node, and ping.",
+        ]);
+        sysctl(script, &run, key, value);
     }
     script.line(&format!(
         "ip -n {name} link set dev lo alias {} up",

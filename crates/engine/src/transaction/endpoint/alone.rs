@@ -9,6 +9,8 @@ use hallway_plan::{Surroundings, settle};
 use hallway_spec::{Document, Edit, Name, NewNode, Place, Topology, edit, parse_bytes};
 use ipnet::IpNet;
 
+use crate::account::{CallingUser, allow_programs};
+
 /// The addresses of the new node on one network.
 pub(super) struct Given {
     pub(super) network: Name,
@@ -50,6 +52,7 @@ pub(super) fn settled_with(
     before: &Settled,
     name: &Name,
     given: &[Given],
+    caller: Option<CallingUser>,
 ) -> Option<(Settled, Node)> {
     let mut previous = before.clone();
     previous.nodes.push(placeholder(name, given));
@@ -62,6 +65,7 @@ pub(super) fn settled_with(
     };
     around.namespaces = before.nodes.iter().map(owner).collect();
     let mut settled = settle(topology, Some(&previous), &around).ok()?;
+    allow_programs(&mut settled, caller);
     let mut node = settled.node(name)?.clone();
     let mut publishes = of_node(&settled, name);
     settled = endpoint::without(&settled, name);

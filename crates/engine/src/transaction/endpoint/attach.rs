@@ -117,7 +117,8 @@ impl Engine {
         let Some(given) = self.addresses(outline, &topology, name)? else {
             return Ok(None);
         };
-        let Some((settled, node)) = settled_with(&topology, &before, name, &given) else {
+        let caller = self.workplace().caller;
+        let Some((settled, node)) = settled_with(&topology, &before, name, &given, caller) else {
             return Ok(None);
         };
         if !is_plain(kernel, outline, &settled, name)?

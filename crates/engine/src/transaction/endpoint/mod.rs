@@ -174,7 +174,8 @@ impl Engine {
             owner: None,
             inside: Seen::Unseen,
         };
-        observe::examine(kernel, &mut namespace);
+        let keys: Vec<_> = node.sysctls.keys().cloned().collect();
+        observe::examine(kernel, &mut namespace, keys);
         out.namespaces.push(namespace);
         Ok(out)
     }

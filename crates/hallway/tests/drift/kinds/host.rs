@@ -40,6 +40,14 @@ pub(crate) const HOST_LINKS: &[Kind] = &[
         "address fd09::1/64 of br-apps is missing",
     ),
     kind(
+        "ip addr change 10.9.0.1/24 dev br-apps valid_lft 600 preferred_lft 0",
+        "address 10.9.0.1/24 of br-apps is without an unlimited lifetime",
+    ),
+    kind(
+        "ip addr change fd09::1/64 dev br-apps valid_lft forever preferred_lft 0",
+        "address fd09::1/64 of br-apps is without an unlimited lifetime",
+    ),
+    kind(
         "ip -6 addr flush dev br-apps scope link",
         "of br-apps is missing",
     ),
