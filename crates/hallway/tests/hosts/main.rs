@@ -23,7 +23,10 @@ use outsides::{
     a_link_that_is_down_is_no_reason_to_warn, machines_outside_do_not_reach_it,
     no_connection_is_tracked_after_down,
 };
-use projects::{networks_of_others_reach_it_too, one_reaches_what_the_other_publishes};
+use projects::{
+    networks_of_others_reach_it_too, one_reaches_what_the_other_publishes,
+    programs_that_listen_later_are_named,
+};
 use remedies::each_remedy_helps_when_typed;
 use routes::{
     automatic_subnets_avoid_routes, longer_routes_are_said_and_predicted,
@@ -93,6 +96,7 @@ hallway_testkit::tests![
     rules_of_others_are_predicted,
     warnings_know_verdict_maps,
     one_reaches_what_the_other_publishes,
+    programs_that_listen_later_are_named,
     networks_of_others_reach_it_too,
     wider_routes_are_no_conflict,
     programs_of_xdp_are_named,
