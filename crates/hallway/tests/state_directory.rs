@@ -296,7 +296,7 @@ fn a_path_that_is_not_text() {
     before.unchanged();
 }
 
-/// What cannot be read as a log is an error of each command that prints it; it does not look like a program
+/// What cannot be read as a log is an error of each command that reads it; it does not look like a program
 /// without output.
 fn logs_that_cannot_be_read_are_reported() {
     std::fs::write("/run/p.yaml", FILE).unwrap();
@@ -332,6 +332,25 @@ fn logs_that_cannot_be_read_are_reported() {
         }
         sh(&format!("mv /run/kept {path}"));
     }
+    // Nor does the file of this directory answer for a project that cannot be read.
+    sh(&format!(
+        "cp /run/p.yaml /run/hallway.yaml; mv {directory} /run/kept; ln -s /run/kept {directory}"
+    ));
+    for verb in [
+        "explain a a",
+        "graph",
+        "logs",
+        "plan",
+        "export",
+        "test",
+        "inspect a",
+        "reach a a",
+    ] {
+        h.run(&verb.split(' ').collect::<Vec<_>>())
+            .exits(1)
+            .says("it is a symbolic link");
+    }
+    sh(&format!("rm {directory}; mv /run/kept {directory}"));
     h.run(&["-p", "p", "down"]).ok();
 }
 
