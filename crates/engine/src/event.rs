@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use hallway_plan::compare::Difference;
+use hallway_plan::compare::{Difference, Fact};
 use hallway_plan::step::Described;
 use hallway_spec::Protocol;
 
@@ -140,7 +140,10 @@ impl Warning {
             Self::NameServers { .. } | Self::OwnNameServers { .. } => {
                 WarningCode::NameServers.text()
             }
-            Self::LeftToOthers { .. } => WarningCode::AddressElsewhere.text(),
+            Self::LeftToOthers { difference } => match difference.fact {
+                Fact::PortTaken { .. } => WarningCode::PortTaken.text(),
+                _ => WarningCode::AddressElsewhere.text(),
+            },
             Self::Blocked { .. } => WarningCode::Blocked.text(),
             Self::WrongWay { .. } => WarningCode::WrongWay.text(),
             Self::Record(failure) | Self::NodeNotKept(failure) => failure.code(),

@@ -45,6 +45,10 @@ impl Difference {
             }
             Fact::AddressElsewhere { link, address, .. } => (link, address),
             Fact::Diverted(diverted) => return Some(diverted.remedy()),
+            Fact::PortTaken { .. } => {
+                let remedy = "let that program listen on another port, or publish another one";
+                return Some(remedy.into());
+            }
             _ => return None,
         };
         let command = self.ip();
@@ -92,6 +96,12 @@ impl Difference {
                 &diverted.to_string(),
                 format!("{object} is another one: packets are sent elsewhere, {diverted}"),
             ),
+            Fact::PortTaken { by, .. } => {
+                let by = by.as_deref().unwrap_or("a program of the host");
+                let clause =
+                    format!("is published, and {by} listens there: packets go to the node alone");
+                words("the node's alone", by, format!("{object} {clause}"))
+            }
             Fact::Attached { .. } => left("is another program's, and may drop or redirect packets"),
             Fact::Neighbour { wanted, found, .. } => is(print::mac(wanted), mac(found.as_ref())),
             Fact::Forwarding { .. } => left("does not come from frames"),
