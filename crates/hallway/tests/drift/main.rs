@@ -220,6 +220,45 @@ fn planned_by_line() {
     scene.h.run(&["up", FILE]).exits(0).says(words);
     let lines = plan(&PROJECT.replace("  - { from: direct, to: apps }\n", ""));
     assert!(!lines.contains("one at a time"), "{lines}");
+    rules_in_words(&scene);
+}
+
+/// What else changes in the rules is named: networks, nodes, and what other programs changed.
+fn rules_in_words(scene: &Scene) {
+    let says = |text: &str, wanted: &[&str]| {
+        std::fs::write(FILE, text).unwrap();
+        let lines = scene.h.run(&["plan", FILE]).ok();
+        for line in wanted {
+            assert!(lines.contains(line), "{line} is not in\n{lines}");
+        }
+        assert!(!lines.contains(" elements"), "{lines}");
+    };
+    let more = PROJECT
+        .replace("  other: {", "  more: { subnet: 10.5.0.0/24 }\n  other: {")
+        .replace("  z: {", "  n: { networks: [more] }\n  z: {");
+    says(
+        &more,
+        &["~ change rules hallway-p  with network more, node n  # "],
+    );
+    let node = "  y: { networks: { other: { address: 10.8.0.11 } } }\n";
+    says(
+        &PROJECT.replace(node, ""),
+        &["~ change rules hallway-p  without node y  # "],
+    );
+    sh("nft delete table bridge hallway-p; nft add rule inet hallway-p forward accept");
+    let drift = [
+        "+ create rules hallway-p  # table bridge hallway-p is missing",
+        "~ change rules hallway-p  # table inet hallway-p: chain forward has the rule accept",
+    ];
+    says(PROJECT, &drift);
+    let policy = "  - { action: deny, from: x, to: z }\n";
+    let both = [drift[0], drift[1], "+ deny x → z"];
+    says(&format!("{PROJECT}{policy}"), &both);
+    scene.h.ok("down");
+    says(
+        PROJECT,
+        &["+ create rules hallway-p  of 4 networks, 6 nodes, 1 port, 3 policies  # "],
+    );
 }
 
 /// If the kernel does not keep a change, the run fails and restores the former state.

@@ -172,6 +172,8 @@ impl Scene {
             status.code == 3 && status.out.contains(says)
         });
         let plan = self.h.run(&["plan", "--detailed-exitcode", FILE]).exits(2);
+        // Nothing is said by how many elements differ.
+        assert!(!plan.out.contains(" elements"), "{change}: {}", plan.out);
         assert!(
             plan.out.contains(says),
             "{change}: plan does not say {says:?}:\n{}",

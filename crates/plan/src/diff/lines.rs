@@ -3,28 +3,28 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Plan;
+use crate::compare::{Difference, Fact};
 use crate::settled::{Node, Policy, Publish, Settled};
 use crate::step::{Cause, Described, KeeperStep, NameStep, Op, Step, StepAction};
+
+/// At most this many names are in one line.
+const NAMED: usize = 5;
 
 /// All steps in order, and what the keeper does after them. `before` is what was built last.
 #[must_use]
 pub fn described(plan: &Plan, before: Option<&Settled>, wanted: &Settled) -> Vec<Described> {
     let mut out = Vec::new();
     for step in &plan.steps {
-        match rules_of_file(step) {
-            None => out.push(step.describe()),
-            Some(whole) => {
-                let lines = lines(before, wanted);
-                if before.is_none() && whole {
-                    out.push(step.describe());
-                } else if lines.is_empty() {
-                    out.push(Described {
-                        action: StepAction::Change,
-                        ..step.describe()
-                    });
-                }
-                out.extend(lines);
+        match (&step.op, &step.cause) {
+            (Op::ReplaceRules(_) | Op::ChangeRules { .. }, Cause::File(_)) => {
+                out.extend(of_file(step, before, wanted));
             }
+            (Op::ReplaceRules(_) | Op::ChangeRules { .. }, Cause::Drift(_)) => {
+                out.extend(plan.of_rules.iter().map(|found| corrected(step, found)));
+                // The file may have changed at the same time.
+                out.extend(before.map_or_else(Vec::new, |before| lines(Some(before), wanted)));
+            }
+            _ => out.push(step.describe()),
         }
     }
     out.extend(plan.names.iter().map(NameStep::describe));
@@ -32,13 +32,82 @@ pub fn described(plan: &Plan, before: Option<&Settled>, wanted: &Settled) -> Vec
     out
 }
 
-/// If the file changed and so the step changes the rules: whether it replaces all of them.
-fn rules_of_file(step: &Step) -> Option<bool> {
-    match (&step.op, &step.cause) {
-        (Op::ReplaceRules(_), Cause::File(_)) => Some(true),
-        (Op::ChangeRules { .. }, Cause::File(_)) => Some(false),
-        _ => None,
+/// A step by which the rules follow the file: the policies and published ports that change, or the networks
+/// and nodes.
+fn of_file(step: &Step, before: Option<&Settled>, wanted: &Settled) -> Vec<Described> {
+    let lines = lines(before, wanted);
+    let detail = match before {
+        None if matches!(step.op, Op::ReplaceRules(_)) => counts(wanted),
+        Some(before) if lines.is_empty() => parts(before, wanted),
+        None if lines.is_empty() => String::new(),
+        _ => return lines,
+    };
+    let action = match before {
+        None => step.describe().action,
+        Some(_) => StepAction::Change,
+    };
+    let rules = Described {
+        action,
+        detail,
+        ..step.describe()
+    };
+    std::iter::once(rules).chain(lines).collect()
+}
+
+/// One thing that another program changed in the rules.
+fn corrected(step: &Step, found: &Difference) -> Described {
+    let action = match found.fact {
+        Fact::TableMissing { .. } => StepAction::Create,
+        _ => StepAction::Change,
+    };
+    let cause = found.clause();
+    Described {
+        action,
+        cause,
+        ..step.describe()
     }
+}
+
+/// What all rules are about.
+fn counts(settled: &Settled) -> String {
+    let all = [
+        (settled.networks.len(), "network", "networks"),
+        (settled.nodes.len(), "node", "nodes"),
+        (settled.publishes.len(), "port", "ports"),
+        (settled.policies.len(), "policy", "policies"),
+    ];
+    let some = all.iter().filter(|(count, ..)| *count > 0);
+    let words = some.map(|(count, one, more)| match count {
+        1 => format!("1 {one}"),
+        _ => format!("{count} {more}"),
+    });
+    let words: Vec<String> = words.collect();
+    format!("of {}", words.join(", "))
+}
+
+/// The networks and nodes that come, and those that go.
+fn parts(before: &Settled, wanted: &Settled) -> String {
+    let names = |s: &Settled| -> Vec<String> {
+        let networks = s.networks.iter().map(|n| format!("network {}", n.name));
+        let nodes = s.nodes.iter().map(|n| format!("node {}", n.name));
+        networks.chain(nodes).collect()
+    };
+    let (old, new) = (names(before), names(wanted));
+    let only = |word: &str, of: &[String], other: &[String]| {
+        let mut names: Vec<&str> = of.iter().map(String::as_str).collect();
+        names.retain(|n| !other.iter().any(|o| o == n));
+        let more = names.len().saturating_sub(NAMED);
+        names.truncate(NAMED);
+        let list = names.join(", ");
+        match (list.is_empty(), more) {
+            (true, _) => None,
+            (_, 0) => Some(format!("{word} {list}")),
+            _ => Some(format!("{word} {list} and {more} others")),
+        }
+    };
+    let all = [only("with", &new, &old), only("without", &old, &new)];
+    let all: Vec<String> = all.into_iter().flatten().collect();
+    all.join(", ")
 }
 
 /// The policies and published ports that go, and those that come.

@@ -103,6 +103,8 @@ pub struct Plan {
     pub keeper: Vec<KeeperStep>,
     /// Differences that are left to others.
     pub left: Vec<Difference>,
+    /// What other programs changed in the rules, which a step corrects.
+    pub of_rules: Vec<Difference>,
 }
 
 impl Plan {

@@ -28,10 +28,9 @@ pub(super) fn plan(
     if changes.is_empty() {
         return RulesChange::None;
     }
-    let drifted = recorded
-        .applied
-        .filter(|_| recorded.pending.is_none())
-        .and_then(|applied| differences(applied, seen).into_iter().next());
+    let built = recorded.applied.filter(|_| recorded.pending.is_none());
+    plan.of_rules = built.map_or_else(Vec::new, |applied| differences(applied, seen));
+    let drifted = plan.of_rules.first().cloned();
     let cause = match &drifted {
         Some(difference) => Cause::Drift(Box::new(difference.clone())),
         None => Cause::File("networks, nodes, ports and policies".into()),

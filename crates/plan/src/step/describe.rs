@@ -4,12 +4,11 @@ use std::fmt;
 
 use serde::Serialize;
 
-use hallway_nftables::{Ruleset, print};
+use hallway_nftables::print;
 use ipnet::IpNet;
 
 use super::{Adjustment, CableEnd, Cause, KeeperStep, KeeperTask, NewMacvlan, NewPort, Op, Step};
 use crate::compare::{Fact, ObjectPlace};
-use crate::rules::Delta;
 use crate::target::{Route, RouteKind};
 
 /// What a step does to an object.
@@ -148,8 +147,11 @@ impl Op {
         match self {
             Self::AddUnreachable { to } => create("route", format!("unreachable {to}")),
             Self::RemoveUnreachable { to } => remove("route", format!("unreachable {to}")),
-            Self::ReplaceRules(new) => new_rules(&new.rules),
-            Self::ChangeRules { delta, .. } => change("rules", "sets").detail(changes(delta)),
+            Self::ReplaceRules(new) => {
+                let first = new.rules.tables.first();
+                create("rules", first.map_or("", |t| t.name.as_str()))
+            }
+            Self::ChangeRules { table, .. } => change("rules", table),
             Self::Unpublish { .. } => remove("published ports", "all"),
             Self::RemoveRules { .. } => remove("rules", "tables"),
             Self::CreateBridge(new) => {
@@ -285,25 +287,6 @@ fn way(route: &Route) -> String {
         RouteKind::Link {
             link, via: None, ..
         } => format!("on {link}"),
-    }
-}
-
-fn new_rules(rules: &Ruleset) -> Described {
-    let sets = rules.tables.iter().flat_map(|t| &t.sets);
-    let count: usize = sets.map(|s| s.elements.len()).sum();
-    let name = rules.tables.first().map_or("", |t| t.name.as_str());
-    create("rules", name).detail(format!("{count} elements"))
-}
-
-fn changes(delta: &Delta) -> String {
-    match delta {
-        Delta::Same => String::new(),
-        Delta::Replace => "all".into(),
-        Delta::Elements(changes) => {
-            let add: usize = changes.iter().map(|c| c.add.len()).sum();
-            let remove: usize = changes.iter().map(|c| c.remove.len()).sum();
-            format!("{add} elements more, {remove} fewer")
-        }
     }
 }
 
