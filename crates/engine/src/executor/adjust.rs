@@ -126,7 +126,12 @@ pub(super) fn ipv4(link: &Link) -> Vec<(Ipv4Setting, u32)> {
             Initial::ArpFilter => Ipv4Setting::ArpFilter,
             Initial::RpFilter if !on_host => Ipv4Setting::RpFilter,
             Initial::AcceptLocal => Ipv4Setting::AcceptLocal,
-            Initial::RpFilter | Initial::HopLimit | Initial::Solicitations(_) => return None,
+            Initial::RpFilter
+            | Initial::HopLimit
+            | Initial::DefaultTtl
+            | Initial::Solicitations(_) => {
+                return None;
+            }
         };
         Some((setting, *value))
     };

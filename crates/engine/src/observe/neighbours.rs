@@ -35,7 +35,8 @@ pub(super) fn read_files(
     sysctls: &mut SysctlReader,
     space: &mut SeenSpace,
 ) -> Result<(), KernelError> {
-    let of_all = [Initial::ArpIgnore, Initial::ArpFilter].map(Setting::Initial);
+    let of_all = [Initial::ArpIgnore, Initial::ArpFilter, Initial::DefaultTtl];
+    let of_all = of_all.map(Setting::Initial);
     let values = sysctls.read(kernel, of_all.iter().map(|s| s.key(None)))?;
     space.settings.extend(known(&of_all, values));
     // For a list of the settings of neighbours, the kernel looks through the links of all namespaces.

@@ -7,7 +7,7 @@ use hallway_spec::Name;
 
 use super::Fact;
 use super::words::{role_words, route_words, rule_words};
-use crate::target::Setting;
+use crate::target::{Initial, Setting};
 
 /// Where a difference is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -111,6 +111,7 @@ impl Difference {
 fn setting_of(setting: Setting, link: Option<&str>) -> String {
     match (link, setting) {
         (Some(link), _) => format!("{} of {link}", setting.words()),
+        (None, Setting::Initial(Initial::DefaultTtl)) => setting.words().into(),
         (None, Setting::Initial(initial)) => format!("{} of all links", initial.name()),
         (None, _) => setting.words().into(),
     }

@@ -38,6 +38,8 @@ pub enum Initial {
     AcceptLocal,
     /// How many routers a packet passes (IPv6).
     HopLimit,
+    /// The same of a whole namespace (IPv4).
+    DefaultTtl,
     /// How often the MAC address of a neighbour is asked for.
     Solicitations(IpVersion),
 }
@@ -60,7 +62,12 @@ impl Initial {
     }
 
     /// Those of a node's whole namespace, which have effect beside those of its links.
-    pub(super) const OF_NAMESPACE: [Self; 3] = [Self::ArpIgnore, Self::ArpFilter, Self::RpFilter];
+    pub(super) const OF_NAMESPACE: [Self; 4] = [
+        Self::ArpIgnore,
+        Self::ArpFilter,
+        Self::RpFilter,
+        Self::DefaultTtl,
+    ];
 
     /// The value that the kernel gives it at first (linux/inetdevice.h; net/ipv4/arp.c,
     /// net/ipv6/ndisc.c and IPV6_DEFAULT_HOPLIMIT in net/ipv6.h).
@@ -68,7 +75,7 @@ impl Initial {
     pub const fn value(self) -> u32 {
         match self {
             Self::ArpIgnore | Self::ArpFilter | Self::RpFilter | Self::AcceptLocal => 0,
-            Self::HopLimit => 64,
+            Self::HopLimit | Self::DefaultTtl => 64,
             Self::Solicitations(_) => 3,
         }
     }
@@ -87,12 +94,14 @@ impl Initial {
             Self::RpFilter => "rp_filter",
             Self::AcceptLocal => "accept_local",
             Self::HopLimit => "hop_limit",
+            Self::DefaultTtl => "ip_default_ttl",
             Self::Solicitations(_) => "mcast_solicit",
         }
     }
 
     fn key(self, link: Option<&str>) -> String {
         let (version, of) = match self {
+            Self::DefaultTtl => return "net/ipv4/ip_default_ttl".into(),
             Self::HopLimit => (IpVersion::V6, "conf"),
             Self::Solicitations(version) => (version, "neigh"),
             _ => (IpVersion::V4, "conf"),
@@ -107,7 +116,7 @@ impl Initial {
         found == wanted
             || match self {
                 Self::RpFilter => matches!(found, 0 | 2),
-                Self::HopLimit => found >= HOPS_ENOUGH,
+                Self::HopLimit | Self::DefaultTtl => found >= HOPS_ENOUGH,
                 Self::Solicitations(_) => found != 0,
                 Self::ArpIgnore | Self::ArpFilter | Self::AcceptLocal => false,
             }

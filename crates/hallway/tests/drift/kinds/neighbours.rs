@@ -43,6 +43,10 @@ pub(crate) const NODE_NEIGHBOURS: &[Kind] = &[
         "arp_ignore of eth0 is 8, not 0",
     ),
     kind(
+        "inside web sysctl -qw net.ipv4.ip_default_ttl=1",
+        "ip_default_ttl is 1, not 64",
+    ),
+    kind(
         "inside web sysctl -qw net.ipv4.conf.all.arp_ignore=8",
         "arp_ignore of all links is 8, not 0",
     ),
