@@ -30,7 +30,7 @@ fn bridge() {
     sh("ip netns add guest
         ip link add br0 type bridge; ip link set br0 addrgenmode none up
         ip addr add 10.50.0.1/24 dev br0
-        ip link add port0 type veth peer name eth0 netns guest
+        ip link add port0 address 02:00:00:00:50:01 type veth peer name eth0 netns guest
         ip link set port0 master br0; ip link set port0 addrgenmode none up
         ip -n guest addr add 10.50.0.2/24 dev eth0
         ip -n guest link set eth0 up; ip -n guest link set lo up
