@@ -221,16 +221,14 @@ impl Enter {
         // Refused in containers that hide parts of /sys; then /sys/class/net shows the links of the
         // host, and everything else works.
         kernel.mount_sysfs_as_allowed(Path::new("/sys")).ok();
-        for (own, over) in [(&self.hosts, HOSTS), (&self.resolv_conf, RESOLV_CONF)] {
-            if let Ok(over) = std::fs::canonicalize(over) {
-                let own = own.as_deref().map(files::open).transpose()?.flatten();
-                if own.is_some() && is_written_by_a_service(&over) {
-                    replace_directory(kernel, &over)?;
-                }
-                mount_over(kernel, own, &over)?;
-            }
-        }
-        Ok(())
+        let files = EtcFiles {
+            hosts: self.hosts.clone(),
+            resolv_conf: self.resolv_conf.clone(),
+        };
+        files.mount_over(|own, over| match own && is_written_by_a_service(over) {
+            true => replace_directory(kernel, over),
+            false => Ok(()),
+        })
     }
 }
 
@@ -253,30 +251,42 @@ impl EtcFiles {
     /// # Errors
     /// EPERM.
     pub fn mount(&self) -> Result<(), KernelError> {
+        // The kernel cannot mount over a file that has been removed, and the earlier one may have been.
+        self.mount_over(|_own, over| Kernel::new().unmount(over).map(drop))
+    }
+
+    /// Mounts each over that of the machine, which is prepared before. A file that does not exist on this
+    /// machine is not created for a node.
+    fn mount_over(
+        &self,
+        prepare: impl Fn(bool, &Path) -> Result<(), KernelError>,
+    ) -> Result<(), KernelError> {
         let kernel = Kernel::new();
-        for (own, over) in [(&self.hosts, HOSTS), (&self.resolv_conf, RESOLV_CONF)] {
-            if let Ok(over) = std::fs::canonicalize(over) {
-                let own = own.as_deref().map(files::open).transpose()?.flatten();
-                // The kernel cannot mount over a file that has been removed, and the earlier one
-                // may have been.
-                kernel.unmount(&over)?;
-                mount_over(&kernel, own, &over)?;
-            }
+        let (hosts, resolv) = (self.hosts.as_deref(), self.resolv_conf.as_deref());
+        for (path, other, over) in [(hosts, resolv, HOSTS), (resolv, hosts, RESOLV_CONF)] {
+            let Ok(over) = std::fs::canonicalize(over) else {
+                continue;
+            };
+            let own = path.map(files::open).transpose()?.flatten();
+            prepare(own.is_some(), &over)?;
+            let other = other.and_then(Path::parent);
+            match (path.zip(other), own) {
+                (Some((path, other)), Some(own)) => {
+                    let view = kernel.bind_view(path, other, &over);
+                    // Where the kernel has no overlays, or refuses them here.
+                    view.or_else(|_refused| kernel.bind_read_only(own, &over))
+                }
+                (_, own) => {
+                    let open = || File::open(&over);
+                    let file = own.map_or_else(open, Ok);
+                    let file =
+                        file.map_err(|e| KernelError::io("open", over.to_string_lossy(), &e))?;
+                    kernel.bind_read_only(file, &over)
+                }
+            }?;
         }
         Ok(())
     }
-}
-
-/// Mounts a node's own file, or the machine's if the node has none, so that it can only be read. A
-/// file that does not exist on this machine is not created for a node.
-fn mount_over(kernel: &Kernel, own: Option<File>, over: &Path) -> Result<(), KernelError> {
-    let file = match own {
-        Some(file) => file,
-        None => {
-            File::open(over).map_err(|e| KernelError::io("open", over.to_string_lossy(), &e))?
-        }
-    };
-    kernel.bind_read_only(&file, over)
 }
 
 /// Whether a file is in a directory of a service below /run: the service replaces it by another of

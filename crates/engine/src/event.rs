@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use hallway_plan::compare::Difference;
+use hallway_plan::compare::{Difference, Fact};
+use hallway_plan::step::Described;
 use hallway_spec::Protocol;
 
 use crate::Failure;
@@ -42,6 +43,11 @@ pub enum Event {
     },
     /// The run failed, and what was there before is being restored.
     Restoring,
+    /// What a project had in the kernel has been removed.
+    Removed {
+        /// Every step.
+        steps: Vec<Described>,
+    },
     /// A warning; the run continues.
     Warning(Warning),
 }
@@ -134,7 +140,10 @@ impl Warning {
             Self::NameServers { .. } | Self::OwnNameServers { .. } => {
                 WarningCode::NameServers.text()
             }
-            Self::LeftToOthers { .. } => WarningCode::AddressElsewhere.text(),
+            Self::LeftToOthers { difference } => match difference.fact {
+                Fact::PortTaken { .. } => WarningCode::PortTaken.text(),
+                _ => WarningCode::AddressElsewhere.text(),
+            },
             Self::Blocked { .. } => WarningCode::Blocked.text(),
             Self::WrongWay { .. } => WarningCode::WrongWay.text(),
             Self::Record(failure) | Self::NodeNotKept(failure) => failure.code(),

@@ -8,6 +8,7 @@ use hallway_spec::Name;
 
 use crate::engine::recorded;
 use crate::read::diverted::diverted;
+use crate::transaction::without_packets;
 use crate::{Engine, Failure, ProjectState, Reason, Record};
 
 /// The state of a project.
@@ -92,6 +93,7 @@ impl Engine {
                 fact: Fact::Diverted(diverted),
             }));
             differences.extend(attached(applied, &observed));
+            differences.extend(without_packets(applied));
         }
         let gone = marks.is_empty() && observed.keeper == Seen::Absent;
         let state = match &record {

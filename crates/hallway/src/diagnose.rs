@@ -4,13 +4,13 @@
 mod snippet;
 
 use hallway_engine::{Failure, Reason};
-use hallway_spec::{Diagnostic, Problem, Problems, Severity, SourceText, Warning};
+use hallway_spec::{Diagnostic, Problem, Problems, Severity, Warning};
 use hallway_view::style::{RED, YELLOW, styled};
 
 use crate::args::Common;
 use crate::failure::CommandError;
 use crate::ui;
-use snippet::Source;
+pub(crate) use snippet::Source;
 
 /// Why a command did not succeed.
 #[derive(Debug)]
@@ -145,19 +145,12 @@ fn file(problems: &Problems, common: &Common) {
 }
 
 /// Prints warnings about a file that can be used.
-pub(crate) fn warn(
-    path: &str,
-    text: &str,
-    more: &[SourceText],
-    warnings: &[Warning],
-    common: &Common,
-) {
+pub(crate) fn warn(source: &Source<'_>, warnings: &[Warning], common: &Common) {
     if common.quiet {
         return;
     }
-    let source = Source { path, text, more };
     for warning in warnings {
-        show(warning, &source, common);
+        show(warning, source, common);
     }
 }
 

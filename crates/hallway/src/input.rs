@@ -5,7 +5,7 @@ use std::io::Read as _;
 use hallway_spec::{Project, SourceText, TEXT_MAX};
 
 use crate::args::Common;
-use crate::diagnose::warn;
+use crate::diagnose::{Source, warn};
 
 /// A file that has been read and parsed.
 pub(crate) struct Input {
@@ -32,13 +32,12 @@ impl Input {
 impl Input {
     /// Prints the warnings about it.
     pub(crate) fn warn(&self, common: &Common) {
-        warn(
-            &self.path,
-            &self.text,
-            &self.more,
-            &self.project.warnings,
-            common,
-        );
+        let source = Source {
+            path: &self.path,
+            text: &self.text,
+            more: &self.more,
+        };
+        warn(&source, &self.project.warnings, common);
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use hallway_engine::Event;
 use hallway_engine::keeper::Awaited;
+use hallway_view::step;
 
 use crate::args::Common;
 use crate::diagnose::plain;
@@ -125,7 +126,13 @@ impl hallway_engine::Reporter for Reporter<'_> {
                 awaited,
                 waited,
             } => self.waiting_for(&node, &awaited, waited),
-            Event::Planned { .. } | Event::Warning(_) => {}
+            Event::Removed { steps } if self.common.verbose > 0 => {
+                self.clear();
+                steps
+                    .iter()
+                    .for_each(|s| ui::note(self.common, step::line(s)));
+            }
+            Event::Planned { .. } | Event::Removed { .. } | Event::Warning(_) => {}
         }
     }
 }

@@ -52,7 +52,8 @@ impl Subject {
         let path = record.path.clone().unwrap_or_else(|| project.to_string());
         let mut input = source::parse(common, &path, record.source.as_bytes())?;
         places::of_expects(&mut input.project.topology.expects, &record);
-        let environment = read::environment::environment(&settled).map_err(Failure::from)?;
+        let mut environment = read::environment::environment(&settled).map_err(Failure::from)?;
+        environment.in_sandbox = Some(scope.sandbox.is_some());
         let mut subject = Self::new(settled, &input, environment);
         subject.is_up = true;
         Ok(subject)
@@ -64,13 +65,15 @@ impl Subject {
             Some(_) => None,
             None => Scope::existing(common)?,
         };
-        let running = scope.as_ref().and_then(|s| Self::of_scope(common, s).ok());
+        let running = scope.as_ref().map(|s| Self::of_scope(common, s));
         let mut subject = match running {
-            Some(subject) => {
+            Some(Ok(subject)) => {
                 scope::say_which(common, &subject.settled.project);
                 subject
             }
-            None => Self::of_file(common, file)?,
+            // Something may be up that cannot be read: it is not what the file says.
+            Some(Err(error @ VerbError::Failed(_))) => return Err(error),
+            Some(Err(_)) | None => Self::of_file(common, file)?,
         };
         subject.scope = scope;
         Ok(subject)
@@ -235,7 +238,7 @@ fn resolve(
                     true => VerbError::usage(format!("{}: {error}", pair.to), example(world)),
                     false => VerbError::usage(format!("{}: {error}", pair.to), help),
                 })?;
-            let from = from.clone();
+            let (from, to) = world.ends(from.clone(), to);
             out.push(Question { from, to, service });
         }
     }
@@ -307,7 +310,7 @@ fn example(world: &World<'_>) -> String {
 /// The target must have an address: the real outside world has none unless one is given.
 pub(crate) fn check_target(world: &World<'_>, party: &Party) -> Result<(), VerbError> {
     match party {
-        Party::Outside => location(world, party).map(|_| ()),
+        Party::Outside | Party::Beyond => location(world, party).map(|_| ()),
         Party::Node(_) | Party::Host | Party::Address(_) => Ok(()),
     }
 }
@@ -315,6 +318,10 @@ pub(crate) fn check_target(world: &World<'_>, party: &Party) -> Result<(), VerbE
 /// The origin of a party's packets; a real attempt needs one.
 pub(crate) fn location(world: &World<'_>, party: &Party) -> Result<Location, VerbError> {
     match world.place(party) {
+        Location::Outside if *party == Party::Beyond => Err(VerbError::usage(
+            "the node that represents outside is the other end, so no other machine there can be tried",
+            "name a node instead of outside; hallway explain predicts without",
+        )),
         Location::Outside => Err(VerbError::usage(
             format!("no node represents {party}, so it cannot be tried"),
             "give the project a network with outside: true and a node on it; hallway explain predicts without",

@@ -30,7 +30,7 @@ fn bridge() {
     sh("ip netns add guest
         ip link add br0 type bridge; ip link set br0 addrgenmode none up
         ip addr add 10.50.0.1/24 dev br0
-        ip link add port0 type veth peer name eth0 netns guest
+        ip link add port0 address 02:00:00:00:50:01 type veth peer name eth0 netns guest
         ip link set port0 master br0; ip link set port0 addrgenmode none up
         ip -n guest addr add 10.50.0.2/24 dev eth0
         ip -n guest link set eth0 up; ip -n guest link set lo up
@@ -258,7 +258,71 @@ fn addresses_are_those_of_the_file() {
     h.ok("down");
 }
 
+/// `outside` is a machine outside, and not a node of the project that is the other end or on a bridge of others:
+/// a node's own address proves nothing.
+fn outside_is_a_machine_outside() {
+    bridge();
+    sh("ip netns add far
+        ip link add up0 type veth peer name eth0 netns far
+        ip addr add 192.168.9.10/24 dev up0; ip link set up0 up
+        ip -n far addr add 192.168.9.254/24 dev eth0; ip -n far link set eth0 up
+        ip route add default via 192.168.9.254
+        ip -n far route add 10.50.0.0/24 via 192.168.9.10");
+    let h = hallway();
+    let text = "
+networks: { lab: { external: true, bridge: br0 } }
+nodes: { one: { networks: { lab: { address: 10.50.0.11 } }, command: hallway serve 80, ready: 80/tcp } }
+expect: [ { from: one, to: outside, port: icmp } ]
+";
+    h.up(text).ok();
+    let out = h.run(&["explain", "one", "outside"]).out;
+    assert!(
+        out.contains("not known") && out.contains("192.0.2.1 is outside"),
+        "{out}"
+    );
+    let out_in = h.run(&["explain", "outside", "one:80"]).out;
+    let why = "nothing is forwarded from machines outside to the external network lab";
+    assert!(
+        out_in.contains("filtered") && out_in.contains(why),
+        "{out_in}"
+    );
+    sh("! ip netns exec far curl -s -m 2 http://10.50.0.11/");
+    h.run(&["test"]).exits(2).says("no node represents outside");
+    let matrix = h.run(&["test", "--matrix", "--predict"]).out;
+    assert!(!matrix.contains("its own address"), "{matrix}");
+    h.ok("down");
+
+    for line in [
+        "{ from: v, to: outside }",
+        "{ from: outside, to: v, port: 80/tcp }",
+    ] {
+        let text = format!(
+            "
+networks: {{ w: {{ subnet: 203.0.113.0/24, outside: true }}, n: {{ subnet: 10.9.0.0/24 }} }}
+nodes:
+  v: {{ networks: [w], command: hallway serve 80, ready: 80/tcp }}
+  a: {{ networks: [n] }}
+expect: [ {line} ]
+"
+        );
+        h.up(&text).ok();
+        let refused = h.run(&["test"]).exits(2);
+        assert!(refused.err.contains("is the other end"), "{}", refused.err);
+        for ends in [["v", "outside"], ["outside", "v:80"]] {
+            let out = h.run(&["explain", ends[0], ends[1]]).out;
+            assert!(
+                !out.contains(": open") && out.contains("really outside"),
+                "{out}"
+            );
+        }
+        // For others it stands for the outside.
+        h.run(&["reach", "a", "outside:80"]).exits(0);
+        h.ok("down");
+    }
+}
+
 hallway_testkit::tests![
+    outside_is_a_machine_outside,
     addresses_are_those_of_the_file,
     a_bridge_of_the_host_is_joined,
     a_bridge_with_a_spanning_tree,

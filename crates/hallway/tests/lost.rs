@@ -300,11 +300,14 @@ fn second_up() -> (Hallway, String) {
     (q, marked_routes())
 }
 
+/// Kills the keeper, and waits until it has ended: its command line is gone before its sockets are closed.
+const KILLED: &str = "k=$(pgrep -f '[_]_keeper p '); kill -9 $k; while [ -e /proc/$k ] && ! grep -q '^State:.Z' /proc/$k/status; do sleep 0.01; done";
+
 /// What is left is removed by its marks, whatever of the record is lost; nothing of another project is.
 fn routes_are_found_without_a_record() {
     let (q, of_q) = second_up();
     let lost = "rm -rf /run/state/host/projects/p";
-    let killed = format!("{lost}; kill -9 $(pgrep -f '[_]_keeper p ')");
+    let killed = format!("{lost}; {KILLED}");
     let damaged =
         "for f in $(find /run/state/host/projects/p -name '*.json'); do echo x > $f; done";
     let flushed = format!(
@@ -398,9 +401,7 @@ fn a_project_of_another_state_directory() {
     sh("rm -rf /run/state");
     other(&["down"]).exits(0);
     h.up(&text).ok();
-    // Its command line is gone before its sockets are closed.
-    sh("p=$(pgrep -f '[_]_keeper p '); kill -9 $p
-        while [ -e /proc/$p ] && ! grep -q '^State:.Z' /proc/$p/status; do sleep 0.01; done");
+    sh(KILLED);
     other(&["up", "/run/other.yaml"]).exits(0);
     h.run(&["down"])
         .exits(1)

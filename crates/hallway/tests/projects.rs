@@ -102,7 +102,7 @@ fn another_file_does_not_replace_a_project() {
     // A file with an explicit project name replaces it.
     h.run(&["up", "/run/c/lab.yaml"])
         .exits(0)
-        .says("shop was up from /run/b/shop.yaml, and is now from /run/c/lab.yaml");
+        .says("shop was up from /run/d/shop.yaml, and is now from /run/c/lab.yaml");
     h.run(&["-p", "shop", "down"]).ok();
 }
 

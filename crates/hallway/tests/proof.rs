@@ -204,7 +204,17 @@ fn formats() {
     h.run(&["test"]).exits(0).says("8 passed");
     assert!(h.run(&["test", "--format", "tap"]).ok().contains("1..8"));
     let quiet = h.run(&["test", "-q"]).exits(0);
-    assert!(quiet.err.is_empty() && quiet.out.contains("pass"));
+    assert!(
+        quiet.err.is_empty() && quiet.out.is_empty(),
+        "{}",
+        quiet.out
+    );
+    let verbose = h.run(&["test", "-v"]).exits(0).out;
+    let begins = |word: &str| {
+        let lines = verbose.lines().map(str::trim_start);
+        lines.filter(|l| l.starts_with(word)).count()
+    };
+    assert_eq!((begins("pass"), begins("because")), (8, 8), "{verbose}");
     let matrix = h.run(&["test", "--matrix", "--format", "json"]).exits(0);
     let all = value(&matrix)["results"].as_array().unwrap().len();
     assert!(all > 60, "{all}");

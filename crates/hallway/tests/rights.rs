@@ -375,7 +375,72 @@ fn further_ids_of_an_ordinary_user() {
     rita("down");
 }
 
+/// Root of a node that may mount makes its own /etc writable for itself alone: the names that other nodes and the
+/// machine read stay, wherever the node is, and are still followed by changes of the project.
+fn mounts_of_a_node_change_no_names_of_others() {
+    let user = host();
+    let text = format!(
+        "{NETWORK}nodes:
+  a: {{ networks: [n], command: [sh, -c, \"mount -o remount,rw,bind /etc/hosts; echo 6.6.6.6 evil >> /etc/hosts; exec sleep 1000\"] }}
+  b: {{ networks: [n] }}
+  c: {{ networks: [n], dns: 10.91.0.1 }}
+"
+    );
+    std::fs::write("/run/p.yaml", text).unwrap();
+    sh(
+        "chmod 644 /run/p.yaml; mkdir -m 755 /run/bin; mkdir -m 700 /run/st; chown 1000 /run/st
+        mkdir /run/etc; cp -a /etc/. /run/etc; mount --bind /run/etc /etc",
+    );
+    std::fs::copy(PROGRAM, "/run/bin/hallway").unwrap();
+    let ordinary = "setpriv --reuid 1000 --regid 1000 --clear-groups env HALLWAY_NO_REPAIR=1 HALLWAY_PASTA=0 HALLWAY_STATE_DIR=/run/st /run/bin/hallway";
+    let read = "cat /etc/hosts /etc/resolv.conf";
+    let machine = sh(read);
+    for place in [
+        Some(user.clone()),
+        Some(Hallway::sandbox(PROGRAM)),
+        Some(Hallway::sandbox(PROGRAM).mapping_root()),
+        None,
+    ] {
+        let run = |words: &[&str]| match &place {
+            Some(h) => h.run(words).ok(),
+            None => sh(&format!("{ordinary} {}", words.join(" "))),
+        };
+        std::fs::write("/run/read", read).unwrap();
+        run(&["up", "/run/p.yaml"]);
+        let see = |node: &str| run(&["exec", node, "--", "sh", "/run/read"]);
+        let before = ["b", "c"].map(see);
+        for file in ["/etc/hosts", "/etc/resolv.conf"] {
+            for attack in [
+                "mount -o remount,rw,bind F && echo 6.6.6.6 evil >> F",
+                "mount -o remount,rw,bind F; mount -o remount,rw F; : > F",
+                "mount -o remount,rw,bind F; chmod 666 F",
+                "touch /run/x; mount --bind F /run/x; mount -o remount,rw,bind /run/x; echo 6.6.6.6 evil >> /run/x",
+                "mount -o remount,rw,bind F; truncate -s 0 F",
+                "mount -o remount,rw,bind F; setfattr -n user.x -v 1 F",
+            ] {
+                std::fs::write("/run/attack", attack.replace('F', file)).unwrap();
+                run(
+                    &["exec", "b", "--", "sh", "-c", "'sh /run/attack || true'"].map(|w| {
+                        match &place {
+                            Some(_) => w.trim_matches('\''),
+                            None => w,
+                        }
+                    }),
+                );
+                assert_eq!(before, ["b", "c"].map(see), "{place:?} {file}: {attack}");
+                assert_eq!(sh(read), machine, "{place:?} {file}: {attack}");
+            }
+        }
+        // What runs still gets new names.
+        run(&["-p", "p", "node", "add", "d", "--network", "n"]);
+        let seen = sh("cat /proc/$(pgrep -nx sleep)/root/etc/hosts");
+        assert!(seen.contains("\td\n") && !seen.contains("evil"), "{seen}");
+        run(&["down", "/run/p.yaml"]);
+    }
+}
+
 hallway_testkit::tests!(
+    mounts_of_a_node_change_no_names_of_others,
     further_ids_of_an_ordinary_user,
     programs_run_as_who_called,
     a_program_without_capabilities,

@@ -296,7 +296,66 @@ fn a_path_that_is_not_text() {
     before.unchanged();
 }
 
+/// What cannot be read as a log is an error of each command that reads it; it does not look like a program
+/// without output.
+fn logs_that_cannot_be_read_are_reported() {
+    std::fs::write("/run/p.yaml", FILE).unwrap();
+    let h = host();
+    h.run(&["up", "/run/p.yaml"]).ok();
+    sh("ip link del br-p-n 2>/dev/null || true; echo secret > /run/secret");
+    let directory = "/run/state/host/projects/p";
+    for (file, verb) in [
+        ("logs/a.log", "logs a"),
+        ("logs/a.log", "logs"),
+        ("logs/a.log", "logs --follow"),
+        ("logs/a.log.times", "logs --timestamps"),
+        ("events.jsonl", "logs --events"),
+        ("logs", "logs"),
+    ] {
+        let path = format!("{directory}/{file}");
+        sh(&format!(
+            "[ -e {path} ] || touch {path}; [ -d {path} ] || echo 5 5 >> {path}; mv {path} /run/kept"
+        ));
+        for (plant, why) in [
+            (format!("ln -s /run/kept {path}"), "it is a symbolic link"),
+            (format!("mkfifo {path}"), "it is a special file"),
+            (format!("mkdir {path}"), "it is a directory"),
+        ] {
+            if file == "logs" && !plant.starts_with("ln") {
+                continue;
+            }
+            sh(&plant);
+            let words: Vec<&str> = ["-p", "p"].into_iter().chain(verb.split(' ')).collect();
+            let ran = h.run(&words).exits(1).says(file).says(why);
+            assert!(!ran.out.contains("secret"), "{plant}");
+            sh(&format!("rm -rf {path}"));
+        }
+        sh(&format!("mv /run/kept {path}"));
+    }
+    // Nor does the file of this directory answer for a project that cannot be read.
+    sh(&format!(
+        "cp /run/p.yaml /run/hallway.yaml; mv {directory} /run/kept; ln -s /run/kept {directory}"
+    ));
+    for verb in [
+        "explain a a",
+        "graph",
+        "logs",
+        "plan",
+        "export",
+        "test",
+        "inspect a",
+        "reach a a",
+    ] {
+        h.run(&verb.split(' ').collect::<Vec<_>>())
+            .exits(1)
+            .says("it is a symbolic link");
+    }
+    sh(&format!("rm {directory}; mv /run/kept {directory}"));
+    h.run(&["-p", "p", "down"]).ok();
+}
+
 hallway_testkit::tests!(
+    logs_that_cannot_be_read_are_reported,
     a_path_that_is_not_text,
     a_set_user_id_program_is_refused,
     directories_of_another_user_are_refused,

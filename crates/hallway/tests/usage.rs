@@ -123,7 +123,8 @@ fn closed_pipes() {
     drop(pipe);
     wait_for("the end of logs -f", || child.try_wait().unwrap().is_some());
     assert!(child.wait().unwrap().success());
-    h.ok("down");
+    let removed = h.run(&["down", "-v"]).exits(0);
+    removed.says("- remove namespace a");
 }
 
 /// Messages that cannot be written, because the disk with the log is full, stop nothing. Data that

@@ -21,7 +21,8 @@ use crate::gate::{Operation, OperationKind};
 use crate::private;
 use crate::{Kernel, KernelError};
 
-use path::{PRIVATE, PUBLIC, kind, split};
+pub(crate) use path::split;
+use path::{PRIVATE, PUBLIC, kind};
 
 pub use open::{
     Access, DirectoryEntry, Left, access, append, list, open, open_or_create, read, socket_path,

@@ -1,12 +1,13 @@
 //! Mounts of a private mount namespace (mount(2)).
 
 use std::ffi::CString;
-use std::os::fd::{AsFd, AsRawFd as _};
+use std::os::fd::{AsFd, AsRawFd as _, OwnedFd};
 use std::path::Path;
 
 use rustix::fs::StatVfsMountFlags;
 use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags};
 
+use crate::files::split;
 use crate::gate::{Operation, OperationKind};
 use crate::{Kernel, KernelError};
 
@@ -27,6 +28,12 @@ pub fn is_mount_point(path: &Path) -> bool {
     let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::STATX_DONT_SYNC;
     let stat = rustix::fs::statx(CWD, path, flags, StatxFlags::empty());
     stat.is_ok_and(|s| s.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
+}
+
+/// A path of an open directory that has no characters with a meaning in options of mounts.
+fn by_descriptor(directory: OwnedFd) -> (String, OwnedFd) {
+    let path = format!("/proc/self/fd/{}", directory.as_raw_fd());
+    (path, directory)
 }
 
 impl Kernel {
@@ -142,6 +149,36 @@ impl Kernel {
                 all | flag
             });
             rustix::mount::mount_remount(to, flags, c"")
+        })
+    }
+
+    /// Mounts a file at `to`, so that nobody can write to it by that name, not even who may mount: it is
+    /// a file of an overlay of its directory that has no place for changes, which the kernel never makes
+    /// writable (`ovl_reconfigure` in fs/overlayfs). What is written to the file itself is visible at `to`.
+    /// `other` is any other directory: without a place for changes, an overlay needs two.
+    ///
+    /// # Errors
+    /// ENODEV without overlays in this kernel; ENOENT when the file, `other` or `to` does not exist; EPERM.
+    pub fn bind_view(&self, file: &Path, other: &Path, to: &Path) -> Result<(), KernelError> {
+        let (directory, _) = split(file)?;
+        let [own, other] =
+            [directory, other].map(|path| crate::private::directory(path, None).map(by_descriptor));
+        let ((own, _directory), (other, _other)) = (own?, other?);
+        let lower = format!("lowerdir={own}:{other},xino=off,index=off,metacopy=off");
+        let options = CString::new(lower).unwrap_or_default();
+        let flags = MountFlags::RDONLY | MountFlags::NOSUID | MountFlags::NODEV;
+        self.on_mount("bind over", to, || {
+            rustix::mount::mount(
+                "overlay",
+                own.as_str(),
+                "overlay",
+                flags,
+                options.as_c_str(),
+            )?;
+            // It is not needed there: what is mounted at `to` keeps the overlay.
+            let bound = rustix::mount::mount_bind(file, to);
+            rustix::mount::unmount(directory, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW)?;
+            bound
         })
     }
 

@@ -153,8 +153,8 @@ fn policies_have_numbers() {
 /// A network stands for its members, an address for the node that has it.
 #[test]
 fn expectations_about_one_pair_contradict_each_other() {
-    let base = "networks: { a: { subnet: 10.1.0.0/24 }, b: { subnet: 10.2.0.0/24 } }\n\
-                nodes: { x: { networks: [a] }, y: { networks: { a: { address: 10.1.0.9 } } }, z: { networks: [a, b] } }\n";
+    let base = "networks: { a: { subnet: [10.1.0.0/24, \"fd01::/64\"] }, b: { subnet: 10.2.0.0/24 } }\n\
+                nodes: { x: { networks: [a] }, y: { networks: { a: { address: [10.1.0.9, \"fd01::9\"] } } }, z: { networks: [a, b] } }\n";
     let contradicts = |one: &str, other: &str| {
         let text = format!(
             "{base}expect:\n  - {{ {one}, port: 80/tcp }}\n  - {{ {other}, port: 80/tcp, reachable: false }}\n"
@@ -183,6 +183,7 @@ fn expectations_about_one_pair_contradict_each_other() {
         ("from: x, to: b", "from: x, to: y"),
         ("from: host, to: a", "from: outside, to: y"),
         ("from: x, to: y", "from: x, to: 10.1.0.8"),
+        ("from: x, to: 10.1.0.9", "from: x, to: \"fd01::9\""), // each may be different
     ] {
         assert!(!contradicts(one, other), "{one}; {other}");
     }

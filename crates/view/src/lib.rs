@@ -2,7 +2,7 @@
 //! file or observes a kernel.
 //!
 //! - [`graph`]: a project as a picture,
-//! - [`tree`], [`table`], [`path`], [`program`]: the text output of the command line,
+//! - [`tree`], [`table`], [`path`], [`program`], [`step`]: the text output of the command line,
 //! - [`json`]: its JSON output; every shape has a version,
 //! - [`shell`]: a plan as a script of plain commands,
 //! - [`pcap`]: the file format of packet captures.
@@ -25,6 +25,7 @@ pub mod path;
 pub mod pcap;
 pub mod program;
 pub mod shell;
+pub mod step;
 pub mod style;
 pub mod table;
 pub mod tree;

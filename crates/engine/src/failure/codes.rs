@@ -105,6 +105,8 @@ hallway_spec::codes! {
         Ipv6Off = "ipv6-off",
         /// A link of others has an address of the project.
         AddressElsewhere = "address-elsewhere",
+        /// A program of the host listens on a published port, and gets none of its packets.
+        PortTaken = "port-taken",
         /// A rule of another program drops packets of the project, or sends them elsewhere.
         Blocked = "blocked",
         /// The host drops packets to published ports, since its route back is by another interface (rp_filter).

@@ -39,6 +39,7 @@ pub fn environment(settled: &Settled) -> Result<Environment, KernelError> {
         .collect();
     Ok(Environment {
         bridge_hooks,
+        in_sandbox: None,
         uplink: seen
             .host
             .routes

@@ -13,7 +13,7 @@ use crate::engine::recorded;
 use crate::keeper::{marks, stop_leftovers};
 use crate::observe::{Depth, namespaces};
 use crate::record::Record;
-use crate::{Cancel, Engine, Failure, Lock, ProjectState, Strays};
+use crate::{Engine, Event, Failure, Lock, ProjectState, Reporter, Strays};
 
 /// What `down` did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +34,7 @@ impl Engine {
     pub fn down(&self, project: &Name, caller: &mut Caller<'_>) -> Result<Removed, Failure> {
         let _lock = self.lock(Some(project), caller)?;
         caller.cancel.begin()?;
-        self.take_down(project, caller.cancel)
+        self.take_down(project, caller)
     }
 
     /// What projects have left in the kernel that are not on record; with `remove` it is removed.
@@ -49,7 +49,7 @@ impl Engine {
             return Ok(strays);
         }
         for project in &strays.projects {
-            self.take_down(project, caller.cancel)?;
+            self.take_down(project, caller)?;
         }
         // With a project its own are removed.
         let routes = self.strays()?.routes;
@@ -78,7 +78,11 @@ impl Engine {
     }
 
     /// As [`Engine::down`], for a caller that holds the lock.
-    pub(super) fn take_down(&self, project: &Name, cancel: &Cancel) -> Result<Removed, Failure> {
+    pub(super) fn take_down(
+        &self,
+        project: &Name,
+        caller: &mut Caller<'_>,
+    ) -> Result<Removed, Failure> {
         self.not_elsewhere(project)?;
         // Without a record that can be read, namespaces are found by their marks.
         let record = self.record(project).ok().flatten();
@@ -94,9 +98,9 @@ impl Engine {
                 NamespaceState::PlainFile | NamespaceState::Covered | NamespaceState::Other => None,
             })
             .collect();
-        let had_keeper = self.end_keeper(project, &inodes, cancel)?;
+        let had_keeper = self.end_keeper(project, &inodes, caller.cancel)?;
         stop_leftovers(project.as_ref(), &inodes, &[]);
-        let removed = self.remove(project)?;
+        let removed = self.remove(project, caller.reporter)?;
         match had_keeper {
             true => Ok(Removed::Project),
             false => Ok(removed),
@@ -104,7 +108,11 @@ impl Engine {
     }
 
     /// Removes everything in the kernel that has the project's mark, and the record.
-    pub(super) fn remove(&self, project: &Name) -> Result<Removed, Failure> {
+    pub(super) fn remove(
+        &self,
+        project: &Name,
+        reporter: &mut dyn Reporter,
+    ) -> Result<Removed, Failure> {
         let mut state = self.observe(project, &Depth::Owners)?;
         // The kernel removes a namespace later, and the MAC addresses on a parent are in use until then.
         let on_parents = with_macvlans(state.record.as_ref());
@@ -124,6 +132,9 @@ impl Engine {
         let plan = diff(project, recorded(record.as_ref()), None, &observed);
         let recorded_before = record.is_some_and(|r| r.applied.is_some());
         self.execute(&plan, None)?;
+        reporter.report(Event::Removed {
+            steps: plan.steps.iter().map(Step::describe).collect(),
+        });
         self.store().forget_host_settings(project)?;
         let removed = self.store().remove(project);
         self.release_netns_directory()?;

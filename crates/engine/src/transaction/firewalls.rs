@@ -11,6 +11,7 @@ use hallway_plan::{Settled, mark};
 use hallway_spec::{Action, PolicyService, PortProto, Protocol};
 
 use super::Caller;
+use super::ports::without_packets;
 use crate::event::Warning;
 use crate::read::diverted::diverted;
 use crate::read::environment::environment;
@@ -46,6 +47,11 @@ impl Engine {
                 what: vec![format!("packets of {}", difference.place)],
                 by: difference.clause(),
                 help: difference.remedy().unwrap_or_default(),
+            });
+        }
+        for difference in without_packets(settled) {
+            caller.warn(Warning::LeftToOthers {
+                difference: Box::new(difference),
             });
         }
         let filters = self.kernel().rp_filter();

@@ -42,6 +42,7 @@ use crate::{Cancel, Engine, Failure, Lock, Planned, Reason};
 
 pub use down::Removed;
 pub use edit::{EditError, Edited, Endpoint};
+pub(crate) use ports::without_packets;
 pub use programs::{desired, log_file, times_file};
 pub use repair::Extent;
 

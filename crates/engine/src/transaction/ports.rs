@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use hallway_plan::Settled;
+use hallway_plan::compare::{Difference, Fact, ObjectPlace};
 use hallway_plan::settled::Publish;
+use hallway_plan::{Settled, rules};
 use hallway_spec::{Name, Protocol};
 
 use super::Caller;
@@ -212,6 +213,33 @@ pub(super) fn are_taken(publishes: &[Publish]) -> bool {
         && sockets::bound(publishes.iter().map(|p| p.protocol))
             .iter()
             .any(|b| publishes.iter().any(|p| takes(p, b)))
+}
+
+/// Programs of the host that began to listen where a published port takes the packets. Of UDP, sockets on
+/// ports that the kernel gives to programs, and in ranges, get what is for them.
+pub(crate) fn without_packets(settled: &Settled) -> Vec<Difference> {
+    let publishes = settled.publishes.iter();
+    let publishes: Vec<&Publish> = publishes
+        .filter(|p| !rules::is_shared_with_host(p))
+        .collect();
+    if publishes.is_empty() {
+        return Vec::new();
+    }
+    let bound = sockets::bound(publishes.iter().map(|p| p.protocol));
+    let taken = bound
+        .iter()
+        .filter(|b| publishes.iter().any(|p| takes(p, b)));
+    let difference = |bound: &sockets::Bound| Difference {
+        place: ObjectPlace::Host,
+        fact: Fact::PortTaken {
+            listener: hallway_plan::target::Listener {
+                address: bound.address,
+                protocol: bound.protocol,
+            },
+            by: bound.program(),
+        },
+    };
+    taken.map(difference).collect()
 }
 
 /// A program listens where a published port is to be.

@@ -11,7 +11,7 @@ use super::attempt::{AfterFailure, carry_out};
 use super::build::inodes;
 use super::programs::desired;
 use crate::engine::recorded;
-use crate::{Cancel, Engine, Failure, Planned, ProjectState, Record};
+use crate::{Cancel, Engine, Failure, Planned, ProjectState, Record, Silent};
 use hallway_spec::Name;
 
 /// What an undo did.
@@ -34,7 +34,7 @@ impl Engine {
         match (built, earlier.filter(|record| record.applied.is_some())) {
             // The last write of the run reached the disk although it failed: what the run was
             // building is on record as complete.
-            (Some(_), None) => self.remove(project).map(drop),
+            (Some(_), None) => self.remove(project, &mut Silent).map(drop),
             (Some(now), Some(earlier)) if now != *earlier => self.restore(project, earlier),
             _ => self.undo_pending(project),
         }
@@ -60,7 +60,7 @@ impl Engine {
             return self.store().remove(project).map(|()| None);
         };
         let Some(built) = record.applied.clone() else {
-            return self.remove(project).map(|_| None);
+            return self.remove(project, &mut Silent).map(|_| None);
         };
         self.store().check_netns_directory(&record.inodes)?;
         let applied = renamed(&built, &observed);
@@ -128,7 +128,11 @@ impl Engine {
             .as_ref()
             .and_then(|r| Some((r, r.applied.as_ref()?)));
         let Some((record, settled)) = earlier else {
-            self.take_down(project, &Cancel::default())?;
+            let mut caller = Caller {
+                reporter: &mut Silent,
+                cancel: &Cancel::default(),
+            };
+            self.take_down(project, &mut caller)?;
             return Ok(());
         };
         self.restore(project, record)?;

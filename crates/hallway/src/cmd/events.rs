@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use hallway_engine::keeper::KeeperError;
-use hallway_engine::{Cancel, Engine, Failure, Occurrence, state};
+use hallway_engine::{Cancel, Engine, Failure, Occurrence};
 use hallway_spec::Name;
 
 use super::logs::complete_lines;
@@ -26,7 +26,7 @@ pub(crate) fn run(
     let scope = here(common)?;
     let (project, _) = present(common, &scope.engine)?;
     let mut file = EventFile::new(&scope.engine, &project);
-    let events = file.more();
+    let events = file.more()?;
     let skip = tail.map_or(0, |tail| events.len().saturating_sub(tail));
     print(events.into_iter().skip(skip), format);
     if follow {
@@ -49,7 +49,7 @@ pub(crate) fn follow(
     cancel: &Cancel,
 ) -> Result<(), Failure> {
     let mut file = EventFile::new(engine, project);
-    file.more();
+    file.more()?;
     let mut keeper = Watched::new(engine, project, cancel)?;
     file.follow(engine, project, format, &mut |engine| {
         Ok(!cancel.is_cancelled() && keeper.runs(engine, project, cancel)?)
@@ -117,23 +117,20 @@ impl EventFile {
         goes_on: &mut dyn FnMut(&Engine) -> Result<bool, Failure>,
     ) -> Result<(), Failure> {
         while goes_on(engine)? && ui::stdout_is_open() && engine.projects().contains(project) {
-            print(self.more().into_iter(), format);
+            print(self.more()?.into_iter(), format);
             std::thread::sleep(POLL);
         }
-        print(self.more().into_iter(), format);
+        print(self.more()?.into_iter(), format);
         Ok(())
     }
 
     /// The events since the last call. Before the first event there is no file.
-    fn more(&mut self) -> Vec<Occurrence> {
-        let Ok(Some(mut file)) = state::read_log(&self.path) else {
-            return Vec::new();
-        };
-        let bytes = complete_lines(&mut file, &mut self.position);
+    fn more(&mut self) -> Result<Vec<Occurrence>, Failure> {
+        let bytes = complete_lines(&self.path, &mut self.position)?;
+        let bytes = bytes.map(|(_, bytes)| bytes).unwrap_or_default();
         let lines = bytes.split(|b| *b == b'\n');
-        lines
-            .filter_map(|line| serde_json::from_slice(line).ok())
-            .collect()
+        let events = lines.filter_map(|line| serde_json::from_slice(line).ok());
+        Ok(events.collect())
     }
 }
 

@@ -92,9 +92,12 @@ fn existing(common: &Common, args: &GraphArgs) -> Result<(Scope, Name, Settled),
 fn settled(common: &Common, args: &GraphArgs) -> Result<Settled, VerbError> {
     if args.file.path().is_none()
         && let Some(scope) = Scope::existing(common)?
-        && let Ok((_, settled)) = present(common, &scope.engine)
     {
-        return Ok(settled);
+        match present(common, &scope.engine) {
+            Ok((_, settled)) => return Ok(settled),
+            Err(error @ VerbError::Failed(_)) => return Err(error),
+            Err(_) => {}
+        }
     }
     let input = read(common, &args.file)?;
     let planned = Engine::plan_from_nothing(&input.project.topology, &[], OtherNamespaces::Assumed);

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::time::{Duration, UNIX_EPOCH};
 
 use anstyle::{AnsiColor, Style};
+use hallway_engine::failure::FileAction;
 use hallway_engine::{Cancel, Engine, Failure, log_file, state, times_file};
 use hallway_plan::Settled;
 use hallway_spec::Name;
@@ -66,8 +67,15 @@ pub(crate) fn run(
     let mut sources = sources(&scope.engine, &settled, &nodes);
     let since = lines.since.map_or(0, Since::time);
     let mut all = Vec::new();
+    let mut unread = Vec::new();
     for (position, source) in sources.iter_mut().enumerate() {
-        let mut own = source.more();
+        let mut own = match source.more() {
+            Ok(own) => own,
+            Err(failure) => {
+                unread.push(failure);
+                continue;
+            }
+        };
         own.retain(|line| line.time >= since);
         let skip = lines.tail.map_or(0, |tail| own.len().saturating_sub(tail));
         all.extend(own.into_iter().skip(skip).map(|line| (position, line)));
@@ -79,6 +87,10 @@ pub(crate) fn run(
         if let Some(source) = sources.get(*position) {
             source.print(line, lines);
         }
+    }
+    // After the lines of the others.
+    if let Some(failure) = Failure::of_many(unread) {
+        return Err(failure.into());
     }
     if follow {
         until_end(
@@ -106,7 +118,7 @@ pub(super) fn follow(engine: &Engine, settled: &Settled, cancel: &Cancel) -> Res
     let mut ends = Ends::new(&settled.project);
     loop {
         let ended = ends.look(engine);
-        print_more(&mut sources, &lines);
+        print_more(&mut sources, &lines)?;
         ended.iter().for_each(ui::line);
         if !goes_on(engine, &settled.project, cancel)? {
             return Ok(());
@@ -157,18 +169,19 @@ fn until_end(
     cancel: &Cancel,
 ) -> Result<(), Failure> {
     loop {
-        print_more(sources, lines);
+        print_more(sources, lines)?;
         if !goes_on(engine, project, cancel)? {
             return Ok(());
         }
     }
 }
 
-fn print_more(sources: &mut [Source], lines: &Lines) {
+fn print_more(sources: &mut [Source], lines: &Lines) -> Result<(), Failure> {
     for source in sources {
-        let more = source.more();
+        let more = source.more()?;
         more.iter().for_each(|line| source.print(line, lines));
     }
+    Ok(())
 }
 
 /// Waits briefly; whether the output is still read and the project still exists.
@@ -181,36 +194,40 @@ fn goes_on(engine: &Engine, project: &Name, cancel: &Cancel) -> Result<bool, Fai
     Ok(true)
 }
 
-/// The complete lines of a file after `position`, which is moved to their end.
-pub(super) fn complete_lines(file: &mut File, position: &mut u64) -> Vec<u8> {
+/// The complete lines of a file after `position`, which is moved to their end; with the file, if there
+/// is one.
+pub(super) fn complete_lines(
+    path: &Path,
+    position: &mut u64,
+) -> Result<Option<(File, Vec<u8>)>, Failure> {
+    let Some(mut file) = state::read_log(path)? else {
+        return Ok(None);
+    };
+    let failed = |e| Failure::file(FileAction::Read, path, &e);
     // A smaller file is a new one.
-    if file.metadata().is_ok_and(|m| m.len() < *position) {
+    if file.metadata().map_err(failed)?.len() < *position {
         *position = 0;
     }
     let mut bytes = Vec::new();
-    if file.seek(SeekFrom::Start(*position)).is_ok() {
-        file.read_to_end(&mut bytes).ok();
-    }
+    file.seek(SeekFrom::Start(*position)).map_err(failed)?;
+    file.read_to_end(&mut bytes).map_err(failed)?;
     let whole = bytes
         .iter()
         .rposition(|b| *b == b'\n')
         .map_or(0, |end| end + 1);
     bytes.truncate(whole);
     *position += whole as u64;
-    bytes
+    Ok(Some((file, bytes)))
 }
 
 impl Source {
     /// The complete lines written since the last call.
-    fn more(&mut self) -> Vec<Line> {
-        let Ok(Some(mut file)) = state::read_log(&self.path) else {
-            return Vec::new();
+    fn more(&mut self) -> Result<Vec<Line>, Failure> {
+        let (file, bytes) = match complete_lines(&self.path, &mut self.position)? {
+            Some((file, bytes)) if !bytes.is_empty() => (file, bytes),
+            _ => return Ok(Vec::new()),
         };
-        let bytes = complete_lines(&mut file, &mut self.position);
-        if bytes.is_empty() {
-            return Vec::new();
-        }
-        let times = Times::read(&self.path, &file);
+        let times = Times::read(&self.path, &file)?;
         let mut end = self.position - bytes.len() as u64;
         let lines = bytes.split_inclusive(|b| *b == b'\n');
         let line = |bytes: &[u8]| {
@@ -221,7 +238,7 @@ impl Source {
                 time: times.at(end),
             }
         };
-        lines.map(line).collect()
+        Ok(lines.map(line).collect())
     }
 
     fn print(&self, line: &Line, lines: &Lines) {
@@ -255,10 +272,13 @@ struct Times {
 }
 
 impl Times {
-    fn read(path: &Path, log: &File) -> Self {
+    /// Without the file of times, the time of the last line is that of all.
+    fn read(path: &Path, log: &File) -> Result<Self, Failure> {
+        let path = times_file(path);
         let mut text = String::new();
-        if let Ok(Some(mut file)) = state::read_log(&times_file(path)) {
-            file.read_to_string(&mut text).ok(); // without it, the time of the last line is that of all
+        if let Some(mut file) = state::read_log(&path)? {
+            let read = file.read_to_string(&mut text);
+            read.map_err(|e| Failure::file(FileAction::Read, &path, &e))?;
         }
         let pair = |line: &str| {
             let (length, time) = line.split_once(' ')?;
@@ -266,10 +286,10 @@ impl Times {
         };
         let modified = log.metadata().and_then(|m| m.modified()).ok();
         let since = modified.and_then(|m| m.duration_since(UNIX_EPOCH).ok());
-        Self {
+        Ok(Self {
             lengths: text.lines().filter_map(pair).collect(),
             last: since.map_or_else(now, |since| since.as_millis() as u64),
-        }
+        })
     }
 
     /// When the byte before this offset was written.

@@ -4,11 +4,11 @@ use std::process::ExitCode;
 
 use hallway_engine::{Engine, OtherNamespaces, Planned};
 use hallway_plan::diff::described;
-use hallway_plan::step::{Described, StepAction};
+use hallway_plan::step::Described;
 use hallway_plan::through::Firewall;
 use hallway_view::json::{PlannedSteps, ProblemEntry, Validation, Version};
-use hallway_view::shell;
-use hallway_view::style::{DIM, GREEN, RED, YELLOW, styled};
+use hallway_view::style::{YELLOW, styled};
+use hallway_view::{shell, step};
 
 use crate::args::{Common, FileArg, Format};
 use crate::diagnose::VerbError;
@@ -58,8 +58,8 @@ pub(crate) fn run(
         ));
         left(&planned);
     } else {
-        for step in &steps {
-            ui::text(&text(step));
+        for one in &steps {
+            ui::text(&step::line(one));
         }
         if let Some(words) = dropped(&planned) {
             let words = format!("{words}; hallway export prints a file with them");
@@ -129,31 +129,6 @@ pub(crate) fn script(
 pub(crate) fn steps(planned: &Planned) -> Vec<Described> {
     let before = planned.record.as_ref().and_then(|r| r.applied.as_ref());
     described(&planned.plan, before, &planned.settled)
-}
-
-/// A step in one line.
-pub(crate) fn text(step: &Described) -> String {
-    let (style, sign) = match step.action {
-        StepAction::Create | StepAction::Start => (GREEN, "+"),
-        StepAction::Remove | StepAction::Stop => (RED, "-"),
-        StepAction::Change | StepAction::Restart => (YELLOW, "~"),
-    };
-    let detail = if step.detail.is_empty() {
-        String::new()
-    } else {
-        format!("  {}", step.detail)
-    };
-    // A policy and a published port are printed as in the file.
-    let object = match step.kind {
-        "policy" => step.name.clone(),
-        "publish" => format!("publish {}", step.name),
-        kind => format!("{} {kind} {}", step.action, step.name),
-    };
-    format!(
-        "{} {object}{detail}{}",
-        styled(style, sign),
-        styled(DIM, format!("  # {}", step.cause))
-    )
 }
 
 pub(crate) fn validate(

@@ -24,7 +24,7 @@ use crate::ui;
 
 /// The exit code of `status --exit-code` for a project that is not complete.
 const NOT_UP: u8 = 3;
-/// At most this many differences are printed as text; JSON contains all of them.
+/// At most this many differences are printed as text; with `--verbose`, and as JSON, all of them.
 const SHOWN_MAX: usize = 40;
 
 pub(crate) fn status(
@@ -43,7 +43,7 @@ pub(crate) fn status(
     match format {
         Format::Json => as_json(&scope, &project, &status)?,
         Format::Text if common.quiet => {}
-        Format::Text => text(&scope, &project, &status)?,
+        Format::Text => text(common, &scope, &project, &status)?,
     }
     let code = if exit_code && status.state != Completeness::Up {
         NOT_UP
@@ -99,7 +99,7 @@ fn as_json(scope: &Scope, project: &Name, status: &Status) -> Result<(), VerbErr
     Ok(())
 }
 
-fn text(scope: &Scope, project: &Name, status: &Status) -> Result<(), VerbError> {
+fn text(common: &Common, scope: &Scope, project: &Name, status: &Status) -> Result<(), VerbError> {
     let place = scope.words();
     let file = status.record.as_ref().and_then(|r| r.path.as_ref());
     let file = file.map(|p| format!(" from {p}")).unwrap_or_default();
@@ -127,7 +127,7 @@ fn text(scope: &Scope, project: &Name, status: &Status) -> Result<(), VerbError>
         ui::text(&styled(YELLOW, words));
         ui::text(&failure.help().unwrap_or_default());
     }
-    differences(status, &settled);
+    differences(common, status, &settled);
     if status.state == Completeness::Unfinished {
         let up = up_command(status);
         let words = format!("a run did not finish: {up} completes it, hallway down removes it");
@@ -164,7 +164,7 @@ fn up_command(status: &Status) -> String {
     format!("hallway up {}", near.unwrap_or(Path::new(path)).display())
 }
 
-fn differences(status: &Status, settled: &Settled) {
+fn differences(common: &Common, status: &Status, settled: &Settled) {
     let all = &status.differences;
     if all.is_empty() {
         return;
@@ -194,17 +194,19 @@ fn differences(status: &Status, settled: &Settled) {
     };
     let words = format!("{count} to what was built; {remedy}:");
     ui::text(&styled(YELLOW, words));
-    for difference in all.iter().take(SHOWN_MAX) {
+    let shown = if common.verbose > 0 {
+        all.len()
+    } else {
+        SHOWN_MAX
+    };
+    for difference in all.iter().take(shown) {
         ui::text(&format!("  {difference}"));
         if let Some(remedy) = difference.remedy() {
             ui::text(&format!("    {remedy}"));
         }
     }
-    if all.len() > SHOWN_MAX {
-        ui::line(format!(
-            "  and {} more; --format json lists all",
-            all.len() - SHOWN_MAX
-        ));
+    if all.len() > shown {
+        ui::line(format!("  and {} more; -v lists all", all.len() - shown));
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use hallway_engine::{Applied, Caller, Cancel, Planned, Reason, Removed, Request};
 use hallway_plan::through::Firewall;
 use hallway_spec::Name;
-use hallway_view::tree;
+use hallway_view::{step, tree};
 
 use super::{events, logs, plan, prove};
 use crate::args::{Common, FileArg, Format};
@@ -136,7 +136,7 @@ fn done(common: &Common, scope: &Scope, applied: &Applied<'_>, path: &str, start
     }
     if common.verbose > 0 {
         let steps = plan::steps(&applied.planned);
-        steps.iter().for_each(|s| ui::note(common, plan::text(s)));
+        steps.iter().for_each(|s| ui::note(common, step::line(s)));
     }
     ui::note(common, format!("{name} is up {place} ({time})"));
     from_another_file(common, applied, path);
@@ -144,8 +144,8 @@ fn done(common: &Common, scope: &Scope, applied: &Applied<'_>, path: &str, start
         ui::note(common, text);
     }
     // The picture below has no names.
-    for step in &applied.planned.plan.names {
-        ui::note(common, plan::text(&step.describe()));
+    for name in &applied.planned.plan.names {
+        ui::note(common, step::line(&name.describe()));
     }
     if !common.quiet {
         ui::text(&tree::project(settled, &[]));

@@ -10,13 +10,13 @@ use hallway_spec::{Diagnostic, Label, Place, Severity, SourceText};
 use crate::ui;
 
 /// The file that places refer to.
-pub(super) struct Source<'a> {
+pub(crate) struct Source<'a> {
     /// The path that the caller gave.
-    pub(super) path: &'a str,
+    pub(crate) path: &'a str,
     /// Empty when the file is not text.
-    pub(super) text: &'a str,
+    pub(crate) text: &'a str,
     /// Files that were read after it. Offsets of places count through all of them.
-    pub(super) more: &'a [SourceText],
+    pub(crate) more: &'a [SourceText],
 }
 
 impl<'a> Source<'a> {

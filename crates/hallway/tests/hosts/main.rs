@@ -23,12 +23,15 @@ use outsides::{
     a_link_that_is_down_is_no_reason_to_warn, machines_outside_do_not_reach_it,
     no_connection_is_tracked_after_down,
 };
-use projects::{networks_of_others_reach_it_too, one_reaches_what_the_other_publishes};
+use projects::{
+    networks_of_others_reach_it_too, one_reaches_what_the_other_publishes,
+    programs_that_listen_later_are_named,
+};
 use remedies::each_remedy_helps_when_typed;
 use routes::{
     automatic_subnets_avoid_routes, longer_routes_are_said_and_predicted,
     routes_of_other_tables_are_said_and_predicted, rules_and_routes_that_stop_packets,
-    what_is_used_is_not_taken_away, wider_routes_are_no_conflict,
+    what_is_used_is_not_taken_away, what_to_do_without_a_route, wider_routes_are_no_conflict,
 };
 use rulesets::{rules_of_others_are_predicted, warnings_know_verdict_maps};
 use uplinks::{
@@ -93,6 +96,8 @@ hallway_testkit::tests![
     rules_of_others_are_predicted,
     warnings_know_verdict_maps,
     one_reaches_what_the_other_publishes,
+    programs_that_listen_later_are_named,
+    what_to_do_without_a_route,
     networks_of_others_reach_it_too,
     wider_routes_are_no_conflict,
     programs_of_xdp_are_named,

@@ -103,3 +103,72 @@ nodes: { e: { networks: { lab: { address: 10.50.0.20 } } } }
         }
     }
 }
+
+/// A program of the host that begins to listen on a published port gets nothing: `up` and `status` name it.
+pub(super) fn programs_that_listen_later_are_named() {
+    let h = hallway();
+    lan(1, "up0");
+    let ports = r#"["8080:80", "5353:53/udp", "40000:53/udp", "7000-7100:7000-7100"]"#;
+    let text = format!(
+        "name: p\nnetworks: {{ n: {{ subnet: 172.20.0.0/24 }} }}\nnodes: {{ a: {{ networks: [n], ports: {ports}, command: hallway serve 80 53/udp, ready: 80/tcp }} }}\n"
+    );
+    std::fs::write("/run/p.yaml", text).unwrap();
+    h.run(&["up", "/run/p.yaml"]).exits(0);
+    let listen = "import socket, sys, time
+kind, address, port = sys.argv[1:]
+s = socket.socket(socket.AF_INET, socket.SOCK_STREAM if kind == 'tcp' else socket.SOCK_DGRAM)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind((address, int(port)))
+if kind == 'tcp': s.listen()
+print('ready', flush=True)
+time.sleep(1000)
+";
+    std::fs::write("/run/listen.py", listen).unwrap();
+    for (program, named) in [
+        ("tcp 192.168.1.10 8080", true),
+        ("tcp 172.20.0.1 8080", true),
+        ("tcp 192.168.1.10 7050", true),
+        ("udp 192.168.1.10 5353", true),
+        // Nothing that is published gets to these addresses, or they share the port.
+        ("tcp 127.0.0.5 8080", false),
+        ("tcp 192.168.1.10 8081", false),
+        ("udp 224.0.0.251 5353", false),
+        ("udp 192.168.1.10 40000", false),
+    ] {
+        let mut child = std::process::Command::new("python3")
+            .arg("/run/listen.py")
+            .args(program.split(' '))
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        std::io::BufRead::read_line(
+            &mut std::io::BufReader::new(child.stdout.as_mut().unwrap()),
+            &mut line,
+        )
+        .unwrap();
+        assert_eq!(line, "ready\n", "{program}");
+        let words: Vec<&str> = program.split(' ').collect();
+        let said = format!(
+            "port {}:{}/{} is published, and python3 (process {}) listens there: packets go to the node alone",
+            words[1],
+            words[2],
+            words[0],
+            child.id()
+        );
+        let up = h.run(&["up", "/run/p.yaml"]).exits(0);
+        assert_eq!(up.err.contains(&said), named, "{program}: {}", up.err);
+        let code = if named { 3 } else { 0 };
+        let status = h.run(&["status", "--exit-code"]).exits(code);
+        assert_eq!(
+            status.out.contains(&said),
+            named,
+            "{program}: {}",
+            status.out
+        );
+        child.kill().unwrap();
+        child.wait().unwrap();
+        h.run(&["status", "--exit-code"]).exits(0);
+    }
+    h.run(&["down", "/run/p.yaml"]).exits(0);
+}

@@ -259,15 +259,31 @@ pub(crate) fn rules_and_routes_that_stop_packets() {
 /// A subnet that would take addresses that the host uses is refused before anything is changed.
 pub(crate) fn what_is_used_is_not_taken_away() {
     lan(1, "eth0");
-    sh("ip addr add 10.0.0.5/8 dev eth0; ip route add 203.0.113.0/24 via 10.3.0.1");
+    sh(
+        "ip addr add 10.0.0.5/8 dev eth0; ip route add 203.0.113.0/24 via 10.3.0.1; ip route add blackhole 198.51.100.0/24",
+    );
     let before = Snapshot::take();
     let h = hallway();
     for (subnet, held) in [
-        ("192.168.1.0/24", "192.168.1.0/24"),
-        ("192.168.0.0/16", "192.168.1.0/24"),
-        ("10.0.0.0/24", "10.0.0.5/32"),
-        ("10.3.0.0/24", "10.3.0.1/32"),
-        ("203.0.113.0/24", "203.0.113.0/24"),
+        ("192.168.1.0/24", "eth0 already uses 192.168.1.0/24 here"),
+        ("192.168.0.0/16", "eth0 already uses 192.168.1.0/24 here"),
+        ("10.0.0.0/24", "eth0 already uses 10.0.0.5/32 here"),
+        (
+            "10.3.0.0/24",
+            "the host's routes lead by the router 10.3.0.1",
+        ),
+        (
+            "203.0.113.0/24",
+            "the host routes 203.0.113.0/24 by 10.3.0.1",
+        ),
+        (
+            "203.0.112.0/23",
+            "the host routes 203.0.113.0/24 by 10.3.0.1",
+        ),
+        (
+            "198.51.100.0/24",
+            "a route already uses 198.51.100.0/24 here",
+        ),
     ] {
         h.up(&file(subnet))
             .exits(2)
@@ -284,6 +300,30 @@ pub(crate) fn what_is_used_is_not_taken_away() {
     // It may not overlap that of another project.
     let other = file("10.9.0.64/26").replace("name: p", "name: q");
     h.up(&other).exits(2).says("project p");
+}
+
+/// What helps where there is no route is a command of that place.
+pub(crate) fn what_to_do_without_a_route() {
+    let text =
+        "name: p\nnetworks: { n: { subnet: 10.9.0.0/24 } }\nnodes: { a: { networks: [n] } }\n";
+    for (h, helps, not) in [
+        (hallway(), "add a route to it on this host", "pasta"),
+        (
+            hallway_testkit::Hallway::sandbox(env!("CARGO_BIN_EXE_hallway")),
+            "pasta",
+            "on this host",
+        ),
+    ] {
+        let h = h.project("p");
+        h.up(text).ok();
+        let said = h.run(&["explain", "a", "192.0.2.7"]).out;
+        assert!(
+            said.contains("the host has no route to 192.0.2.7"),
+            "{said}"
+        );
+        assert!(said.contains(helps) && !said.contains(not), "{said}");
+        h.ok("down");
+    }
 }
 
 /// A subnet that is chosen automatically avoids every route of the host.

@@ -47,7 +47,7 @@ nodes:
     for (from, to, words) in [
         ("x", "::", "means the sender itself, as ::1"),
         ("host", "0.0.0.0", "means the sender itself, as 127.0.0.1"),
-        ("x", "10.7.0.255", "a broadcast address"),
+        ("x", "10.7.0.255", "is the broadcast address of network"),
         (
             "x",
             "239.1.1.1:5000/udp",

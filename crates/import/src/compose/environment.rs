@@ -3,21 +3,20 @@
 use hallway_spec::Value;
 use hallway_spec::problem::ImportProblem;
 
+use super::context::Context;
 use crate::entries::Entries;
 use crate::findings::Findings;
-use crate::sources::{Sources, join};
-use crate::surroundings::Surroundings;
-use crate::variables::{Variables, file, raw_file};
+use crate::sources::join;
+use crate::variables::{file, raw_file};
 
 /// `env_file`, then `environment`. A variable without a value gets it from the environment of `up`.
 pub(super) fn read(
     value: &Value,
-    surroundings: &Surroundings<'_>,
-    known: &Variables<'_>,
-    sources: &Sources,
+    context: &Context<'_>,
     out: &mut Entries,
     findings: &mut Findings,
 ) {
+    let known = context.variables;
     let mut variables = Entries::default();
     let files = value.get("env_file");
     for item in files.iter().flat_map(|f| f.items()) {
@@ -26,10 +25,10 @@ pub(super) fn read(
             findings.unexpected(path, "the path of a file");
             continue;
         };
-        let directory = sources.directory(&path.place);
+        let directory = context.sources.directory(&path.place);
         let required = item.get("required").and_then(Value::text) != Some("false");
         let path_text = join(directory, text);
-        match (surroundings.read)(&path_text) {
+        match (context.surroundings.read)(&path_text) {
             Ok(text) => {
                 let raw = item.get("format").and_then(Value::text) == Some("raw");
                 let all = match raw {

@@ -2,6 +2,7 @@
 
 mod circles;
 mod containers;
+mod context;
 mod empty;
 mod environment;
 mod health;
@@ -79,7 +80,7 @@ pub(crate) fn translate(
     circles::of_networks(&services, findings);
     let networks = networks::read(file, name, &services, findings);
     let by_name = service::by_name(&services);
-    let context = node::Context {
+    let context = context::Context {
         file,
         services: &by_name,
         networks: &networks,

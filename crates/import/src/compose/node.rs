@@ -1,30 +1,14 @@
 //! A service as nodes.
 
-use std::collections::BTreeMap;
-
 use hallway_spec::problem::ImportProblem;
 use hallway_spec::{Entry, Value, nearest};
 
-use super::networks::Networks;
+use super::context::Context;
 use super::ports::Chooser;
 use super::service::{Attached, Service, active};
 use super::{environment, keys, names};
 use crate::entries::Entries;
 use crate::findings::Findings;
-use crate::sources::Sources;
-use crate::surroundings::{Options, Surroundings};
-use crate::variables::Variables;
-
-/// The data for the translation of a service.
-pub(super) struct Context<'a> {
-    pub(super) file: &'a Value,
-    pub(super) services: &'a BTreeMap<&'a str, &'a Service>,
-    pub(super) networks: &'a Networks,
-    pub(super) options: &'a Options,
-    pub(super) surroundings: &'a Surroundings<'a>,
-    pub(super) variables: &'a Variables<'a>,
-    pub(super) sources: &'a Sources,
-}
 
 /// One node of a service, with its mapping.
 pub(super) fn node(
@@ -72,14 +56,7 @@ pub(super) fn node(
             depend(context, entry, &mut Vec::new(), findings);
         }
     }
-    environment::read(
-        value,
-        context.surroundings,
-        context.variables,
-        context.sources,
-        &mut out,
-        findings,
-    );
+    environment::read(value, context, &mut out, findings);
     if let Some(dns) = value.get("dns") {
         let servers = dns
             .items()

@@ -16,8 +16,7 @@ const AFTER_RUN: Duration = Duration::from_millis(100);
 const PUT_OFF_MAX: Duration = Duration::from_millis(500);
 /// Between the two, comparisons take at most this part of the time: one in `SHARE`.
 const SHARE: u32 = 3;
-/// The same for those without a notification, and the longest time between two of them, which applies
-/// if comparisons took long because the machine was busy.
+/// The same for those without a notification, and the longest time between two of them.
 const IDLE_SHARE: u32 = 50;
 const INTERVAL_MAX: Duration = Duration::from_secs(20);
 /// This number of repairs of one object within [`WINDOW`] is a conflict with another program.
@@ -31,10 +30,10 @@ const PAUSE_MAX: Duration = Duration::from_secs(60);
 pub(crate) struct Pace {
     /// When a comparison for a reason is due; none when there is no reason.
     wanted: Option<Instant>,
-    /// When the last comparison ended, and how long it took.
+    /// When the last comparison ended, and the processor time that it took.
     last: Instant,
     cost: Duration,
-    /// When the last comparison of everything ended, and how long it took.
+    /// When the last comparison of everything ended, and the processor time that it took.
     last_whole: Instant,
     whole_cost: Duration,
     /// When repairs were made, by the object that was repaired.
@@ -120,14 +119,15 @@ impl Pace {
         self.last_whole + idle.clamp(INTERVAL, INTERVAL_MAX).max(least)
     }
 
-    /// A comparison began at `began` and ends now.
-    pub(crate) fn compared(&mut self, whole: bool, began: Instant, now: Instant) {
+    /// A comparison ends now. `cost` is the processor time that it took: on a busy machine it takes longer by
+    /// the clock, and must not be made less often for that.
+    pub(crate) fn compared(&mut self, whole: bool, cost: Duration, now: Instant) {
         self.wanted = None;
         self.put_off_since = None;
         self.put_off_until = None;
         self.paused_until = None;
         self.last = now;
-        self.cost = now.saturating_duration_since(began);
+        self.cost = cost;
         if whole {
             self.last_whole = now;
             self.whole_cost = self.cost;
@@ -208,7 +208,7 @@ mod tests {
             pace.changed(now);
             if pace.due() <= now {
                 compared += 1;
-                pace.compared(true, now, now + MS);
+                pace.compared(true, MS, now + MS);
             }
             now += 2 * MS;
         }
@@ -228,7 +228,7 @@ mod tests {
             now += 10 * MS;
         }
         assert_eq!(now, first + PUT_OFF_MAX);
-        pace.compared(false, now, now + MS);
+        pace.compared(false, MS, now + MS);
         assert!(pace.put_off(now + 2 * MS));
     }
 
@@ -237,7 +237,7 @@ mod tests {
         let start = Instant::now();
         let mut pace = Pace::new(start);
         let cost = 300 * MS;
-        pace.compared(true, start, start + cost);
+        pace.compared(true, cost, start + cost);
         assert_eq!(pace.due(), start + cost + cost * IDLE_SHARE);
         pace.changed(start + cost);
         assert_eq!(pace.due(), start + cost + GAP_MAX);
@@ -247,9 +247,9 @@ mod tests {
     fn a_comparison_that_took_long_does_not_put_the_next_off_for_minutes() {
         let start = Instant::now();
         let mut pace = Pace::new(start);
-        pace.compared(true, start, start + 2000 * MS);
+        pace.compared(true, 2000 * MS, start + 2000 * MS);
         assert_eq!(pace.due(), start + 2000 * MS + INTERVAL_MAX);
-        pace.compared(true, start, start + 10_000 * MS);
+        pace.compared(true, 10_000 * MS, start + 10_000 * MS);
         assert_eq!(pace.due(), start + 40_000 * MS);
     }
 
@@ -266,7 +266,7 @@ mod tests {
                 now += INTERVAL;
             }
             assert!(!pace.is_paused("mtu of eth1", now));
-            pace.compared(true, now, now + MS);
+            pace.compared(true, MS, now + MS);
             now += MS;
             pauses.extend(pace.repaired(std::iter::once(OBJECT.to_owned()), now));
         }
@@ -282,7 +282,7 @@ mod tests {
         let mut pace = Pace::new(now);
         let many = vec!["mtu of eth0".to_owned(); MANY];
         assert_eq!(pace.repaired(many.into_iter(), now), Some(PAUSE_FIRST));
-        pace.compared(true, now, now + MS);
+        pace.compared(true, MS, now + MS);
         pace.changed(now + MS);
         assert_eq!(pace.due(), now + MS + GAP_MAX);
     }
@@ -291,14 +291,14 @@ mod tests {
     fn a_repair_that_failed_is_tried_again_less_and_less_often() {
         let mut now = Instant::now();
         let mut pace = Pace::new(now);
-        pace.compared(true, now, now + 1000 * MS);
+        pace.compared(true, 1000 * MS, now + 1000 * MS);
         now += 1000 * MS;
         let mut waits = Vec::new();
         for _ in 0..5 {
             assert_eq!(pace.failed(now), None);
             waits.push(pace.due() - now);
             now = pace.due();
-            pace.compared(false, now, now + MS);
+            pace.compared(false, MS, now + MS);
         }
         // The first comparison took a second, the later ones a millisecond.
         let seconds: Vec<u64> = waits.iter().map(Duration::as_secs).collect();

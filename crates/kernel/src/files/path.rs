@@ -14,7 +14,7 @@ pub(super) const PRIVATE: Mode = Mode::RUSR.union(Mode::WUSR);
 pub(super) const PUBLIC: Mode = PRIVATE.union(Mode::RGRP).union(Mode::ROTH);
 
 /// The directory and the name of a path.
-pub(super) fn split(path: &Path) -> Result<(&Path, &OsStr), KernelError> {
+pub(crate) fn split(path: &Path) -> Result<(&Path, &OsStr), KernelError> {
     match (path.parent(), path.file_name()) {
         (Some(parent), Some(name)) => Ok((parent, name)),
         _ => Err(refuse(path, Errno::INVAL, "it is not the path of a file")),

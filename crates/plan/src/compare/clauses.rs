@@ -45,6 +45,10 @@ impl Difference {
             }
             Fact::AddressElsewhere { link, address, .. } => (link, address),
             Fact::Diverted(diverted) => return Some(diverted.remedy()),
+            Fact::PortTaken { .. } => {
+                let remedy = "let that program listen on another port, or publish another one";
+                return Some(remedy.into());
+            }
             _ => return None,
         };
         let command = self.ip();
@@ -87,11 +91,7 @@ impl Difference {
             | Fact::RouteLeft { .. }
             | Fact::UplinkNoteLeft { .. }
             | Fact::NodeTable { wanted: None, .. } => left("is no longer wanted"),
-            Fact::Diverted(diverted) => words(
-                "by the project's links",
-                &diverted.to_string(),
-                format!("{object} is another one: packets are sent elsewhere, {diverted}"),
-            ),
+            Fact::Diverted(_) | Fact::PortTaken { .. } => self.diverted(object),
             Fact::Attached { .. } => left("is another program's, and may drop or redirect packets"),
             Fact::Neighbour { wanted, found, .. } => is(print::mac(wanted), mac(found.as_ref())),
             Fact::Forwarding { .. } => left("does not come from frames"),
@@ -131,6 +131,24 @@ impl Difference {
             Fact::Shaping { wanted, found, .. } => is(wanted.to_string(), shaping(*found)),
             Fact::UplinkForwarding { .. } => is("1".into(), "0".into()),
             Fact::FileAccess { wanted, found, .. } => is(wanted.to_string(), found.to_string()),
+        }
+    }
+
+    /// The same of packets that do not go where others expect them.
+    fn diverted(&self, object: String) -> Words {
+        match &self.fact {
+            Fact::PortTaken { by, .. } => {
+                let by = by.as_deref().unwrap_or("a program of the host");
+                let clause =
+                    format!("is published, and {by} listens there: packets go to the node alone");
+                words("the node's alone", by, format!("{object} {clause}"))
+            }
+            Fact::Diverted(diverted) => words(
+                "by the project's links",
+                &diverted.to_string(),
+                format!("{object} is another one: packets are sent elsewhere, {diverted}"),
+            ),
+            _ => words("as written", "other", object),
         }
     }
 

@@ -61,6 +61,7 @@ impl Difference {
             | Fact::AddressFaulty { link, address, .. } => format!("address {address} of {link}"),
             Fact::AddressElsewhere { link, address, .. } => format!("address {address} on {link}"),
             Fact::Diverted(diverted) => format!("route to {}", diverted.net),
+            Fact::PortTaken { listener, .. } => format!("port {listener}"),
             Fact::Attached { link, .. } => format!("XDP program of {link}"),
             Fact::Forwarding { bridge, port, mac } => {
                 format!("entry {} to {port} of {bridge}", print::mac(mac))

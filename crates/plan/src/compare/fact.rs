@@ -99,6 +99,13 @@ pub enum Fact {
         /// The word by which ip-link(8) removes it.
         how: &'static str,
     },
+    /// A program of the host listens where a published port takes its packets.
+    PortTaken {
+        /// What it listens on.
+        listener: Listener,
+        /// The program, if it can be read.
+        by: Option<String>,
+    },
     /// A bridge has an entry that does not come from frames: frames to the address go by it.
     Forwarding {
         /// The bridge.
@@ -295,6 +302,7 @@ impl Fact {
                 ..
             } | Self::Diverted(_)
                 | Self::Attached { .. }
+                | Self::PortTaken { .. }
         )
     }
 

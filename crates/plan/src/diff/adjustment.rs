@@ -76,6 +76,7 @@ pub(super) fn adjustment(fact: &Fact) -> Option<(u8, Adjustment)> {
         | Fact::AddressElsewhere { .. }
         | Fact::Diverted(_)
         | Fact::Attached { .. }
+        | Fact::PortTaken { .. }
         | Fact::RouteMissing { .. }
         | Fact::RouteLeft { .. }
         | Fact::UplinkForwarding { .. }

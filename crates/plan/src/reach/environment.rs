@@ -16,6 +16,8 @@ pub struct Environment {
     /// Frames of every bridge pass the inet hooks (net.bridge.bridge-nf-call-iptables), not only
     /// those of networks whose policies need it.
     pub bridge_hooks: bool,
+    /// The project is in a sandbox, or not; none if that is not known.
+    pub in_sandbox: Option<bool>,
     /// There is a route to addresses outside the project's networks.
     pub uplink: bool,
     /// Addresses of the host besides those on the project's networks.
@@ -88,6 +90,7 @@ impl Default for Environment {
     fn default() -> Self {
         Self {
             bridge_hooks: false,
+            in_sandbox: None,
             uplink: true,
             host_addresses: Vec::new(),
             routes: Vec::new(),

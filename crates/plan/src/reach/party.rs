@@ -23,6 +23,8 @@ pub enum Party {
     Host,
     /// The outside world: the first node of an outside network, if there is one.
     Outside,
+    /// A machine really outside, although a node represents the outside world: that node is the other end.
+    Beyond,
     /// Whatever has this address.
     Address(IpAddr),
 }
@@ -32,7 +34,7 @@ impl fmt::Display for Party {
         match self {
             Self::Node(name) => f.pad(name.as_ref()),
             Self::Host => f.pad("host"),
-            Self::Outside => f.pad("outside"),
+            Self::Outside | Self::Beyond => f.pad("outside"),
             Self::Address(address) => f.pad(&address.to_string()),
         }
     }
@@ -170,13 +172,28 @@ impl World<'_> {
         (by != zone && !by.is_empty()).then_some((zone, by))
     }
 
-    /// The node that represents the outside world.
+    /// The node that represents the outside world. A node on a bridge of others does not: the machines outside are
+    /// not there.
     #[must_use]
     pub fn outsider(&self) -> Option<&Node> {
-        self.settled().nodes.iter().find(|node| {
-            let mut networks = node.ports().map(|(_, network, _)| network);
-            networks.any(|n| self.settled().network(n).is_some_and(|n| n.outside))
-        })
+        let stands = |n: &Name| {
+            let network = self.settled().network(n);
+            network.is_some_and(|n| n.outside && !n.external)
+        };
+        let mut nodes = self.settled().nodes.iter();
+        nodes.find(|node| node.ports().any(|(_, network, _)| stands(network)))
+    }
+
+    /// The two ends of a question. Between the node that represents the outside world and the outside,
+    /// that is a machine really outside: a node's own address proves nothing about others.
+    #[must_use]
+    pub fn ends(&self, from: Party, to: Party) -> (Party, Party) {
+        match (&from, &to) {
+            (Party::Outside, Party::Outside) => (from, to),
+            (_, Party::Outside) if self.place(&from) == self.place(&to) => (from, Party::Beyond),
+            (Party::Outside, _) if self.place(&from) == self.place(&to) => (Party::Beyond, to),
+            _ => (from, to),
+        }
     }
 
     /// Where a party's packets are made.
@@ -185,6 +202,7 @@ impl World<'_> {
         match party {
             Party::Node(name) => Location::Node(name.clone()),
             Party::Host => Location::Host,
+            Party::Beyond => Location::Outside,
             Party::Outside => self
                 .outsider()
                 .map_or(Location::Outside, |n| Location::Node(n.name.clone())),

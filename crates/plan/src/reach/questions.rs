@@ -35,12 +35,9 @@ pub fn expected(world: &World<'_>, expects: &[Expect]) -> Vec<Expected> {
                 if from == to && from != Party::Host && !itself {
                     continue;
                 }
+                let (from, to) = world.ends(from.clone(), to);
                 out.push(Expected {
-                    question: Question {
-                        from: from.clone(),
-                        to,
-                        service,
-                    },
+                    question: Question { from, to, service },
                     reachable: expect.reachable,
                     place: expect.place.clone(),
                 });
@@ -152,7 +149,7 @@ pub fn services(world: &World<'_>, expects: &[Expect], to: &Party) -> Vec<Servic
                 matches!(side, PolicySide::Host)
             }));
         }
-        Party::Outside | Party::Address(_) => {}
+        Party::Outside | Party::Beyond | Party::Address(_) => {}
     }
     let mut others: BTreeSet<Service> = BTreeSet::new();
     for expect in expects {

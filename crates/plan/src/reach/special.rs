@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use hallway_spec::{Protocol, Service};
+use hallway_spec::{Name, Protocol, Service};
 use ipnet::IpNet;
 
 use super::path::{Location, Outcome};
@@ -41,12 +41,17 @@ impl World<'_> {
             IpAddr::V4(v4) => self.is_near_broadcast(from, v4),
             IpAddr::V6(_) => false,
         };
-        let kind = match to {
-            _ if to.is_multicast() => "a multicast",
-            IpAddr::V4(v4) if near || self.networks_have(v4) => "a broadcast",
-            _ => return None,
+        let network = match to {
+            IpAddr::V4(v4) => self.network_with_last(v4),
+            IpAddr::V6(_) => None,
         };
-        let words = |more: &str| format!("{to} is {kind} address: {more}");
+        let kind = match network {
+            _ if to.is_multicast() => "a multicast address".to_owned(),
+            Some(network) => format!("the broadcast address of network {network}"),
+            None if near => "a broadcast address".to_owned(),
+            None => return None,
+        };
+        let words = |more: &str| format!("{to} is {kind}: {more}");
         let tcp = matches!(service, Service::Port(p) if p.protocol == Protocol::Tcp);
         if tcp && (near || to.is_multicast()) {
             let text = words("TCP connects to one machine only");
@@ -86,7 +91,7 @@ impl World<'_> {
     fn is_near_broadcast(&self, from: &Location, to: Ipv4Addr) -> bool {
         let own = match from {
             Location::Node(name) => self.node(name),
-            Location::Host if self.networks_have(to) => return true,
+            Location::Host if self.network_with_last(to).is_some() => return true,
             Location::Host | Location::Outside => None,
         };
         let own = own.into_iter().flat_map(|node| &node.interfaces);
@@ -94,10 +99,11 @@ impl World<'_> {
         to.is_broadcast() || to == OF_LOOPBACK || own.any(|net| is_last(net, to))
     }
 
-    /// The same for a network of the project.
-    fn networks_have(&self, to: Ipv4Addr) -> bool {
-        let mut subnets = self.settled().networks.iter().flat_map(|n| &n.subnets);
-        subnets.any(|s| is_last(&s.net, to))
+    /// The network of the project that has it as its broadcast address.
+    fn network_with_last(&self, to: Ipv4Addr) -> Option<&Name> {
+        let mut networks = self.settled().networks.iter();
+        let found = networks.find(|n| n.subnets.iter().any(|s| is_last(&s.net, to)));
+        found.map(|n| &n.name)
     }
 
     /// Whether the sender has a route to the address.

@@ -29,6 +29,7 @@ pub(crate) use closing::closing;
 pub use delta::{Delta, delta};
 pub use hallway_nftables::Ruleset;
 pub use keeper_guard::Guarded;
+pub use nat::is_shared_with_host;
 
 /// The name of an IP version in nf_tables.
 #[must_use]

@@ -107,18 +107,21 @@ pub(super) fn prerouting(settled: &Settled) -> Chain {
 /// (net.ipv4.ip_local_port_range).
 const FIRST_LOCAL_PORT: u16 = 32_768;
 
+/// Whether sockets of the host on these published ports get what is for them.
+#[must_use]
+pub fn is_shared_with_host(publish: &Publish) -> bool {
+    let ports = publish.host_ports;
+    let is_range = ports.first() != ports.last();
+    publish.protocol == Protocol::Udp && (is_range || ports.first() >= FIRST_LOCAL_PORT)
+}
+
 /// The set of published UDP ports that programs of the host may have connected sockets on.
 const OWN_UDP: &str = "own_udp";
 
 /// That set: ports that the kernel gives to programs, and ranges, of which the keeper does not hold
 /// each port. There is none where nothing like this is published.
 pub(super) fn own_udp(settled: &Settled) -> Vec<Set> {
-    let of_host = |p: &&Publish| {
-        let ports = p.host_ports;
-        let is_range = ports.first() != ports.last();
-        p.protocol == Protocol::Udp && (is_range || ports.first() >= FIRST_LOCAL_PORT)
-    };
-    let published = settled.publishes.iter().filter(of_host);
+    let published = settled.publishes.iter().filter(|p| is_shared_with_host(p));
     let ranges = published.map(|p| (p.protocol, p.host_ports.first(), p.host_ports.last()));
     let element = |(first, last)| Element::new(vec![Value::Ports(first, last)]);
     let set = |ranges: Vec<(u16, u16)>| Set {

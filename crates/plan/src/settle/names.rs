@@ -205,14 +205,11 @@ pub(super) fn prefix_conflicts(
             // An equal prefix identifies it better than one address in it.
             let hits = around.prefixes.iter().filter(|h| h.is_hit_by(&subnet.net));
             let clash = hits.min_by_key(|h| h.net != subnet.net);
-            if let Some(Held {
-                net: other, holder, ..
-            }) = clash
-            {
+            if let Some(Held { clause, .. }) = clash {
                 out.push(Conflict {
                     code: ConflictCode::SubnetInUse,
                     message: format!(
-                        "network {} has subnet {}, but {holder} already uses {other} here",
+                        "network {} has subnet {}, but {clause}",
                         network.name, subnet.net
                     ),
                     place: network.place.clone(),

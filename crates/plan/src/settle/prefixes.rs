@@ -14,8 +14,8 @@ use crate::target::LOCAL_TABLE;
 pub struct Held {
     /// The prefix: the subnet of a link, the destination of a route, or one address that is used.
     pub net: IpNet,
-    /// What holds it, as text for messages.
-    pub holder: String,
+    /// What holds it, as a clause for messages.
+    pub clause: String,
     /// It is of another project, so it must not overlap. A prefix of no project may be longer or
     /// shorter: the longest prefix is used first.
     pub of_project: bool,
@@ -30,17 +30,22 @@ impl Held {
 
 /// The prefixes of links, routes and addresses that are not of the links `ours`.
 pub(super) fn foreign_prefixes(seen: &Observed, ours: &BTreeSet<u32>) -> Vec<Held> {
-    let held = |net: IpNet, index: Option<u32>| {
+    let held = |net: IpNet, index: Option<u32>, via: Option<IpAddr>| {
         let link = index.and_then(|i| seen.host.links.iter().find(|l| l.index == i));
         let project = link.and_then(|l| Some(mark::parse_alias(l.alias.as_deref()?)?.0));
-        let holder = match (link, &project) {
-            (None, _) => "a route".to_owned(),
-            (Some(link), Some(project)) => format!("{} (project {project})", link.name),
-            (Some(link), None) => link.name.clone(),
+        let uses = |what: String| format!("{what} already uses {net} here");
+        let clause = match (link, &project, via) {
+            (Some(link), Some(project), _) => uses(format!("{} (project {project})", link.name)),
+            (_, _, Some(via)) if net == IpNet::from(via) => {
+                format!("the host's routes lead by the router {via}")
+            }
+            (_, _, Some(via)) => format!("the host routes {net} by {via}"),
+            (None, ..) => uses("a route".to_owned()),
+            (Some(link), ..) => uses(link.name.clone()),
         };
         Held {
             net,
-            holder,
+            clause,
             of_project: project.is_some(),
         }
     };
@@ -51,20 +56,24 @@ pub(super) fn foreign_prefixes(seen: &Observed, ours: &BTreeSet<u32>) -> Vec<Hel
             && !route.interface.is_some_and(|i| ours.contains(&i))
             && !is_special(&route.to);
         if interesting && route.table != LOCAL_TABLE {
-            out.push(held(route.to, route.interface));
+            out.push(held(route.to, route.interface, route.via));
         }
         // A router that packets of the host go to.
         if let Some(via) = route.via
             && !route.interface.is_some_and(|i| ours.contains(&i))
             && !is_special(&via.into())
         {
-            out.push(held(via.into(), route.interface));
+            out.push(held(via.into(), route.interface, Some(via)));
         }
     }
     for address in &seen.host.addresses {
         if !ours.contains(&address.interface) && !is_special(&address.net) {
-            out.push(held(address.net.trunc(), Some(address.interface)));
-            out.push(held(address.net.addr().into(), Some(address.interface)));
+            out.push(held(address.net.trunc(), Some(address.interface), None));
+            out.push(held(
+                address.net.addr().into(),
+                Some(address.interface),
+                None,
+            ));
         }
     }
     out

@@ -189,7 +189,7 @@ impl Graph {
         self
     }
 
-    /// The networks by which packets leave, masqueraded.
+    /// The networks by which packets leave, masqueraded or with their own addresses.
     pub fn open_networks(&self) -> impl Iterator<Item = &Network> {
         self.networks.iter().filter(|n| !n.internal && !n.outside)
     }

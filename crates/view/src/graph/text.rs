@@ -4,6 +4,9 @@ use hallway_spec::Mode;
 
 use super::model::{Graph, Interface, Node, Presence, traffic};
 
+/// The characters before a line of the second level.
+const INDENT: usize = 6;
+
 /// A line with the lines below it.
 struct Branch(String, Vec<Self>);
 
@@ -12,7 +15,7 @@ struct Branch(String, Vec<Self>);
 pub fn text(graph: &Graph, width: usize) -> String {
     let mut out = format!("{}\n", graph.project);
     let parts: Vec<Branch> = [
-        outside(graph),
+        outside(graph, width),
         Some(host(graph)),
         branch("cables", cables(graph)),
         branch("policies", policies(graph)),
@@ -65,7 +68,26 @@ fn node_mark(node: &Node) -> &'static str {
     }
 }
 
-fn outside(graph: &Graph) -> Option<Branch> {
+/// Lines of networks by which packets leave in the same way, each complete and within the width if it
+/// can be.
+fn ways_out(networks: &[&str], how: &str, width: usize) -> Vec<Branch> {
+    let line = |names: &[&str]| format!("out  {}, {how}", names.join(", "));
+    let mut out = Vec::new();
+    let mut rest = networks;
+    while !rest.is_empty() {
+        let fits = |count: &usize| {
+            let names = rest.get(..*count).unwrap_or_default();
+            INDENT + line(names).chars().count() <= width
+        };
+        let count = (1..=rest.len()).rev().find(fits).unwrap_or(1);
+        let (names, others) = rest.split_at(count);
+        out.push(Branch(line(names), Vec::new()));
+        rest = others;
+    }
+    out
+}
+
+fn outside(graph: &Graph, width: usize) -> Option<Branch> {
     let mut leaves: Vec<Branch> = Vec::new();
     for node in &graph.nodes {
         for port in &node.ports {
@@ -73,10 +95,10 @@ fn outside(graph: &Graph) -> Option<Branch> {
             leaves.push(Branch(line, Vec::new()));
         }
     }
-    let open: Vec<&str> = graph.open_networks().map(|n| n.name.as_str()).collect();
-    if !open.is_empty() {
-        let line = format!("out  {}, masqueraded", open.join(", "));
-        leaves.push(Branch(line, Vec::new()));
+    for (nat, how) in [(true, "masqueraded"), (false, "with their own addresses")] {
+        let open = graph.open_networks().filter(|n| n.nat == nat);
+        let open: Vec<&str> = open.map(|n| n.name.as_str()).collect();
+        leaves.extend(ways_out(&open, how, width));
     }
     leaves.extend(networks(graph, true));
     branch("outside", leaves)

@@ -58,6 +58,29 @@ fn a_tree() {
     assert!(narrow.lines().all(|l| l.chars().count() <= 30), "{narrow}");
 }
 
+/// The ways out of the project are told apart, and no name is lost where lines are short.
+#[test]
+fn ways_out_of_a_tree() {
+    let mut file = "name: p\nnetworks:\n  pub: { nat: false }\n".to_owned();
+    let names: Vec<String> = (0..9).map(|n| format!("department{n}")).collect();
+    for name in &names {
+        file += &format!("  {name}: {{}}\n");
+    }
+    file += "nodes: { a: { networks: [pub] } }\n";
+    let tree = text(&Graph::new(&settled(&file)), 60);
+    assert!(tree.lines().all(|l| l.chars().count() <= 60), "{tree}");
+    let ways: Vec<&str> = tree.lines().filter(|l| l.contains(" out  ")).collect();
+    assert!(ways.iter().all(|l| !l.contains('…')), "{tree}");
+    assert!(
+        tree.contains("out  pub, with their own addresses\n"),
+        "{tree}"
+    );
+    for name in &names {
+        let of = |l: &&&str| l.contains(name.as_str()) && l.ends_with("masqueraded");
+        assert_eq!(ways.iter().filter(of).count(), 1, "{tree}");
+    }
+}
+
 #[test]
 fn a_flowchart() {
     let chart = mermaid(&Graph::new(&settled(SHOP)));

@@ -6,8 +6,7 @@ use hallway_plan::hosts;
 use hallway_plan::settled::{Node, Settled};
 use hallway_spec::Name;
 
-use crate::failure::FileAction;
-use crate::record::store::list;
+use crate::record::store::{self, list};
 use crate::{Engine, Failure};
 
 impl Engine {
@@ -49,8 +48,10 @@ impl Engine {
 
     fn change_hosts(&self, project: &Name, change: impl Fn(&mut String)) -> Result<(), Failure> {
         for path in self.hosts_files(project)? {
-            let failed = |e| Failure::file(FileAction::Read, &path, &e);
-            let mut text = std::fs::read_to_string(&path).map_err(failed)?;
+            let Some(text) = store::read(&path)? else {
+                continue; // removed meanwhile
+            };
+            let mut text = String::from_utf8_lossy(&text).into_owned();
             change(&mut text);
             self.store().write_in_place(&path, text.as_bytes())?;
         }

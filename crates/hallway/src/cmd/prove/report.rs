@@ -8,7 +8,7 @@ use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use super::grid;
 use super::proof::{Proof, Row};
-use super::words::{failure, name};
+use super::words::{failure, name, reason};
 use crate::args::{Common, ReportFormat};
 use crate::ui;
 
@@ -24,13 +24,13 @@ pub(crate) fn print(common: &Common, proof: &Proof, format: ReportFormat, matrix
         ReportFormat::Json => ui::json(&shape(proof)),
         ReportFormat::Tap => ui::out(&tap(proof)),
         ReportFormat::Junit => ui::out(&junit(proof)),
-        ReportFormat::Text if common.quiet => ui::text(&list(proof, |row| !row.passes())),
+        ReportFormat::Text if common.quiet => ui::text(&list(common, proof, |row| !row.passes())),
         ReportFormat::Text if matrix => {
             ui::text(&grid::text(proof, ui::columns()));
             summary(common, proof);
         }
         ReportFormat::Text => {
-            ui::text(&list(proof, |_| true));
+            ui::text(&list(common, proof, |_| true));
             summary(common, proof);
         }
     }
@@ -58,7 +58,8 @@ fn summary(common: &Common, proof: &Proof) {
     ui::note(common, format!("{words} ({})", ui::duration(proof.elapsed)));
 }
 
-fn list(proof: &Proof, shown: fn(&Row) -> bool) -> String {
+/// With `--verbose` each row has its reason.
+fn list(common: &Common, proof: &Proof, shown: fn(&Row) -> bool) -> String {
     let rows: Vec<&Row> = proof.rows.iter().filter(|row| shown(row)).collect();
     let names: Vec<String> = rows.iter().map(|row| name(row)).collect();
     let width = names.iter().map(|n| n.chars().count()).max().unwrap_or(0);
@@ -74,6 +75,9 @@ fn list(proof: &Proof, shown: fn(&Row) -> bool) -> String {
             out.push_str(&format!("      {}\n", failure(row, &proof.file)));
         } else if !row.agrees() {
             let words = format!("      although predicted {}", row.path.outcome);
+            out.push_str(&format!("{}\n", styled(DIM, words)));
+        } else if common.verbose > 0 {
+            let words = format!("      because {}", reason(row, &proof.file));
             out.push_str(&format!("{}\n", styled(DIM, words)));
         }
     }

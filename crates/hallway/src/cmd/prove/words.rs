@@ -39,10 +39,7 @@ pub(super) fn failure(row: &Row, file: &str) -> String {
     } else if row.is_without_result() {
         out.push_str(&format!("no result: {}", detail.unwrap_or_default()));
     } else if row.agrees() {
-        out.push_str(&row.path.reason.text);
-        if let Some(place) = &row.path.reason.place {
-            out.push_str(&format!(" ({}:{})", place.file(file), place.line));
-        }
+        out.push_str(&reason(row, file));
     } else {
         out.push_str(&format!(
             "predicted {} because {}, but the packets show {}",
@@ -55,6 +52,15 @@ pub(super) fn failure(row: &Row, file: &str) -> String {
         }
     }
     out
+}
+
+/// Why the prediction is as it is, with the line of the file that decides.
+pub(super) fn reason(row: &Row, file: &str) -> String {
+    let text = &row.path.reason.text;
+    match &row.path.reason.place {
+        Some(place) => format!("{text} ({}:{})", place.file(file), place.line),
+        None => text.clone(),
+    }
 }
 
 /// A heading in bold.

@@ -204,7 +204,7 @@ impl Reasons<'_> {
     fn filtered(&self, party: &Party) -> bool {
         match party {
             Party::Address(_) => false,
-            Party::Host | Party::Outside => true,
+            Party::Host | Party::Outside | Party::Beyond => true,
             Party::Node(name) => self.world.node(name).is_some_and(|node| {
                 let on = |network| self.world.settled().network(network);
                 let mut networks = node.ports().filter_map(|(_, network, _)| on(network));

@@ -13,7 +13,7 @@ use super::builder::{Reasons, reason};
 use super::reserved::{elsewhere, namesake, no_node, no_route_of_host};
 use super::simple::{
     by_foreign, by_node, by_route_of_others, by_routing, may_have, mismatch, no_addresses,
-    not_really_outside, own_route, past_host, wrong_way,
+    own_route, past_host, wrong_way,
 };
 use crate::rules::purpose;
 use crate::settled::Network;
@@ -77,7 +77,7 @@ impl Reasons<'_> {
     fn has_none(&self, party: &Party) -> bool {
         let node = match party {
             Party::Node(name) => self.world.node(name),
-            Party::Host | Party::Outside | Party::Address(_) => None,
+            Party::Host | Party::Outside | Party::Beyond | Party::Address(_) => None,
         };
         node.is_some_and(|n| n.interfaces.iter().all(|i| i.addresses.is_empty()))
     }
@@ -93,7 +93,7 @@ impl Reasons<'_> {
             DropReason::NoRoute {
                 at: Location::Host,
                 to,
-            } => no_route_of_host(*to),
+            } => no_route_of_host(*to, self.world.environment.in_sandbox),
             DropReason::NoRoute { at, to } => self.no_route(at, *to, found),
             DropReason::Elsewhere { node, to } => reason(
                 ReasonCode::NoRoute,
@@ -143,22 +143,6 @@ impl Reasons<'_> {
                 "routing loop: routers forward the packet to each other",
             ),
         }
-    }
-
-    /// What machines of others do with it is not known.
-    fn by_others(&self, network: &Name, to: IpAddr) -> Reason {
-        let found = self.world.settled().network(network);
-        let text = match found.and_then(Network::parent) {
-            Some(parent) => {
-                format!("packets to {to} pass machines of others on {parent} (network {network})")
-            }
-            None => format!(
-                "{to} is not a node of the project: it is on the external network {network}"
-            ),
-        };
-        reason(ReasonCode::External, text).help(
-            "what others do with it is not predicted: hallway reach and hallway trace try it out",
-        )
     }
 
     /// The node that has the address does not answer for it.
@@ -219,6 +203,12 @@ impl Reasons<'_> {
             )
             .place(&n.place)
             .help(self.policy_help(found)),
+            Some(n) if n.outside && self.world.network_of(to).is_none() => reason(
+                ReasonCode::NoRoute,
+                format!("{text}: network {} is not connected to the machines that are really outside", n.name),
+            )
+            .place(&n.place)
+            .help(format!("a second node on network {} is a further machine outside", n.name)),
             Some(n) if n.outside => reason(
                 ReasonCode::NoRoute,
                 format!("{text}: the outside world has no route to addresses behind the host"),
@@ -275,7 +265,7 @@ impl Reasons<'_> {
                 ReasonCode::Internal,
                 "packets from internal and from outside networks do not leave the host, by no router either",
             ),
-            purpose::FOREIGN => not_really_outside(),
+            purpose::FOREIGN => self.not_really_outside(found),
             purpose::UNTRANSLATED => {
                 let router = self.sender(found);
                 reason(

@@ -4,6 +4,7 @@
 mod builder;
 mod dropped;
 mod open;
+mod others;
 mod reserved;
 mod simple;
 

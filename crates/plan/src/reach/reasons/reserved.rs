@@ -72,7 +72,7 @@ pub(super) fn elsewhere(Reasons { world, question }: &Reasons<'_>, address: IpAd
 }
 
 /// The host forwards no packets to an address: it has no route, or the address is one of many hosts.
-pub(super) fn no_route_of_host(to: IpAddr) -> Reason {
+pub(super) fn no_route_of_host(to: IpAddr, in_sandbox: Option<bool>) -> Reason {
     let many = match to {
         IpAddr::V4(a) if a.is_broadcast() => Some("the broadcast address of any network"),
         _ => to.is_multicast().then_some("a multicast address"),
@@ -87,7 +87,11 @@ pub(super) fn no_route_of_host(to: IpAddr) -> Reason {
             ReasonCode::NoRoute,
             format!("the host has no route to {to}"),
         )
-        .help("on the host: ip route get shows it; a sandbox reaches the internet only through pasta, if it is installed and can start: hallway doctor"),
+        .help(match in_sandbox {
+            Some(false) => format!("add a route to it on this host; ip route get {to} shows whether there is one"),
+            Some(true) => "a sandbox reaches the internet only through pasta, if it is installed and can start: hallway doctor".to_owned(),
+            None => format!("on a host, ip route get {to} shows it; a sandbox reaches the internet only through pasta, if it is installed and can start: hallway doctor"),
+        }),
     }
 }
 

@@ -124,12 +124,3 @@ pub(super) fn mismatch(flow: &Flow, asked: Option<IpAddr>) -> Reason {
     )
     .help("give the server a route to the client by the host")
 }
-
-/// Between a machine outside and a node on a network that stands for the outside.
-pub(super) fn not_really_outside() -> Reason {
-    reason(
-        ReasonCode::NotOurs,
-        "a network with outside: true is not connected to the machines that are really outside",
-    )
-    .help("give the node a network without outside: true, and publish a port there")
-}
