@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use hallway_plan::Settled;
+use hallway_plan::settled::Node;
 use hallway_spec::{Name, SysctlKey, User};
 
 use crate::{Failure, Reason, Rights};
@@ -91,6 +92,17 @@ fn is_mapped(map: &str, number: u32) -> bool {
         let number = u64::from(number);
         matches!(fields.as_slice(), [first, _, count] if (*first..first + count).contains(&number))
     })
+}
+
+/// The settings that a program without capabilities needs in a node, and that it does not have: of files
+/// below /proc/sys. A namespace that the node joins stays as it is.
+#[must_use]
+pub fn settings(node: &Node) -> Vec<(String, String)> {
+    let all = SysctlKey::for_programs(is_mapped("gid_map", i32::MAX as u32)).into_iter();
+    let missing = all.filter(|(key, _)| node.joined.is_none() && !node.sysctls.contains_key(key));
+    missing
+        .map(|(key, value)| (key.path(), value.to_owned()))
+        .collect()
 }
 
 /// Adds the settings that programs without capabilities need to the nodes that have such, but none that

@@ -28,6 +28,7 @@ pub use hallway_kernel::sys::{become_its_root, is_outsider, keep_capabilities};
 ///     resolv_conf: None,
 ///     environment: [("COLOUR".to_owned(), "red".to_owned())].into(),
 ///     rights: None,
+///     settings: Vec::new(),
 ///     working_dir: None,
 ///     command: vec!["ip".to_owned(), "address".to_owned()],
 /// };
@@ -49,6 +50,8 @@ pub struct Enter {
     pub environment: BTreeMap<String, String>,
     /// The user it runs as, without capabilities; none: that of this process, unchanged.
     pub rights: Option<Rights>,
+    /// Settings of the namespace, as files below /proc/sys, that are made if it has no capabilities.
+    pub settings: Vec<(String, String)>,
     /// The directory it runs in; that of this process if not given.
     pub working_dir: Option<PathBuf>,
     /// Program and arguments.
@@ -183,6 +186,12 @@ impl Enter {
         kernel.unshare(&[NamespaceKind::Mount, NamespaceKind::Uts])?;
         kernel.set_hostname(&self.hostname)?;
         self.mount(&kernel)?;
+        for (file, value) in self.settings.iter().filter(|_| self.rights.is_some()) {
+            match kernel.write_sysctl(file, value) {
+                Err(e) if e.is_not_found() => {}
+                other => other?,
+            }
+        }
         if let Some(directory) = &working_dir {
             std::env::set_current_dir(directory)
                 .map_err(|e| EnterError::Directory(directory.display().to_string(), e))?;

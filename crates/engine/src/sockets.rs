@@ -1,7 +1,7 @@
 //! Programs of the host that listen on ports, from the kernel's list of sockets.
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use hallway_kernel::listening::{self, OpenPort};
 use hallway_spec::Protocol;
@@ -14,6 +14,8 @@ use rustix::process::Pid;
 pub(crate) struct Bound {
     pub(crate) address: SocketAddr,
     pub(crate) protocol: Protocol,
+    /// It receives no IPv4 packets. Not known, and false, where it is read from /proc.
+    only_v6: bool,
     inode: u64,
 }
 
@@ -29,7 +31,10 @@ pub(crate) fn bound(protocols: impl IntoIterator<Item = Protocol>) -> Vec<Bound>
     };
     let one = |port: OpenPort| {
         let protocol = protocols.iter().find(|p| p.number() == port.protocol)?;
-        Some(Bound::new(port.address, *protocol, port.inode))
+        Some(Bound {
+            only_v6: port.only_v6,
+            ..Bound::new(port.address, *protocol, port.inode)
+        })
     };
     open.into_iter().filter_map(one).collect()
 }
@@ -59,6 +64,7 @@ impl Bound {
         Self {
             address: SocketAddr::new(address.ip().to_canonical(), address.port()),
             protocol,
+            only_v6: false,
             inode,
         }
     }
@@ -72,7 +78,13 @@ impl Bound {
     /// Whether it receives packets to an address, as far as the address decides this.
     pub(crate) fn takes(&self, address: IpAddr) -> bool {
         let own = self.address.ip();
-        own == address || own.is_unspecified() && (own.is_ipv6() || address.is_ipv4())
+        let same_version = own.is_ipv4() == address.is_ipv4();
+        own == address || own.is_unspecified() && (same_version || self.is_of_both())
+    }
+
+    /// Whether it receives packets of both IP versions.
+    fn is_of_both(&self) -> bool {
+        self.address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED) && !self.only_v6
     }
 
     /// The program that has the socket, if it can be read: not for processes of other users.

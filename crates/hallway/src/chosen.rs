@@ -46,6 +46,24 @@ pub(crate) fn project(
     }
 }
 
+/// The same; if none is on record and none is given, the only one with marks in the kernel.
+pub(crate) fn project_or_stray(
+    common: &Common,
+    file: &FileArg,
+    engine: &Engine,
+) -> Result<Name, VerbError> {
+    let name = project(common, file, Some(engine))?;
+    let given = common.project.is_some() || file.path().is_some();
+    if given || !engine.projects().is_empty() {
+        return Ok(name);
+    }
+    let strays = engine.strays()?;
+    Ok(match strays.projects.as_slice() {
+        [only] if *only != name => only.clone(),
+        _ => name,
+    })
+}
+
 /// The project of a file.
 struct OfFile {
     name: Name,

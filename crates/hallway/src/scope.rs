@@ -17,7 +17,7 @@ use crate::diagnose::VerbError;
 use crate::environment::{calling_user, of_caller, passed_on};
 use crate::places;
 
-pub(crate) use crate::chosen::{project, say_which};
+pub(crate) use crate::chosen::{project, project_or_stray, say_which};
 pub(crate) use crate::state_dir::state_dir;
 
 /// This program, for separate processes that are started from it.

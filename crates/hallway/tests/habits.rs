@@ -264,6 +264,7 @@ fn a_command_as_another_user() {
     let h = Hallway::host(PROGRAM);
     h.up(FILE).ok();
     assert_eq!(h.ok("exec -u 65534:65534 rep-1 id -u"), "65534\n");
+    h.ok("exec -u 65534:65534 rep-1 ping -c 1 -W 9 127.0.0.1");
     let rights = h.ok("exec -u 65534:65534 rep-1 grep CapEff /proc/self/status");
     assert_eq!(rights, "CapEff:\t0000000000000000\n");
     h.ok("down");

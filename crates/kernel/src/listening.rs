@@ -14,9 +14,12 @@ use crate::KernelError;
 use crate::gate::OperationKind;
 use crate::request::Request;
 use crate::socket::Channel;
-use crate::wire::{address_bytes, be16_of, u32_of};
+use crate::wire::{Attrs, address_bytes, be16_of, u32_of};
 
 const SOCK_DIAG_BY_FAMILY: u16 = 20;
+/// The length of struct inet_diag_msg, and an attribute after it.
+const MESSAGE: usize = 72;
+const INET_DIAG_SKV6ONLY: u16 = 11;
 const FAMILIES: [u8; 2] = [libc::AF_INET as u8, libc::AF_INET6 as u8];
 const TCP: u8 = 6;
 const UDP: u8 = 17;
@@ -32,6 +35,8 @@ pub struct OpenPort {
     pub protocol: u8,
     /// Where it is bound.
     pub address: SocketAddr,
+    /// It receives no IPv4 packets, although it is an IPv6 socket (IPV6_V6ONLY).
+    pub only_v6: bool,
     /// Inode number of the socket.
     pub inode: u64,
 }
@@ -107,9 +112,12 @@ fn parse(protocol: u8, body: &[u8]) -> Option<OpenPort> {
             IpAddr::V6(Ipv6Addr::from(bytes))
         }
     };
+    let attributes = Attrs(body.get(MESSAGE..).unwrap_or_default());
+    let only_v6 = attributes.find(INET_DIAG_SKV6ONLY);
     Some(OpenPort {
         protocol,
         address: SocketAddr::new(address, port),
+        only_v6: only_v6.is_some_and(|v| v.first().is_some_and(|v| *v != 0)),
         inode: u32_of(body.get(68..)?)?.into(),
     })
 }

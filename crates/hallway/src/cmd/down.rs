@@ -9,7 +9,7 @@ use crate::args::{Common, FileArg};
 use crate::diagnose::VerbError;
 use crate::environment::of_caller;
 use crate::progress::Reporter;
-use crate::scope::{Scope, project};
+use crate::scope::{Scope, project, project_or_stray};
 use crate::{interrupt, ui};
 
 pub(crate) fn run(common: &Common, file: &FileArg) -> Result<ExitCode, VerbError> {
@@ -27,7 +27,7 @@ pub(crate) fn run(common: &Common, file: &FileArg) -> Result<ExitCode, VerbError
         ui::note(common, text);
         return Ok(ExitCode::SUCCESS);
     };
-    let name = project(common, file, Some(&scope.engine))?;
+    let name = project_or_stray(common, file, &scope.engine)?;
     let place = scope.words();
     let mut reporter = Reporter::new(common);
     let mut caller = Caller {

@@ -173,6 +173,7 @@ fn entry(common: &Common, at: &EnterArgs, command: Vec<String>) -> Result<Inside
         resolv_conf: Some(scope.engine.resolv_file(&settled.project, node)),
         environment,
         rights: None,
+        settings: account::settings(node),
         working_dir: None,
         command,
     };

@@ -18,7 +18,7 @@ use crate::args::{Common, FileArg, Format};
 use crate::diagnose::VerbError;
 use crate::environment::of_caller;
 use crate::failure::CommandError;
-use crate::scope::{LOST, LOST_HELP, Scope, built, not_here, not_up, project, state_dir};
+use crate::scope::{LOST, LOST_HELP, Scope, built, not_here, not_up, project_or_stray, state_dir};
 use crate::source::discover;
 use crate::ui;
 
@@ -33,7 +33,7 @@ pub(crate) fn status(
     exit_code: bool,
 ) -> Result<ExitCode, VerbError> {
     let scope = Scope::examined(common)?.map_or_else(|| Err(not_here(common)), Ok)?;
-    let project = named(common, &scope.engine)?;
+    let project = project_or_stray(common, &FileArg::default(), &scope.engine)?;
     let Some(status) = scope.engine.status(&project)? else {
         return Err(match scope.is_lost() {
             true => not_here(common),
@@ -51,19 +51,6 @@ pub(crate) fn status(
         0
     };
     Ok(ExitCode::from(code))
-}
-
-/// The given project; if none is on record, the only one with marks in the kernel.
-fn named(common: &Common, engine: &Engine) -> Result<Name, VerbError> {
-    let name = project(common, &FileArg::default(), Some(engine))?;
-    if common.project.is_some() || !engine.projects().is_empty() {
-        return Ok(name);
-    }
-    let strays = engine.strays()?;
-    Ok(match strays.projects.as_slice() {
-        [only] if *only != name => only.clone(),
-        _ => name,
-    })
 }
 
 fn as_json(scope: &Scope, project: &Name, status: &Status) -> Result<(), VerbError> {

@@ -108,7 +108,7 @@ nodes: { e: { networks: { lab: { address: 10.50.0.20 } } } }
 pub(super) fn programs_that_listen_later_are_named() {
     let h = hallway();
     lan(1, "up0");
-    let ports = r#"["8080:80", "5353:53/udp", "40000:53/udp", "7000-7100:7000-7100"]"#;
+    let ports = r#"["8080:80", "5353:53/udp", "40000:53/udp", "7000-7100:7000-7100", "192.168.1.10:9000:80"]"#;
     let text = format!(
         "name: p\nnetworks: {{ n: {{ subnet: 172.20.0.0/24 }} }}\nnodes: {{ a: {{ networks: [n], ports: {ports}, command: hallway serve 80 53/udp, ready: 80/tcp }} }}\n"
     );
@@ -116,8 +116,10 @@ pub(super) fn programs_that_listen_later_are_named() {
     h.run(&["up", "/run/p.yaml"]).exits(0);
     let listen = "import socket, sys, time
 kind, address, port = sys.argv[1:]
-s = socket.socket(socket.AF_INET, socket.SOCK_STREAM if kind == 'tcp' else socket.SOCK_DGRAM)
+v6 = ':' in address
+s = socket.socket(socket.AF_INET6 if v6 else socket.AF_INET, socket.SOCK_STREAM if kind == 'tcp' else socket.SOCK_DGRAM)
 s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+if v6: s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
 s.bind((address, int(port)))
 if kind == 'tcp': s.listen()
 print('ready', flush=True)
@@ -134,6 +136,7 @@ time.sleep(1000)
         ("tcp 192.168.1.10 8081", false),
         ("udp 224.0.0.251 5353", false),
         ("udp 192.168.1.10 40000", false),
+        ("tcp :: 9000", false),
     ] {
         let mut child = std::process::Command::new("python3")
             .arg("/run/listen.py")
@@ -150,11 +153,11 @@ time.sleep(1000)
         assert_eq!(line, "ready\n", "{program}");
         let words: Vec<&str> = program.split(' ').collect();
         let said = format!(
-            "port {}:{}/{} is published, and python3 (process {}) listens there: packets go to the node alone",
+            "python3 (process {}) listens on port {}:{}/{}: packets to addresses where it is published go to the node alone",
+            child.id(),
             words[1],
             words[2],
             words[0],
-            child.id()
         );
         let up = h.run(&["up", "/run/p.yaml"]).exits(0);
         assert_eq!(up.err.contains(&said), named, "{program}: {}", up.err);

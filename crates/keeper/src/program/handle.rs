@@ -101,6 +101,7 @@ fn order(common: Common<'_>, program: &Program) -> Order {
             resolv_conf: program.resolv_conf.clone(),
             environment,
             rights: program.rights.clone(),
+            settings: Vec::new(), // the node has them
             working_dir: program.working_dir.clone(),
             command: program.command.clone(),
         },

@@ -139,9 +139,12 @@ impl Difference {
         match &self.fact {
             Fact::PortTaken { by, .. } => {
                 let by = by.as_deref().unwrap_or("a program of the host");
-                let clause =
-                    format!("is published, and {by} listens there: packets go to the node alone");
-                words("the node's alone", by, format!("{object} {clause}"))
+                let clause = "packets to addresses where it is published go to the node alone";
+                words(
+                    "the node's alone",
+                    by,
+                    format!("{by} listens on {object}: {clause}"),
+                )
             }
             Fact::Diverted(diverted) => words(
                 "by the project's links",
