@@ -92,9 +92,10 @@ impl Kernel {
         self.on_path(OperationKind::FileWrite, "write", path, |at| {
             let (directory, name) = self.place(path)?;
             let mut file = open::in_place(&directory, name, path, PUBLIC)?;
-            rustix::fs::ftruncate(&file, 0).map_err(|e| at.failed(e))?;
             let written = file.write_all(content);
-            written.map_err(|e| KernelError::io(at.name, path.to_string_lossy(), &e))
+            written.map_err(|e| KernelError::io(at.name, path.to_string_lossy(), &e))?;
+            // Afterwards: a reader never finds it empty.
+            rustix::fs::ftruncate(&file, content.len() as u64).map_err(|e| at.failed(e))
         })
     }
 

@@ -2,6 +2,7 @@
 //! the prediction.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -118,6 +119,14 @@ fn subject(common: &Common, file: &FileArg, scope: &Scope) -> Result<Subject, Ve
         );
     }
     subject.expects = input.project.topology.expects;
+    // Their lines are those of this file, the lines of policies those of the file that was applied.
+    let name = Path::new(&input.path).file_name();
+    let name = name.unwrap_or_default().to_string_lossy();
+    if *name != *subject.file {
+        let own = subject.expects.iter_mut().map(|e| &mut e.place.file);
+        own.filter(|file| file.is_empty())
+            .for_each(|file| *file = name.clone().into_owned());
+    }
     Ok(subject)
 }
 

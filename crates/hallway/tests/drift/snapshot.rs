@@ -160,7 +160,7 @@ fn rules(there: &Place, out: &mut BTreeMap<String, String>) {
     // nft 1.0.6 prints random memory as the flags of a table with an owner, which often is not JSON.
     let listed = there.sh(
         "nft list tables | while read -r _ family name; do case $name in
-        hallway.guard*) echo \"$family $name\" $(nft -s list table \"$family\" \"$name\") ;;
+        hallway.guard*) echo \"$family $name\" $(nft -s list table \"$family\" \"$name\" | sed 's, # progname [^ ]*,,') ;;
         *) nft -j list table \"$family\" \"$name\" ;; esac; done",
     );
     let (tables, guards): (Vec<&str>, Vec<&str>) = listed.lines().partition(|l| l.starts_with('{'));
