@@ -215,6 +215,11 @@ fn formats() {
         lines.filter(|l| l.starts_with(word)).count()
     };
     assert_eq!((begins("pass"), begins("because")), (8, 8), "{verbose}");
+    // The expectations of another file are named by that file.
+    let other = SHOP.replace("reachable: false", "reachable: true");
+    std::fs::write("/run/other.yaml", other).unwrap();
+    let failed = h.run(&["test", "/run/other.yaml"]).exits(1);
+    failed.says("other.yaml:17: should be reachable");
     let matrix = h.run(&["test", "--matrix", "--format", "json"]).exits(0);
     let all = value(&matrix)["results"].as_array().unwrap().len();
     assert!(all > 60, "{all}");
