@@ -1,5 +1,6 @@
 //! Users that programs run as: their numbers and groups, from /etc/passwd and /etc/group.
 
+use std::cell::LazyCell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -94,12 +95,18 @@ fn is_mapped(map: &str, number: u32) -> bool {
     })
 }
 
+/// The settings that programs without capabilities need, in this user namespace.
+fn for_programs() -> [(SysctlKey, &'static str); 2] {
+    SysctlKey::for_programs(is_mapped("gid_map", i32::MAX as u32))
+}
+
 /// The settings that a program without capabilities needs in a node, and that it does not have: of files
 /// below /proc/sys. A namespace that the node joins stays as it is.
 #[must_use]
 pub fn settings(node: &Node) -> Vec<(String, String)> {
-    let all = SysctlKey::for_programs(is_mapped("gid_map", i32::MAX as u32)).into_iter();
-    let missing = all.filter(|(key, _)| node.joined.is_none() && !node.sysctls.contains_key(key));
+    let missing = for_programs()
+        .into_iter()
+        .filter(|(key, _)| node.joined.is_none() && !node.sysctls.contains_key(key));
     missing
         .map(|(key, value)| (key.path(), value.to_owned()))
         .collect()
@@ -110,7 +117,8 @@ pub fn settings(node: &Node) -> Vec<(String, String)> {
 pub(crate) fn allow_programs(settled: &mut Settled, caller: Option<CallingUser>) {
     // Mostly all programs have the same user.
     let mut known: Option<(Option<User>, bool)> = None;
-    let settings = SysctlKey::for_programs(is_mapped("gid_map", i32::MAX as u32));
+    // Read only where there is such a program.
+    let settings = LazyCell::new(for_programs);
     for node in settled.nodes.iter_mut().filter(|n| n.joined.is_none()) {
         let limited = node.programs().any(|program| {
             let user = &program.service.user;
@@ -122,9 +130,11 @@ pub(crate) fn allow_programs(settled: &mut Settled, caller: Option<CallingUser>)
             }
             known.as_ref().is_some_and(|(_, limited)| *limited)
         });
-        for (key, value) in settings.iter().filter(|_| limited) {
-            let given = node.sysctls.entry(key.clone());
-            given.or_insert_with(|| (*value).to_owned());
+        if limited {
+            for (key, value) in settings.iter() {
+                let given = node.sysctls.entry(key.clone());
+                given.or_insert_with(|| (*value).to_owned());
+            }
         }
     }
 }
