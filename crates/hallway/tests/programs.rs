@@ -3,21 +3,9 @@
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 
 use hallway_testkit::{Hallway, Snapshot, patience, processes, sh, wait_for};
-use serde_json::Value;
 
 fn hallway() -> Hallway {
     Hallway::host(env!("CARGO_BIN_EXE_hallway")).project("p")
-}
-
-fn status(h: &Hallway, node: &str) -> Value {
-    let all = h.run(&["status", "--format", "json"]).json();
-    all["nodes"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .find(|n| n["name"] == node)
-        .unwrap()
-        .clone()
 }
 
 /// `up` returns when the `ready` ports listen, not before, and in the order of `depends_on`.
@@ -124,7 +112,7 @@ fn restart_policies() {
     });
     assert_eq!(runs("never"), 1);
     assert_eq!(runs("fine"), 1);
-    let state = status(&h, "failing");
+    let state = h.node_status("failing");
     assert!(
         state["program"]["restarts"].as_u64().unwrap() >= 2,
         "{state}"
@@ -256,10 +244,10 @@ fn killed_keepers_and_runners_leave_nothing() {
     let file = format!("nodes: {{ a: {{ command: {TREE}, restart: always }} }}\n");
     h.up(&file).ok();
     wait_for("the tree", tree_is_there);
-    let first = status(&h, "a")["program"]["pid"].as_i64().unwrap();
+    let first = h.node_status("a")["program"]["pid"].as_i64().unwrap();
     sh("kill -9 $(pgrep -f '__progra[m]')");
     wait_for("the next start", || {
-        let pid = status(&h, "a")["program"]["pid"].as_i64();
+        let pid = h.node_status("a")["program"]["pid"].as_i64();
         pid.is_some_and(|pid| pid != first) && tree_is_there()
     });
     let count = processes()
@@ -345,7 +333,7 @@ nodes:
   far: { networks: { b: { address: 10.8.0.10 } } }
 ";
     h.up(file).ok();
-    let pid = || status(&h, "srv")["program"]["pid"].as_i64().unwrap();
+    let pid = || h.node_status("srv")["program"]["pid"].as_i64().unwrap();
     let first = pid();
     let sees = |words: &str| {
         let hosts = sh(&format!("nsenter -m -t {first} cat /etc/hosts"));
@@ -373,7 +361,7 @@ nodes:
     // One that is started again begins with the same names.
     h.ok("restart srv");
     wait_for("the next start", || {
-        let next = status(&h, "srv")["program"]["pid"].as_i64();
+        let next = h.node_status("srv")["program"]["pid"].as_i64();
         next.is_some_and(|pid| {
             pid != first && sh(&format!("nsenter -m -t {pid} cat /etc/hosts")).contains("far")
         })

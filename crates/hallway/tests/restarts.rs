@@ -3,21 +3,9 @@
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 
 use hallway_testkit::{Hallway, sh, wait_for};
-use serde_json::Value;
 
 fn hallway() -> Hallway {
     Hallway::host(env!("CARGO_BIN_EXE_hallway")).project("p")
-}
-
-fn status(h: &Hallway, node: &str) -> Value {
-    let all = h.run(&["status", "--format", "json"]).json();
-    all["nodes"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .find(|n| n["name"] == node)
-        .unwrap()
-        .clone()
 }
 
 /// What stops, kills or waits for an old program never ends the new one of the same node, in whatever
@@ -50,7 +38,7 @@ nodes:
     let built = ["up", "--replace", path];
     let runs = |why: &str| {
         wait_for(why, || {
-            let running = |node| status(&h, node)["program"]["state"] == "running";
+            let running = |node| h.node_status(node)["program"]["state"] == "running";
             let once = [("900", "2"), ("901", "2"), ("902", "1")];
             once.iter().all(|(of, n)| count(of).trim() == *n)
                 && ["a", "b", "c"].map(running) == [true; 3]
@@ -107,7 +95,7 @@ fn a_program_that_the_keeper_started_again_goes_on() {
         sh("kill -9 $(pgrep -fx 'sleep 903')");
         // This takes longer than the keeper waits.
         h.up(&file(30 * round)).ok();
-        let a = status(&h, "a");
+        let a = h.node_status("a");
         assert_eq!(a["program"]["state"], "running", "{a}");
         assert_eq!(a["program"]["restarts"], round, "{a}");
     }

@@ -217,6 +217,15 @@ impl Hallway {
         self.inside(node, &format!("ping -c 1 -W {limit} {address}"))
     }
 
+    /// What `status` says of a node.
+    #[track_caller]
+    #[must_use]
+    pub fn node_status(&self, node: &str) -> serde_json::Value {
+        let all = self.run(&["status", "--format", "json"]).json();
+        let mut nodes = all["nodes"].as_array().unwrap().iter();
+        nodes.find(|n| n["name"] == node).unwrap().clone()
+    }
+
     /// Whether one node can read a URL; with a long limit. See [`Self::cannot_read`].
     #[track_caller]
     #[must_use]
