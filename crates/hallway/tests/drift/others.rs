@@ -144,8 +144,8 @@ pub(crate) fn needs_a_second_user() {
     }
 }
 
-/// A node whose program has no capabilities: it may listen on every port, and ping, whoever changes that;
-/// unless the file gives the setting another value.
+/// A node whose program has no capabilities: it may listen on every port, and ping, also after another
+/// program changed the settings, unless the file gives the setting another value.
 pub(crate) fn settings_for_programs() {
     needs_a_second_user();
     let mut scene = Scene::new();

@@ -40,7 +40,7 @@ policies: [ { from: n2, to: s, ports: [tcp] } ]
     h.ok("down");
 }
 
-/// A router tells nobody of a shorter way (ICMP redirect): the way of packets stays that of the routes.
+/// ICMP redirects of a router have no effect: packets still take the way of the routes.
 pub(crate) fn no_redirect_changes_the_way() {
     let h = Hallway::host(env!("CARGO_BIN_EXE_hallway")).project("p");
     h.up("networks: { a: { subnet: 10.10.0.0/24 }, b: { subnet: 10.11.0.0/24 } }

@@ -134,7 +134,7 @@ impl HostRule {
     }
 
     /// The packets of a project that it drops, if any: those from or to its networks, or that come in by
-    /// its links. A rule about other packets alone is the business of whoever made it.
+    /// its links. For a rule about other packets only there are none.
     #[must_use]
     pub fn drops_of(&self, nets: &[IpNet], links: &[&str]) -> Option<Diverted> {
         let overlaps = |a: &IpNet, b: &IpNet| a.contains(b) || b.contains(a);
