@@ -21,6 +21,7 @@ const STATES: [&str; 8] = [
 /// output, so that equal and different ports are still compared.
 pub(crate) fn settled(written: &str, output: &str) -> String {
     let mut ports = BTreeMap::new();
+    let mut pids = None;
     let mut out = String::new();
     // The progress that is shown only if a program starts slowly is not part of it.
     for line in output.lines().filter(|l| !l.starts_with("waiting for ")) {
@@ -46,10 +47,29 @@ pub(crate) fn settled(written: &str, output: &str) -> String {
                 kept.push(without_source_port(written, &mut ports, core) + tail);
             }
         }
-        out.push_str(kept.join(" ").trim_end());
+        out.push_str(without_pid(&mut pids, kept.join(" ").trim_end()).as_str());
         out.push('\n');
     }
     out
+}
+
+/// A line of a table without its process id. `column` is the place of the header `PID` among the words of the
+/// lines before. Spaces are not compared in such a table: its width depends on the number.
+fn without_pid(column: &mut Option<usize>, line: &str) -> String {
+    let mut words: Vec<&str> = line.split_whitespace().collect();
+    if let Some(place) = words.iter().position(|w| *w == "PID") {
+        *column = Some(place);
+        return words.join(" ");
+    }
+    let number = column.and_then(|place| words.get_mut(place));
+    match number.filter(|word| word.parse::<u32>().is_ok()) {
+        Some(word) => *word = "N",
+        None => {
+            *column = None;
+            return line.to_owned();
+        }
+    }
+    words.join(" ")
 }
 
 fn split_tail(word: &str) -> (&str, &str) {
@@ -103,6 +123,12 @@ pub(crate) fn check() {
     assert!(same("up (47 ms)", "up (1.2 s)"));
     assert!(same("open (173 µs; no answer)", "open (1 ms; no answer)"));
     assert!(same("by x (process 7)", "by x (process 12)"));
+    assert!(same(
+        "SANDBOX  PID  PROJECTS\na        40   b",
+        "SANDBOX  PID    PROJECTS\na        12345  b"
+    ));
+    assert!(!same("SANDBOX  PID\na        40", "SANDBOX  PID\nb        40"));
+    assert!(!same("SANDBOX  NAME\na        40", "SANDBOX  NAME\na        41"));
     assert!(!same("open (173 µs; no answer)", "open (1 ms)"));
     assert!(same(
         "10.0.0.1:40000 → 10.0.0.2:8080 tcp",
