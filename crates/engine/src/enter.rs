@@ -6,7 +6,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use hallway_kernel::mount::Propagation;
+use hallway_kernel::mount::{Propagation, is_mount_point};
 use hallway_kernel::netns::Netns;
 use hallway_kernel::sys::NamespaceKind;
 use hallway_kernel::{Kernel, KernelError, files};
@@ -230,14 +230,17 @@ impl Enter {
         // Refused in containers that hide parts of /sys; then /sys/class/net shows the links of the
         // host, and everything else works.
         kernel.mount_sysfs_as_allowed(Path::new("/sys")).ok();
-        let files = EtcFiles {
+        let files = self.etc();
+        files.mount_over(|own, over| before_first(own, over))
+    }
+
+    /// The files of the node that are mounted for the program.
+    #[must_use]
+    pub fn etc(&self) -> EtcFiles {
+        EtcFiles {
             hosts: self.hosts.clone(),
             resolv_conf: self.resolv_conf.clone(),
-        };
-        files.mount_over(|own, over| match own && is_written_by_a_service(over) {
-            true => replace_directory(kernel, over),
-            false => Ok(()),
-        })
+        }
     }
 }
 
@@ -261,14 +264,29 @@ impl EtcFiles {
     /// EPERM.
     pub fn mount(&self) -> Result<(), KernelError> {
         // The kernel cannot mount over a file that has been removed, and the earlier one may have been.
-        self.mount_over(|_own, over| Kernel::new().unmount(over).map(drop))
+        self.mount_over(|_own, over| Kernel::new().unmount(over).map(|_| true))
     }
 
-    /// Mounts each over that of the machine, which is prepared before. A file that does not exist on this
-    /// machine is not created for a node.
+    /// Mounts those again of which the mount was lost: the kernel removes it in every namespace when the
+    /// machine's file is replaced by another of the same name (rename(2)), or is removed.
+    ///
+    /// # Errors
+    /// EPERM.
+    pub fn mount_lost(&self) -> Result<(), KernelError> {
+        self.mount_over(|own, over| {
+            let lost = own && !is_mount_point(over);
+            if lost {
+                before_first(own, over)?;
+            }
+            Ok(lost)
+        })
+    }
+
+    /// Mounts each over that of the machine for which `prepare` returns true. A file that does not exist
+    /// on this machine is not created for a node.
     fn mount_over(
         &self,
-        prepare: impl Fn(bool, &Path) -> Result<(), KernelError>,
+        prepare: impl Fn(bool, &Path) -> Result<bool, KernelError>,
     ) -> Result<(), KernelError> {
         let kernel = Kernel::new();
         let (hosts, resolv) = (self.hosts.as_deref(), self.resolv_conf.as_deref());
@@ -277,7 +295,9 @@ impl EtcFiles {
                 continue;
             };
             let own = path.map(files::open).transpose()?.flatten();
-            prepare(own.is_some(), &over)?;
+            if !prepare(own.is_some(), &over)? {
+                continue;
+            }
             let other = other.and_then(Path::parent);
             match (path.zip(other), own) {
                 (Some((path, other)), Some(own)) => {
@@ -298,6 +318,14 @@ impl EtcFiles {
     }
 }
 
+/// Prepares a file for the first mount over it.
+fn before_first(own: bool, over: &Path) -> Result<bool, KernelError> {
+    if own && is_written_by_a_service(over) {
+        replace_directory(over)?;
+    }
+    Ok(true)
+}
+
 /// Whether a file is in a directory of a service below /run: the service replaces it by another of
 /// the same name, and the kernel then removes what is mounted over it.
 fn is_written_by_a_service(file: &Path) -> bool {
@@ -307,13 +335,15 @@ fn is_written_by_a_service(file: &Path) -> bool {
 
 /// Mounts an empty directory over that of a file, with an empty file in its place. The directory of
 /// the host is not changed.
-fn replace_directory(kernel: &Kernel, file: &Path) -> Result<(), KernelError> {
-    if let Some(directory) = file.parent() {
-        kernel.mount_tmpfs(directory)?;
-    }
-    File::create(file)
-        .map(drop)
-        .map_err(|e| KernelError::io("create", file.to_string_lossy(), &e))
+fn replace_directory(file: &Path) -> Result<(), KernelError> {
+    hallway_kernel::sys::as_its_root(|| {
+        if let Some(directory) = file.parent() {
+            Kernel::new().mount_tmpfs(directory)?;
+        }
+        File::create(file)
+            .map(drop)
+            .map_err(|e| KernelError::io("create", file.to_string_lossy(), &e))
+    })
 }
 
 /// Where `ip`, `tcpdump` and similar programs are; an ordinary user's PATH lacks them on Debian.

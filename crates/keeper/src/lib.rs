@@ -32,9 +32,11 @@
 //! ```
 
 mod capabilities;
+mod etc_files;
 pub mod forward;
 mod frames;
 mod log_times;
+mod notifications;
 mod options;
 mod program;
 mod recorder;

@@ -19,7 +19,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::forward::Forwarder;
-use crate::log_times::LogTimes;
+use crate::notifications::Notifications;
 use crate::options::{Options, eprint};
 use crate::program::{self, Handle, Report};
 use crate::recorder::recorder;
@@ -68,6 +68,7 @@ async fn run(options: &Options) -> std::io::Result<()> {
     let requests = requests::accept(UnixListener::from_std(listener)?);
     announce()?;
     let (reports, mut events) = mpsc::unbounded_channel();
+    let (replaced, mut replacements) = mpsc::unbounded_channel();
     let mut keeper = Keeper {
         options,
         supervisor: Supervisor::default(),
@@ -75,7 +76,7 @@ async fn run(options: &Options) -> std::io::Result<()> {
         guard: Guard::new(project.clone()),
         project,
         watched: false,
-        log_times: LogTimes::default(),
+        notifications: Notifications::new(replaced),
         runs: BTreeMap::new(),
         reports,
         requests: Some(requests),
@@ -89,6 +90,7 @@ async fn run(options: &Options) -> std::io::Result<()> {
         tokio::select! {
             call = keeper.next_call() => keeper.call(call),
             report = events.recv() => keeper.report(report),
+            _ = replacements.recv() => keeper.etc_replaced(),
             () = sleep_until(due), if due.is_some() => {
                 let actions = keeper.supervisor.advance(Instant::now());
                 keeper.act(actions);
@@ -147,7 +149,7 @@ struct Keeper<'a> {
     project: Name,
     /// Whether a separate thread repairs changes by other programs.
     watched: bool,
-    log_times: LogTimes,
+    notifications: Notifications,
     runs: BTreeMap<RunId, Handle>,
     reports: mpsc::UnboundedSender<Report>,
     /// None while it is ending: no client can connect any more.
@@ -336,6 +338,14 @@ impl Keeper<'_> {
         }
     }
 
+    /// The machine's /etc/hosts or /etc/resolv.conf may have been replaced.
+    fn etc_replaced(&self) {
+        let orders = self.runs.values().map(Handle::etc_replaced);
+        if let Some(error) = orders.filter_map(Result::err).next() {
+            eprint(&format!("files of /etc were not mounted again: {error}"));
+        }
+    }
+
     fn start(&mut self, run: RunId, program: &hallway_engine::keeper::Program) {
         let common = program::Common {
             executable: &self.options.program,
@@ -343,7 +353,7 @@ impl Keeper<'_> {
             grace: self.options.grace,
             open_files: self.options.open_files,
         };
-        self.log_times.begin(&program.log);
+        self.notifications.begin(&program.log);
         match Handle::start(common, run, program, self.reports.clone()) {
             Ok(handle) => {
                 self.runners.insert(handle.pid);

@@ -180,6 +180,37 @@ pub fn become_its_root(command: &mut std::process::Command) {
     unsafe { command.pre_exec(change) };
 }
 
+/// Does something as root of the sandbox, if this process [`is_outsider`]: the kernel lets it create no
+/// files in file systems that were mounted there (EOVERFLOW), since its user has no number there. Nor
+/// could it change its user back, so a thread does the work.
+///
+/// # Errors
+/// Those of `work`; EPERM.
+pub fn as_its_root<T: Send>(
+    work: impl FnOnce() -> Result<T, KernelError> + Send,
+) -> Result<T, KernelError> {
+    use rustix::process::{Gid, Uid};
+    use rustix::thread::{set_thread_res_gid, set_thread_res_uid};
+    const NAME: &str = "become root of the sandbox";
+    if !is_outsider() {
+        return work();
+    }
+    std::thread::scope(|scope| {
+        let change = || {
+            set_thread_res_gid(Gid::ROOT, Gid::ROOT, Gid::ROOT)
+                .and_then(|()| set_thread_res_uid(Uid::ROOT, Uid::ROOT, Uid::ROOT))
+                .map_err(|e| KernelError::new(NAME, "", e))?;
+            work()
+        };
+        let thread = std::thread::Builder::new().spawn_scoped(scope, change);
+        let thread = thread.map_err(|e| KernelError::io(NAME, "", &e))?;
+        match thread.join() {
+            Ok(result) => result,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
+}
+
 /// Makes the kernel kill a program that is about to be started when the thread that starts it ends.
 pub fn kill_with_parent(command: &mut std::process::Command) {
     use std::os::unix::process::CommandExt as _;

@@ -76,7 +76,16 @@ impl Handle {
 
     /// Makes the runner mount other files for /etc.
     pub(crate) fn change_etc(&self, files: EtcFiles) -> std::io::Result<()> {
-        let change = frame::encode(&Change::Etc(files))?;
+        self.change(&Change::Etc(files))
+    }
+
+    /// Makes the runner mount the files for /etc again that are lost.
+    pub(crate) fn etc_replaced(&self) -> std::io::Result<()> {
+        self.change(&Change::EtcReplaced)
+    }
+
+    fn change(&self, change: &Change) -> std::io::Result<()> {
+        let change = frame::encode(change)?;
         // The receiver is closed when the runner has ended; then nothing uses the files.
         self.changes.send(change).ok();
         Ok(())

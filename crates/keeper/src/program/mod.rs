@@ -67,6 +67,8 @@ struct Order {
 enum Change {
     /// Other files are mounted over /etc/hosts and /etc/resolv.conf.
     Etc(EtcFiles),
+    /// The machine's own files may have been replaced.
+    EtcReplaced,
 }
 
 /// The reports of a runner. It ends when the last process of the run has ended.

@@ -8,7 +8,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hallway_engine::enter::EnterError;
+use hallway_engine::enter::{EnterError, EtcFiles};
 use hallway_engine::keeper::{frame, message::Port};
 use rustix::net::SendFlags;
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, setrlimit};
@@ -70,17 +70,14 @@ async fn supervise(socket: &StdStream, order: &Order) -> std::io::Result<()> {
     let mut poll = ReadyPoll::new(&order.ready);
     // Ends with the runtime.
     tokio::spawn(log_limit::watch(order.log.clone()));
+    let mut files = order.enter.etc();
     let mut checks = Checks::new(order.healthcheck.as_ref(), &order.enter);
     loop {
         tokio::select! {
             _ = child_ended.recv() => {}
             _ = terminate.recv() => run.stop(),
             next = orders.recv(), if run.kill_at.is_none() => match next {
-                Some(NextOrder::Change(Change::Etc(files))) => {
-                    if let Err(error) = files.mount() {
-                        log(order, &format!("files of /etc were not changed: {error}"));
-                    }
-                }
+                Some(NextOrder::Change(change)) => apply(order, &mut files, change),
                 Some(NextOrder::Stop) => run.stop(),
                 Some(NextOrder::KeeperEnded) | None => run.kill(),
             },
@@ -108,6 +105,20 @@ async fn supervise(socket: &StdStream, order: &Order) -> std::io::Result<()> {
             checks.end();
         }
         run.advance();
+    }
+}
+
+/// Mounts the present files of the node; why it failed is written to the log.
+fn apply(order: &Order, files: &mut EtcFiles, change: Change) {
+    let mounted = match change {
+        Change::Etc(present) => {
+            *files = present;
+            files.mount()
+        }
+        Change::EtcReplaced => files.mount_lost(),
+    };
+    if let Err(error) = mounted {
+        log(order, &format!("files of /etc were not mounted: {error}"));
     }
 }
 
