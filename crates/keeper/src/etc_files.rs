@@ -8,7 +8,7 @@ use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::inotify::{Event, WatchFlags, add_watch};
+use rustix::fs::inotify::{Event, ReadFlags, WatchFlags, add_watch};
 use rustix::io::Errno;
 
 const FILES: [&str; 2] = ["/etc/hosts", "/etc/resolv.conf"];
@@ -36,8 +36,11 @@ impl EtcFiles {
         Ok(Self { names })
     }
 
-    /// Whether one of them is concerned.
+    /// Whether one of them is concerned; or notifications were lost, since the queue was full.
     pub(crate) fn concerns(&self, event: &Event<'_>) -> bool {
+        if event.events().contains(ReadFlags::QUEUE_OVERFLOW) {
+            return true;
+        }
         let name = event.file_name().map(|n| n.to_bytes().to_vec());
         name.is_some_and(|name| self.names.contains(&(event.wd(), OsString::from_vec(name))))
     }
