@@ -40,6 +40,28 @@ pub(crate) fn elsewhere(
     apart_from: Option<&Name>,
     name: &Name,
 ) -> Vec<String> {
+    with(common, scope, apart_from, |s| !s.named(name).is_empty())
+}
+
+/// As [`elsewhere`], for a network.
+pub(crate) fn network_elsewhere(
+    common: &Common,
+    scope: &Scope,
+    project: &Name,
+    name: &Name,
+) -> Vec<String> {
+    with(common, Some(scope), Some(project), |s| {
+        s.networks.iter().any(|n| n.name == *name)
+    })
+}
+
+/// The flags of the projects for which `has` is true.
+fn with(
+    common: &Common,
+    scope: Option<&Scope>,
+    apart_from: Option<&Name>,
+    has: impl Fn(&Settled) -> bool,
+) -> Vec<String> {
     let mut out = Vec::new();
     let mut look = |engine: &Engine, flags: &str| {
         for project in engine.projects() {
@@ -47,10 +69,7 @@ pub(crate) fn elsewhere(
             let record = (!other)
                 .then(|| engine.record(&project).ok().flatten())
                 .flatten();
-            if record
-                .and_then(|r| r.applied)
-                .is_some_and(|s| !s.named(name).is_empty())
-            {
+            if record.and_then(|r| r.applied).is_some_and(|s| has(&s)) {
                 out.push(format!("{flags}-p {project}"));
             }
         }

@@ -250,6 +250,9 @@ fn names_that_are_elsewhere() {
     h.run(&["-p", "one", "connect", "app1", "aps"])
         .exits(2)
         .says("error: there is no network aps\n  help: did you mean apps?");
+    h.run(&["-p", "two", "node", "add", "late", "--network", "apps"])
+        .exits(2)
+        .says("error: there is no network apps\n  help: there is a network apps elsewhere; name its project with -p one");
     h.ok("sandbox rm default");
 }
 

@@ -119,20 +119,29 @@ fn apply(
             }
         }
         Err(EditError::Refused(why)) => Err(VerbError::refused(&why)),
-        Err(EditError::Invalid(problems)) => Err(of_arguments(problems)),
+        Err(EditError::Invalid(problems)) => {
+            let places = |network: &Name| named::network_elsewhere(common, scope, project, network);
+            Err(of_arguments(problems, places))
+        }
         Err(EditError::Conflict(failure)) => Err(VerbError::Failed(failure).with_code(2)),
         Err(EditError::Failed(failure)) => Err(VerbError::Failed(failure)),
     }
 }
 
 /// Problems of the edited text, in words of the command line: the user has not written that text.
-fn of_arguments(mut problems: Problems) -> VerbError {
+/// `places` are the flags of other projects that have a network.
+fn of_arguments(mut problems: Problems, places: impl Fn(&Name) -> Vec<String>) -> VerbError {
     for problem in &mut problems.problems {
         if let ProblemKind::Name(NameProblem::UnknownNetwork {
             network, nearest, ..
         }) = &problem.kind
         {
+            let places = places(network);
             let help = match nearest {
+                _ if !places.is_empty() => format!(
+                    "there is a network {network} elsewhere; name its project with {}",
+                    places.join(" or ")
+                ),
                 Some(near) => format!("did you mean {near}?"),
                 None => format!(
                     "hallway network add {network} adds it; hallway network ls lists the others"
