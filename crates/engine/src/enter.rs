@@ -1,17 +1,17 @@
 //! Running a program inside a node.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use hallway_kernel::mount::{Propagation, is_mount_point};
+use hallway_kernel::mount::Propagation;
 use hallway_kernel::netns::Netns;
 use hallway_kernel::sys::NamespaceKind;
-use hallway_kernel::{Kernel, KernelError, files};
+use hallway_kernel::{Kernel, KernelError};
 use serde::{Deserialize, Serialize};
 
+use crate::etc::EtcFiles;
 use crate::{Failure, Reason, Rights};
 
 pub use hallway_kernel::sys::{become_its_root, is_outsider, keep_capabilities};
@@ -230,8 +230,7 @@ impl Enter {
         // Refused in containers that hide parts of /sys; then /sys/class/net shows the links of the
         // host, and everything else works.
         kernel.mount_sysfs_as_allowed(Path::new("/sys")).ok();
-        let files = self.etc();
-        files.mount_over(|own, over| before_first(own, over))
+        self.etc().mount_first()
     }
 
     /// The files of the node that are mounted for the program.
@@ -242,108 +241,6 @@ impl Enter {
             resolv_conf: self.resolv_conf.clone(),
         }
     }
-}
-
-const HOSTS: &str = "/etc/hosts";
-const RESOLV_CONF: &str = "/etc/resolv.conf";
-
-/// A node's own files; none: the machine's.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EtcFiles {
-    /// Mounted over /etc/hosts.
-    pub hosts: Option<PathBuf>,
-    /// Mounted over /etc/resolv.conf.
-    pub resolv_conf: Option<PathBuf>,
-}
-
-impl EtcFiles {
-    /// Mounts them in the mount namespace of this process, which must be its own, replacing earlier
-    /// ones. Processes that have those open continue to use them.
-    ///
-    /// # Errors
-    /// EPERM.
-    pub fn mount(&self) -> Result<(), KernelError> {
-        // The kernel cannot mount over a file that has been removed, and the earlier one may have been.
-        self.mount_over(|_own, over| Kernel::new().unmount(over).map(|_| true))
-    }
-
-    /// Mounts those again of which the mount was lost: the kernel removes it in every namespace when the
-    /// machine's file is replaced by another of the same name (rename(2)), or is removed.
-    ///
-    /// # Errors
-    /// EPERM.
-    pub fn mount_lost(&self) -> Result<(), KernelError> {
-        self.mount_over(|own, over| {
-            let lost = own && !is_mount_point(over);
-            if lost {
-                before_first(own, over)?;
-            }
-            Ok(lost)
-        })
-    }
-
-    /// Mounts each over that of the machine for which `prepare` returns true. A file that does not exist
-    /// on this machine is not created for a node.
-    fn mount_over(
-        &self,
-        prepare: impl Fn(bool, &Path) -> Result<bool, KernelError>,
-    ) -> Result<(), KernelError> {
-        let kernel = Kernel::new();
-        let (hosts, resolv) = (self.hosts.as_deref(), self.resolv_conf.as_deref());
-        for (path, other, over) in [(hosts, resolv, HOSTS), (resolv, hosts, RESOLV_CONF)] {
-            let Ok(over) = std::fs::canonicalize(over) else {
-                continue;
-            };
-            let own = path.map(files::open).transpose()?.flatten();
-            if !prepare(own.is_some(), &over)? {
-                continue;
-            }
-            let other = other.and_then(Path::parent);
-            match (path.zip(other), own) {
-                (Some((path, other)), Some(own)) => {
-                    let view = kernel.bind_view(path, other, &over);
-                    // Where the kernel has no overlays, or refuses them here.
-                    view.or_else(|_refused| kernel.bind_read_only(own, &over))
-                }
-                (_, own) => {
-                    let open = || File::open(&over);
-                    let file = own.map_or_else(open, Ok);
-                    let file =
-                        file.map_err(|e| KernelError::io("open", over.to_string_lossy(), &e))?;
-                    kernel.bind_read_only(file, &over)
-                }
-            }?;
-        }
-        Ok(())
-    }
-}
-
-/// Prepares a file for the first mount over it.
-fn before_first(own: bool, over: &Path) -> Result<bool, KernelError> {
-    if own && is_written_by_a_service(over) {
-        replace_directory(over)?;
-    }
-    Ok(true)
-}
-
-/// Whether a file is in a directory of a service below /run: the service replaces it by another of
-/// the same name, and the kernel then removes what is mounted over it.
-fn is_written_by_a_service(file: &Path) -> bool {
-    let parent = file.parent();
-    parent.is_some_and(|p| p.starts_with("/run") && p != Path::new("/run"))
-}
-
-/// Mounts an empty directory over that of a file, with an empty file in its place. The directory of
-/// the host is not changed.
-fn replace_directory(file: &Path) -> Result<(), KernelError> {
-    hallway_kernel::sys::as_its_root(|| {
-        if let Some(directory) = file.parent() {
-            Kernel::new().mount_tmpfs(directory)?;
-        }
-        File::create(file)
-            .map(drop)
-            .map_err(|e| KernelError::io("create", file.to_string_lossy(), &e))
-    })
 }
 
 /// Where `ip`, `tcpdump` and similar programs are; an ordinary user's PATH lacks them on Debian.

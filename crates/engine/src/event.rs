@@ -115,6 +115,14 @@ pub enum Warning {
         /// The project is in a sandbox, where such an address is the sandbox's.
         in_sandbox: bool,
     },
+    /// This machine has no such file, so nodes cannot have theirs.
+    #[error("this machine has no file {file}, so nodes have none: {lost}")]
+    NoFile {
+        /// Its name.
+        file: &'static str,
+        /// What programs of nodes lack.
+        lost: &'static str,
+    },
     /// Something that others made keeps the project from working, and is left to them.
     #[error("{difference}")]
     LeftToOthers {
@@ -140,6 +148,7 @@ impl Warning {
             Self::NameServers { .. } | Self::OwnNameServers { .. } => {
                 WarningCode::NameServers.text()
             }
+            Self::NoFile { .. } => WarningCode::NoFile.text(),
             Self::LeftToOthers { difference } => match difference.fact {
                 Fact::PortTaken { .. } => WarningCode::PortTaken.text(),
                 _ => WarningCode::AddressElsewhere.text(),
@@ -170,6 +179,7 @@ impl Warning {
                 true => "name other servers: dns: [ADDRESS] of the nodes".into(),
                 false => "allow queries to them: hallway allow any host --port 53/udp,53/tcp; or name other servers: dns: [ADDRESS] of the nodes".into(),
             },
+            Self::NoFile { file, .. } => format!("make it as root: touch {file}"),
             Self::LeftToOthers { difference } => difference.remedy().unwrap_or_default(),
             Self::Blocked { help, .. } | Self::WrongWay { help, .. } => help.clone(),
             Self::Record(failure) | Self::NodeNotKept(failure) => {

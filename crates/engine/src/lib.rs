@@ -36,6 +36,7 @@ pub mod doctor;
 mod dropped;
 mod engine;
 pub mod enter;
+pub mod etc;
 mod event;
 mod executor;
 pub mod failure;

@@ -46,11 +46,14 @@ impl NameServers {
     }
 }
 
-/// A file that cannot be read has no servers.
+/// A file that cannot be read has no servers, and one that is not regular: a FIFO gives no end.
 fn read(path: &str) -> String {
     let mut bytes = Vec::new();
-    let opened = std::fs::File::open(path);
-    match opened.and_then(|file| file.take(LENGTH_MAX).read_to_end(&mut bytes)) {
+    let regular = std::fs::metadata(path).and_then(|m| match m.is_file() {
+        true => std::fs::File::open(path),
+        false => Err(std::io::ErrorKind::InvalidInput.into()),
+    });
+    match regular.and_then(|file| file.take(LENGTH_MAX).read_to_end(&mut bytes)) {
         Ok(_) => String::from_utf8_lossy(&bytes).into_owned(),
         Err(_) => String::new(),
     }

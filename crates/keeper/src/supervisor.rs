@@ -27,7 +27,7 @@ mod wanted;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use hallway_engine::enter::EtcFiles;
+use hallway_engine::etc::EtcFiles;
 use hallway_engine::keeper::{Program, ProgramState, ProgramStatus};
 use hallway_spec::{Condition, Dependency, Health, Restart};
 

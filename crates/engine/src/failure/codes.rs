@@ -99,6 +99,8 @@ hallway_spec::codes! {
         PrivilegedPort = "privileged-port",
         /// Something is published on an address that the host does not have.
         AddressMissing = "address-missing",
+        /// The machine has no /etc/hosts or /etc/resolv.conf, over which that of a node could be mounted.
+        NoFile = "no-file",
         /// The host's name servers are on its own localhost, which nodes cannot reach.
         NameServers = "name-servers",
         /// IPv6 is turned off on the host, and the project has IPv6.

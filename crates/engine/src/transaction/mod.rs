@@ -205,6 +205,9 @@ impl Engine {
         self.warn_of_missing_addresses(&planned, caller);
         let in_sandbox = self.workplace().porter.is_some();
         warn_of_name_servers(&planned, in_sandbox, caller);
+        for (file, lost) in crate::etc::without_place(&planned.settled) {
+            caller.warn(Warning::NoFile { file, lost });
+        }
         warn_of_ipv6(&planned, caller);
         for difference in &planned.plan.left {
             let difference = Box::new(difference.clone());

@@ -7,7 +7,8 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use hallway_engine::enter::{Enter, EtcFiles, keep_capabilities};
+use hallway_engine::enter::{Enter, keep_capabilities};
+use hallway_engine::etc::EtcFiles;
 use hallway_engine::keeper::{NODE_MARK, PROJECT_MARK, Program, frame};
 use rustix::net::Shutdown;
 use tokio::net::UnixStream;

@@ -33,7 +33,8 @@ mod runner;
 
 use std::path::PathBuf;
 
-use hallway_engine::enter::{Enter, EtcFiles};
+use hallway_engine::enter::Enter;
+use hallway_engine::etc::EtcFiles;
 use hallway_engine::keeper::message::Port;
 use hallway_spec::{Health, Healthcheck};
 use serde::{Deserialize, Serialize};

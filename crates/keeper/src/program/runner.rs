@@ -8,7 +8,8 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hallway_engine::enter::{EnterError, EtcFiles};
+use hallway_engine::enter::EnterError;
+use hallway_engine::etc::EtcFiles;
 use hallway_engine::keeper::{frame, message::Port};
 use rustix::net::SendFlags;
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, setrlimit};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use hallway_engine::enter::EtcFiles;
+use hallway_engine::etc::EtcFiles;
 use hallway_engine::keeper::Program;
 
 use super::{Action, Entry, Supervisor};
