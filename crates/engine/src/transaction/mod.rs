@@ -204,10 +204,7 @@ impl Engine {
         let listeners = self.bind_listeners(&planned, caller)?;
         self.warn_of_missing_addresses(&planned, caller);
         let in_sandbox = self.workplace().porter.is_some();
-        warn_of_name_servers(&planned, in_sandbox, caller);
-        for (file, lost) in crate::etc::without_place(&planned.settled) {
-            caller.warn(Warning::NoFile { file, lost });
-        }
+        warn_of_names(&planned, in_sandbox, caller);
         warn_of_ipv6(&planned, caller);
         for difference in &planned.plan.left {
             let difference = Box::new(difference.clone());
@@ -302,6 +299,14 @@ fn warn_of_ipv6(planned: &Planned, caller: &mut Caller<'_>) {
     if !off.is_empty() && off.iter().all(|off| *off) {
         caller.warn(Warning::Ipv6Off);
     }
+}
+
+/// Names and name servers that nodes do not have.
+fn warn_of_names(planned: &Planned, in_sandbox: bool, caller: &mut Caller<'_>) {
+    for (file, lost) in crate::etc::without_place(&planned.settled) {
+        caller.warn(Warning::NoFile { file, lost });
+    }
+    warn_of_name_servers(planned, in_sandbox, caller);
 }
 
 /// Nodes that reach the outside and have no name servers of their own get those of the host.
