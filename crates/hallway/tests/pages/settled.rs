@@ -127,8 +127,14 @@ pub(crate) fn check() {
         "SANDBOX  PID  PROJECTS\na        40   b",
         "SANDBOX  PID    PROJECTS\na        12345  b"
     ));
-    assert!(!same("SANDBOX  PID\na        40", "SANDBOX  PID\nb        40"));
-    assert!(!same("SANDBOX  NAME\na        40", "SANDBOX  NAME\na        41"));
+    assert!(!same(
+        "SANDBOX  PID\na        40",
+        "SANDBOX  PID\nb        40"
+    ));
+    assert!(!same(
+        "SANDBOX  NAME\na        40",
+        "SANDBOX  NAME\na        41"
+    ));
     assert!(!same("open (173 µs; no answer)", "open (1 ms)"));
     assert!(same(
         "10.0.0.1:40000 → 10.0.0.2:8080 tcp",

@@ -9,7 +9,6 @@ use super::has::Has;
 use super::path::Location;
 use super::single_link::{is_link_local6, link_local};
 use super::special::meant;
-use super::stand_in::some_address;
 use super::world::World;
 use crate::hosts::Nearness;
 use crate::settled::Node;
@@ -37,14 +36,6 @@ impl fmt::Display for Party {
             Self::Outside | Self::Beyond => f.pad("outside"),
             Self::Address(address) => f.pad(&address.to_string()),
         }
-    }
-}
-
-/// Stands for any address of the outside world when no node does (RFC 5737 and RFC 6666).
-pub(super) fn anywhere(version: IpVersion) -> IpAddr {
-    match version {
-        IpVersion::V4 => Ipv4Addr::new(192, 0, 2, 1).into(),
-        IpVersion::V6 => Ipv6Addr::new(0x100, 0, 0, 0, 0, 0, 0, 1).into(),
     }
 }
 
@@ -235,7 +226,9 @@ impl World<'_> {
                 let route = self.host_route(to);
                 let own = self.host_source(&route, to);
                 let own = own.or_else(|| self.host_source_outside(to));
-                Some(own.unwrap_or_else(|| some_address(IpVersion::of(to))))
+                let version = IpVersion::of(to);
+                let own = own.or_else(|| self.known_address(version));
+                Some(own.unwrap_or_else(|| self.some_address(version)))
             }
             (Location::Outside, Party::Address(address)) => Some(*address),
             (Location::Outside, _) if is_link_local6(to) => Some(NEIGHBOUR.into()),
@@ -247,7 +240,7 @@ impl World<'_> {
     /// host.
     #[must_use]
     pub fn client(&self, to: IpAddr) -> IpAddr {
-        let any = anywhere(IpVersion::of(to));
+        let any = self.anywhere(IpVersion::of(to));
         let own = self.network_of(to).is_some();
         let routed = own || self.environment.uplink(any).is_some();
         let near = self.environment.neighbour(to).filter(|_| !routed);
@@ -273,7 +266,7 @@ impl World<'_> {
             }
             (_, Location::Host) if at == Location::Outside => self.host_from_outside(),
             (_, Location::Host) => first_of_each(self.host_addresses(viewer)),
-            (_, Location::Outside) => IpVersion::ALL.map(anywhere).to_vec(),
+            (_, Location::Outside) => IpVersion::ALL.map(|v| self.anywhere(v)).to_vec(),
         };
         // Every node has ::1, without another address of its version too.
         let speaks = |a: &IpAddr, node| meant(*a).is_loopback() || speaks(node, IpVersion::of(*a));
