@@ -11,7 +11,7 @@ use super::single_link::{is_link_local6, link_local};
 use super::special::meant;
 use super::world::World;
 use crate::hosts::Nearness;
-use crate::settled::Node;
+use crate::settled::{Network, Node};
 
 /// An end of a question.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -167,22 +167,64 @@ impl World<'_> {
     /// not there.
     #[must_use]
     pub fn outsider(&self) -> Option<&Node> {
+        let mut nodes = self.settled().nodes.iter();
+        nodes.find(|node| self.outsides(node).next().is_some())
+    }
+
+    /// The networks of a node that represent the outside world.
+    fn outsides<'n>(&self, node: &'n Node) -> impl Iterator<Item = &'n Name> {
         let stands = |n: &Name| {
             let network = self.settled().network(n);
             network.is_some_and(|n| n.outside && !n.external)
         };
-        let mut nodes = self.settled().nodes.iter();
-        nodes.find(|node| node.ports().any(|(_, network, _)| stands(network)))
+        let networks = node.ports().map(|(_, network, _)| network);
+        networks.filter(move |n| stands(n))
     }
 
-    /// The two ends of a question. Between the node that represents the outside world and the outside,
-    /// that is a machine really outside: a node's own address proves nothing about others.
+    /// Another node on the network by which a node represents the outside world.
+    #[must_use]
+    pub fn other_outsider(&self, than: &Node) -> Option<&Node> {
+        let near = |n: &&Node| {
+            let mut shared = self.outsides(n);
+            n.name != than.name && shared.any(|on| self.outsides(than).any(|own| own == on))
+        };
+        self.settled().nodes.iter().find(near)
+    }
+
+    /// A machine outside that is not this one: another node there, if there is one.
+    fn further(&self, than: &Party) -> Party {
+        let other = match self.place(than) {
+            Location::Node(name) => self.node(&name).and_then(|n| self.other_outsider(n)),
+            Location::Host | Location::Outside => None,
+        };
+        other.map_or(Party::Beyond, |n| Party::Node(n.name.clone()))
+    }
+
+    /// What a node on a network that represents outside can ask for a machine outside.
+    pub(super) fn further_help(&self, at: &Location, network: &Network) -> String {
+        let own = match at {
+            Location::Node(name) => self.node(name),
+            Location::Host | Location::Outside => None,
+        };
+        let other = own.and_then(|own| self.other_outsider(own));
+        let other = other.map_or("a second node", |n| n.name.as_ref());
+        format!(
+            "{other} on network {} is a further machine outside",
+            network.name
+        )
+    }
+
+    /// The two ends of a question. Between the node that represents the outside world and the outside, that is
+    /// another node there, else a machine really outside: a node's own address proves nothing about others.
     #[must_use]
     pub fn ends(&self, from: Party, to: Party) -> (Party, Party) {
         match (&from, &to) {
-            (Party::Outside, Party::Outside) => (from, to),
-            (_, Party::Outside) if self.place(&from) == self.place(&to) => (from, Party::Beyond),
-            (Party::Outside, _) if self.place(&from) == self.place(&to) => (Party::Beyond, to),
+            (Party::Outside, Party::Outside) if self.outsider().is_none() => (from, to),
+            (_, Party::Outside) if self.place(&from) == self.place(&to) => {
+                let to = self.further(&from);
+                (from, to)
+            }
+            (Party::Outside, _) if self.place(&from) == self.place(&to) => (self.further(&to), to),
             _ => (from, to),
         }
     }
