@@ -7,7 +7,6 @@ use ipnet::IpNet;
 
 use super::environment::Environment;
 use super::host_rules::Looks;
-use super::world::World;
 use crate::settled::{PolicySide, Settled};
 
 /// The addresses that stand for unknown ones, for IPv4 and IPv6. No network, route, policy or address that is known
@@ -22,6 +21,14 @@ pub(super) struct StandIns {
 }
 
 impl StandIns {
+    pub(super) fn outside(&self, version: IpVersion) -> IpAddr {
+        of_version(&self.outside, version)
+    }
+
+    pub(super) fn host(&self, version: IpVersion) -> IpAddr {
+        of_version(&self.host, version)
+    }
+
     pub(super) fn new(settled: &Settled, environment: &Environment) -> Self {
         let used = used(settled, environment);
         let pair = |base: &IpAddr| [1, 2].map(|last| with_last(*base, last));
@@ -113,42 +120,9 @@ fn used(settled: &Settled, environment: &Environment) -> Vec<IpNet> {
     out
 }
 
-/// Whether an address has a meaning beyond one link.
-pub(super) fn is_far(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(v4) => !v4.is_link_local() && !v4.is_loopback(),
-        IpAddr::V6(v6) => !v6.is_unicast_link_local() && !v6.is_loopback(),
-    }
-}
-
 fn of_version(all: &[IpAddr; 2], version: IpVersion) -> IpAddr {
     match version {
         IpVersion::V4 => all[0],
         IpVersion::V6 => all[1],
-    }
-}
-
-impl World<'_> {
-    /// Stands for any address of the outside world when no node does.
-    pub(super) fn anywhere(&self, version: IpVersion) -> IpAddr {
-        of_version(&self.stand_ins.outside, version)
-    }
-
-    /// Stands for the host's own address where it is not known.
-    pub(super) fn some_address(&self, version: IpVersion) -> IpAddr {
-        of_version(&self.stand_ins.host, version)
-    }
-
-    /// An address of the host that machines outside may use, where one is known.
-    pub(super) fn known_address(&self, version: IpVersion) -> Option<IpAddr> {
-        let mut known = self.environment.host_addresses.iter();
-        let fits = |a: &&IpAddr| IpVersion::of(**a) == version && is_far(**a);
-        known.find(fits).copied()
-    }
-
-    /// Whether an address stands for one of the host that is not known.
-    pub(super) fn stands_for_host(&self, address: IpAddr) -> bool {
-        let known = || self.known_address(IpVersion::of(address)).is_some();
-        self.stand_ins.host.contains(&address) && !known()
     }
 }
