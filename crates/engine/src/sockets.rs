@@ -16,6 +16,8 @@ pub(crate) struct Bound {
     pub(crate) protocol: Protocol,
     /// It receives no IPv4 packets. Not known, and false, where it is read from /proc.
     only_v6: bool,
+    /// The link by which its packets come in; none for every link. Not known, and none, where it is read from /proc.
+    pub(crate) link: Option<u32>,
     inode: u64,
 }
 
@@ -33,6 +35,7 @@ pub(crate) fn bound(protocols: impl IntoIterator<Item = Protocol>) -> Vec<Bound>
         let protocol = protocols.iter().find(|p| p.number() == port.protocol)?;
         Some(Bound {
             only_v6: port.only_v6,
+            link: port.link,
             ..Bound::new(port.address, *protocol, port.inode)
         })
     };
@@ -65,6 +68,7 @@ impl Bound {
             address: SocketAddr::new(address.ip().to_canonical(), address.port()),
             protocol,
             only_v6: false,
+            link: None,
             inode,
         }
     }

@@ -93,7 +93,7 @@ impl Engine {
                 fact: Fact::Diverted(diverted),
             }));
             differences.extend(attached(applied, &observed));
-            differences.extend(without_packets(applied));
+            differences.extend(without_packets(self.kernel(), applied));
         }
         let gone = marks.is_empty() && observed.keeper == Seen::Absent;
         let state = match &record {

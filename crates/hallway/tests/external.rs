@@ -321,7 +321,72 @@ expect: [ {line} ]
     }
 }
 
+/// Where the node that represents outside is an end itself, another one on its network is the other end. Without
+/// one, such expectations are not tested, and the others are.
+fn expectations_of_the_node_that_represents_outside() {
+    let h = hallway();
+    let file = |nodes: &str, lines: &str| {
+        format!(
+            "
+networks: {{ w: {{ subnet: 203.0.113.0/24, outside: true }}, n: {{ subnet: 10.9.0.0/24 }} }}
+nodes:
+  v: {{ networks: [w], command: hallway serve 80, ready: 80/tcp }}
+  a: {{ networks: [n] }}
+{nodes}expect:
+{lines}"
+        )
+    };
+    let lines = "  - { from: v, to: outside }
+  - { from: v, to: outside, port: 99/tcp, reachable: false }
+  - { from: outside, to: v, port: 80/tcp }
+  - { from: outside, to: outside }
+  - { from: a, to: outside, port: 80/tcp }
+";
+    let open = lines.replace(", port: 99/tcp, reachable: false", ", port: 99/tcp");
+    h.up(&file("  u: { networks: [w] }\n", &open)).ok();
+    let every = h.run(&["test"]).exits(0).says("5 passed");
+    for pair in ["v → u", "u → v", "a → outside"] {
+        assert!(every.out.contains(pair), "{pair} {}", every.out);
+    }
+    h.run(&["reach", "v", "outside"]).exits(0);
+    h.run(&["reach", "outside", "v:80"]).exits(0);
+    let beyond = h.run(&["explain", "v", "8.8.8.8"]).out;
+    let help = "u on network w is a further machine outside";
+    assert!(beyond.contains(help), "{beyond}");
+    // A set of nodes does not ask for the node itself.
+    let any = "  - { from: any, to: outside, port: 80/tcp }\n  - { from: outside, to: w, port: 80/tcp }\n";
+    h.up(&file("", any)).ok();
+    let ran = h.run(&["test"]).exits(1).says("1 passed, 1 failed");
+    assert!(ran.out.contains("no other machine there"), "{}", ran.out);
+
+    let file_alone = file("", lines);
+    h.up(&file_alone).ok();
+    let ran = h.run(&["test"]).exits(1);
+    let said = format!("{}{}", ran.out, ran.err);
+    assert!(
+        said.contains("1 passed, 4 failed, 4 without a result"),
+        "{said}"
+    );
+    for line in 7..=10 {
+        let first = format!("up.hallway.yaml:{line}: ");
+        let found = said.lines().find(|l| l.contains(&first));
+        let found =
+            found.is_some_and(|l| l.contains("no result: the node that represents outside"));
+        assert!(found, "{line} {said}");
+    }
+    h.run(&["up", "/run/up.hallway.yaml", "--test"]).exits(1);
+    let json = h.run(&["test", "--format", "json"]).exits(1).out;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["failed"], 4);
+    // Nothing that can be tested at all.
+    let only = "  - { from: outside, to: outside, reachable: false }\n";
+    h.up(&file("", only)).ok();
+    h.run(&["test"]).exits(2).says("up.hallway.yaml:7");
+    h.ok("down");
+}
+
 hallway_testkit::tests![
+    expectations_of_the_node_that_represents_outside,
     outside_is_a_machine_outside,
     addresses_are_those_of_the_file,
     a_bridge_of_the_host_is_joined,

@@ -223,6 +223,12 @@ fn formats() {
         failed.contains("other.yaml:17: should be reachable"),
         "{failed}"
     );
+    let other = |format| h.run(&["test", "/run/other.yaml", "--format", format]).out;
+    let junit = other("junit");
+    assert!(junit.contains("\"other.yaml\"") && !junit.contains("\"up.hallway.yaml\""));
+    let json: serde_json::Value = serde_json::from_str(&other("json")).unwrap();
+    let results = json["results"].as_array().unwrap();
+    assert!(results.iter().all(|r| r["file"] == "other.yaml"), "{json}");
     let matrix = h.run(&["test", "--matrix", "--format", "json"]).exits(0);
     let all = value(&matrix)["results"].as_array().unwrap().len();
     assert!(all > 60, "{all}");

@@ -84,6 +84,18 @@ impl KernelError {
         .any(|e| e.raw_os_error() == self.errno)
     }
 
+    /// There is no route.
+    #[must_use]
+    pub fn is_without_route(&self) -> bool {
+        let all = [
+            Errno::NETUNREACH,
+            Errno::HOSTUNREACH,
+            Errno::ACCESS,
+            Errno::INVAL,
+        ];
+        all.iter().any(|e| e.raw_os_error() == self.errno)
+    }
+
     /// The kernel does not support the kind of object.
     pub(crate) fn is_unknown_kind(&self) -> bool {
         self.errno == Errno::OPNOTSUPP.raw_os_error()

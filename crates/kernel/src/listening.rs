@@ -37,6 +37,8 @@ pub struct OpenPort {
     pub address: SocketAddr,
     /// It receives no IPv4 packets, although it is an IPv6 socket (IPV6_V6ONLY).
     pub only_v6: bool,
+    /// The link that its packets come in by (SO_BINDTODEVICE); none for every link.
+    pub link: Option<u32>,
     /// Inode number of the socket.
     pub inode: u64,
 }
@@ -118,6 +120,7 @@ fn parse(protocol: u8, body: &[u8]) -> Option<OpenPort> {
         protocol,
         address: SocketAddr::new(address, port),
         only_v6: only_v6.is_some_and(|v| v.first().is_some_and(|v| *v != 0)),
+        link: u32_of(body.get(40..)?).filter(|index| *index != 0),
         inode: u32_of(body.get(68..)?)?.into(),
     })
 }

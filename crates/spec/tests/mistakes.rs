@@ -153,8 +153,8 @@ fn policies_have_numbers() {
 /// A network stands for its members, an address for the node that has it.
 #[test]
 fn expectations_about_one_pair_contradict_each_other() {
-    let base = "networks: { a: { subnet: [10.1.0.0/24, \"fd01::/64\"] }, b: { subnet: 10.2.0.0/24 } }\n\
-                nodes: { x: { networks: [a] }, y: { networks: { a: { address: [10.1.0.9, \"fd01::9\"] } } }, z: { networks: [a, b] } }\n";
+    let base = "networks: { a: { subnet: [10.1.0.0/24, \"fd01::/64\"] }, b: { subnet: 10.2.0.0/24 }, w: { subnet: 203.0.113.0/24, outside: true } }\n\
+                nodes: { x: { networks: [a] }, y: { networks: { a: { address: [10.1.0.9, \"fd01::9\"] } } }, z: { networks: [a, b] }, v: { networks: [w] } }\n";
     let contradicts = |one: &str, other: &str| {
         let text = format!(
             "{base}expect:\n  - {{ {one}, port: 80/tcp }}\n  - {{ {other}, port: 80/tcp, reachable: false }}\n"
@@ -173,16 +173,36 @@ fn expectations_about_one_pair_contradict_each_other() {
         ("from: x, to: y", "from: x, to: 10.1.0.9"),
         ("from: x, to: a", "from: x, to: 10.1.0.9"),
         ("from: a, to: outside", "from: x, to: outside"),
+        // A node of several networks is asked as the same node.
+        ("from: x, to: a", "from: x, to: z"),
+        ("from: a, to: b", "from: x, to: z"),
+        ("from: any, to: y", "from: z, to: y"),
+        ("from: x, to: any", "from: a, to: b"),
+        ("from: any, to: any", "from: y, to: x"),
+        ("from: 10.0.0.0/8, to: y", "from: x, to: y"),
+        ("from: x, to: 10.1.0.8/30", "from: a, to: y"),
+        ("from: host, to: any", "from: host, to: z"),
+        ("from: any, to: outside", "from: z, to: outside"),
+        // A node reaches the host at its address on the node's first network.
+        ("from: x, to: host", "from: x, to: 10.1.0.1"),
+        ("from: a, to: \"fd01::1\"", "from: y, to: host"),
+        ("from: any, to: host", "from: a, to: 10.1.0.1"),
+        ("from: outside, to: a", "from: outside, to: z"),
     ] {
         assert!(contradicts(one, other), "{one}; {other}");
     }
     for (one, other) in [
         ("from: x, to: y", "from: y, to: x"),
         ("from: a, to: a", "from: x, to: x"), // a network with itself: other members
-        ("from: x, to: a", "from: x, to: z"), // by b it may be different
         ("from: x, to: b", "from: x, to: y"),
         ("from: host, to: a", "from: outside, to: y"),
         ("from: x, to: y", "from: x, to: 10.1.0.8"),
+        ("from: z, to: host", "from: z, to: 10.2.0.1"), // not its first network
+        ("from: outside, to: host", "from: outside, to: 10.1.0.1"),
+        ("from: host, to: y", "from: any, to: y"),
+        ("from: x, to: 10.1.0.64/26", "from: x, to: y"),
+        ("from: x, to: z", "from: x, to: 10.2.0.9"),
+        ("from: v, to: outside", "from: any, to: outside"), // v is outside itself
         ("from: x, to: 10.1.0.9", "from: x, to: \"fd01::9\""), // each may be different
     ] {
         assert!(!contradicts(one, other), "{one}; {other}");

@@ -11,7 +11,7 @@ use hallway_plan::{Settled, mark};
 use hallway_spec::{Action, PolicyService, PortProto, Protocol};
 
 use super::Caller;
-use super::ports::without_packets;
+use super::listeners::without_packets;
 use crate::event::Warning;
 use crate::read::diverted::diverted;
 use crate::read::environment::environment;
@@ -49,7 +49,7 @@ impl Engine {
                 help: difference.remedy().unwrap_or_default(),
             });
         }
-        for difference in without_packets(settled) {
+        for difference in without_packets(self.kernel(), settled) {
             caller.warn(Warning::LeftToOthers {
                 difference: Box::new(difference),
             });

@@ -21,6 +21,7 @@ mod edit;
 mod endpoint;
 mod firewalls;
 mod leases;
+mod listeners;
 mod ports;
 mod programs;
 mod ready;
@@ -42,7 +43,7 @@ use crate::{Cancel, Engine, Failure, Lock, Planned, Reason};
 
 pub use down::Removed;
 pub use edit::{EditError, Edited, Endpoint};
-pub(crate) use ports::without_packets;
+pub(crate) use listeners::without_packets;
 pub use programs::{desired, log_file, times_file};
 pub use repair::Extent;
 

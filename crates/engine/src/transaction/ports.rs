@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use hallway_plan::compare::{Difference, Fact, ObjectPlace};
+use hallway_plan::Settled;
 use hallway_plan::settled::Publish;
-use hallway_plan::{Settled, rules};
 use hallway_spec::{Name, Protocol};
 
 use super::Caller;
+use super::listeners::Reach;
 use super::programs::forwards;
 use super::translated;
 use crate::event::Warning;
@@ -188,8 +188,9 @@ impl Engine {
         }
         let bound = sockets::bound(fresh.iter().map(|p| p.protocol));
         let mut failures: Vec<Failure> = Vec::new();
+        let mut reach = Reach::new(self.kernel(), &planned.settled);
         for publish in &fresh {
-            let taken = bound.iter().find(|b| takes(publish, b));
+            let taken = bound.iter().find(|b| reach.takes(publish, b));
             failures.extend(taken.map(|b| in_use(publish, b)));
         }
         let translated = self.translated(&planned.settled, &fresh)?;
@@ -207,41 +208,6 @@ impl Engine {
     }
 }
 
-/// Whether a program of the host listens where one of these would receive its packets.
-pub(super) fn are_taken(publishes: &[Publish]) -> bool {
-    !publishes.is_empty()
-        && sockets::bound(publishes.iter().map(|p| p.protocol))
-            .iter()
-            .any(|b| publishes.iter().any(|p| takes(p, b)))
-}
-
-/// Programs of the host that began to listen where a published port takes the packets. Of UDP, sockets on
-/// ports that the kernel gives to programs, and in ranges, get what is for them.
-pub(crate) fn without_packets(settled: &Settled) -> Vec<Difference> {
-    let publishes = settled.publishes.iter();
-    let publishes: Vec<&Publish> = publishes
-        .filter(|p| !rules::is_shared_with_host(p))
-        .collect();
-    if publishes.is_empty() {
-        return Vec::new();
-    }
-    let bound = sockets::bound(publishes.iter().map(|p| p.protocol));
-    let taken = bound
-        .iter()
-        .filter(|b| publishes.iter().any(|p| takes(p, b)));
-    let difference = |bound: &sockets::Bound| Difference {
-        place: ObjectPlace::Host,
-        fact: Fact::PortTaken {
-            listener: hallway_plan::target::Listener {
-                address: bound.address,
-                protocol: bound.protocol,
-            },
-            by: bound.program(),
-        },
-    };
-    taken.map(difference).collect()
-}
-
 /// A program listens where a published port is to be.
 fn in_use(publish: &Publish, bound: &sockets::Bound) -> Failure {
     let own = bound.address.ip();
@@ -256,21 +222,6 @@ fn in_use(publish: &Publish, bound: &sockets::Bound) -> Failure {
         place: Some(publish.place.clone()),
         ..Failure::from(reason)
     }
-}
-
-/// Whether a program listens where packets would be translated to the node.
-fn takes(publish: &Publish, bound: &sockets::Bound) -> bool {
-    let own = bound.address.ip();
-    let same_version = |a: &std::net::IpAddr| a.is_ipv4() == own.is_ipv4();
-    let reached = match publish.host_address {
-        Some(address) => bound.takes(address),
-        None => own.is_unspecified() || publish.targets.iter().any(same_version),
-    };
-    publish.protocol == bound.protocol
-        && publish.host_ports.contains(bound.address.port())
-        && !own.is_loopback()
-        && !own.is_multicast()
-        && reached
 }
 
 fn publish_of(settled: &Settled, port: u16, protocol: Protocol) -> Option<&Publish> {

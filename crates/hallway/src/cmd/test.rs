@@ -153,6 +153,7 @@ fn prove(
         let questions = questions.into_iter().map(|question| Asked {
             question,
             expected: None,
+            untested: None,
         });
         return measure(subject, &world, questions, timeout, cancel);
     }

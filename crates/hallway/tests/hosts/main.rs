@@ -20,8 +20,8 @@ use firewalls::{
 use hallway_testkit::{Hallway, sh, wait_for};
 use names::nodes_get_servers_that_they_can_reach;
 use outsides::{
-    a_link_that_is_down_is_no_reason_to_warn, machines_outside_do_not_reach_it,
-    no_connection_is_tracked_after_down,
+    a_link_that_is_down_is_no_reason_to_warn, addresses_for_documentation_that_are_used,
+    machines_outside_do_not_reach_it, no_connection_is_tracked_after_down,
 };
 use projects::{
     networks_of_others_reach_it_too, one_reaches_what_the_other_publishes,
@@ -115,4 +115,5 @@ hallway_testkit::tests![
     machines_outside_do_not_reach_it,
     no_connection_is_tracked_after_down,
     a_link_that_is_down_is_no_reason_to_warn,
+    addresses_for_documentation_that_are_used,
 ];

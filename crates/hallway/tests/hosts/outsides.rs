@@ -82,3 +82,41 @@ pub(crate) fn a_link_that_is_down_is_no_reason_to_warn() {
     assert!(!said.contains("rp_filter"), "{said}");
     h.project("web").ok("down");
 }
+
+/// Networks, routes and the host itself may have addresses from prefixes for documentation: a machine outside
+/// is none of them.
+pub(crate) fn addresses_for_documentation_that_are_used() {
+    lan(1, "eth0");
+    sh(
+        "ip route add default via 192.168.1.254; ip -6 route add default via fd00:1::254
+        ip addr add 198.51.100.1/24 dev eth0; ip addr add 198.51.100.2/24 dev eth0",
+    );
+    let h = hallway();
+    h.up("name: p
+networks:
+  a: { subnet: [192.0.2.0/24, \"100::/64\"] }
+  b: { subnet: [203.0.113.0/24, \"2001:db8::/64\"] }
+nodes:
+  x: { networks: [a], command: hallway serve 80, ready: 80/tcp, ports: [\"8080:80\"] }
+  y: { networks: [b] }
+policies: [{ from: a, to: y }]
+")
+        .ok();
+    let h = h.project("p");
+    h.run(&["test", "--matrix"]).exits(0);
+    for (from, to, outcome, code) in [
+        ("x", "outside", "open", 0),
+        ("host", "outside", "open", 0),
+        ("outside", "host:8080", "open", 0),
+        ("outside", "y", "filtered", 1),
+        ("outside", "x:80", "filtered", 1),
+        ("x", "192.0.2.200", "unreachable", 1),
+        ("y", "192.0.2.1", "open", 0),
+    ] {
+        let said = h.run(&["explain", from, to]).exits(code).out;
+        let first = format!(": {outcome}");
+        let found = said.lines().filter(|l| l.contains(&first)).count();
+        assert!(found > 0, "{from} {to} {said}");
+    }
+    h.ok("down");
+}

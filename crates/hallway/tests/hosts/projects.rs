@@ -108,6 +108,7 @@ nodes: { e: { networks: { lab: { address: 10.50.0.20 } } } }
 pub(super) fn programs_that_listen_later_are_named() {
     let h = hallway();
     lan(1, "up0");
+    lan(2, "other0");
     let ports = r#"["8080:80", "5353:53/udp", "40000:53/udp", "7000-7100:7000-7100", "192.168.1.10:9000:80"]"#;
     let text = format!(
         "name: p\nnetworks: {{ n: {{ subnet: 172.20.0.0/24 }} }}\nnodes: {{ a: {{ networks: [n], ports: {ports}, command: hallway serve 80 53/udp, ready: 80/tcp }} }}\n"
@@ -115,11 +116,13 @@ pub(super) fn programs_that_listen_later_are_named() {
     std::fs::write("/run/p.yaml", text).unwrap();
     h.run(&["up", "/run/p.yaml"]).exits(0);
     let listen = "import socket, sys, time
-kind, address, port = sys.argv[1:]
+kind, address, port, *more = sys.argv[1:]
 v6 = ':' in address
 s = socket.socket(socket.AF_INET6 if v6 else socket.AF_INET, socket.SOCK_STREAM if kind == 'tcp' else socket.SOCK_DGRAM)
 s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 if v6: s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+if more == ['freebind']: s.setsockopt(socket.IPPROTO_IP, 15, 1)
+elif more: s.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, more[0].encode())
 s.bind((address, int(port)))
 if kind == 'tcp': s.listen()
 print('ready', flush=True)
@@ -137,6 +140,14 @@ time.sleep(1000)
         ("udp 224.0.0.251 5353", false),
         ("udp 192.168.1.10 40000", false),
         ("tcp :: 9000", false),
+        ("tcp 0.0.0.0 9000", true),
+        ("tcp 0.0.0.0 9000 up0", true),
+        ("tcp 192.168.2.10 8080 other0", true),
+        // No packets come there: a broadcast address, one that no link has, and another link.
+        ("udp 192.168.1.255 5353", false),
+        ("udp 255.255.255.255 5353", false),
+        ("tcp 198.51.100.77 8080 freebind", false),
+        ("tcp 0.0.0.0 9000 other0", false),
     ] {
         let mut child = std::process::Command::new("python3")
             .arg("/run/listen.py")
@@ -152,8 +163,12 @@ time.sleep(1000)
         .unwrap();
         assert_eq!(line, "ready\n", "{program}");
         let words: Vec<&str> = program.split(' ').collect();
+        let clause = match program.contains(" 9000") {
+            true => "it is published at 192.168.1.10: packets to that address go to the node alone",
+            false => "packets to addresses where it is published go to the node alone",
+        };
         let said = format!(
-            "python3 (process {}) listens on port {}:{}/{}: packets to addresses where it is published go to the node alone",
+            "python3 (process {}) listens on port {}:{}/{}: {clause}",
             child.id(),
             words[1],
             words[2],
@@ -161,6 +176,11 @@ time.sleep(1000)
         );
         let up = h.run(&["up", "/run/p.yaml"]).exits(0);
         assert_eq!(up.err.contains(&said), named, "{program}: {}", up.err);
+        if !named && !program.contains("40000") {
+            // Nor does it prevent that the port is published.
+            h.run(&["down", "/run/p.yaml"]).exits(0);
+            h.run(&["up", "/run/p.yaml"]).exits(0);
+        }
         let code = if named { 3 } else { 0 };
         let status = h.run(&["status", "--exit-code"]).exits(code);
         assert_eq!(

@@ -137,9 +137,18 @@ impl Difference {
     /// The same of packets that do not go where others expect them.
     fn diverted(&self, object: String) -> Words {
         match &self.fact {
-            Fact::PortTaken { by, .. } => {
+            Fact::PortTaken { by, published, .. } => {
                 let by = by.as_deref().unwrap_or("a program of the host");
-                let clause = "packets to addresses where it is published go to the node alone";
+                let published: Vec<String> = published.iter().map(ToString::to_string).collect();
+                let clause = match published.is_empty() {
+                    true => {
+                        "packets to addresses where it is published go to the node alone".into()
+                    }
+                    false => format!(
+                        "it is published at {}: packets to that address go to the node alone, the program receives those to other addresses",
+                        published.join(" and ")
+                    ),
+                };
                 words(
                     "the node's alone",
                     by,

@@ -103,6 +103,8 @@ pub enum Fact {
     PortTaken {
         /// What it listens on.
         listener: Listener,
+        /// The addresses of which packets go to the node, if the program receives those to others.
+        published: Vec<IpAddr>,
         /// The program, if it can be read.
         by: Option<String>,
     },

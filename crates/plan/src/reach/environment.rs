@@ -141,7 +141,7 @@ impl Environment {
     pub(super) fn neighbour(&self, of: IpAddr) -> Option<IpAddr> {
         let on_link = self.route(of).filter(|r| !r.via && r.link.is_some())?;
         let mut all = on_link.to.hosts().skip(1);
-        all.find(|a| *a != of)
+        all.find(|a| *a != of && !self.host_addresses.contains(a))
     }
 
     /// The link by which the host sends packets to addresses outside the project's networks, with

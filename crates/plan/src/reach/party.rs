@@ -9,10 +9,9 @@ use super::has::Has;
 use super::path::Location;
 use super::single_link::{is_link_local6, link_local};
 use super::special::meant;
-use super::stand_in::some_address;
 use super::world::World;
 use crate::hosts::Nearness;
-use crate::settled::Node;
+use crate::settled::{Network, Node};
 
 /// An end of a question.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,14 +36,6 @@ impl fmt::Display for Party {
             Self::Outside | Self::Beyond => f.pad("outside"),
             Self::Address(address) => f.pad(&address.to_string()),
         }
-    }
-}
-
-/// Stands for any address of the outside world when no node does (RFC 5737 and RFC 6666).
-pub(super) fn anywhere(version: IpVersion) -> IpAddr {
-    match version {
-        IpVersion::V4 => Ipv4Addr::new(192, 0, 2, 1).into(),
-        IpVersion::V6 => Ipv6Addr::new(0x100, 0, 0, 0, 0, 0, 0, 1).into(),
     }
 }
 
@@ -176,22 +167,64 @@ impl World<'_> {
     /// not there.
     #[must_use]
     pub fn outsider(&self) -> Option<&Node> {
+        let mut nodes = self.settled().nodes.iter();
+        nodes.find(|node| self.outsides(node).next().is_some())
+    }
+
+    /// The networks of a node that represent the outside world.
+    fn outsides<'n>(&self, node: &'n Node) -> impl Iterator<Item = &'n Name> {
         let stands = |n: &Name| {
             let network = self.settled().network(n);
             network.is_some_and(|n| n.outside && !n.external)
         };
-        let mut nodes = self.settled().nodes.iter();
-        nodes.find(|node| node.ports().any(|(_, network, _)| stands(network)))
+        let networks = node.ports().map(|(_, network, _)| network);
+        networks.filter(move |n| stands(n))
     }
 
-    /// The two ends of a question. Between the node that represents the outside world and the outside,
-    /// that is a machine really outside: a node's own address proves nothing about others.
+    /// Another node on the network by which a node represents the outside world.
+    #[must_use]
+    pub fn other_outsider(&self, than: &Node) -> Option<&Node> {
+        let near = |n: &&Node| {
+            let mut shared = self.outsides(n);
+            n.name != than.name && shared.any(|on| self.outsides(than).any(|own| own == on))
+        };
+        self.settled().nodes.iter().find(near)
+    }
+
+    /// A machine outside that is not this one: another node there, if there is one.
+    fn further(&self, than: &Party) -> Party {
+        let other = match self.place(than) {
+            Location::Node(name) => self.node(&name).and_then(|n| self.other_outsider(n)),
+            Location::Host | Location::Outside => None,
+        };
+        other.map_or(Party::Beyond, |n| Party::Node(n.name.clone()))
+    }
+
+    /// What a node on a network that represents outside can ask for a machine outside.
+    pub(super) fn further_help(&self, at: &Location, network: &Network) -> String {
+        let own = match at {
+            Location::Node(name) => self.node(name),
+            Location::Host | Location::Outside => None,
+        };
+        let other = own.and_then(|own| self.other_outsider(own));
+        let other = other.map_or("a second node", |n| n.name.as_ref());
+        format!(
+            "{other} on network {} is a further machine outside",
+            network.name
+        )
+    }
+
+    /// The two ends of a question. Between the node that represents the outside world and the outside, that is
+    /// another node there, else a machine really outside: a node's own address proves nothing about others.
     #[must_use]
     pub fn ends(&self, from: Party, to: Party) -> (Party, Party) {
         match (&from, &to) {
-            (Party::Outside, Party::Outside) => (from, to),
-            (_, Party::Outside) if self.place(&from) == self.place(&to) => (from, Party::Beyond),
-            (Party::Outside, _) if self.place(&from) == self.place(&to) => (Party::Beyond, to),
+            (Party::Outside, Party::Outside) if self.outsider().is_none() => (from, to),
+            (_, Party::Outside) if self.place(&from) == self.place(&to) => {
+                let to = self.further(&from);
+                (from, to)
+            }
+            (Party::Outside, _) if self.place(&from) == self.place(&to) => (self.further(&to), to),
             _ => (from, to),
         }
     }
@@ -235,7 +268,9 @@ impl World<'_> {
                 let route = self.host_route(to);
                 let own = self.host_source(&route, to);
                 let own = own.or_else(|| self.host_source_outside(to));
-                Some(own.unwrap_or_else(|| some_address(IpVersion::of(to))))
+                let version = IpVersion::of(to);
+                let own = own.or_else(|| self.known_address(version));
+                Some(own.unwrap_or_else(|| self.some_address(version)))
             }
             (Location::Outside, Party::Address(address)) => Some(*address),
             (Location::Outside, _) if is_link_local6(to) => Some(NEIGHBOUR.into()),
@@ -247,7 +282,7 @@ impl World<'_> {
     /// host.
     #[must_use]
     pub fn client(&self, to: IpAddr) -> IpAddr {
-        let any = anywhere(IpVersion::of(to));
+        let any = self.anywhere(IpVersion::of(to));
         let own = self.network_of(to).is_some();
         let routed = own || self.environment.uplink(any).is_some();
         let near = self.environment.neighbour(to).filter(|_| !routed);
@@ -273,7 +308,7 @@ impl World<'_> {
             }
             (_, Location::Host) if at == Location::Outside => self.host_from_outside(),
             (_, Location::Host) => first_of_each(self.host_addresses(viewer)),
-            (_, Location::Outside) => IpVersion::ALL.map(anywhere).to_vec(),
+            (_, Location::Outside) => IpVersion::ALL.map(|v| self.anywhere(v)).to_vec(),
         };
         // Every node has ::1, without another address of its version too.
         let speaks = |a: &IpAddr, node| meant(*a).is_loopback() || speaks(node, IpVersion::of(*a));

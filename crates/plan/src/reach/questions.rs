@@ -28,23 +28,41 @@ pub fn expected(world: &World<'_>, expects: &[Expect]) -> Vec<Expected> {
     for expect in expects {
         let service = expect.service;
         let clients = parties(world, &expect.from).into_iter();
+        let (mut own, mut alone) = (Vec::new(), Vec::new());
         for from in clients.flat_map(|from| world.each(from)) {
             for to in parties(world, &expect.to) {
                 // Every member of a network with every other one; a node with itself only if named.
-                let itself = expect.from == expect.to && matches!(expect.from, Endpoint::Node(_));
+                let named = matches!(expect.from, Endpoint::Node(_) | Endpoint::Outside);
+                let itself = expect.from == expect.to && named;
                 if from == to && from != Party::Host && !itself {
                     continue;
                 }
                 let (from, to) = world.ends(from.clone(), to);
-                out.push(Expected {
+                let beyond = [&from, &to].contains(&&Party::Beyond);
+                let list = match beyond && (is_set(&expect.from) || is_set(&expect.to)) {
+                    true => &mut alone,
+                    false => &mut own,
+                };
+                list.push(Expected {
                     question: Question { from, to, service },
                     reachable: expect.reachable,
                     place: expect.place.clone(),
                 });
             }
         }
+        // In a set of nodes, the one that represents outside is not asked for itself.
+        out.append(if own.is_empty() { &mut alone } else { &mut own });
     }
     out
+}
+
+/// Whether it may stand for several nodes.
+fn is_set(endpoint: &Endpoint) -> bool {
+    match endpoint {
+        Endpoint::Any | Endpoint::Network(_) => true,
+        Endpoint::Cidr(net) => net.prefix_len() < net.max_prefix_len(),
+        Endpoint::Node(_) | Endpoint::Host | Endpoint::Outside => false,
+    }
 }
 
 /// The parties an endpoint of the file stands for.

@@ -9,7 +9,6 @@ use hallway_spec::{IpVersion, Place, Protocol};
 
 use super::foreign::{Passing, rule_words, shown_by};
 use super::packet::{Flow, Packet, PacketKind};
-use super::party::anywhere;
 use super::walk::Walk;
 use super::world::{HostPort, UPLINK, World};
 use crate::settled::Publish;
@@ -70,7 +69,7 @@ fn approaches<'w>(world: &'w World<'w>) -> Vec<Approach<'w>> {
     let mut out = Vec::new();
     for to in world.environment.host_addresses.iter().copied() {
         let near = world.environment.neighbour(to);
-        for from in [Some(anywhere(IpVersion::of(to))), near]
+        for from in [Some(world.anywhere(IpVersion::of(to))), near]
             .into_iter()
             .flatten()
         {

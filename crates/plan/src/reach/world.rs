@@ -12,6 +12,7 @@ use super::environment::Environment;
 use super::has::Has;
 use super::packet::Flow;
 use super::single_link::{host_has, is_link_local6, link_local};
+use super::stand_in::StandIns;
 use crate::rules::router;
 use crate::settled::{Interface, Network, Node, Plug, Settled};
 use hallway_nftables::evaluate::{Evaluator, PacketContext, PacketVerdict};
@@ -49,6 +50,7 @@ pub struct World<'a> {
     /// Each address of an interface, with the nodes that have it and the positions of the interfaces.
     pub(super) owners: BTreeMap<IpAddr, Vec<(&'a Node, usize)>>,
     nodes: BTreeMap<&'a Name, &'a Node>,
+    pub(super) stand_ins: StandIns,
     /// The tables inside nodes that translate addresses.
     tables: BTreeMap<&'a Name, Ruleset>,
 }
@@ -123,6 +125,7 @@ impl<'a> World<'a> {
             settled,
             inet: Evaluator::new(rules, Family::Inet)?,
             bridge: Evaluator::new(rules, Family::Bridge)?,
+            stand_ins: StandIns::new(settled, &environment),
             environment,
             members,
             owners,
@@ -244,7 +247,7 @@ impl<'a> World<'a> {
     /// Whether the host has the address.
     pub(super) fn is_host(&self, address: IpAddr) -> bool {
         address.is_loopback()
-            || super::stand_in::stands_for_host(address)
+            || self.stands_for_host(address)
             || self.environment.host_addresses.contains(&address)
             || self.linked().any(|n| host_has(n, address))
     }

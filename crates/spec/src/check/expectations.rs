@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use ipnet::IpNet;
+
 use crate::problem::PolicyProblem;
-use crate::{Endpoint, Expect, Name, Node, Problem, Topology};
+use crate::{Endpoint, Expect, Name, Network, Node, Problem, Topology};
 
 /// Each expectation that an earlier one contradicts: the same service, and a client and a server of both.
 pub(super) fn contradictions(topology: &Topology, problems: &mut Vec<Problem>) {
@@ -37,54 +39,85 @@ pub(super) fn contradictions(topology: &Topology, problems: &mut Vec<Problem>) {
     }
 }
 
-/// The nodes that endpoints stand for. A node that is connected to several networks is left out where an
-/// endpoint is about one of them: its addresses may be reached differently.
+/// The nodes that endpoints stand for.
 struct Members<'a> {
+    nodes: BTreeSet<&'a Name>,
     of_networks: BTreeMap<&'a Name, BTreeSet<&'a Name>>,
-    by_address: BTreeMap<IpAddr, &'a Name>,
-    /// Nodes with one network only.
-    single: BTreeSet<&'a Name>,
+    /// An address stands for a node only where that has one network: its others may be reached differently.
+    by_address: BTreeMap<IpAddr, BTreeSet<&'a Name>>,
+    /// The prefixes and fixed addresses in which nodes have an address.
+    within: Vec<(IpNet, &'a Name)>,
+    /// The host's addresses on the first network of each node, by which the node reaches it.
+    of_host: BTreeSet<(&'a Name, IpAddr)>,
+    /// Those on networks that represent outside.
+    outsiders: BTreeSet<&'a Name>,
 }
 
 impl<'a> Members<'a> {
     fn of(topology: &'a Topology) -> Self {
         let mut out = Self {
+            nodes: topology.nodes.iter().map(|n| &n.name).collect(),
             of_networks: BTreeMap::new(),
             by_address: BTreeMap::new(),
-            single: BTreeSet::new(),
+            within: Vec::new(),
+            of_host: BTreeSet::new(),
+            outsiders: BTreeSet::new(),
         };
-        let single = |node: &&Node| node.attachments.len() == 1;
-        for node in topology.nodes.iter().filter(single) {
-            out.single.insert(&node.name);
-            for attachment in &node.attachments {
+        let networks: BTreeMap<&Name, &Network> =
+            topology.networks.iter().map(|n| (&n.name, n)).collect();
+        for node in &topology.nodes {
+            let single = node.attachments.len() == 1;
+            for (position, attachment) in node.attachments.iter().enumerate() {
                 let members = out.of_networks.entry(&attachment.network).or_default();
                 members.insert(&node.name);
-                let addresses = attachment.addresses.iter();
-                out.by_address.extend(addresses.map(|a| (*a, &node.name)));
+                for address in &attachment.addresses {
+                    let having = out.by_address.entry(*address).or_default();
+                    having.extend(Some(&node.name).filter(|_| single));
+                    out.within.push((IpNet::from(*address), &node.name));
+                }
+                if let Some(network) = networks.get(&attachment.network) {
+                    out.add(node, network, position == 0);
+                }
             }
         }
         out
     }
 
-    fn address(&self, endpoint: &Endpoint) -> Option<&'a Name> {
-        match endpoint {
-            Endpoint::Cidr(net) if net.prefix_len() == net.max_prefix_len() => {
-                self.by_address.get(&net.addr()).copied()
-            }
-            _ => None,
+    fn add(&mut self, node: &'a Node, network: &Network, first: bool) {
+        if network.outside || network.external.is_some() {
+            self.outsiders.insert(&node.name);
+        }
+        let nets = network.subnets.iter().map(|s| s.net);
+        self.within.extend(nets.map(|net| (net, &node.name)));
+        if first && network.mode.passes_host() && network.external.is_none() {
+            let own = network.subnets.iter().filter_map(|s| s.gateway);
+            self.of_host.extend(own.map(|a| (&node.name, a)));
         }
     }
 
-    /// Whether it may stand for nodes that it does not name.
+    fn address(&self, endpoint: &Endpoint) -> Option<&'a Name> {
+        let having = self.by_address.get(&single(endpoint)?)?;
+        having.first().copied().filter(|_| having.len() == 1)
+    }
+
+    /// Whether it may stand for what it does not name.
     fn is_set(&self, endpoint: &Endpoint) -> bool {
-        matches!(endpoint, Endpoint::Network(_)) || self.address(endpoint).is_some()
+        matches!(
+            endpoint,
+            Endpoint::Network(_) | Endpoint::Any | Endpoint::Cidr(_)
+        )
     }
 
     /// The nodes of an endpoint; none for one that is no node.
     fn nodes(&self, endpoint: &'a Endpoint) -> BTreeSet<&'a Name> {
         match endpoint {
-            Endpoint::Node(name) => self.single.get(name).copied().into_iter().collect(),
+            Endpoint::Node(name) => BTreeSet::from([name]),
             Endpoint::Network(name) => self.of_networks.get(name).cloned().unwrap_or_default(),
+            Endpoint::Any => self.nodes.clone(),
+            Endpoint::Cidr(wide) if single(endpoint).is_none() => {
+                let inside = self.within.iter().filter(|(net, _)| wide.contains(net));
+                inside.map(|(_, node)| *node).collect()
+            }
             other => self.address(other).into_iter().collect(),
         }
     }
@@ -92,20 +125,39 @@ impl<'a> Members<'a> {
     /// Whether two expectations are about one client and one other server.
     fn share_a_pair(&self, one: &'a Expect, other: &'a Expect) -> bool {
         let common = |a: &'a Endpoint, b: &'a Endpoint| {
-            let two_addresses = |a, b| self.address(a).is_some() && self.address(b).is_some();
-            if a != b && two_addresses(a, b) {
+            let of_address = |e| single(e).is_some();
+            if a != b && of_address(a) && of_address(b) {
                 return BTreeSet::new(); // of one node too: each may be reached differently
             }
             let (a, b) = (self.nodes(a), self.nodes(b));
             a.intersection(&b).copied().collect::<BTreeSet<&Name>>()
         };
-        let from = common(&one.from, &other.from);
-        let to = common(&one.to, &other.to);
+        let mut from = common(&one.from, &other.from);
+        let mut to = common(&one.to, &other.to);
+        let host = |a: &Endpoint, b: &Endpoint| *a == Endpoint::Host && single(b).is_some();
+        if host(&one.to, &other.to) || host(&other.to, &one.to) {
+            let address = single(&one.to).or_else(|| single(&other.to));
+            return address.is_some_and(|a| from.iter().any(|f| self.of_host.contains(&(f, a))));
+        }
+        // Of several nodes, one that represents outside is not asked for itself.
+        for (nodes, end) in [(&mut from, &one.to), (&mut to, &one.from)] {
+            if *end == Endpoint::Outside {
+                nodes.retain(|n| !self.outsiders.contains(n));
+            }
+        }
         match (one.from == other.from, one.to == other.to) {
             (true, true) => true,
             (true, false) if from.is_empty() => !to.is_empty(),
             (false, true) if to.is_empty() => !from.is_empty(),
             _ => from.iter().any(|f| to.iter().any(|t| f != t)),
         }
+    }
+}
+
+/// The address of an endpoint that is one.
+fn single(endpoint: &Endpoint) -> Option<IpAddr> {
+    match endpoint {
+        Endpoint::Cidr(net) if net.prefix_len() == net.max_prefix_len() => Some(net.addr()),
+        _ => None,
     }
 }

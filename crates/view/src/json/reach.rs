@@ -140,6 +140,9 @@ pub struct TestResult<'a> {
     pub expected: Option<bool>,
     /// The line of that expectation.
     pub line: Option<u32>,
+    /// The file of that line, if it is another one than the project comes from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<&'a str>,
     /// What was predicted.
     pub predicted: Predicted<'a>,
     /// The result of the attempt; none if none was made.

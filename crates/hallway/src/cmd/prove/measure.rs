@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use hallway_engine::read::probe::{self, Aim};
 use hallway_engine::{Cancel, Failure};
-use hallway_plan::reach::{self, Location, Path, Question, World};
+use hallway_plan::reach::{self, Listener, Location, Measured, Outcome, Path, Question, World};
 use hallway_plan::settled::Interface;
 
 use super::proof::{Expectation, Proof, Row};
@@ -15,6 +15,8 @@ use crate::subject::{Subject, check_target, location};
 pub(crate) struct Asked {
     pub(crate) question: Question,
     pub(crate) expected: Option<Expectation>,
+    /// Why it cannot be tried.
+    pub(crate) untested: Option<String>,
 }
 
 /// Tests every expectation of the file with real packets. `timeout` is the limit for an answer.
@@ -25,10 +27,22 @@ pub(crate) fn expectations(
 ) -> Result<Proof, VerbError> {
     let world = subject.world()?;
     let expected = reach::expected(&world, &subject.expects);
+    let mut untested = Vec::new();
     for one in &expected {
-        location(&world, &one.question.from)
-            .and_then(|_| check_target(&world, &one.question.to))
-            .map_err(|t| at_line(t, one.place.file(&subject.file), one.place.line))?;
+        let tried = location(&world, &one.question.from)
+            .and_then(|_| check_target(&world, &one.question.to));
+        untested.push(match tried {
+            Ok(_) => None,
+            Err(VerbError::Usage(message, help)) => Some((message, help)),
+            Err(other) => return Err(other),
+        });
+    }
+    // Where nothing can be tried, that is the answer.
+    if untested.iter().all(Option::is_some)
+        && let Some((Some((message, help)), one)) = untested.first().zip(expected.first())
+    {
+        let at = format!("{}:{}", one.place.file(&subject.file), one.place.line);
+        return Err(VerbError::usage(format!("{at}: {message}"), help.as_str()));
     }
     if expected.is_empty() {
         return Err(VerbError::usage(
@@ -39,23 +53,15 @@ pub(crate) fn expectations(
             "add expect: lines to the file, or test every pair: hallway test --matrix",
         ));
     }
-    let questions = expected.into_iter().map(|e| Asked {
+    let questions = expected.into_iter().zip(untested).map(|(e, why)| Asked {
         question: e.question,
+        untested: why.map(|(message, _)| message),
         expected: Some(Expectation {
             reachable: e.reachable,
             place: e.place,
         }),
     });
     measure(subject, &world, questions, timeout, cancel)
-}
-
-fn at_line(error: VerbError, file: &str, line: u32) -> VerbError {
-    match error {
-        VerbError::Usage(message, help) => {
-            VerbError::Usage(format!("{file}:{line}: {message}"), help)
-        }
-        other => other,
-    }
 }
 
 /// Tests every question. `timeout` is the limit for an answer.
@@ -91,11 +97,22 @@ pub(crate) fn without_hops(path: Path) -> Path {
     }
 }
 
+/// The result where no attempt was possible.
+fn without_attempt(why: String) -> Measured {
+    Measured {
+        outcome: Outcome::Unknown,
+        latency_us: None,
+        detail: why,
+        listener: Listener::None,
+        key: None,
+    }
+}
+
 struct Attempts<'a> {
     subject: &'a Subject,
     rows: Vec<Row>,
-    /// Where each row's packets are made.
-    from: Vec<Location>,
+    /// Where each row's packets are made; none where no attempt is possible.
+    from: Vec<Option<Location>>,
 }
 
 impl<'a> Attempts<'a> {
@@ -109,12 +126,18 @@ impl<'a> Attempts<'a> {
             rows: Vec::new(),
             from: Vec::new(),
         };
-        for Asked { question, expected } in questions {
+        for asked in questions {
+            let Asked {
+                question,
+                expected,
+                untested,
+            } = asked;
             for path in question.predict(world).into_iter().map(without_hops) {
-                out.from.push(world.place(&question.from));
+                let from = world.place(&question.from);
+                out.from.push(untested.is_none().then_some(from));
                 out.rows.push(Row {
                     path,
-                    measured: None,
+                    measured: untested.clone().map(without_attempt),
                     expected: expected.clone(),
                     no_service: None,
                 });
@@ -129,7 +152,8 @@ impl<'a> Attempts<'a> {
         let mut positions = Vec::new();
         for index in which {
             let row = self.rows.get(*index).zip(self.from.get(*index));
-            if let Some(aim) = row.and_then(|(row, from)| Aim::of(&row.path, from)) {
+            let aim = row.and_then(|(row, from)| Aim::of(&row.path, from.as_ref()?));
+            if let Some(aim) = aim {
                 aims.push(aim);
                 positions.push(*index);
             }

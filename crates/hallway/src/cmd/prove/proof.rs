@@ -51,6 +51,7 @@ impl Row {
     pub(crate) fn passes(&self) -> bool {
         match &self.expected {
             _ if self.no_service.is_some() => false,
+            Some(_) if self.is_without_result() => false,
             Some(wanted) => self.outcome().reachable() == wanted.reachable,
             None => self.agrees(),
         }
@@ -83,7 +84,7 @@ impl Proof {
                 .nodes
                 .iter()
                 .find(|n| n.name.as_ref() == name && n.service.is_some());
-            let Some(node) = declared.filter(|_| wanted) else {
+            let Some(node) = declared.filter(|_| wanted && !row.is_without_result()) else {
                 continue;
             };
             let listener = row.measured.as_ref().map(|m| m.listener);

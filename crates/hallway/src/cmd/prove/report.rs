@@ -104,6 +104,9 @@ fn result(row: &Row) -> TestResult<'_> {
         service: row.path.service,
         expected: row.expected.as_ref().map(|e| e.reachable),
         line: row.expected.as_ref().map(|e| e.place.line),
+        file: (row.expected.as_ref())
+            .map(|e| e.place.file(""))
+            .filter(|file| !file.is_empty()),
         predicted: Predicted::of(&row.path),
         measured: row.measured.as_ref(),
         agrees: row.agrees(),
@@ -137,7 +140,9 @@ fn junit(proof: &Proof) -> String {
             status
         };
         let mut case = TestCase::new(name(row), status);
-        case.set_classname(proof.file.clone());
+        let expected = row.expected.as_ref();
+        let file = expected.map_or(proof.file.as_str(), |e| e.place.file(&proof.file));
+        case.set_classname(file);
         let latency = row.measured.as_ref().and_then(|m| m.latency_us);
         case.set_time(Duration::from_micros(latency.unwrap_or_default()));
         suite.add_test_case(case);

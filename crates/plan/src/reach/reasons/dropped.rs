@@ -208,7 +208,7 @@ impl Reasons<'_> {
                 format!("{text}: network {} is not connected to the machines that are really outside", n.name),
             )
             .place(&n.place)
-            .help(format!("a second node on network {} is a further machine outside", n.name)),
+            .help(self.world.further_help(at, n)),
             Some(n) if n.outside => reason(
                 ReasonCode::NoRoute,
                 format!("{text}: the outside world has no route to addresses behind the host"),
