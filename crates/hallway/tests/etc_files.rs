@@ -35,6 +35,21 @@ fn own_etc() {
     sh("mkdir -p /run/etc; cp -r /etc/. /run/etc 2> /dev/null || true; mount --bind /run/etc /etc");
 }
 
+/// Programs that write line by line cause more notifications than the kernel keeps (max_queued_events).
+fn replaced_while_programs_write_much() {
+    own_etc();
+    for h in places() {
+        let writer = "command: sh -c 'while :; do echo line; done'";
+        let nodes = ["a", "b", "c"].map(|n| format!("  {n}: {{ networks: [n], {writer} }}\n"));
+        h.up(&format!("{FILE}{}", nodes.concat())).ok();
+        for _ in 0..5 {
+            sh("cp /etc/hosts /etc/new; mv /etc/new /etc/hosts");
+            wait_for("the names", || seen(80, "hosts").contains("\tapp\n"));
+        }
+        h.ok("down");
+    }
+}
+
 /// Where the machine's files are not what they are on most machines, nodes have their own, or `up` says that
 /// they cannot.
 fn unusual_files_of_the_machine() {
@@ -57,6 +72,7 @@ fn unusual_files_of_the_machine() {
         ("ln -sf /nowhere /etc/hosts", Some(hosts)),
         ("rm /etc/resolv.conf", Some(resolv)),
         ("rm /etc/resolv.conf; mkfifo /etc/resolv.conf", Some(resolv)),
+        ("rm /etc/hosts; mkdir /etc/hosts", Some(hosts)),
         ("rm /etc/resolv.conf; mkdir /etc/resolv.conf", Some(resolv)),
         ("ln -sf /dev/null /etc/resolv.conf", Some(resolv)),
     ] {
@@ -75,9 +91,9 @@ fn unusual_files_of_the_machine() {
             let others = "test -c /dev/null && { test ! -d /run/host || test -e /run/host/other; }";
             assert!(h.inside("web", others), "{made}");
             if lost == Some(hosts) {
-                sh("rm -f /etc/hosts; touch /etc/hosts");
+                sh("rm -rf /etc/hosts; touch /etc/hosts");
                 wait_for("the names", || seen(80, "hosts").contains("\tapp\n"));
-                sh(made);
+                sh(&format!("rm /etc/hosts; touch /etc/hosts; {made}"));
             }
             h.ok("down");
         }
@@ -101,7 +117,12 @@ fn a_replaced_file_of_the_machine_takes_no_names_away() {
             "echo > /run/resolver/sub/stub; ln -sf ../run/resolver/sub/stub /etc/resolv.conf",
             "echo > /run/resolver/sub/new; mv /run/resolver/sub/new /run/resolver/sub/stub",
             "rm -r /run/resolver/sub; sleep 0.1; mkdir /run/resolver/sub; echo > /run/resolver/sub/stub",
-            "rm /etc/resolv.conf; echo nameserver 10.0.0.1 > /etc/resolv.conf",
+            "ln -s stub /run/resolver/sub/middle; ln -sf /run/resolver/sub/middle /etc/resolv.conf",
+            "echo > /run/resolver/sub/new; mv /run/resolver/sub/new /run/resolver/sub/stub",
+            "mkdir /run/resolver/v1; echo > /run/resolver/v1/stub; ln -s v1 /run/resolver/current",
+            "ln -sf /run/resolver/current/stub /etc/resolv.conf",
+            "mv /run/resolver/v1 /run/resolver/v0; mkdir /run/resolver/v1; echo > /run/resolver/v1/stub",
+            "rm -r /run/resolver/* /etc/resolv.conf; mkdir /run/resolver/sub; echo > /etc/resolv.conf",
         ] {
             sh(replace);
             wait_for(replace, || {
@@ -127,5 +148,6 @@ fn a_replaced_file_of_the_machine_takes_no_names_away() {
 
 hallway_testkit::tests![
     a_replaced_file_of_the_machine_takes_no_names_away,
+    replaced_while_programs_write_much,
     unusual_files_of_the_machine,
 ];

@@ -13,6 +13,9 @@ use rustix::io::Errno;
 
 const FILES: [&str; 2] = ["/etc/hosts", "/etc/resolv.conf"];
 
+/// The kernel follows no more (path_resolution(7)).
+const LINKS_MAX: usize = 40;
+
 /// The names to notice, each in a directory that is watched.
 #[derive(Debug, Default)]
 pub(crate) struct EtcFiles {
@@ -20,14 +23,16 @@ pub(crate) struct EtcFiles {
 }
 
 impl EtcFiles {
-    /// Watches the directories of both files and, of a symbolic link, those of the file it leads to, as
-    /// far as they exist.
+    /// Watches the directories of both files and, of a symbolic link, those of each file it leads to, as far
+    /// as they exist.
     pub(crate) fn watch(notifications: BorrowedFd<'_>) -> rustix::io::Result<Self> {
         let mut names = BTreeSet::new();
         for file in FILES.map(PathBuf::from) {
-            let target = std::fs::read_link(&file).ok();
-            let target = target.and_then(|target| Some(file.parent()?.join(target)));
-            for path in [Some(file), target].iter().flatten() {
+            let end = std::fs::canonicalize(&file).ok();
+            let links = std::iter::successors(Some(file), |at| {
+                Some(at.parent()?.join(std::fs::read_link(at).ok()?))
+            });
+            for path in links.take(LINKS_MAX).chain(end) {
                 for part in path.ancestors() {
                     names.extend(watch(notifications, part)?);
                 }

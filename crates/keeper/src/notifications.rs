@@ -3,10 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::MaybeUninit;
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::inotify::{CreateFlags, Reader, WatchFlags, add_watch, init};
 use rustix::io::Errno;
 use tokio::sync::mpsc::UnboundedSender;
@@ -17,6 +18,9 @@ use crate::options::eprint;
 
 /// Changes within this time are handled together.
 const TOGETHER: Duration = Duration::from_millis(10);
+
+/// Room for about 1,500 notifications, in bytes.
+const BUFFER: usize = 64 * 1024;
 
 /// The thread, which runs from the first program on.
 #[derive(Debug)]
@@ -55,16 +59,33 @@ fn report(error: &dyn std::fmt::Display) {
 
 /// Starts the thread. It ends with the process.
 fn start(directory: PathBuf, replaced: UnboundedSender<()>) -> std::io::Result<()> {
-    let notifications = init(CreateFlags::CLOEXEC)?;
+    let notifications = init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
     let logs = add_watch(&notifications, &directory, WatchFlags::MODIFY)?;
-    let mut files = EtcFiles::watch(notifications.as_fd())?;
+    let files = EtcFiles::watch(notifications.as_fd())?;
     let thread = std::thread::Builder::new().name("notifications".into());
     thread.spawn(move || {
-        let mut buffer = [MaybeUninit::uninit(); 4096];
-        let mut reader = Reader::new(&notifications, &mut buffer);
-        let mut lengths = BTreeMap::new();
+        let end = handle(&notifications, (logs, &directory), files, &replaced);
+        if let Err(error) = end {
+            report(&error);
+        }
+    })?;
+    Ok(())
+}
+
+/// Handles notifications until they cannot be read.
+fn handle(
+    notifications: &OwnedFd,
+    (logs, directory): (i32, &Path),
+    mut files: EtcFiles,
+    replaced: &UnboundedSender<()>,
+) -> rustix::io::Result<()> {
+    let mut buffer = vec![MaybeUninit::uninit(); BUFFER];
+    let mut lengths = BTreeMap::new();
+    loop {
         let mut changed = BTreeSet::new();
         let mut renew = false;
+        let mut reader = Reader::new(notifications, &mut buffer);
+        // All there are: programs that write much would fill the queue, and the others were lost.
         loop {
             match reader.next() {
                 Ok(event) if event.wd() == logs => {
@@ -73,25 +94,23 @@ fn start(directory: PathBuf, replaced: UnboundedSender<()>) -> std::io::Result<(
                     changed.extend(log.map(|name| directory.join(name)));
                 }
                 Ok(event) => renew |= files.concerns(&event),
-                Err(Errno::INTR) => continue,
-                Err(error) => return report(&error),
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => break,
+                Err(error) => return Err(error),
             }
-            if !reader.is_buffer_empty() {
-                continue;
-            }
-            for log in std::mem::take(&mut changed) {
-                note(&log, &mut lengths);
-            }
-            if std::mem::take(&mut renew) {
-                // First the watches: what changes after them is notified.
-                match EtcFiles::watch(notifications.as_fd()) {
-                    Ok(present) => files = present,
-                    Err(error) => report(&error),
-                }
-                replaced.send(()).ok(); // the receiver is gone when the keeper ends
-            }
-            std::thread::sleep(TOGETHER);
         }
-    })?;
-    Ok(())
+        for log in changed {
+            note(&log, &mut lengths);
+        }
+        if renew {
+            // First the watches: what changes after them is notified.
+            files = EtcFiles::watch(notifications.as_fd())?;
+            replaced.send(()).ok(); // the receiver is gone when the keeper ends
+        }
+        std::thread::sleep(TOGETHER);
+        match poll(&mut [PollFd::new(notifications, PollFlags::IN)], None) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error),
+        }
+    }
 }
