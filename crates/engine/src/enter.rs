@@ -1,6 +1,7 @@
 //! Running a program inside a node.
 
 use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,6 +10,7 @@ use hallway_kernel::mount::Propagation;
 use hallway_kernel::netns::Netns;
 use hallway_kernel::sys::NamespaceKind;
 use hallway_kernel::{Kernel, KernelError};
+use rustix::pipe::PipeFlags;
 use serde::{Deserialize, Serialize};
 
 use crate::etc::EtcFiles;
@@ -231,6 +233,20 @@ impl Enter {
         // host, and everything else works.
         kernel.mount_sysfs_as_allowed(Path::new("/sys")).ok();
         self.etc().mount_first()
+    }
+
+    /// A pipe for what the program prints: its end to read, and the one to write. It belongs to the user of
+    /// the program, who may then open /dev/stdout and /dev/stderr by name; a pipe cannot be emptied that way.
+    ///
+    /// # Errors
+    /// EMFILE, EPERM.
+    pub fn output_pipe(&self) -> Result<(OwnedFd, OwnedFd), EnterError> {
+        let user = self.rights.as_ref().map(|r| (r.user, r.group));
+        let pipe = || {
+            let made = rustix::pipe::pipe_with(PipeFlags::CLOEXEC);
+            made.map_err(|e| KernelError::new("create a pipe", "", e))
+        };
+        Ok(hallway_kernel::sys::as_user(user, pipe)?)
     }
 
     /// The files of the node that are mounted for the program.

@@ -143,7 +143,7 @@ fn is_written_by_a_service(file: &Path) -> bool {
 /// Mounts an empty directory over that of a file, with an empty file in its place. The directory of
 /// the host is not changed.
 fn replace_directory(file: &Path) -> Result<(), KernelError> {
-    hallway_kernel::sys::as_its_root(|| {
+    hallway_kernel::sys::as_user(None, || {
         if let Some(directory) = file.parent() {
             Kernel::new().mount_tmpfs(directory)?;
         }

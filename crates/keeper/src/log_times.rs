@@ -1,6 +1,5 @@
-//! When the lines of logs were written. Programs write their logs directly; beside each log is a
-//! file with the lengths of the log at certain times, from which `logs` computes the time of each
-//! line.
+//! When the lines of logs were written. Beside each log is a file with the lengths of the log at certain times,
+//! from which `logs` computes the time of each line.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;

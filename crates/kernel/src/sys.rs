@@ -13,7 +13,7 @@ use crate::namespace::unshare_flags;
 
 mod outsider;
 
-pub use outsider::{as_its_root, is_outsider};
+pub use outsider::{as_user, is_outsider};
 
 /// Gives the calling thread new namespaces of these kinds (unshare(2)).
 pub(crate) fn unshare(kinds: &[NamespaceKind]) -> Result<(), KernelError> {

@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use hallway_engine::enter::Enter;
 use hallway_spec::{Health, Healthcheck};
-use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, Signal};
 use tokio::net::unix::pipe::Receiver;
 use tokio::time::{Instant, sleep_until};
@@ -196,7 +195,7 @@ impl Running {
         now: Instant,
     ) -> std::result::Result<Self, String> {
         let words = |e: &dyn std::fmt::Display| e.to_string();
-        let (ours, theirs) = pipe_with(PipeFlags::CLOEXEC).map_err(|e| words(&e))?;
+        let (ours, theirs) = enter.output_pipe().map_err(|e| words(&e))?;
         let errors: OwnedFd = theirs.try_clone().map_err(|e| words(&e))?;
         let child = enter.spawn_beside(check.test.words(), |command| {
             use std::os::unix::process::CommandExt as _;

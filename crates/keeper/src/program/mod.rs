@@ -29,6 +29,7 @@ mod handle;
 mod health;
 mod listening;
 mod log_limit;
+mod output;
 mod runner;
 
 use std::path::PathBuf;

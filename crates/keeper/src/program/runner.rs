@@ -1,5 +1,6 @@
 //! The process between the keeper and a program: see [`super`].
 
+use std::fs::File;
 use std::io::Write as _;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream as StdStream;
@@ -19,6 +20,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::health::{Changed, Checks};
+use super::output::Output;
 use super::{Change, Message, Order, all_listen, kill_children, log_limit, reap};
 use crate::frames::read_frame;
 
@@ -50,8 +52,8 @@ async fn supervise(socket: &StdStream, order: &Order) -> std::io::Result<()> {
     // Before the program starts: no signal is missed.
     let mut child_ended = signal(SignalKind::child())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    let pid = match spawn(order) {
-        Ok(pid) => pid,
+    let (pid, mut output) = match spawn(order) {
+        Ok(started) => started,
         Err(error) => {
             let code = i32::from(error.exit_code());
             return frame::send(socket, &Message::Exited { code });
@@ -88,10 +90,14 @@ async fn supervise(socket: &StdStream, order: &Order) -> std::io::Result<()> {
                     checks.begin();
                 }
             }
+            () = output.wait() => output.copy(),
             () = checks.wait() => checked(order, &keeper, checks.advance()),
             () = sleep(STOP_POLL), if run.kill_at.is_some() => {}
         }
         let reaped = reap();
+        if !reaped.ended.is_empty() || reaped.none_left {
+            output.copy(); // before their end is reported
+        }
         for (pid, code) in &reaped.ended {
             checked(order, &keeper, checks.ended(*pid, *code));
         }
@@ -264,32 +270,34 @@ impl<'a> ReadyPoll<'a> {
 }
 
 /// Starts the program; why it does not start is written to its log.
-fn spawn(order: &Order) -> Result<i32, EnterError> {
+fn spawn(order: &Order) -> Result<(i32, Output), EnterError> {
     let path = &order.log;
     let log_failed = |e| EnterError::Log(path.display().to_string(), e);
     let mut log = hallway_engine::state::append_to_log(path).map_err(log_failed)?;
-    let (out, err) = (
-        log.try_clone().map_err(log_failed)?,
-        log.try_clone().map_err(log_failed)?,
-    );
     if let Some(limit) = order.open_files {
         restore_open_files(limit);
     }
-    let started = order.enter.spawn(|command| {
+    let started = start(order, log.try_clone().map_err(log_failed)?);
+    if let Err(error) = &started {
+        // If the log cannot be written, the exit code still shows the failure.
+        writeln!(log, "hallway: {error}").ok();
+    }
+    started
+}
+
+fn start(order: &Order, log: File) -> Result<(i32, Output), EnterError> {
+    let log_failed = |e| EnterError::Log(order.log.display().to_string(), e);
+    let (ours, theirs) = order.enter.output_pipe()?;
+    let errors = theirs.try_clone().map_err(log_failed)?;
+    let output = Output::new(ours, log).map_err(log_failed)?;
+    let child = order.enter.spawn(|command| {
         command
             .stdin(Stdio::null())
-            .stdout(out)
-            .stderr(err)
+            .stdout(theirs)
+            .stderr(errors)
             .process_group(0);
-    });
-    match started {
-        Ok(child) => Ok(child.id().cast_signed()),
-        Err(error) => {
-            // If the log cannot be written, the exit code still shows the failure.
-            writeln!(log, "hallway: {error}").ok();
-            Err(error)
-        }
-    }
+    })?;
+    Ok((child.id().cast_signed(), output))
 }
 
 /// Adds a line to the log of the program.

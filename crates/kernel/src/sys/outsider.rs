@@ -1,4 +1,4 @@
-//! Root of the machine in a sandbox that has another root.
+//! Work of another user; root of the machine in a sandbox that has another root.
 
 use crate::KernelError;
 
@@ -13,25 +13,29 @@ pub fn is_outsider() -> bool {
         && capabilities(None).is_ok_and(|c| c.effective.contains(CapabilitySet::SYS_ADMIN))
 }
 
-/// Does something as root of the sandbox, if this process [`is_outsider`]: the kernel lets it create no
-/// files in file systems that were mounted there (EOVERFLOW), since its user has no number there. Nor
-/// could it change its user back, so a thread does the work.
+/// Does something as another user, by number, with that group; without one as root of the sandbox if this
+/// process [`is_outsider`], else as this user. Files that are created belong to that user; an outsider could
+/// create none in file systems that were mounted in the sandbox (EOVERFLOW). Since not every user can change
+/// back, a thread does the work.
 ///
 /// # Errors
 /// Those of `work`; EPERM.
-pub fn as_its_root<T: Send>(
+pub fn as_user<T: Send>(
+    user: Option<(u32, u32)>,
     work: impl FnOnce() -> Result<T, KernelError> + Send,
 ) -> Result<T, KernelError> {
     use rustix::process::{Gid, Uid};
     use rustix::thread::{set_thread_res_gid, set_thread_res_uid};
-    const NAME: &str = "become root of the sandbox";
-    if !is_outsider() {
-        return work();
-    }
+    const NAME: &str = "become another user";
+    let (user, group) = match user {
+        Some((user, group)) => (Uid::from_raw(user), Gid::from_raw(group)),
+        None if is_outsider() => (Uid::ROOT, Gid::ROOT),
+        None => return work(),
+    };
     std::thread::scope(|scope| {
         let change = || {
-            set_thread_res_gid(Gid::ROOT, Gid::ROOT, Gid::ROOT)
-                .and_then(|()| set_thread_res_uid(Uid::ROOT, Uid::ROOT, Uid::ROOT))
+            set_thread_res_gid(group, group, group)
+                .and_then(|()| set_thread_res_uid(user, user, user))
                 .map_err(|e| KernelError::new(NAME, "", e))?;
             work()
         };

@@ -1,0 +1,74 @@
+//! What programs print, and how it reaches their logs.
+
+#![allow(clippy::unwrap_used)] // a failing helper is a failing test
+
+use hallway_testkit::{Hallway, sh, try_sh, wait_for};
+
+/// On the host and in a sandbox.
+fn places() -> [Hallway; 2] {
+    let program = env!("CARGO_BIN_EXE_hallway");
+    [Hallway::host(program), Hallway::sandbox(program)].map(|h| h.project("p"))
+}
+
+/// A project with one program.
+fn up(h: &Hallway, keys: &str, script: &str) {
+    h.up(&format!(
+        "nodes: {{ a: {{ {keys}command: \"sh -c '{script}'\" }} }}\n"
+    ))
+    .ok();
+}
+
+/// A program may open its standard streams by name, whoever it is, and its log is not emptied.
+fn streams_are_opened_by_name() {
+    let script =
+        "echo first; echo second >/dev/stderr; echo third >/dev/stdout; echo last; exec sleep 1000";
+    for h in places() {
+        // An ordinary user cannot become others.
+        let users = match try_sh("setpriv --reuid 1000 true").is_ok() {
+            true => vec!["", "user: nobody, "],
+            false => vec![""],
+        };
+        for user in users {
+            up(&h, user, script);
+            wait_for("the last line", || h.ok("logs a").ends_with("last\n"));
+            assert_eq!(h.ok("logs a"), "first\nsecond\nthird\nlast\n", "{user}");
+            h.ok("down");
+        }
+    }
+}
+
+/// Everything that was printed before the end is in the log when the end is reported.
+fn the_log_is_complete_at_the_end() {
+    for h in places() {
+        up(
+            &h,
+            "",
+            "seq 1 50000; (sleep 1; echo late; exec sleep 1000) & exec sleep 0.3",
+        );
+        wait_for("the end", || h.ok("status").contains("exited"));
+        let log = h.ok("logs a");
+        assert_eq!(log.lines().count(), 50_000);
+        assert!(log.ends_with("\n50000\n"));
+        // What it has started may print later.
+        wait_for("the late line", || h.ok("logs a").ends_with("late\n"));
+        h.ok("down");
+    }
+}
+
+/// A log that cannot be written any more does not stop a program.
+fn a_full_disk_does_not_stop_a_program() {
+    sh("mkdir -p -m 700 /run/state; mount -t tmpfs -o size=512k,mode=700 tmpfs /run/state");
+    for h in places() {
+        up(&h, "", "seq 1 200000; exec sleep 4242");
+        wait_for("its next command", || {
+            try_sh("pgrep -x -f 'sleep 4242'").is_ok()
+        });
+        h.ok("down");
+    }
+}
+
+hallway_testkit::tests![
+    streams_are_opened_by_name,
+    the_log_is_complete_at_the_end,
+    a_full_disk_does_not_stop_a_program,
+];
