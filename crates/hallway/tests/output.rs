@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 
+use std::io::Read as _;
+
 use hallway_testkit::{Hallway, sh, try_sh, wait_for};
 
 /// On the host and in a sandbox.
@@ -55,6 +57,24 @@ fn the_log_is_complete_at_the_end() {
     }
 }
 
+/// `logs -f` ends with the nodes that it was asked for.
+fn followed_until_the_node_is_removed() {
+    for h in places() {
+        h.up("nodes: { a: { command: \"sh -c 'echo one; exec sleep 1000'\" }, b: {} }\n")
+            .ok();
+        wait_for("the line", || h.ok("logs a") == "one\n");
+        let mut follow = h.start(&["logs", "-f", "a"]);
+        let mut printed = [0; 4];
+        let mut pipe = follow.stdout.take().unwrap();
+        pipe.read_exact(&mut printed).unwrap();
+        assert_eq!(&printed, b"one\n");
+        h.ok("node rm a");
+        wait_for("its end", || follow.try_wait().unwrap().is_some());
+        assert!(follow.wait().unwrap().success());
+        h.ok("down");
+    }
+}
+
 /// A log that cannot be written any more does not stop a program.
 fn a_full_disk_does_not_stop_a_program() {
     sh("mkdir -p -m 700 /run/state; mount -t tmpfs -o size=512k,mode=700 tmpfs /run/state");
@@ -71,4 +91,5 @@ hallway_testkit::tests![
     streams_are_opened_by_name,
     the_log_is_complete_at_the_end,
     a_full_disk_does_not_stop_a_program,
+    followed_until_the_node_is_removed,
 ];

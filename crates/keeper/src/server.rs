@@ -361,6 +361,10 @@ impl Keeper<'_> {
             }
             Err(error) => {
                 eprint(&format!("node {}: no runner: {error}", program.node));
+                // `up` quotes the log.
+                let log = state::append_to_log(&program.log);
+                let text = format!("hallway: no process could be started: {error}");
+                log.and_then(|mut log| writeln!(log, "{text}")).ok();
                 for event in [RunEvent::Exited { code: 125 }, RunEvent::Finished] {
                     // The receiver is a field of `self`: it cannot be closed.
                     self.reports.send(Report { run, event }).ok();

@@ -53,6 +53,16 @@ struct Source {
     prefix: String,
     path: PathBuf,
     position: u64,
+    presence: Presence,
+}
+
+/// Whether there is a log.
+#[derive(PartialEq, Eq)]
+enum Presence {
+    NotYet,
+    There,
+    /// It was removed, with its node.
+    Removed,
 }
 
 pub(crate) fn run(
@@ -156,6 +166,7 @@ fn sources(engine: &Engine, settled: &Settled, nodes: &[Name]) -> Vec<Source> {
             prefix,
             path: log_file(engine, settled, name),
             position: 0,
+            presence: Presence::NotYet,
         }
     };
     nodes.iter().enumerate().map(source).collect()
@@ -170,7 +181,8 @@ fn until_end(
 ) -> Result<(), Failure> {
     loop {
         print_more(sources, lines)?;
-        if !goes_on(engine, project, cancel)? {
+        let removed = sources.iter().all(|s| s.presence == Presence::Removed);
+        if removed || !goes_on(engine, project, cancel)? {
             return Ok(());
         }
     }
@@ -223,10 +235,16 @@ pub(super) fn complete_lines(
 impl Source {
     /// The complete lines written since the last call.
     fn more(&mut self) -> Result<Vec<Line>, Failure> {
-        let (file, bytes) = match complete_lines(&self.path, &mut self.position)? {
-            Some((file, bytes)) if !bytes.is_empty() => (file, bytes),
-            _ => return Ok(Vec::new()),
+        let Some((file, bytes)) = complete_lines(&self.path, &mut self.position)? else {
+            if self.presence == Presence::There {
+                self.presence = Presence::Removed;
+            }
+            return Ok(Vec::new());
         };
+        self.presence = Presence::There;
+        if bytes.is_empty() {
+            return Ok(Vec::new());
+        }
         let times = Times::read(&self.path, &file)?;
         let mut end = self.position - bytes.len() as u64;
         let lines = bytes.split_inclusive(|b| *b == b'\n');
