@@ -41,6 +41,10 @@ pub(crate) fn settled(written: &str, output: &str) -> String {
                 kept.push(format!("time{tail}"));
             } else if kept.last().is_some_and(|w| w == "(process") && core.parse::<u32>().is_ok() {
                 kept.push(format!("N{tail}"));
+            } else if kept.last().is_some_and(|w| w == "time")
+                && core.strip_suffix("ms").is_some_and(is_duration)
+            {
+                kept.push(format!("Nms{tail}")); // the last line of ping
             } else if connection && STATES.contains(&core) {
                 kept.push("STATE".to_owned());
             } else {
@@ -135,6 +139,8 @@ pub(crate) fn check() {
         "SANDBOX  NAME\na        40",
         "SANDBOX  NAME\na        41"
     ));
+    assert!(same("100% loss, time 0ms", "100% loss, time 4ms"));
+    assert!(!same("delay 50ms", "delay 60ms"));
     assert!(!same("open (173 µs; no answer)", "open (1 ms)"));
     assert!(same(
         "10.0.0.1:40000 → 10.0.0.2:8080 tcp",
