@@ -151,6 +151,28 @@ fn policies_have_numbers() {
 }
 
 /// A network stands for its members, an address for the node that has it.
+/// Both can be true: by another cable, another IP version, another owner of the address.
+#[test]
+fn expectations_about_other_ways_are_no_contradiction() {
+    for text in [
+        "networks: { a: { subnet: 10.1.0.0/24 }, b: { subnet: 10.2.0.0/24 } }
+nodes: { x: { networks: [a] }, r: { networks: { b: { address: 10.2.0.9 } } } }
+links: [ { endpoints: { x: 10.5.0.1/30, r: 10.5.0.2/30 } } ]
+expect: [ { from: x, to: r }, { from: x, to: 10.2.0.9, reachable: false } ]\n",
+        "networks: { a: { subnet: 10.1.0.0/24 }, b: { subnet: [10.2.0.0/24, \"fd02::/64\"] } }
+nodes: { x: { networks: [a] }, y: { networks: { b: { address: [10.2.0.9, \"fd02::9\"] } } } }
+expect: [ { from: x, to: y }, { from: x, to: \"fd02::9\", reachable: false } ]\n",
+        "networks: { a: { subnet: 10.1.0.0/24, mode: lan }, b: { subnet: 10.1.0.0/24, mode: lan }, c: {} }
+nodes:
+  x: { networks: [b] }
+  y: { networks: { a: { address: 10.1.0.9 } } }
+  z: { networks: { b: { address: 10.1.0.9 }, c: {} } }
+expect: [ { from: x, to: y, reachable: false }, { from: x, to: 10.1.0.9 } ]\n",
+    ] {
+        assert!(parse("f.yaml", text).is_ok(), "{text}\n{:?}", parse("f.yaml", text));
+    }
+}
+
 #[test]
 fn expectations_about_one_pair_contradict_each_other() {
     let base = "networks: { a: { subnet: [10.1.0.0/24, \"fd01::/64\"] }, b: { subnet: 10.2.0.0/24 }, w: { subnet: 203.0.113.0/24, outside: true } }\n\

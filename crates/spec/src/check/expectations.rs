@@ -1,7 +1,7 @@
 //! Expectations that cannot both be true.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::IpNet;
 
@@ -43,8 +43,12 @@ pub(super) fn contradictions(topology: &Topology, problems: &mut Vec<Problem>) {
 struct Members<'a> {
     nodes: BTreeSet<&'a Name>,
     of_networks: BTreeMap<&'a Name, BTreeSet<&'a Name>>,
-    /// An address stands for a node only where that has one network: its others may be reached differently.
     by_address: BTreeMap<IpAddr, BTreeSet<&'a Name>>,
+    /// The nodes with one network and no cable: only for these an address stands for the node. Others may be
+    /// reached differently by their other addresses.
+    single: BTreeSet<&'a Name>,
+    /// The nodes that have IPv6, and those that have IPv4.
+    of_version: [BTreeSet<&'a Name>; 2],
     /// The prefixes and fixed addresses in which nodes have an address.
     within: Vec<(IpNet, &'a Name)>,
     /// The host's addresses on the first network of each node, by which the node reaches it.
@@ -59,20 +63,34 @@ impl<'a> Members<'a> {
             nodes: topology.nodes.iter().map(|n| &n.name).collect(),
             of_networks: BTreeMap::new(),
             by_address: BTreeMap::new(),
+            single: BTreeSet::new(),
+            of_version: [BTreeSet::new(), BTreeSet::new()],
             within: Vec::new(),
             of_host: BTreeSet::new(),
             outsiders: BTreeSet::new(),
         };
         let networks: BTreeMap<&Name, &Network> =
             topology.networks.iter().map(|n| (&n.name, n)).collect();
+        for end in topology.links.iter().flat_map(|link| &link.ends) {
+            for net in &end.addresses {
+                let having = out.by_address.entry(net.addr()).or_default();
+                having.insert(&end.node);
+                out.has_version(&end.node, net.addr());
+            }
+        }
+        let ends = topology.links.iter().flat_map(|link| &link.ends);
+        let cabled: BTreeSet<&Name> = ends.map(|end| &end.node).collect();
         for node in &topology.nodes {
-            let single = node.attachments.len() == 1;
+            if node.attachments.len() == 1 && !cabled.contains(&node.name) {
+                out.single.insert(&node.name);
+            }
             for (position, attachment) in node.attachments.iter().enumerate() {
                 let members = out.of_networks.entry(&attachment.network).or_default();
                 members.insert(&node.name);
                 for address in &attachment.addresses {
                     let having = out.by_address.entry(*address).or_default();
-                    having.extend(Some(&node.name).filter(|_| single));
+                    having.insert(&node.name);
+                    out.has_version(&node.name, *address);
                     out.within.push((IpNet::from(*address), &node.name));
                 }
                 if let Some(network) = networks.get(&attachment.network) {
@@ -83,9 +101,21 @@ impl<'a> Members<'a> {
         out
     }
 
+    fn has_version(&mut self, node: &'a Name, address: IpAddr) {
+        if let Some(having) = self.of_version.get_mut(usize::from(address.is_ipv4())) {
+            having.insert(node);
+        }
+    }
+
     fn add(&mut self, node: &'a Node, network: &Network, first: bool) {
         if network.outside || network.external.is_some() {
             self.outsiders.insert(&node.name);
+        }
+        for subnet in &network.subnets {
+            self.has_version(&node.name, subnet.net.addr());
+        }
+        if network.subnets.is_empty() && network.mode.passes_host() {
+            self.has_version(&node.name, Ipv4Addr::UNSPECIFIED.into()); // one is chosen
         }
         let nets = network.subnets.iter().map(|s| s.net);
         self.within.extend(nets.map(|net| (net, &node.name)));
@@ -97,7 +127,8 @@ impl<'a> Members<'a> {
 
     fn address(&self, endpoint: &Endpoint) -> Option<&'a Name> {
         let having = self.by_address.get(&single(endpoint)?)?;
-        having.first().copied().filter(|_| having.len() == 1)
+        let only = having.first().copied().filter(|_| having.len() == 1);
+        only.filter(|node| self.single.contains(node))
     }
 
     /// Whether it may stand for what it does not name.
@@ -143,6 +174,18 @@ impl<'a> Members<'a> {
         for (nodes, end) in [(&mut from, &one.to), (&mut to, &one.from)] {
             if *end == Endpoint::Outside {
                 nodes.retain(|n| !self.outsiders.contains(n));
+            }
+        }
+        // An address is asked with its IP version alone, which the other end must have.
+        let addresses = [&one.from, &one.to, &other.from, &other.to];
+        for address in addresses.into_iter().filter_map(single) {
+            let having = self.of_version.get(usize::from(address.is_ipv4()));
+            for nodes in [&mut from, &mut to] {
+                let named = !nodes.is_empty();
+                nodes.retain(|node| having.is_none_or(|having| having.contains(node)));
+                if named && nodes.is_empty() {
+                    return false;
+                }
             }
         }
         match (one.from == other.from, one.to == other.to) {
