@@ -64,7 +64,9 @@ impl EtcFiles {
         let kernel = Kernel::new();
         let (hosts, resolv) = (self.hosts.as_deref(), self.resolv_conf.as_deref());
         for (path, other, over) in [(hosts, resolv, HOSTS), (resolv, hosts, RESOLV_CONF)] {
-            let Some(over) = place(over) else {
+            let Some(over) =
+                place(over).map_or_else(|| place_in_replaced(over), |p| Ok(Some(p)))?
+            else {
                 continue;
             };
             let own = path.map(files::open).transpose()?.flatten();
@@ -98,6 +100,23 @@ fn place(name: &str) -> Option<PathBuf> {
     let path = std::fs::canonicalize(name).ok()?;
     let is_file = std::fs::metadata(&path).is_ok_and(|m| m.is_file());
     is_file.then_some(path)
+}
+
+/// The same where the name leads into a directory of a service that was replaced for this program, and to a
+/// file that was not there then.
+fn place_in_replaced(name: &str) -> Result<Option<PathBuf>, KernelError> {
+    let Ok(target) = std::fs::read_link(name) else {
+        return Ok(None);
+    };
+    let path = Path::new("/etc").join(target);
+    let directory = path.parent().and_then(|d| std::fs::canonicalize(d).ok());
+    let replaced = directory.filter(|d| d.join(REPLACED).exists());
+    let Some((directory, file)) = replaced.zip(path.file_name()) else {
+        return Ok(None);
+    };
+    let file = directory.join(file);
+    hallway_kernel::sys::as_user(None, || create(&file))?;
+    Ok(Some(file))
 }
 
 /// The files that nodes of a project cannot have, since this machine has none of that name, with what
@@ -140,15 +159,23 @@ fn is_written_by_a_service(file: &Path) -> bool {
         .is_some_and(|directory| SERVICES.iter().any(|s| directory == Path::new(s)))
 }
 
+/// A file in each directory that [`replace_directory`] has mounted.
+const REPLACED: &str = ".hallway";
+
 /// Mounts an empty directory over that of a file, with an empty file in its place. The directory of
 /// the host is not changed.
 fn replace_directory(file: &Path) -> Result<(), KernelError> {
     hallway_kernel::sys::as_user(None, || {
         if let Some(directory) = file.parent() {
             Kernel::new().mount_tmpfs(directory)?;
+            create(&directory.join(REPLACED))?;
         }
-        File::create(file)
-            .map(drop)
-            .map_err(|e| KernelError::io("create", file.to_string_lossy(), &e))
+        create(file)
     })
+}
+
+fn create(file: &Path) -> Result<(), KernelError> {
+    File::create(file)
+        .map(drop)
+        .map_err(|e| KernelError::io("create", file.to_string_lossy(), &e))
 }

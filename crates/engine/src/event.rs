@@ -179,7 +179,7 @@ impl Warning {
                 true => "name other servers: dns: [ADDRESS] of the nodes".into(),
                 false => "allow queries to them: hallway allow any host --port 53/udp,53/tcp; or name other servers: dns: [ADDRESS] of the nodes".into(),
             },
-            Self::NoFile { file, .. } => format!("make it as root: touch {file}"),
+            Self::NoFile { file, .. } => format!("make {file} a regular file, as root: touch {file} if nothing has that name"),
             Self::LeftToOthers { difference } => difference.remedy().unwrap_or_default(),
             Self::Blocked { help, .. } | Self::WrongWay { help, .. } => help.clone(),
             Self::Record(failure) | Self::NodeNotKept(failure) => {

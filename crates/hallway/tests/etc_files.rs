@@ -104,9 +104,8 @@ fn unusual_files_of_the_machine() {
 /// Programs of the machine replace its files (sed -i, NetworkManager): the kernel then removes the mounts
 /// over them. Running programs get them again.
 fn a_replaced_file_of_the_machine_takes_no_names_away() {
-    sh(
-        "mkdir /run/etc; cp -a /etc/. /run/etc; mount --bind /run/etc /etc; mkdir -p /run/resolver/sub",
-    );
+    own_etc();
+    sh("mkdir -p /run/resolver/sub /run/systemd/resolve");
     for h in places() {
         h.up(FILE).ok();
         let running = programs();
@@ -119,9 +118,14 @@ fn a_replaced_file_of_the_machine_takes_no_names_away() {
             "rm -r /run/resolver/sub; sleep 0.1; mkdir /run/resolver/sub; echo > /run/resolver/sub/stub",
             "ln -s stub /run/resolver/sub/middle; ln -sf /run/resolver/sub/middle /etc/resolv.conf",
             "echo > /run/resolver/sub/new; mv /run/resolver/sub/new /run/resolver/sub/stub",
-            "mkdir /run/resolver/v1; echo > /run/resolver/v1/stub; ln -s v1 /run/resolver/current",
+            "mkdir /run/resolver/v1; echo > /run/resolver/v1/stub; ln -s v1 /run/resolver/second
+             ln -s second /run/resolver/current",
             "ln -sf /run/resolver/current/stub /etc/resolv.conf",
             "mv /run/resolver/v1 /run/resolver/v0; mkdir /run/resolver/v1; echo > /run/resolver/v1/stub",
+            "cp -r /run/resolver/v1 /run/resolver/v2; ln -sfn v2 /run/resolver/second",
+            "cd /run/systemd/resolve; echo > stub; echo > other",
+            "ln -sf ../run/systemd/resolve/stub /etc/resolv.conf",
+            "ln -sf ../run/systemd/resolve/other /etc/resolv.conf",
             "rm -r /run/resolver/* /etc/resolv.conf; mkdir /run/resolver/sub; echo > /etc/resolv.conf",
         ] {
             sh(replace);

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fs::inotify::{CreateFlags, Reader, WatchFlags, add_watch, init};
+use rustix::fs::inotify::{CreateFlags, ReadFlags, Reader, WatchFlags, add_watch, init};
 use rustix::io::Errno;
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -72,6 +72,16 @@ fn start(directory: PathBuf, replaced: UnboundedSender<()>) -> std::io::Result<(
     Ok(())
 }
 
+fn is_log(path: &Path) -> bool {
+    path.extension().is_some_and(|e| e == "log")
+}
+
+/// The logs of a directory; none if it cannot be read.
+fn logs_in(directory: &Path) -> impl Iterator<Item = PathBuf> {
+    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).filter(|p| is_log(p))
+}
+
 /// Handles notifications until they cannot be read.
 fn handle(
     notifications: &OwnedFd,
@@ -90,8 +100,11 @@ fn handle(
             match reader.next() {
                 Ok(event) if event.wd() == logs => {
                     let name = event.file_name().and_then(|n| n.to_str().ok());
-                    let log = name.filter(|n| n.ends_with(".log"));
-                    changed.extend(log.map(|name| directory.join(name)));
+                    changed.extend(name.map(|name| directory.join(name)).filter(|p| is_log(p)));
+                }
+                Ok(event) if event.events().contains(ReadFlags::QUEUE_OVERFLOW) => {
+                    renew = true;
+                    changed.extend(logs_in(directory));
                 }
                 Ok(event) => renew |= files.concerns(&event),
                 Err(Errno::INTR) => {}

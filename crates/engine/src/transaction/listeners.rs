@@ -64,13 +64,14 @@ impl<'s> Reach<'s> {
         }
     }
 
-    /// Whether packets to the address come in by the link to which a program is bound.
+    /// Whether packets to the address come in by the link to which a program is bound. True where that cannot
+    /// be read.
     fn comes_by(&mut self, address: IpAddr, link: Option<u32>) -> bool {
         let Some(link) = link.filter(|link| *link != LOOPBACK) else {
             return true;
         };
         // Those to an address of the loopback come in by every link.
-        self.kernel.addresses().is_ok_and(|all| {
+        self.kernel.addresses().ok().is_none_or(|all| {
             let mut all = all.iter().filter(|a| a.net.addr() == address);
             all.any(|a| [link, LOOPBACK].contains(&a.index))
         })

@@ -38,7 +38,7 @@ pub(super) async fn watch(path: PathBuf) {
     }
 }
 
-/// Keeps only the end of a log. What is written while this runs may be lost.
+/// Keeps only the end of a log.
 fn shorten(path: &Path) -> std::io::Result<()> {
     let Ok(Some(log)) = state::read_log(path) else {
         return Ok(());

@@ -145,8 +145,13 @@ impl Difference {
                         "packets to addresses where it is published go to the node alone".into()
                     }
                     false => format!(
-                        "it is published at {}: packets to that address go to the node alone, the program receives those to other addresses",
-                        published.join(" and ")
+                        "it is published at {}: packets to {} go to the node alone, the program receives those to other addresses",
+                        published.join(", "),
+                        if published.len() == 1 {
+                            "that address"
+                        } else {
+                            "these addresses"
+                        }
                     ),
                 };
                 words(
