@@ -263,8 +263,9 @@ fn braced(
     let value = get(name).filter(|value| !colon || !value.is_empty());
     let mut argument = || nested(argument, get, unset, depth + 1).map_err(Some);
     match (operator, value) {
-        ('-' | '?', Some(value)) => Ok(value),
-        ('-', None) | ('+', Some(_)) => argument(),
+        ('-' | '=' | '?', Some(value)) => Ok(value),
+        // containerlab has `=`, which would also set the variable: each use names its own default.
+        ('-' | '=', None) | ('+', Some(_)) => argument(),
         ('+', None) => Ok(String::new()),
         ('?', None) => Err(Some(ImportProblem::RequiredVariable {
             name: name.to_owned(),
@@ -329,6 +330,7 @@ mod tests {
             ("${NONE:-${A}}", "a"),
             ("${NONE:-${ALSO:-${A}c}}d", "acd"),
             ("${NONE:-}", ""),
+            ("${NONE:=b}${A:=c}${EMPTY=d}", "ba"),
             ("${NONE}", ""),
             ("${NONE:-http://x:80/y}", "http://x:80/y"),
         ] {

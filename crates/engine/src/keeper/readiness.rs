@@ -47,14 +47,15 @@ pub enum ProgramEnd {
 }
 
 impl ProgramEnd {
-    /// What an exit code means, with the numbers that shells and containers use.
+    /// What an exit code means, with the numbers that shells and containers use: 128 and the number of a
+    /// signal, at most 64.
     #[must_use]
     pub fn of_code(code: i32) -> Self {
         match code {
             125 => Self::NotStarted,
             126 => Self::NotExecutable,
             127 => Self::NotFound,
-            129.. => Self::Signal(code - 128),
+            129..=192 => Self::Signal(code - 128),
             code => Self::Code(code),
         }
     }

@@ -192,6 +192,10 @@ fn restart_policy(restart: &Value, findings: &mut Findings) {
     let known = ["", "no", "false", "always", "on-failure", "unless-stopped"];
     if !known.contains(&policy) || !counted {
         findings.unexpected(restart, "no, always, on-failure or unless-stopped");
+    } else if count.is_some() {
+        findings.note(format!(
+            "restart {text}: hallway does not limit how often a program is started again"
+        ));
     }
 }
 

@@ -61,10 +61,10 @@ fn stopped(node: &str, serves: bool, keeper: Option<&SeenKeeper>) -> Option<Stri
     }
 }
 
-/// An exit code in words, with the numbers that shells use.
+/// An exit code in words, with the numbers that shells use: 128 and the number of a signal, at most 64.
 fn ended(code: i32) -> String {
     match code {
-        129.. => format!("ended by signal {}", code - 128),
+        129..=192 => format!("ended by signal {}", code - 128),
         code => format!("exited with {code}"),
     }
 }

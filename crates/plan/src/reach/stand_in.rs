@@ -9,9 +9,10 @@ use super::environment::Environment;
 use super::host_rules::Looks;
 use crate::settled::{PolicySide, Settled};
 
-/// The addresses that stand for unknown ones, for IPv4 and IPv6. No network, route, policy or address that is known
-/// has them: they are from prefixes for documentation, tests and nothing (RFC 5737, RFC 2544, RFC 6666, RFC 3849,
-/// RFC 9637), and the first of these that is free is used.
+/// The addresses that stand for unknown ones, for IPv4 and IPv6. They are from prefixes for documentation, for tests
+/// and for packets that are discarded (RFC 5737, RFC 2544, RFC 6666, RFC 3849, RFC 9637): the first of these that no
+/// network, route, policy or address that is known has, default routes apart; if all are in use, the one with the least
+/// specific use.
 #[derive(Debug)]
 pub(super) struct StandIns {
     /// Machines outside.
@@ -80,7 +81,7 @@ fn with_last(base: IpAddr, last: u8) -> IpAddr {
     }
 }
 
-/// What the project, the host and the namespaces of nodes know of addresses.
+/// The prefixes and addresses of the project, the host and the namespaces of nodes.
 fn used(settled: &Settled, environment: &Environment) -> Vec<IpNet> {
     let mut out: Vec<IpNet> = Vec::new();
     out.extend(
