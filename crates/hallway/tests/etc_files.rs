@@ -5,10 +5,8 @@
 
 use hallway_testkit::{Hallway, sh, wait_for};
 
-/// On the host and in a sandbox.
 fn places() -> [Hallway; 2] {
-    let program = env!("CARGO_BIN_EXE_hallway");
-    [Hallway::host(program), Hallway::sandbox(program)].map(|h| h.project("p"))
+    Hallway::places(env!("CARGO_BIN_EXE_hallway"))
 }
 
 const FILE: &str = "
@@ -123,7 +121,7 @@ fn a_replaced_file_of_the_machine_takes_no_names_away() {
             "ln -sf /run/resolver/current/stub /etc/resolv.conf",
             "mv /run/resolver/v1 /run/resolver/v0; mkdir /run/resolver/v1; echo > /run/resolver/v1/stub",
             "cp -r /run/resolver/v1 /run/resolver/v2; ln -sfn v2 /run/resolver/second",
-            "cd /run/systemd/resolve; echo > stub; echo > other",
+            "echo > /run/systemd/resolve/stub; echo > /run/systemd/resolve/other",
             "ln -sf ../run/systemd/resolve/stub /etc/resolv.conf",
             "ln -sf ../run/systemd/resolve/other /etc/resolv.conf",
             "rm -r /run/resolver/* /etc/resolv.conf; mkdir /run/resolver/sub; echo > /etc/resolv.conf",

@@ -6,10 +6,8 @@ use std::io::Read as _;
 
 use hallway_testkit::{Hallway, sh, try_sh, wait_for};
 
-/// On the host and in a sandbox.
 fn places() -> [Hallway; 2] {
-    let program = env!("CARGO_BIN_EXE_hallway");
-    [Hallway::host(program), Hallway::sandbox(program)].map(|h| h.project("p"))
+    Hallway::places(env!("CARGO_BIN_EXE_hallway"))
 }
 
 /// A project with one program.
@@ -20,7 +18,7 @@ fn up(h: &Hallway, keys: &str, script: &str) {
     .ok();
 }
 
-/// A program may open its standard streams by name, whoever it is, and its log is not emptied.
+/// A program of any user may open its standard streams by name, and its log is not emptied.
 fn streams_are_opened_by_name() {
     let script =
         "echo first; echo second >/dev/stderr; echo third >/dev/stdout; echo last; exec sleep 1000";

@@ -182,6 +182,12 @@ impl Hallway {
         self.run(&words.split(' ').collect::<Vec<_>>()).ok()
     }
 
+    /// The project p on the host, and in a sandbox.
+    #[must_use]
+    pub fn places(program: &str) -> [Self; 2] {
+        [Self::host(program), Self::sandbox(program)].map(|h| h.project("p"))
+    }
+
     /// Starts it and does not wait.
     #[must_use]
     pub fn start(&self, arguments: &[&str]) -> Child {
