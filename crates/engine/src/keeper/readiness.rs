@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use hallway_plan::compare::signal_of;
 use hallway_spec::{Condition, Health};
 
 use super::{Program, ProgramState, ProgramStatus};
@@ -47,16 +48,14 @@ pub enum ProgramEnd {
 }
 
 impl ProgramEnd {
-    /// What an exit code means, with the numbers that shells and containers use: 128 and the number of a
-    /// signal, at most 64.
+    /// What an exit code means, with the numbers that shells and containers use.
     #[must_use]
     pub fn of_code(code: i32) -> Self {
         match code {
             125 => Self::NotStarted,
             126 => Self::NotExecutable,
             127 => Self::NotFound,
-            129..=192 => Self::Signal(code - 128),
-            code => Self::Code(code),
+            code => signal_of(code).map_or(Self::Code(code), Self::Signal),
         }
     }
 }

@@ -61,10 +61,16 @@ fn stopped(node: &str, serves: bool, keeper: Option<&SeenKeeper>) -> Option<Stri
     }
 }
 
-/// An exit code in words, with the numbers that shells use: 128 and the number of a signal, at most 64.
 fn ended(code: i32) -> String {
-    match code {
-        129..=192 => format!("ended by signal {}", code - 128),
-        code => format!("exited with {code}"),
+    match signal_of(code) {
+        Some(signal) => format!("ended by signal {signal}"),
+        None => format!("exited with {code}"),
     }
+}
+
+/// The signal that ended a program with this exit code, in the numbers that shells use: 128 and that of the
+/// signal, which is at most 64.
+#[must_use]
+pub fn signal_of(code: i32) -> Option<i32> {
+    (129..=192).contains(&code).then_some(code - 128)
 }
