@@ -9,8 +9,10 @@ use hallway_plan::Settled;
 use hallway_plan::settled::Node;
 use serde::{Deserialize, Serialize};
 
-const HOSTS: &str = "/etc/hosts";
-const RESOLV_CONF: &str = "/etc/resolv.conf";
+/// The machine's file with the names of hosts.
+pub const HOSTS: &str = "/etc/hosts";
+/// The machine's file with the name servers.
+pub const RESOLV_CONF: &str = "/etc/resolv.conf";
 
 /// A node's own files; none: the machine's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,11 +66,11 @@ impl EtcFiles {
         let kernel = Kernel::new();
         let (hosts, resolv) = (self.hosts.as_deref(), self.resolv_conf.as_deref());
         for (path, other, over) in [(hosts, resolv, HOSTS), (resolv, hosts, RESOLV_CONF)] {
-            let Some(over) =
-                place(over).map_or_else(|| place_in_replaced(over), |p| Ok(Some(p)))?
-            else {
-                continue;
+            let over = match place(over) {
+                None => place_in_replaced(over)?,
+                found => found,
             };
+            let Some(over) = over else { continue };
             let own = path.map(files::open).transpose()?.flatten();
             if !prepare(own.is_some(), &over)? {
                 continue;
@@ -94,8 +96,8 @@ impl EtcFiles {
 }
 
 /// Where a node's file is mounted: over the machine's own, or the file that its name leads to. None if that
-/// is not a regular file: nothing is created on the machine for a node, and what is no file is not hidden
-/// (the name may lead to /dev/null).
+/// is not a regular file: nothing is created on the machine for a node, and nothing is mounted over a device
+/// (the name may lead to /dev/null) or a directory.
 fn place(name: &str) -> Option<PathBuf> {
     let path = std::fs::canonicalize(name).ok()?;
     let is_file = std::fs::metadata(&path).is_ok_and(|m| m.is_file());

@@ -6,7 +6,8 @@
 use std::io::Read as _;
 use std::net::IpAddr;
 
-const RESOLV: &str = "/etc/resolv.conf";
+use crate::etc::RESOLV_CONF;
+
 /// Where resolvers of the host write the servers that they use: systemd-resolved, NetworkManager,
 /// dnsmasq of resolvconf.
 const UPSTREAM: [&str; 3] = [
@@ -29,7 +30,7 @@ pub struct NameServers {
 /// Reads the host's files.
 #[must_use]
 pub fn of_host() -> NameServers {
-    choose(&read(RESOLV), UPSTREAM.into_iter().map(read))
+    choose(&read(RESOLV_CONF), UPSTREAM.into_iter().map(read))
 }
 
 impl NameServers {

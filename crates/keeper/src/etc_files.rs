@@ -8,25 +8,24 @@ use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 
+use hallway_engine::etc::{HOSTS, RESOLV_CONF};
 use rustix::fs::inotify::{Event, WatchFlags, add_watch};
 use rustix::io::Errno;
-
-const FILES: [&str; 2] = ["/etc/hosts", "/etc/resolv.conf"];
 
 /// The kernel follows no more (path_resolution(7)).
 const LINKS_MAX: usize = 40;
 
 /// The names to notice, each in a directory that is watched.
 #[derive(Debug, Default)]
-pub(crate) struct EtcFiles {
+pub(crate) struct EtcWatch {
     names: BTreeSet<(i32, OsString)>,
 }
 
-impl EtcFiles {
+impl EtcWatch {
     /// Watches every directory on the way to both files, through all symbolic links, as far as they exist.
     pub(crate) fn watch(notifications: BorrowedFd<'_>) -> rustix::io::Result<Self> {
         let mut names = BTreeSet::new();
-        for (directory, name) in FILES.into_iter().flat_map(way) {
+        for (directory, name) in [HOSTS, RESOLV_CONF].into_iter().flat_map(way) {
             let watch = watch(notifications, &directory)?;
             names.extend(watch.map(|watch| (watch, name)));
         }

@@ -12,7 +12,7 @@ use rustix::fs::inotify::{CreateFlags, ReadFlags, Reader, WatchFlags, add_watch,
 use rustix::io::Errno;
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::etc_files::EtcFiles;
+use crate::etc_files::EtcWatch;
 use crate::log_times::note;
 use crate::options::eprint;
 
@@ -61,7 +61,7 @@ fn report(error: &dyn std::fmt::Display) {
 fn start(directory: PathBuf, replaced: UnboundedSender<()>) -> std::io::Result<()> {
     let notifications = init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
     let logs = add_watch(&notifications, &directory, WatchFlags::MODIFY)?;
-    let files = EtcFiles::watch(notifications.as_fd())?;
+    let files = EtcWatch::watch(notifications.as_fd())?;
     let thread = std::thread::Builder::new().name("notifications".into());
     thread.spawn(move || {
         let end = handle(&notifications, (logs, &directory), files, &replaced);
@@ -86,7 +86,7 @@ fn logs_in(directory: &Path) -> impl Iterator<Item = PathBuf> {
 fn handle(
     notifications: &OwnedFd,
     (logs, directory): (i32, &Path),
-    mut files: EtcFiles,
+    mut files: EtcWatch,
     replaced: &UnboundedSender<()>,
 ) -> rustix::io::Result<()> {
     let mut buffer = vec![MaybeUninit::uninit(); BUFFER];
@@ -117,7 +117,7 @@ fn handle(
         }
         if renew {
             // First the watches: what changes after them is notified.
-            files = EtcFiles::watch(notifications.as_fd())?;
+            files = EtcWatch::watch(notifications.as_fd())?;
             replaced.send(()).ok(); // the receiver is gone when the keeper ends
         }
         std::thread::sleep(TOGETHER);

@@ -150,7 +150,6 @@ fn policies_have_numbers() {
     assert!(all[1].starts_with("policy 2 must be"), "{all:?}");
 }
 
-/// A network stands for its members, an address for the node that has it.
 /// Both can be true: by another cable, another IP version, another owner of the address.
 #[test]
 fn expectations_about_other_ways_are_no_contradiction() {
@@ -173,6 +172,7 @@ expect: [ { from: x, to: y, reachable: false }, { from: x, to: 10.1.0.9 } ]\n",
     }
 }
 
+/// A network stands for its members, an address for the node that has it.
 #[test]
 fn expectations_about_one_pair_contradict_each_other() {
     let base = "networks: { a: { subnet: [10.1.0.0/24, \"fd01::/64\"] }, b: { subnet: 10.2.0.0/24 }, w: { subnet: 203.0.113.0/24, outside: true } }\n\

@@ -15,7 +15,7 @@ const TURN: usize = 1 << 20;
 pub(super) struct Output {
     pipe: Receiver,
     log: File,
-    /// Nobody can write any more.
+    /// Every end to write is closed.
     ended: bool,
     buffer: Vec<u8>,
 }
