@@ -28,27 +28,30 @@ const SETTINGS: &str = "grep -rs '' /proc/sys/net/ipv4/ip_forward /proc/sys/net/
 pub(crate) struct Snapshot(BTreeMap<String, String>);
 
 impl Snapshot {
-    /// The present state, without the numbers of these objects.
+    /// The present state, without the numbers of these objects; `None` if a namespace cannot be entered.
     pub(crate) fn take(there: &Place, nodes: &[&str], again: &[String]) -> Option<Self> {
-        let mut out = BTreeMap::new();
-        let mut places = vec![("host", String::new())];
-        places.extend(
-            nodes
-                .iter()
-                .map(|n| (*n, format!("nsenter --net=/run/netns/{n} "))),
+        // Few processes, since this is done many times.
+        let routes = "route show table all\\nrule\\n";
+        let objects = format!(
+            "printf 'link\\naddr\\nneigh show nud permanent\\n' | ip -j -d -b -; printf '{routes}' | ip -j -4 -b -; printf '{routes}' | ip -j -6 -b -; tc -j qdisc; echo; {SETTINGS}"
         );
-        for (place, enter) in &places {
-            namespace(there, (*place, enter), again, &mut out)?;
-        }
+        let mut script = format!("set -e\n{objects}\n");
         for node in nodes {
-            let inode = there.sh(&format!("stat -L -c %i /run/netns/{node}"));
+            let name = format!("/run/netns/{node}");
+            script.push_str(&format!(
+                "echo @; stat -L -c %i {name}; nsenter --net={name} sh -s <<'END'\n{objects}\nEND\n"
+            ));
+        }
+        let text = there.try_sh(&script).ok()?;
+        let mut places = text.split("@\n");
+        let mut out = BTreeMap::new();
+        namespace("host", places.next()?, again, &mut out)?;
+        for node in nodes {
+            let (inode, objects) = places.next()?.split_once('\n')?;
             let key = format!("{node}/inode/{node}");
-            let value = if again.contains(&key) {
-                String::new()
-            } else {
-                inode
-            };
-            out.insert(key, value);
+            let inode = if again.contains(&key) { "" } else { inode };
+            out.insert(key, inode.to_owned());
+            namespace(node, objects, again, &mut out)?;
         }
         rules(there, &mut out);
         Some(Self(out))
@@ -73,28 +76,23 @@ impl Snapshot {
     }
 }
 
-/// Adds the objects of one network namespace; `None` if it cannot be entered.
+/// Adds the objects of one network namespace; `None` if they are not all there.
 fn namespace(
-    there: &Place,
-    (place, enter): (&str, &str),
+    place: &str,
+    text: &str,
     again: &[String],
     out: &mut BTreeMap<String, String>,
 ) -> Option<()> {
-    let script = format!(
-        "ip -j -d link; echo; ip -j addr; echo; ip -j -4 route show table all; echo; ip -j -6 route show table all; echo; ip -j rule; echo; ip -j -6 rule; echo; tc -j qdisc; echo; ip -j neigh show nud permanent; echo; {SETTINGS}"
-    );
-    let text = there.try_sh(&format!("{enter}sh -s <<'END'\n{script}\nEND"));
-    let text = text.ok()?;
-    let mut lines = text.lines().filter(|l| !l.is_empty()).peekable();
+    let mut lines = text.lines().filter(|l| !l.is_empty());
     let kinds = [
         "link",
         "addr",
+        "neighbour",
         "route4",
-        "route6",
         "rule4",
+        "route6",
         "rule6",
         "qdisc",
-        "neighbour",
     ];
     for kind in kinds {
         let json: Value = serde_json::from_str(lines.next()?).ok()?;
