@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 
-use hallway_testkit::{Hallway, Snapshot, settle, sh, wait_for};
+use hallway_testkit::{Hallway, Snapshot, settle, sh, try_sh, wait_for};
 
 const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples");
 
@@ -181,9 +181,20 @@ fn two_projects() {
         "projects are separate"
     );
     sh("curl -s -m 30 http://127.0.0.1:8080/");
-    // What one publishes is reached by the host's addresses, but not by that on its own network.
-    assert!(one.cannot_read("first", "http://10.2.0.1:8080/"));
-    let explained = one.run(&["explain", "first", "10.2.0.1:8080"]).exits(1);
+    // What one publishes is reached by each address of the host, also by that on its own network, and
+    // nothing else is reached there.
+    assert!(one.reads("first", "http://10.2.0.1:8080/"));
+    one.run(&["explain", "first", "10.2.0.1:8080"]).exits(0);
+    sh("python3 -m http.server 99 >/dev/null 2>&1 & echo $! >/tmp/server");
+    wait_for("the host's server", || {
+        try_sh("curl -s -m 30 http://10.2.0.1:99/").is_ok()
+    });
+    assert!(one.cannot_read("first", "http://10.2.0.1:99/"));
+    let explained = one.run(&["explain", "first", "10.2.0.1:99"]).exits(1);
+    let words = "nodes do not reach the host's services";
+    assert!(explained.out.contains(words), "{}", explained.out);
+    assert!(one.cannot_ping("first", "10.2.0.1"));
+    let explained = one.run(&["explain", "first", "10.2.0.1"]).exits(1);
     let words = [
         ": filtered",
         "on a network of another project",
@@ -192,6 +203,7 @@ fn two_projects() {
     for words in words {
         assert!(explained.out.contains(words), "{}", explained.out);
     }
+    sh("kill $(cat /tmp/server); rm /tmp/server");
     assert!(one.reads("first", "http://10.1.0.1:8080/"));
     one.run(&["explain", "first", "10.1.0.1:8080"]).exits(0);
     two.ok("down");

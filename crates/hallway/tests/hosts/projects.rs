@@ -18,28 +18,25 @@ networks:
 nodes: { client: { networks: [more] }, shut: { networks: [closed] } }
 ";
     h.up(other).ok();
-    for (address, open) in [
-        ("192.168.1.10", true),
-        ("[fd00:1::10]", true),
-        ("172.21.0.1", true),
-        ("[fd21::1]", true),
-        // An address within the other project's network.
-        ("172.20.0.1", false),
-        ("[fd20::1]", false),
+    for (to, open) in [
+        ("192.168.1.10:8080", true),
+        ("[fd00:1::10]:8080", true),
+        ("172.21.0.1:8080", true),
+        ("[fd21::1]:8080", true),
+        // The host's address on the other project's network, and the node's.
+        ("172.20.0.1:8080", true),
+        ("[fd20::1]:8080", true),
+        ("172.20.0.1:80", false),
+        ("172.20.0.2:80", false),
+        ("172.20.0.255:8080", false),
     ] {
-        let url = format!("http://{address}:8080/");
-        let path = h.run(&[
-            "-p",
-            "other",
-            "explain",
-            "client",
-            &format!("{address}:8080"),
-        ]);
+        let url = format!("http://{to}/");
+        let path = h.run(&["-p", "other", "explain", "client", to]);
         if open {
-            assert!(h.project("other").reads("client", &url), "{address}");
+            assert!(h.project("other").reads("client", &url), "{to}");
             assert_eq!(path.code, 0, "{}", path.out);
         } else {
-            assert!(h.project("other").cannot_read("client", &url), "{address}");
+            assert!(h.project("other").cannot_read("client", &url), "{to}");
             assert_eq!(path.code, 1, "{}", path.out);
         }
     }
@@ -85,7 +82,8 @@ nodes: { e: { networks: { lab: { address: 10.50.0.20 } } } }
         ("10.50.0.1", 8080, true),
         ("192.168.1.10", 8080, true),
         ("192.168.1.10", 8081, false),
-        ("172.20.0.1", 8080, false),
+        ("172.20.0.1", 8080, true),
+        ("172.20.0.1", 80, false),
         ("172.20.0.2", 80, false),
     ] {
         let to = format!("{address}:{port}");

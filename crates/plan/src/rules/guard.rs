@@ -14,7 +14,7 @@ use super::parts::{
 use super::{purpose, sets};
 
 /// Before anything else (raw priority): prefixes of networks with
-/// NAT are reached from outside through DNAT only, a node sends from its own addresses only, and no node announces itself as a router.
+/// NAT are reached from outside through DNAT only (also by the host's own address there), a node sends from its own addresses only, and no node announces itself as a router.
 pub(super) fn guard() -> Chain {
     let mut rules = from_outside();
     rules.extend(from_nodes());
@@ -48,28 +48,44 @@ fn from_outside() -> Vec<Rule> {
             Verdict::Drop,
             "loopback from a wire",
         ),
-        rule(
-            vec![
-                not_lo(),
-                nets(false),
-                member(Field::Ip4Daddr, sets::HIDDEN.of(IpVersion::V4), true),
-            ],
-            Verdict::Drop,
-            purpose::DIRECT,
-        ),
-        rule(
-            vec![
-                not_lo(),
-                nets(false),
-                member(Field::Ip6Daddr, sets::HIDDEN.of(IpVersion::V6), true),
-            ],
-            Verdict::Drop,
-            purpose::DIRECT,
-        ),
         from_elsewhere(IpVersion::V4),
         from_elsewhere(IpVersion::V6),
+        into_network(
+            IpVersion::V4,
+            Some(Match::ToLocal),
+            Verdict::Accept,
+            purpose::GATEWAY,
+        ),
+        into_network(
+            IpVersion::V6,
+            Some(Match::ToLocal),
+            Verdict::Accept,
+            purpose::GATEWAY,
+        ),
+        into_network(IpVersion::V4, None, Verdict::Drop, purpose::DIRECT),
+        into_network(IpVersion::V6, None, Verdict::Drop, purpose::DIRECT),
         rule(vec![nets(false)], Verdict::Accept, purpose::NOT_OURS),
     ]
+}
+
+/// A packet from elsewhere to an address of a network with NAT.
+fn into_network(
+    version: IpVersion,
+    more: Option<Match>,
+    verdict: Verdict,
+    purpose: &'static str,
+) -> Rule {
+    let address = match version {
+        IpVersion::V4 => Field::Ip4Daddr,
+        IpVersion::V6 => Field::Ip6Daddr,
+    };
+    let mut conditions = vec![
+        Match::IsNot(Field::IifName, Value::Ifname("lo".into())),
+        nets(false),
+        member(address, sets::HIDDEN.of(version), true),
+    ];
+    conditions.extend(more);
+    rule(conditions, verdict, purpose)
 }
 
 /// Policies match addresses: packets from elsewhere must not have those of networks.

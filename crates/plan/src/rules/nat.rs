@@ -175,6 +175,8 @@ pub(super) fn leaving() -> Chain {
         name: "leaving".into(),
         base: base(ChainType::Filter, Hook::Postrouting, Priority::AFTER_SRCNAT),
         rules: vec![
+            // A reply from the address that was asked, which may be the host's own on a network.
+            rule(vec![Match::Dnated], Verdict::Accept, purpose::PUBLISHED),
             private(Field::Ip4Saddr, IpVersion::V4),
             private(Field::Ip6Saddr, IpVersion::V6),
         ],

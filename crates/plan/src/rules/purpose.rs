@@ -18,6 +18,8 @@ pub const KEPT: &str = "from a network that does not reach outside";
 /// A router sends it on with the address of another node: conntrack has seen the connection on the bridge
 /// before, and does not translate it any more.
 pub const UNTRANSLATED: &str = "not translated, since it passed a bridge before";
+/// To the host's own address on a network, where published ports are reached and nothing else.
+pub const GATEWAY: &str = "the host's own address";
 /// Routed to a node's own address from outside.
 pub const DIRECT: &str = "into a network by routing";
 /// A source address that is not the sender's.

@@ -33,8 +33,9 @@ use crate::rights::Rights;
 /// names and no inode numbers of files, version 5 not how long ago a program ended, version 6 no rule
 /// about packets of networks that represent the outside, version 7 no rules about what leaves the host with
 /// a private address and about UDP to a further network of a node, version 8 no rules about packets to networks
-/// that represent the outside and about redirects of routers.
-pub const PROTOCOL: u32 = 9;
+/// that represent the outside and about redirects of routers, version 9 none about published ports by the
+/// host's address on a network of another project.
+pub const PROTOCOL: u32 = 10;
 
 /// The first message of each side.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

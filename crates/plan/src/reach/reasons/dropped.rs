@@ -322,14 +322,14 @@ impl Reasons<'_> {
             )
             .help("publish a port, and use the host's address");
         };
+        let text = format!(
+            "{asked} is the host's address on a network of another project, where other nodes reach published ports only"
+        );
         let mut own = self.world.gateways();
         let near = own.find(|g| g.is_ipv4() == asked.is_ipv4());
         let near = near.map_or(String::new(), |near| format!(", like {near}"));
-        reason(
-            ReasonCode::DirectRouting,
-            format!("{asked} is the host's address on a network of another project, and only nodes of that project reach it"),
-        )
-        .help(format!("use another address of the host{near}"))
+        reason(ReasonCode::DirectRouting, text)
+            .help(format!("use another address of the host{near}"))
     }
 
     /// No policy applies: which default decides depends on the networks.
