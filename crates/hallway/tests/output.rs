@@ -74,15 +74,40 @@ fn followed_until_the_node_is_removed() {
     }
 }
 
-/// A log that cannot be written any more does not stop a program.
+/// A log that cannot be written any more does not stop a program. As soon as it can be written, how much is
+/// missing is in it.
 fn a_full_disk_does_not_stop_a_program() {
-    sh("mkdir -p -m 700 /run/state; mount -t tmpfs -o size=512k,mode=700 tmpfs /run/state");
+    sh(
+        "mkdir /run/later; mkdir -p -m 700 /run/state; mount -t tmpfs -o size=512k,mode=700 tmpfs /run/state",
+    );
     for h in places() {
-        up(&h, "", "seq 1 200000; exec sleep 4242");
+        let then = "while ! test -e /run/later/go; do sleep 0.05; done; echo later; wait";
+        up(&h, "", &format!("seq 1 200000; sleep 4242 & {then}"));
         wait_for("its next command", || {
             try_sh("pgrep -x -f 'sleep 4242'").is_ok()
         });
+        sh("mount -o remount,size=64m /run/state; touch /run/later/go");
+        wait_for("the last line", || h.ok("logs a").ends_with("later\n"));
+        let log = h.ok("logs a");
+        let mut last = log.lines().rev();
+        assert_eq!(last.next(), Some("later"));
+        let missing = last.next().unwrap();
+        let words = " bytes of output could not be written here";
+        let bytes = missing
+            .strip_prefix("hallway: ")
+            .unwrap()
+            .strip_suffix(words);
+        let bytes: usize = bytes.unwrap().parse().unwrap();
+        // All that was printed, and the note with its empty line, is there or counted.
+        let there =
+            log.len() - missing.len() - "later\n\n\n".len() - usize::from(!log.contains("\n\n"));
+        let printed: usize = (1..=200_000).map(|n: usize| n.to_string().len() + 1).sum();
+        assert!(
+            printed.abs_diff(there + bytes) <= 1,
+            "{printed} {there} {bytes}"
+        );
         h.ok("down");
+        sh("rm /run/later/go; mount -o remount,size=512k /run/state");
     }
 }
 

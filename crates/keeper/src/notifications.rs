@@ -46,27 +46,32 @@ impl Notifications {
         self.started = true;
         let directory = log.parent().unwrap_or(log).to_owned();
         if let Err(error) = start(directory, self.replaced.clone()) {
-            report(&error);
+            eprint(&format!("{NO_TIMES}, and {NO_FILES}: {error}"));
         }
     }
 }
 
-fn report(error: &dyn std::fmt::Display) {
-    eprint(&format!(
-        "the times of log lines are not noted, and a replaced /etc/hosts is not noticed: {error}"
-    ));
+const NO_TIMES: &str = "the times of log lines are not noted";
+const NO_FILES: &str = "a replaced /etc/hosts is not noticed";
+
+/// The files of the machine; without them, if they cannot be watched.
+fn watch_files(notifications: &OwnedFd) -> EtcWatch {
+    EtcWatch::watch(notifications.as_fd()).unwrap_or_else(|error| {
+        eprint(&format!("{NO_FILES}: {error}"));
+        EtcWatch::default()
+    })
 }
 
 /// Starts the thread. It ends with the process.
 fn start(directory: PathBuf, replaced: UnboundedSender<()>) -> std::io::Result<()> {
     let notifications = init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
     let logs = add_watch(&notifications, &directory, WatchFlags::MODIFY)?;
-    let files = EtcWatch::watch(notifications.as_fd())?;
+    let files = watch_files(&notifications);
     let thread = std::thread::Builder::new().name("notifications".into());
     thread.spawn(move || {
         let end = handle(&notifications, (logs, &directory), files, &replaced);
         if let Err(error) = end {
-            report(&error);
+            eprint(&format!("{NO_TIMES}, and {NO_FILES}: {error}"));
         }
     })?;
     Ok(())
@@ -117,7 +122,7 @@ fn handle(
         }
         if renew {
             // First the watches: what changes after them is notified.
-            files = EtcWatch::watch(notifications.as_fd())?;
+            files = watch_files(notifications);
             replaced.send(()).ok(); // the receiver is gone when the keeper ends
         }
         std::thread::sleep(TOGETHER);

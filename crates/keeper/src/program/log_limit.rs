@@ -4,37 +4,20 @@
 use std::fs::File;
 use std::io::Write as _;
 use std::os::unix::fs::FileExt as _;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::Path;
 
 use hallway_engine::state;
-use tokio::time::sleep;
 
 /// Bytes above which a log is shortened.
 const LIMIT: u64 = 16 << 20;
 /// Bytes of its end that are kept.
 const KEPT: usize = 1 << 20;
-/// The interval at which the length is checked while the log grows; then it becomes longer.
-const POLL_FIRST: Duration = Duration::from_millis(200);
-const POLL_MAX: Duration = Duration::from_secs(2);
 
-/// Keeps a log short until aborted.
-pub(super) async fn watch(path: PathBuf) {
-    let (mut pause, mut before) = (POLL_FIRST, 0);
-    loop {
-        sleep(pause).await;
-        // A log that cannot be read or written does not grow by this program.
-        let Ok(length) = std::fs::symlink_metadata(&path).map(|m| m.len()) else {
-            continue;
-        };
-        pause = match length == before {
-            true => (pause * 2).min(POLL_MAX),
-            false => POLL_FIRST,
-        };
-        before = length;
-        if length > LIMIT {
-            shorten(&path).ok(); // tried again
-        }
+/// Keeps only the end of a log that is too long.
+pub(super) fn keep(path: &Path, log: &File) -> std::io::Result<()> {
+    match log.metadata()?.len() > LIMIT {
+        true => shorten(path),
+        false => Ok(()),
     }
 }
 

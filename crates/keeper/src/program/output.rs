@@ -4,29 +4,49 @@
 use std::fs::File;
 use std::io::{ErrorKind, Write as _};
 use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 
 use tokio::net::unix::pipe::Receiver;
 
+use super::log_limit;
+
 /// The most that is copied before other events are handled, in bytes.
 const TURN: usize = 1 << 20;
+/// The length of the log is checked each time that this much was written, in bytes.
+const CHECKED: usize = 1 << 20;
 
 /// The reading end of the pipe.
 #[derive(Debug)]
 pub(super) struct Output {
     pipe: Receiver,
-    log: File,
     /// Every end to write is closed.
     ended: bool,
     buffer: Vec<u8>,
+    log: Log,
+}
+
+#[derive(Debug)]
+struct Log {
+    path: PathBuf,
+    file: File,
+    /// Bytes that were written since its length was checked.
+    unchecked: usize,
+    /// Bytes that could not be written, and are not told of in the log yet.
+    lost: usize,
 }
 
 impl Output {
-    pub(super) fn new(pipe: OwnedFd, log: File) -> std::io::Result<Self> {
+    pub(super) fn new(pipe: OwnedFd, path: PathBuf, file: File) -> std::io::Result<Self> {
         Ok(Self {
             pipe: Receiver::from_owned_fd(pipe)?,
-            log,
             ended: false,
             buffer: vec![0; 64 * 1024],
+            log: Log {
+                path,
+                file,
+                unchecked: CHECKED,
+                lost: 0,
+            },
         })
     }
 
@@ -47,14 +67,47 @@ impl Output {
                 Ok(0) => self.ended = true,
                 Ok(length) => {
                     copied += length;
-                    // A log that cannot be written, on a full disk, must not stop the program.
-                    let read = self.buffer.get(..length).unwrap_or_default();
-                    self.log.write_all(read).ok();
+                    self.log
+                        .append(self.buffer.get(..length).unwrap_or_default());
                 }
                 Err(e) if e.kind() == ErrorKind::WouldBlock => return,
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
                 Err(_cannot_be_read) => self.ended = true,
             }
+        }
+    }
+}
+
+impl Log {
+    /// Appends to it. A log that cannot be written, on a full disk, must not stop the program: how much is
+    /// missing is written before what follows.
+    fn append(&mut self, bytes: &[u8]) {
+        if self.lost > 0 {
+            let note = format!(
+                "\nhallway: {} bytes of output could not be written here\n",
+                self.lost
+            );
+            if self.file.write_all(note.as_bytes()).is_err() {
+                self.lost += bytes.len();
+                return;
+            }
+            self.lost = 0;
+        }
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            match self.file.write(rest) {
+                Ok(written) => rest = rest.get(written..).unwrap_or_default(),
+                Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                Err(_no_space) => {
+                    self.lost += rest.len();
+                    return;
+                }
+            }
+        }
+        self.unchecked += bytes.len();
+        // One that cannot be shortened is tried again.
+        if self.unchecked > CHECKED && log_limit::keep(&self.path, &self.file).is_ok() {
+            self.unchecked = 0;
         }
     }
 }

@@ -21,7 +21,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::health::{Changed, Checks};
 use super::output::Output;
-use super::{Change, Message, Order, all_listen, kill_children, log_limit, reap};
+use super::{Change, Message, Order, all_listen, kill_children, reap};
 use crate::frames::read_frame;
 
 /// A program with no `ready` port counts as running when it has run this long.
@@ -71,8 +71,6 @@ async fn supervise(socket: &StdStream, order: &Order) -> std::io::Result<()> {
         kill_at: None,
     };
     let mut poll = ReadyPoll::new(&order.ready);
-    // Ends with the runtime.
-    tokio::spawn(log_limit::watch(order.log.clone()));
     let mut files = order.enter.etc();
     let mut checks = Checks::new(order.healthcheck.as_ref(), &order.enter);
     loop {
@@ -289,7 +287,7 @@ fn start(order: &Order, log: File) -> Result<(i32, Output), EnterError> {
     let log_failed = |e| EnterError::Log(order.log.display().to_string(), e);
     let (ours, theirs) = order.enter.output_pipe()?;
     let errors = theirs.try_clone().map_err(log_failed)?;
-    let output = Output::new(ours, log).map_err(log_failed)?;
+    let output = Output::new(ours, order.log.clone(), log).map_err(log_failed)?;
     let child = order.enter.spawn(|command| {
         command
             .stdin(Stdio::null())
