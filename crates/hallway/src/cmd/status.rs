@@ -24,6 +24,7 @@ use crate::ui;
 
 /// The exit code of `status --exit-code` for a project that is not complete.
 const NOT_UP: u8 = 3;
+const NO_RECORD: &str = "there is no record of it";
 /// At most this many differences are printed as text; with `--verbose`, and as JSON, all of them.
 const SHOWN_MAX: usize = 40;
 
@@ -68,7 +69,8 @@ fn as_json(scope: &Scope, project: &Name, status: &Status) -> Result<(), VerbErr
             .as_ref()
             .or(status.silent.as_ref())
             .map(|f| f.reason.to_string())
-            .or(scope.is_lost().then(|| format!("of the sandbox, {LOST}"))),
+            .or(scope.is_lost().then(|| format!("of the sandbox, {LOST}")))
+            .or(status.record.is_none().then(|| NO_RECORD.to_owned())),
         drift: status.differences.len(),
         differences: status
             .differences
@@ -203,7 +205,7 @@ fn unrecorded(scope: &Scope, project: &Name, status: &Status) {
     let why = match &status.unreadable {
         Some(failure) => failure.reason.to_string(),
         None if scope.is_lost() => LOST.to_owned(),
-        None => "there is no record of it".to_owned(),
+        None => NO_RECORD.to_owned(),
     };
     let words = format!("the state of {project} {place} is not known: {why}");
     ui::text(&styled(YELLOW, words));

@@ -319,6 +319,8 @@ fn reboot_and_lost_records() {
         "{}",
         status.out
     );
+    let status = hallway_without_project().run(&["status", "--format", "json"]);
+    assert_eq!(status.json()["problem"], "there is no record of it");
     scene.h.ok("down");
     assert_eq!(
         sh("ip netns list; nft list tables").trim(),
