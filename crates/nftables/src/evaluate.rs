@@ -318,7 +318,9 @@ fn value(field: Field, packet: &PacketContext<'_>) -> Option<Value> {
         | Field::NdOption
         | Field::NdOptionMac
         | Field::QuotedDaddr4
-        | Field::QuotedDaddr6 => None,
+        | Field::QuotedDaddr6
+        | Field::QuotedNext6
+        | Field::QuotedFragmentNext6 => None,
         Field::IcmpType => packet
             .icmp
             .filter(|_| packet.protocol == 1)

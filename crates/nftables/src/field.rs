@@ -63,6 +63,10 @@ pub enum Field {
     QuotedDaddr4,
     /// The same of an ICMPv6 error.
     QuotedDaddr6,
+    /// The next header of that packet.
+    QuotedNext6,
+    /// The next header of its fragment header, which is the first after its own.
+    QuotedFragmentNext6,
 }
 
 /// The source of a field.
@@ -78,7 +82,7 @@ const IPPROTO_ICMPV6: u8 = 58;
 
 impl Field {
     /// Every field.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 30] = [
         Self::IifName,
         Self::OifName,
         Self::IifGroup,
@@ -106,6 +110,8 @@ impl Field {
         Self::NdOptionMac,
         Self::QuotedDaddr4,
         Self::QuotedDaddr6,
+        Self::QuotedNext6,
+        Self::QuotedFragmentNext6,
         // After the field of ICMP at the same place.
         Self::Sport,
     ];
@@ -129,7 +135,9 @@ impl Field {
             | Self::HopLimit6
             | Self::NdOption
             | Self::IcmpKind
-            | Self::IgmpType => DataType::Number,
+            | Self::IgmpType
+            | Self::QuotedNext6
+            | Self::QuotedFragmentNext6 => DataType::Number,
             Self::QuotedDaddr4 => DataType::Bytes4,
             Self::NdOptionMac => DataType::Bytes6,
             Self::NdTarget | Self::QuotedDaddr6 => DataType::Bytes16,
@@ -192,6 +200,8 @@ impl Field {
             Self::NdOptionMac => Source::Payload(Transport, 26, 6),
             Self::QuotedDaddr4 => Source::Payload(Transport, 24, 4),
             Self::QuotedDaddr6 => Source::Payload(Transport, 32, 16),
+            Self::QuotedNext6 => Source::Payload(Transport, 14, 1),
+            Self::QuotedFragmentNext6 => Source::Payload(Transport, 48, 1),
         }
     }
 

@@ -107,3 +107,54 @@ for version, host, own in ((4, '203.0.113.1', '203.0.113.8'), (6, '2001:db8::1',
 ",
     );
 }
+
+/// The kernel gives an error about a packet with a routing header to the socket of the last address in it. And a
+/// node of a routed network that sends without an address has no part in anything.
+pub(crate) fn icmp_errors_about_further_destinations() {
+    let _h = up();
+    attack(
+        "
+N['host'] = Node(None, 'lo')
+def listener(x):
+    s = N[x].socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    s.bind(('::', 5300))
+    return s
+servers = {x: listener(x) for x in ('r', 'p')}
+def routing(to): return lambda then: (43, struct.pack('!BBBBI', then, 2, 4, 0, 0) + address(to))
+def options(kind): return lambda then: (kind, struct.pack('!BBBBI', then, 0, 1, 4, 0))
+def fragment(then): return 44, struct.pack('!BBHI', then, 0, 0, 7)
+def quote(source, to, port, headers):
+    kind, body = 17, udp(source, to, port, 5300, TOKEN)
+    for header in reversed(headers):
+        kind, head = header(kind)
+        body = head + body
+    return ip(source, to, kind, body)
+def told(victim, peer, attacker, own, quoted_to, headers):
+    s = N[victim].socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    s.connect((SIX[peer], 5300))
+    s.send(b'x')
+    me, port = s.getsockname()[:2]
+    if attacker in servers:
+        servers[attacker].sendto(b'x', (me, port))  # so that connection tracking knows a connection of both
+    forged = quote(me, quoted_to or me, port, headers)
+    same = victim != 'host' and BRIDGE[victim] == BRIDGE[attacker]
+    to = M[victim] if same else BRIDGE[attacker]
+    sender(attacker).send([frame(ip(own, me, 58, icmp6(own, me, 1, 4, struct.pack('!I', 0) + forged)), to, M[attacker])])
+    s.setblocking(False)
+    try: s.recv(9)
+    except BlockingIOError: return False
+    except ConnectionRefusedError: return True
+    finally: s.close()
+kinds = [[], [routing], [options(0), routing], [options(60), routing], [fragment, routing]]
+def made(kinds, last): return [kind(last) if kind is routing else kind for kind in kinds]
+# The receiver itself is believed.
+check(told('q', 'r', 'r', SIX['r'], SIX['r'], []), 'r about q → r')
+check(told('q', 'r', 'r', SIX['r'], SIX['r'], [fragment]), 'r about q → r, in fragments')
+check(told('host', 'p', 'p', SIX['p'], SIX['p'], []), 'p about the host → p')
+for headers in kinds:
+    check(not told('q', 'r', 'p', SIX['p'], SIX['p'], made(headers, SIX['r'])), 'p about q → r, headers %d' % kinds.index(headers))
+    check(not told('host', 'p', 's', SIX['s'], SIX['s'], made(headers, SIX['p'])), 's about the host → p, headers %d' % kinds.index(headers))
+    check(not told('host', 'p', 's', '::', SIX['p'] if not headers else SIX['s'], made(headers, SIX['p'])), 's without an address about the host → p, headers %d' % kinds.index(headers))
+",
+    );
+}

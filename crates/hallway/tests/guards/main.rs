@@ -85,6 +85,7 @@ hallway_testkit::tests![
     icmp_errors_come_from_those_concerned_alone,
     icmp_errors_of_those_concerned_arrive,
     icmp_errors_from_outside_about_published_ports,
+    icmp_errors_about_further_destinations,
     a_deny_ends_connections_of_the_host,
     a_deny_ends_connections_whose_server_sends,
     a_deny_holds_while_others_change,

@@ -12,12 +12,12 @@ use super::parts::{
     NEIGHBOR_ADVERT, NEIGHBOR_SOLICIT, REDIRECT, REDIRECT6, ROUTER_ADVERT, UDP, arp_frame, base,
     icmp6, ipv4_frame, ipv6_frame, loaded, member, rule, to_several, within,
 };
-use super::purpose;
 use super::sets::{
     ADVERTISERS, BRIDGE_PORTS, BROADCASTS, DHCP_SERVERS, Definition, LAN_PORTS, ND_MACS,
     ND_TARGETS, PORT_ADDRESSES, PORT_CLAIMS4, PORT_CLAIMS6, PORT_ERRORS, PORT_ERRORS6, PORT_MACS,
     PORT_QUOTED, PORT_ROUTED, TRANSIT, WITHOUT_ADDRESS,
 };
+use super::{purpose, quoted_headers};
 use crate::mark::FROM_BIT;
 
 /// The stateless guard on bridge ports. `to_many` are the policies for frames that go to several
@@ -347,7 +347,7 @@ fn errors() -> Chain {
             "about a packet to the node",
         )
     };
-    let rules = vec![
+    let mut rules = vec![
         rule(
             vec![Match::Is(Field::IcmpType, Value::Byte(REDIRECT))],
             Verdict::Drop,
@@ -358,9 +358,12 @@ fn errors() -> Chain {
             Verdict::Return,
             "of a router",
         ),
+    ];
+    rules.extend(quoted_headers::dropped());
+    rules.extend([
         quoted(Field::QuotedDaddr4, IpVersion::V4),
         quoted(Field::QuotedDaddr6, IpVersion::V6),
         rule(vec![], Verdict::Drop, purpose::QUOTED),
-    ];
+    ]);
     chain("icmp_errors", rules)
 }

@@ -13,7 +13,7 @@ use super::parts::{
     loaded, member, mid_stream, nets, rule, within,
 };
 use super::sets;
-use super::{bridge, ended, foreign, guard, nat, policy, purpose, routed, share};
+use super::{bridge, ended, foreign, guard, nat, policy, purpose, quoted_headers, routed, share};
 use crate::mark::{self, FROM_BIT, TO_BIT};
 use crate::settled::Settled;
 
@@ -77,6 +77,7 @@ fn inet_chains(settled: &Settled, [forward, input, output]: [Vec<Rule>; 3]) -> V
     let mut chains = vec![
         nat::published_dnat(),
         accept_published(),
+        quoted_headers::chain(),
         guard::errors(),
         guard::outside_errors(),
         forward_rules(forward),
@@ -123,6 +124,7 @@ fn forward_hook() -> Chain {
 
 fn forward_rules(policies: Vec<Rule>) -> Chain {
     let mut rules: Vec<Rule> = guard::jump_to_outside_errors().collect();
+    rules.push(quoted_headers::jump());
     rules.extend(guard::of_one_link());
     rules.extend(ended::noted());
     rules.push(rule(vec![Match::Established], Verdict::Accept, "replies"));

@@ -11,7 +11,7 @@ use super::parts::{
     DHCP_CLIENT, DHCP_SERVER, LOOPBACK4, MULTICAST6, REDIRECT6, ROUTER_ADVERT, UDP, base, icmp6,
     member, nets, rule, within,
 };
-use super::{purpose, sets};
+use super::{purpose, quoted_headers, sets};
 
 /// Before anything else (raw priority): prefixes of networks with
 /// NAT are reached from outside through DNAT only (also by the host's own address there), a node sends from its own addresses only, and no node announces itself as a router.
@@ -137,7 +137,7 @@ fn from_nodes() -> Vec<Rule> {
     rules.push(rule(
         vec![
             Match::Is(Field::Ip6Saddr, Value::V6(Ipv6Addr::UNSPECIFIED)),
-            Match::Is(Field::L4Proto, Value::Proto(ICMP6)),
+            member(Field::Icmp6Type, &sets::WITHOUT_ADDRESS_ROUTED, true),
         ],
         Verdict::Accept,
         "before it has an address",
@@ -168,9 +168,6 @@ fn asks_by_dhcp() -> Vec<Match> {
         Match::Is(Field::Dport, Value::Port(DHCP_SERVER)),
     ]
 }
-
-/// IPPROTO_ICMPV6.
-const ICMP6: u8 = 58;
 
 /// The chain of ICMP errors from outside about connections that begin at a published port.
 const FROM_OUTSIDE: &str = "outside_errors";
@@ -234,6 +231,7 @@ pub(super) fn errors() -> Chain {
         name: "icmp_errors".into(),
         base: None,
         rules: vec![
+            quoted_headers::jump(),
             quoted(Field::QuotedDaddr4, IpVersion::V4),
             quoted(Field::QuotedDaddr6, IpVersion::V6),
             rule(vec![], Verdict::Drop, purpose::QUOTED),

@@ -19,6 +19,7 @@ mod parts;
 mod policy;
 mod ports;
 pub mod purpose;
+mod quoted_headers;
 mod routed;
 pub mod router;
 pub mod sets;

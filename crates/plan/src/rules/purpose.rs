@@ -32,6 +32,8 @@ pub const NOBODY: &str = "no node has the address";
 pub const LAN: &str = "a lan";
 /// An ICMP error about a packet that its sender has not received.
 pub const QUOTED: &str = "ICMP error about a packet to another";
+/// An ICMPv6 error about a packet that may have a further destination in its headers.
+pub const QUOTED_HEADERS: &str = "ICMP error about a packet with other headers";
 /// An ICMP error from outside that any machine could have sent.
 pub const OUTSIDE_ERROR: &str = "ICMP error from outside about a published port";
 /// The sender has as many connections as it may have.

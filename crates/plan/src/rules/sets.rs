@@ -215,6 +215,8 @@ pub static DHCP_SERVERS: Definition = Definition::bridge("dhcp_servers", &[IfNam
 pub static ADVERTISERS: Definition = Definition::bridge("advertisers", &[IfName]);
 /// Types of ICMPv6 that a node without an address sends.
 pub static WITHOUT_ADDRESS: Definition = Definition::bridge("without_address", &[Icmpv6Type]);
+/// The same of a node on a routed network, whose port has no chain of its own for neighbour discovery.
+pub static WITHOUT_ADDRESS_ROUTED: Definition = Definition::inet("without_address", &[Icmpv6Type]);
 /// [`ERRORS`] of the bridge table.
 pub static PORT_ERRORS: Definition = Definition::bridge("icmp_errors", &[IcmpType]);
 /// [`ERRORS6`] of the bridge table.
@@ -309,7 +311,7 @@ pub static PUBLISHED: [&Definition; 8] = [
 ];
 
 /// Every set, in the order in which they are made.
-pub static ALL: [&Definition; 70] = [
+pub static ALL: [&Definition; 71] = [
     &NETWORKS,
     &EGRESS,
     &MASQUERADED,
@@ -358,6 +360,7 @@ pub static ALL: [&Definition; 70] = [
     &ERRORS6,
     &DISCOVERY,
     &LISTENERS,
+    &WITHOUT_ADDRESS_ROUTED,
     &QUOTED4,
     &QUOTED6,
     &LAN_PORTS,
