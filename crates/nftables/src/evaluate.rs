@@ -226,7 +226,7 @@ impl<'a> Evaluator<'a> {
                 readable(fields, packet) && self.lookup(set, fields, packet).is_none()
             }
             // Other connections and programs are not known here.
-            Match::CountOver { .. } | Match::OfSocket => false,
+            Match::CountOver { .. } | Match::RateOver { .. } | Match::OfSocket => false,
             // Packets that end a connection are not evaluated.
             Match::Reset | Match::Note { .. } => false,
             Match::Version(version) => IpVersion::of(packet.from) == *version,

@@ -54,7 +54,7 @@ pub use datatype::DataType;
 pub use family::{ChainType, Family, Hook, IpVersion, Policy, Priority};
 pub use field::Field;
 pub use ruleset::{
-    Action, Base, Chain, Dnat, Element, Layout, Match, Rule, Ruleset, Set, Stream, Table,
+    Action, Base, Chain, Dnat, Element, Layout, Match, Rate, Rule, Ruleset, Set, Stream, Table,
 };
 pub use transaction::{SetRef, Transaction};
 pub use value::Value;

@@ -142,6 +142,15 @@ pub(crate) fn matched(out: &mut Vec<Expr>, condition: &Match, context: Context<'
                 limit: *limit,
             });
         }
+        Match::RateOver { field, set, rate } => {
+            depends(out, &[*field], context.family);
+            out.push(field.load(Reg(0)));
+            out.push(Expr::RateOver {
+                reg: Reg(0),
+                set: set.clone(),
+                rate: *rate,
+            });
+        }
         Match::Note {
             fields,
             set,

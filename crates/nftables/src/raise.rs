@@ -138,6 +138,14 @@ fn bare(exprs: &[Expr], protocol: Option<u8>) -> Option<(Match, usize)> {
             };
             Some((condition, used + 1))
         }
+        ([Expr::RateOver { set, rate, .. }, ..], [field]) => {
+            let condition = Match::RateOver {
+                field: *field,
+                set: set.clone(),
+                rate: *rate,
+            };
+            Some((condition, used + 1))
+        }
         ([Expr::Note { set, millis, .. }, ..], _) => {
             let condition = Match::Note {
                 fields,

@@ -285,6 +285,17 @@ impl Stream {
     }
 }
 
+/// A limit on packets (a token bucket).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    /// Packets in a second, in the long run.
+    pub per_second: u64,
+    /// Packets at once.
+    pub burst: u32,
+    /// How long an element stays without packets, in milliseconds.
+    pub millis: u64,
+}
+
 /// A condition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Match {
@@ -305,6 +316,16 @@ pub enum Match {
         set: String,
         /// The limit.
         limit: u32,
+    },
+    /// More packets of the field's value come than the limit. They are counted in elements of a dynamic
+    /// set, which the kernel adds itself and removes some time after the last packet.
+    RateOver {
+        /// The field whose packets are counted.
+        field: Field,
+        /// The set.
+        set: String,
+        /// The limit.
+        rate: Rate,
     },
     /// The packet is of this IP version.
     Version(IpVersion),

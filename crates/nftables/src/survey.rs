@@ -227,7 +227,7 @@ impl Survey<'_> {
                     self.untrack();
                     Matches::Yes.into()
                 }
-                Expr::CountOver { .. } => Matches::Maybe.into(),
+                Expr::CountOver { .. } | Expr::RateOver { .. } => Matches::Maybe.into(),
                 Expr::Note { .. } => Matches::Yes.into(),
                 Expr::Raw { name, attributes } => self.raw(name, attributes, &mut registers),
                 other => self.step(other, &mut registers).into(),

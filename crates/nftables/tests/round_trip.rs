@@ -10,7 +10,7 @@ use hallway_nftables::expr::{Expr, Verdict};
 use hallway_nftables::wire::Writer;
 use hallway_nftables::{
     Action, Base, Chain, ChainType, DataType, Dnat, Element, Family, Field, Hook, IpVersion, Match,
-    Policy, Priority, Rule, Ruleset, Set, Table, Transaction, Value, compare, message,
+    Policy, Priority, Rate, Rule, Ruleset, Set, Table, Transaction, Value, compare, message,
 };
 use ipnet::{Ipv4Net, Ipv6Net};
 use proptest::collection::vec;
@@ -146,6 +146,17 @@ fn condition() -> impl Strategy<Value = Match> {
             set,
             limit
         }),
+        (field(), names(), any::<(u64, u32)>(), 1..u64::MAX).prop_map(
+            |(field, set, (per_second, burst), millis)| Match::RateOver {
+                field,
+                set,
+                rate: Rate {
+                    per_second,
+                    burst,
+                    millis
+                }
+            }
+        ),
         (fields(), names(), 1..u64::MAX).prop_map(|(fields, set, millis)| Match::Note {
             fields,
             set,

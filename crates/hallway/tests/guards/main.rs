@@ -95,6 +95,7 @@ hallway_testkit::tests![
     an_address_that_moves_is_reached_at_once,
     a_gateway_that_moves_is_reached_at_once,
     a_node_takes_no_more_than_its_share,
+    closed_connections_are_limited,
     multicast_counts_as_well,
     the_host_looks_for_no_neighbour_that_is_not_there,
     outside_cannot_use_addresses_of_a_network,

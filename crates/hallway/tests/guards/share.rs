@@ -1,7 +1,7 @@
 //! One node's share of the host's table of connections.
 
 use crate::attack;
-use hallway_testkit::{Hallway, sh};
+use hallway_testkit::{Hallway, sh, wait_for};
 
 /// A node that opens all connections that it can leaves room for the others; `trace` shows why its
 /// packets are dropped.
@@ -35,6 +35,53 @@ check(70 <= count <= 82, '%d connections' % count)
     assert!(
         h.pings("p", "203.0.113.9"),
         "when its connections have ended"
+    );
+}
+
+/// Connections that were closed stay in the host's table for minutes. A node that opens and closes many leaves
+/// room for the others as well.
+pub(crate) fn closed_connections_are_limited() {
+    let h = Hallway::host(env!("CARGO_BIN_EXE_hallway"));
+    let file = crate::FILE.replace("  p: { ", "  p: { limits: { connections: 40 }, ");
+    h.up(&file).ok();
+    attack(
+        "
+def opened(kind, to):
+    begin, count = time.monotonic(), 0
+    while time.monotonic() < begin + LIMIT:
+        s = N['p'].socket(kind, socket.SOCK_STREAM)
+        s.settimeout(0.9)  # before a second attempt
+        try: s.connect((to, 80))
+        except TimeoutError: return count, time.monotonic() - begin
+        s.settimeout(LIMIT)
+        s.sendall(b'GET / HTTP/1.0\\r\\n\\r\\n')
+        while s.recv(999): pass
+        s.close()
+        count += 1
+    return count, LIMIT
+for kind, to in ((socket.AF_INET, '203.0.113.9'), (socket.AF_INET6, '2001:db8::9')):
+    count, seconds = opened(kind, to)
+    check(310 <= count <= 321 + 5 * seconds, '%d connections to %s in %d s' % (count, to, seconds))
+",
+    );
+    assert!(
+        h.reads("q", "http://203.0.113.9/"),
+        "others are not held up"
+    );
+    // Nothing listens there, so each is closed at once.
+    let on_and_on = "import socket
+while True:
+    s = socket.socket(); s.settimeout(0.01); s.connect_ex(('203.0.113.9', 81))";
+    let mut opener = h.start(&["exec", "p", "--", "python3", "-c", on_and_on]);
+    wait_for("a reason", || {
+        let ran = h.run(&["trace", "p", "visitor:80"]);
+        ran.out.contains("too many new connections of one node")
+    });
+    opener.kill().unwrap();
+    opener.wait().unwrap();
+    assert!(
+        h.pings("p", "203.0.113.9"),
+        "this is about TCP, and not about open connections"
     );
 }
 

@@ -108,7 +108,9 @@ impl Expr {
                 (numbers == [NFT_BYTEORDER_HTON, 4, 4]).then_some(Self::NetworkOrder { reg })
             }
             "lookup" => lookup(attributes),
-            "dynset" => count_over(attributes).or_else(|| note(attributes)),
+            "dynset" => count_over(attributes)
+                .or_else(|| rate_over(attributes))
+                .or_else(|| note(attributes)),
             "ct" => {
                 let known = Known::only(attributes, &[1, 2])?;
                 let to = known.reg(1)?;
@@ -185,6 +187,28 @@ fn count_over(attributes: &[u8]) -> Option<Expr> {
             limit: limit.number(1)?,
         },
     )
+}
+
+fn rate_over(attributes: &[u8]) -> Option<Expr> {
+    // 8: padding.
+    let known = Known::only(attributes, &[1, 3, 4, 6, 7, 8, 9])?;
+    let flags = known.number(9).unwrap_or(0) & !NFT_DYNSET_F_EXPR;
+    let inner = Attrs(known.0.find(7)?);
+    let limits = inner.find(1).map(string_of).as_deref() == Some("limit");
+    // 6: padding.
+    let limit = Known::only(inner.find(2)?, &[1, 2, 3, 4, 5, 6])?;
+    let of_seconds = be64_of(limit.0.find(2)?)? == 1;
+    let over = limit.number(4)? == NFT_LIMIT_PKTS && limit.number(5)? == NFT_LIMIT_F_INV;
+    let updates = known.number(3)? == NFT_DYNSET_OP_UPDATE && flags == 0;
+    (updates && limits && of_seconds && over).then_some(Expr::RateOver {
+        reg: known.reg(4)?,
+        set: string_of(known.0.find(1)?),
+        rate: Rate {
+            per_second: be64_of(limit.0.find(1)?)?,
+            burst: limit.number(3)?,
+            millis: be64_of(known.0.find(6)?).filter(|millis| *millis != 0)?,
+        },
+    })
 }
 
 fn note(attributes: &[u8]) -> Option<Expr> {

@@ -52,7 +52,7 @@ impl Expr {
             Self::Bitwise { .. } => "bitwise",
             Self::NetworkOrder { .. } => "byteorder",
             Self::Lookup { .. } => "lookup",
-            Self::CountOver { .. } | Self::Note { .. } => "dynset",
+            Self::CountOver { .. } | Self::RateOver { .. } | Self::Note { .. } => "dynset",
             Self::Ct { .. } => "ct",
             Self::FibDestinationType { .. } => "fib",
             Self::SocketWildcard { .. } => "socket",
@@ -120,6 +120,20 @@ impl Expr {
                 w.nest(7, |w| {
                     w.str(1, "connlimit");
                     w.nest(2, |w| numbers(w, &[(1, *limit), (2, NFT_CONNLIMIT_F_INV)]));
+                });
+            }
+            Self::RateOver { reg, set, rate } => {
+                w.str(1, set);
+                numbers(w, &[(3, NFT_DYNSET_OP_UPDATE), (4, reg.number())]);
+                w.attr(6, &rate.millis.to_be_bytes());
+                w.nest(7, |w| {
+                    w.str(1, "limit");
+                    w.nest(2, |w| {
+                        w.attr(1, &rate.per_second.to_be_bytes());
+                        w.attr(2, &1_u64.to_be_bytes()); // a second
+                        let over = (5, NFT_LIMIT_F_INV);
+                        numbers(w, &[(3, rate.burst), (4, NFT_LIMIT_PKTS), over]);
+                    });
                 });
             }
             Self::Ct { key, to } => numbers(w, &[(1, to.number()), (2, *key as u32)]),

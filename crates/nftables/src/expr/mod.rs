@@ -6,7 +6,7 @@
 mod decode;
 mod encode;
 
-use crate::IpVersion;
+use crate::{IpVersion, Rate};
 
 /// A 32-bit register, 0 to 15 (NFT_REG32_00 to NFT_REG32_15).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -128,6 +128,16 @@ pub enum Expr {
         /// The limit.
         limit: u32,
     },
+    /// Counts the packet among those of a register's value, in an element of a dynamic set, and continues
+    /// if they exceed a limit (`update @set { … timeout … limit rate over … }`).
+    RateOver {
+        /// The register.
+        reg: Reg,
+        /// The set's name.
+        set: String,
+        /// The limit.
+        rate: Rate,
+    },
     /// Adds registers to a dynamic set, or renews them there, for a time (`update @set { … }`).
     Note {
         /// The first register of the key.
@@ -223,6 +233,8 @@ const NFT_DYNSET_OP_ADD: u32 = 0;
 const NFT_DYNSET_OP_UPDATE: u32 = 1;
 const NFT_DYNSET_F_EXPR: u32 = 2;
 const NFT_CONNLIMIT_F_INV: u32 = 1;
+const NFT_LIMIT_PKTS: u32 = 0;
+const NFT_LIMIT_F_INV: u32 = 1;
 
 #[cfg(test)]
 mod tests {
@@ -311,6 +323,17 @@ mod tests {
                 set,
                 limit
             }),
+            (reg(), name(), any::<(u64, u32)>(), 1..u64::MAX).prop_map(
+                |(reg, set, (per_second, burst), millis)| Expr::RateOver {
+                    reg,
+                    set,
+                    rate: Rate {
+                        per_second,
+                        burst,
+                        millis
+                    }
+                }
+            ),
             (reg(), name(), 1..u64::MAX).prop_map(|(reg, set, millis)| Expr::Note {
                 reg,
                 set,

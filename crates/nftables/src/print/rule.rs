@@ -113,7 +113,8 @@ fn outlines(rule: &Rule) -> Sets {
         {
             out.insert(set.clone(), RawSet::outline(set, &types(fields), &[]));
         }
-        if let Match::CountOver { field, set, .. } = condition {
+        if let Match::CountOver { field, set, .. } | Match::RateOver { field, set, .. } = condition
+        {
             out.insert(set.clone(), RawSet::outline(set, &[field.data_type()], &[]));
         }
     }

@@ -38,6 +38,8 @@ pub const QUOTED_HEADERS: &str = "ICMP error about a packet with other headers";
 pub const OUTSIDE_ERROR: &str = "ICMP error from outside about a published port";
 /// The sender has as many connections as it may have.
 pub const SHARE: &str = "too many connections of one node: limits.connections";
+/// The sender opens connections faster than it may: closed ones are in the host's table for minutes.
+pub const OPENED: &str = "too many new connections of one node: limits.connections";
 /// It belongs to no connection of conntrack.
 pub const INVALID: &str = "belongs to no connection";
 /// It ends a connection that conntrack then forgets.

@@ -181,6 +181,8 @@ static FORWARDING6: Definition = Definition::inet("forwarding6", &[IfName]);
 pub static BRIDGED: Definition = Definition::inet("bridged", &[IfName, IfName]);
 static COUNTED4: Definition = Definition::inet("counted4", &[Ipv4]).dynamic();
 static COUNTED6: Definition = Definition::inet("counted6", &[Ipv6]).dynamic();
+static OPENED4: Definition = Definition::inet("opened4", &[Ipv4]).dynamic().expiring();
+static OPENED6: Definition = Definition::inet("opened6", &[Ipv6]).dynamic().expiring();
 static ENDED4: Definition = Definition::inet("ended4", &[Ipv4, Ipv4, Service, Service])
     .dynamic()
     .expiring();
@@ -289,6 +291,8 @@ pub static TARGET_RANGES: ByVersion = both(&TARGET_RANGES4, &TARGET_RANGES6);
 pub static FORWARDING: ByVersion = both(&FORWARDING4, &FORWARDING6);
 /// Connections by the address that began them.
 pub static COUNTED: ByVersion = both(&COUNTED4, &COUNTED6);
+/// Connections of TCP by the address that began them, to count how fast it opens them.
+pub static OPENED: ByVersion = both(&OPENED4, &OPENED6);
 /// Connections that a RST has ended: from whom to whom it was.
 pub static ENDED: ByVersion = both(&ENDED4, &ENDED6);
 /// The destinations of packets that a node of a routed network may send ICMP errors about.
@@ -311,7 +315,7 @@ pub static PUBLISHED: [&Definition; 8] = [
 ];
 
 /// Every set, in the order in which they are made.
-pub static ALL: [&Definition; 71] = [
+pub static ALL: [&Definition; 73] = [
     &NETWORKS,
     &EGRESS,
     &MASQUERADED,
@@ -351,6 +355,8 @@ pub static ALL: [&Definition; 71] = [
     &BRIDGED,
     &COUNTED4,
     &COUNTED6,
+    &OPENED4,
+    &OPENED6,
     &ENDED4,
     &ENDED6,
     &ROUTER_MACS,

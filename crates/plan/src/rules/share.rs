@@ -4,17 +4,21 @@ use std::collections::BTreeMap;
 
 use hallway_nftables::expr::Verdict;
 use hallway_nftables::{
-    Chain, ChainType, Element, Field, Hook, IpVersion, Match, Priority, Rule, Set, Value,
+    Chain, ChainType, Element, Field, Hook, IpVersion, Match, Priority, Rate, Rule, Set, Value,
 };
 use hallway_spec::CONNECTIONS_DEFAULT;
 
 use super::parts::{base, member, mid_stream, nets, rule};
 use super::purpose;
-use super::sets::{self, COUNTED};
+use super::sets::{self, COUNTED, OPENED};
 use crate::settled::{Interface, Plug, Settled};
 
 /// The chain that the first packets of connections pass before any other rule accepts them.
 const CHAIN: &str = "share";
+/// IPPROTO_TCP.
+const TCP: u8 = 6;
+/// After this time without a new connection a sender may open as many at once as at first, in milliseconds.
+const FORGOTTEN: u64 = 120_000;
 
 /// The chain, with a set of addresses for each limit that the file specifies.
 pub(super) fn chain(settled: &Settled) -> (Chain, Vec<Set>) {
@@ -41,11 +45,13 @@ pub(super) fn chain(settled: &Settled) -> (Chain, Vec<Set>) {
             sets.push(set);
             let of_limit = || Match::In(vec![field], name.clone());
             rules.push(over(vec![of_limit()], version, limit));
+            rules.push(too_fast(vec![of_limit()], version, limit));
             rules.push(rule(vec![of_limit()], Verdict::Return, "within its share"));
         }
     }
     for version in [IpVersion::V4, IpVersion::V6] {
         rules.push(over(Vec::new(), version, CONNECTIONS_DEFAULT));
+        rules.push(too_fast(Vec::new(), version, CONNECTIONS_DEFAULT));
     }
     let chain = Chain {
         name: CHAIN.into(),
@@ -67,6 +73,23 @@ fn over(mut matches: Vec<Match>, version: IpVersion, limit: u32) -> Rule {
     let set = COUNTED.of(version).name.into();
     matches.push(Match::CountOver { field, set, limit });
     rule(matches, Verdict::Drop, purpose::SHARE)
+}
+
+/// The kernel does not count connections of TCP that are closed, which stay in its table for two minutes. With
+/// this, those of one address are 23 times its share at most.
+fn too_fast(mut matches: Vec<Match>, version: IpVersion, limit: u32) -> Rule {
+    let (field, _) = source(version);
+    let set = OPENED.of(version).name.into();
+    let rate = Rate {
+        per_second: u64::from(limit.div_ceil(8)),
+        burst: limit.saturating_mul(8),
+        millis: FORGOTTEN,
+    };
+    matches.extend([
+        Match::Is(Field::L4Proto, Value::Proto(TCP)),
+        Match::RateOver { field, set, rate },
+    ]);
+    rule(matches, Verdict::Drop, purpose::OPENED)
 }
 
 /// Counts each first packet before it is routed or passed on by a bridge. The kernel adds the entry of

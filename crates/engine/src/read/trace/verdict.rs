@@ -193,6 +193,9 @@ impl Observations<'_> {
                     purpose::SHARE => {
                         "close connections of that node, or give it more: limits: { connections: … }"
                     }
+                    purpose::OPENED => {
+                        "wait, keep connections open for several requests, or give the node more: limits: { connections: … }"
+                    }
                     _ => {
                         "hallway explain shows the result of the file; hallway up repairs what differs from the file"
                     }
