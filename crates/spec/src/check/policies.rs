@@ -15,8 +15,8 @@ pub(super) fn check(topology: &Topology, problems: &mut Vec<Problem>) {
             continue;
         }
         let mut pairs = policy.pairs.iter();
-        if let Some(name) = pairs.find_map(|pair| beside_the_rules(topology, pair)) {
-            problems.push(Problem::new(&policy.place, PolicyProblem::OfExternal(name)));
+        if let Some(kind) = pairs.find_map(|pair| beside_the_rules(topology, pair)) {
+            problems.push(Problem::new(&policy.place, kind));
             continue;
         }
         let allows = policy.action == Action::Allow;
@@ -69,8 +69,12 @@ impl<'a> OfLan<'a> {
     }
 }
 
-/// The external network of a node, where the other end is a node of it or the host.
-fn beside_the_rules(topology: &Topology, (from, to): &(Endpoint, Endpoint)) -> Option<Name> {
+/// Both ends are nodes of one network where hallway filters nothing between members: an external one, or one that
+/// represents the outside. Neither does it filter what comes to the host from an external one.
+fn beside_the_rules(
+    topology: &Topology,
+    (from, to): &(Endpoint, Endpoint),
+) -> Option<PolicyProblem> {
     let of = |endpoint: &Endpoint| {
         let Endpoint::Node(node) = endpoint else {
             return None;
@@ -78,12 +82,16 @@ fn beside_the_rules(topology: &Topology, (from, to): &(Endpoint, Endpoint)) -> O
         let mut all = on(topology, node);
         let only = all.next().filter(|_| all.next().is_none())?;
         let mut networks = topology.networks.iter();
-        networks.find(|n| n.name == *only && n.external.is_some())
+        networks.find(|n| n.name == *only && (n.external.is_some() || n.outside))
     };
+    let external = |network: &Network| PolicyProblem::OfExternal(network.name.clone());
     match (of(from), of(to), from, to) {
-        (Some(one), Some(other), ..) if one.name == other.name => Some(one.name.clone()),
+        (Some(one), Some(other), ..) if one.name == other.name => Some(match one.outside {
+            true => PolicyProblem::InOutside(one.name.clone()),
+            false => external(one),
+        }),
         (Some(one), _, _, Endpoint::Host) | (_, Some(one), Endpoint::Host, _) => {
-            Some(one.name.clone())
+            (!one.outside).then(|| external(one))
         }
         _ => None,
     }

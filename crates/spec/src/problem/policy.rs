@@ -37,6 +37,11 @@ pub enum PolicyProblem {
         "network {0} is external: packets on its bridge, and from there to the host, do not pass hallway's rules"
     )]
     OfExternal(Name),
+    /// It is about packets between nodes that represent the outside.
+    #[error(
+        "network {0} represents the outside: packets between its nodes do not pass hallway's rules"
+    )]
+    InOutside(Name),
     /// A policy or expectation has the name of a port that has no meaning there, or several.
     #[error(transparent)]
     PortName(#[from] UnresolvedPort),
@@ -78,6 +83,7 @@ impl Details for PolicyProblem {
         let help = match self {
             Self::PortName(unresolved) => return Some(unresolved.help()),
             Self::OutsideNetwork(_) => "write outside, or the prefix, in a policy",
+            Self::InOutside(_) => "remove this policy, or outside: true",
             Self::OfMacvlan(_) | Self::OfExternal(_) => {
                 "remove this policy; rules about that network belong on its other machines"
             }
