@@ -10,7 +10,7 @@ use hallway_spec::Protocol;
 
 use crate::Failure;
 use crate::failure::WarningCode;
-use crate::keeper::Awaited;
+use crate::keeper::{Awaited, NotRequired};
 
 /// Something that happened during a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,6 +123,9 @@ pub enum Warning {
         /// What programs of nodes lack.
         lost: &'static str,
     },
+    /// A program failed that the programs which depend on it do not require.
+    #[error("node {}: {}; not required by {}", .0.node, .0.end, .0.of.join(", "))]
+    NotRequired(NotRequired),
     /// Something that others made keeps the project from working, and is left to them.
     #[error("{difference}")]
     LeftToOthers {
@@ -149,6 +152,7 @@ impl Warning {
                 WarningCode::NameServers.text()
             }
             Self::NoFile { .. } => WarningCode::NoFile.text(),
+            Self::NotRequired(_) => WarningCode::NotRequired.text(),
             Self::LeftToOthers { difference } => match difference.fact {
                 Fact::PortTaken { .. } => WarningCode::PortTaken.text(),
                 _ => WarningCode::AddressElsewhere.text(),
@@ -180,6 +184,7 @@ impl Warning {
                 false => "allow queries to them: hallway allow any host --port 53/udp,53/tcp; or name other servers: dns: [ADDRESS] of the nodes".into(),
             },
             Self::NoFile { file, .. } => format!("make {file} a regular file, as root: touch {file} if nothing has that name"),
+            Self::NotRequired(program) => format!("see what it wrote: hallway logs {}", program.node),
             Self::LeftToOthers { difference } => difference.remedy().unwrap_or_default(),
             Self::Blocked { help, .. } | Self::WrongWay { help, .. } => help.clone(),
             Self::Record(failure) | Self::NodeNotKept(failure) => {

@@ -51,6 +51,48 @@ fn a_program_that_must_end_and_fails_is_named() {
     before.unchanged();
 }
 
+/// Whatever the condition: one that fails and is not required is a warning, and what depends on it runs.
+/// One that another program requires is an error.
+fn a_program_that_is_not_required_fails() {
+    let h = hallway();
+    let file = |end: &str, condition: &str, second: bool| {
+        format!(
+            "nodes:
+  first: {{ {end} }}
+  web:
+    command: sleep 1000
+    depends_on: {{ first: {{ condition: {condition}, required: false }} }}
+  db: {{ command: sleep 1000, depends_on: {{ first: {{ condition: {condition}, required: {second} }} }} }}
+"
+        )
+    };
+    let fails = "command: \"sh -c 'echo no such table; exit 3'\"";
+    let ill = "command: sleep 1000, healthcheck: { test: 'false', interval: 50ms, retries: 2 }";
+    for (end, condition, said) in [
+        (
+            fails,
+            "service_completed_successfully",
+            "first: ended with exit code 3",
+        ),
+        (fails, "service_started", "first: ended with exit code 3"),
+        (
+            ill,
+            "service_healthy",
+            "first: unhealthy: its health check fails",
+        ),
+    ] {
+        let ran = h.up(&file(end, condition, false)).exits(0);
+        ran.says("warning: node ")
+            .says(said)
+            .says("not required by web, db");
+        assert_eq!(program(&h, "web")["state"], "running");
+        assert_eq!(program(&h, "db")["state"], "running");
+        h.ok("down");
+        let ran = h.up(&file(end, condition, true)).exits(1);
+        ran.says("error: node ").says(said);
+    }
+}
+
 /// The check runs in the node, in the surroundings of its program.
 fn a_program_starts_when_another_is_healthy() {
     let h = hallway();
@@ -146,6 +188,7 @@ fn what_never_comes_true_is_refused() {
 hallway_testkit::tests![
     a_program_starts_when_another_has_ended,
     a_program_that_must_end_and_fails_is_named,
+    a_program_that_is_not_required_fails,
     a_program_starts_when_another_is_healthy,
     an_unhealthy_program_is_an_error,
     what_never_comes_true_is_refused,

@@ -297,20 +297,23 @@ impl Supervisor {
             .collect()
     }
 
-    /// Whether a dependency is fulfilled. One on a node without a program always is.
+    /// Whether a dependency is fulfilled, or not required and the other program has failed. One on a
+    /// node without a program always is.
     fn fulfilled(&self, dependency: &Dependency) -> bool {
         let Some(entry) = self.entries.get(dependency.node.as_ref()) else {
             return true;
         };
         let completed = entry.state == ProgramState::Exited && entry.exit_code == Some(0);
         let runs = entry.state == ProgramState::Running;
-        match dependency.condition {
+        let failed = entry.state == ProgramState::Exited || entry.health == Some(Health::Unhealthy);
+        let fulfilled = match dependency.condition {
             Condition::ServiceStarted => runs || completed,
             Condition::ServiceHealthy => {
                 runs && entry.health.is_none_or(|health| health == Health::Healthy)
             }
             Condition::ServiceCompletedSuccessfully => completed,
-        }
+        };
+        fulfilled || failed && !dependency.required
     }
 
     fn stop_runs(&mut self, node: &str) -> Vec<Action> {

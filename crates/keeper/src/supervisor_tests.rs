@@ -95,6 +95,7 @@ fn on(node: &str, condition: Condition) -> Dependency {
     Dependency {
         node: node.parse().unwrap(),
         condition,
+        required: true,
     }
 }
 
@@ -137,6 +138,33 @@ fn a_program_starts_when_another_has_ended_with_code_0() {
     assert_eq!(names(&again), ["migrate"]);
     bench.runs(again[0].0);
     assert_eq!(names(&bench.ends(again[0].0, 0)), ["web"]);
+}
+
+/// Whatever the condition: it is started once the other has failed, and only where it does not require it.
+#[test]
+fn a_program_starts_after_the_failure_of_one_that_it_does_not_require() {
+    let unhealthy = RunEvent::Health(Health::Unhealthy);
+    let ended = RunEvent::Exited { code: 3 };
+    for (condition, failure) in [
+        (Condition::ServiceStarted, ended),
+        (Condition::ServiceHealthy, ended),
+        (Condition::ServiceHealthy, unhealthy),
+        (Condition::ServiceCompletedSuccessfully, ended),
+    ] {
+        for required in [false, true] {
+            let mut bench = Bench::new();
+            let mut web = program("web", Restart::No, &[]);
+            let on = on("db", condition);
+            web.depends_on = vec![Dependency { required, ..on }];
+            let mut db = program("db", Restart::No, &[]);
+            let test = hallway_spec::Command::split("true").unwrap();
+            db.healthcheck = Some(hallway_spec::Healthcheck::new(test));
+            let (started, _) = bench.sync(&[web, db]);
+            assert_eq!(names(&started), ["db"]);
+            let after = bench.event(started[0].0, failure).0;
+            assert_eq!(names(&after), ["web"][usize::from(required)..]);
+        }
+    }
 }
 
 #[test]

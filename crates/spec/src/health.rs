@@ -73,6 +73,18 @@ pub struct Dependency {
     pub node: Name,
     /// The condition.
     pub condition: Condition,
+    /// Whether it must come true. If not, the program is also started once the other has failed.
+    #[serde(default = "required", skip_serializing_if = "is_required")]
+    pub required: bool,
+}
+
+fn required() -> bool {
+    true
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // as serde calls it
+fn is_required(required: &bool) -> bool {
+    *required
 }
 
 /// A text that is not a condition.

@@ -101,6 +101,8 @@ hallway_spec::codes! {
         AddressMissing = "address-missing",
         /// The machine has no /etc/hosts or /etc/resolv.conf, over which that of a node could be mounted.
         NoFile = "no-file",
+        /// A program failed that the programs which depend on it do not require (`required: false`).
+        NotRequired = "not-required",
         /// The host's name servers are on its own localhost, which nodes cannot reach.
         NameServers = "name-servers",
         /// IPv6 is turned off on the host, and the project has IPv6.

@@ -61,7 +61,7 @@ pub use listener::{
 pub use marks::Elsewhere;
 pub use orphans::stop_leftovers;
 pub use porter::{Porter, serve_porter};
-pub use readiness::{Awaited, ProgramEnd, Readiness, readiness};
+pub use readiness::{Awaited, NotRequired, ProgramEnd, Readiness, readiness};
 pub use remains::remove_remains;
 pub use status::{ProgramState, ProgramStatus};
 

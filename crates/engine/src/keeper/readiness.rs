@@ -10,8 +10,11 @@ use super::{Program, ProgramState, ProgramStatus};
 /// Whether all programs are ready.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Readiness {
-    /// All are.
-    Ready,
+    /// All are, but for those that failed and that no program requires.
+    Ready {
+        /// Those.
+        failed: Vec<NotRequired>,
+    },
     /// This node's program is not ready yet.
     Waiting {
         /// The node.
@@ -26,6 +29,17 @@ pub enum Readiness {
         /// How it ended.
         end: ProgramEnd,
     },
+}
+
+/// A program that failed, and that others wait for without requiring it (`required: false`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotRequired {
+    /// The node.
+    pub node: String,
+    /// How it ended.
+    pub end: ProgramEnd,
+    /// The others.
+    pub of: Vec<String>,
 }
 
 /// How a program ended. Displayed as the end of a sentence that begins with the node.
@@ -103,7 +117,8 @@ impl fmt::Display for Awaited {
 
 /// Whether `programs` are ready. A program that is restarted repeatedly counts as ready unless it
 /// has `ready` ports or a health check in `wanted`; one that ended with exit code 0 counts as
-/// ready, and so does one that a command stopped.
+/// ready, and so does one that a command stopped. The failure of one that others depend on, none of
+/// which requires it, makes nothing fail.
 ///
 /// ```
 /// use hallway_engine::keeper::{ProgramEnd, ProgramState, ProgramStatus, Readiness, readiness};
@@ -126,16 +141,16 @@ pub fn readiness(wanted: &[Program], programs: &[ProgramStatus]) -> Readiness {
         node: program.node.clone(),
         end,
     };
+    let mut without = Vec::new();
     for program in programs {
-        match (program.state, program.exit_code) {
-            (ProgramState::Exited, Some(code)) if code != 0 => {
-                return failed(program, ProgramEnd::of_code(code));
-            }
-            _ if program.health == Some(Health::Unhealthy) => {
-                return failed(program, ProgramEnd::Unhealthy);
-            }
-            _ => {}
-        }
+        let Some(end) = failure(program) else {
+            continue;
+        };
+        let Some(of) = not_requiring(wanted, program) else {
+            return failed(program, end);
+        };
+        let node = program.node.clone();
+        without.push(NotRequired { node, end, of });
     }
     let of = |node: &str| wanted.iter().find(|w| w.node == node);
     for program in programs {
@@ -155,9 +170,35 @@ pub fn readiness(wanted: &[Program], programs: &[ProgramStatus]) -> Readiness {
         };
     }
     let waiting = programs.iter().find(|p| p.state == ProgramState::Waiting);
-    waiting.map_or(Readiness::Ready, |program| {
-        dependency(program, of(&program.node), programs)
-    })
+    match waiting {
+        Some(program) => dependency(program, of(&program.node), programs),
+        None => Readiness::Ready { failed: without },
+    }
+}
+
+/// How a program failed, if it did.
+fn failure(program: &ProgramStatus) -> Option<ProgramEnd> {
+    match (program.state, program.exit_code) {
+        (ProgramState::Exited, Some(0)) => None,
+        (ProgramState::Exited, Some(code)) => Some(ProgramEnd::of_code(code)),
+        _ if program.health == Some(Health::Unhealthy) => Some(ProgramEnd::Unhealthy),
+        _ => None,
+    }
+}
+
+/// The programs that depend on this one; `None` if there are none, or one of them requires it.
+fn not_requiring(wanted: &[Program], program: &ProgramStatus) -> Option<Vec<String>> {
+    let mut of = Vec::new();
+    for other in wanted {
+        let mut on = other.depends_on.iter();
+        if let Some(dependency) = on.find(|d| d.node.as_ref() == program.node) {
+            if dependency.required {
+                return None;
+            }
+            of.push(other.node.clone());
+        }
+    }
+    (!of.is_empty()).then_some(of)
 }
 
 fn ports(program: &Program) -> Vec<String> {
@@ -180,7 +221,9 @@ fn dependency(
             continue;
         };
         match (dependency.condition, other.state) {
-            (Condition::ServiceHealthy, ProgramState::Exited) if other.exit_code.is_some() => {
+            (Condition::ServiceHealthy, ProgramState::Exited)
+                if dependency.required && other.exit_code.is_some() =>
+            {
                 let end = ProgramEnd::NotHealthy;
                 return Readiness::Failed { node, end };
             }

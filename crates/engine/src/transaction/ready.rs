@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::Caller;
-use crate::event::Event;
+use crate::event::{Event, Warning};
 use crate::failure::NotReady;
 use crate::keeper::{Awaited, Client, Program, Readiness};
 use crate::{Failure, Reason};
@@ -32,7 +32,12 @@ pub(super) fn wait(
     let mut reported: Option<Reported> = None;
     loop {
         match client.poll_ready(wanted)? {
-            Readiness::Ready => return Ok(()),
+            Readiness::Ready { failed } => {
+                for program in failed {
+                    caller.warn(Warning::NotRequired(program));
+                }
+                return Ok(());
+            }
             Readiness::Failed { node, end } => {
                 caller.cancel.check()?; // Ctrl-C in a terminal ends the programs too
                 return Err(not_ready(wanted, node, NotReady::Ended(end)));

@@ -138,29 +138,38 @@ fn started(context: &Context<'_>, service: &Service, out: &mut Entries, findings
     for entry in depends.entries() {
         depend(context, entry, &mut names, findings);
     }
-    if names.iter().all(|(_, condition)| condition.is_none()) {
-        let names = names.into_iter().map(|(name, _)| name);
+    if names
+        .iter()
+        .all(|d| d.condition.is_none() && d.required.is_none())
+    {
+        let names = names.into_iter().map(|d| d.node);
         return out.list("depends_on", &depends.place, names.collect());
     }
     let mut map = Entries::default();
-    for (name, condition) in names {
-        let started = || Value::of_text(&name.place, "service_started");
+    for on in names {
+        let started = || Value::of_text(&on.node.place, "service_started");
         let mut inner = Entries::default();
-        inner.text("condition", &condition.unwrap_or_else(started));
-        let value = inner.into_map(&name.place);
-        map.set(name.text().unwrap_or_default(), &name.place, value);
+        inner.text("condition", &on.condition.unwrap_or_else(started));
+        if let Some(required) = &on.required {
+            inner.text("required", required);
+        }
+        let value = inner.into_map(&on.node.place);
+        map.set(on.node.text().unwrap_or_default(), &on.node.place, value);
     }
     out.set("depends_on", &depends.place, map.into_map(&depends.place));
 }
 
-/// Adds the nodes of one service that another depends on, each with its condition unless that is the
-/// start. Nodes without a program are ready at once.
-fn depend(
-    context: &Context<'_>,
-    entry: &Entry,
-    names: &mut Vec<(Value, Option<Value>)>,
-    findings: &mut Findings,
-) {
+/// A node that another depends on.
+struct On {
+    node: Value,
+    /// The condition, unless it is the start.
+    condition: Option<Value>,
+    /// `required: false`.
+    required: Option<Value>,
+}
+
+/// Adds the nodes of one service that another depends on. Nodes without a program are ready at once.
+fn depend(context: &Context<'_>, entry: &Entry, names: &mut Vec<On>, findings: &mut Findings) {
     let condition = entry.value.get("condition").and_then(Value::text);
     if let Some(other) = condition
         && ![
@@ -176,9 +185,10 @@ fn depend(
             "service_started, service_healthy or service_completed_successfully",
         );
     }
+    let required = entry.value.get("required");
+    let required = required.filter(|value| findings.flag(value) == Some(false));
     let Some(service) = context.services.get(entry.key.as_str()) else {
-        let required = entry.value.get("required").and_then(Value::text) != Some("false");
-        missing(context, entry, required, findings);
+        missing(context, entry, required.is_none(), findings);
         return;
     };
     if service.runs() {
@@ -196,8 +206,13 @@ fn depend(
         };
         let condition = entry.value.get("condition").filter(|_| passed);
         names.extend(service.nodes.iter().map(|node| {
-            let name = Value::of_text(&entry.place, node);
-            (name, condition.cloned())
+            let node = Value::of_text(&entry.place, node);
+            let (condition, required) = (condition.cloned(), required.cloned());
+            On {
+                node,
+                condition,
+                required,
+            }
         }));
     }
 }
@@ -219,7 +234,14 @@ fn missing(context: &Context<'_>, entry: &Entry, required: bool, findings: &mut 
             service: entry.key.clone(),
             nearest: nearest(&entry.key, all.iter().map(|e| e.key.as_str())).map(str::to_owned),
         },
-        _ => return,
+        None => {
+            let service = &entry.key;
+            findings.note(format!(
+                "there is no service {service}; what depends on it does not require it"
+            ));
+            return;
+        }
+        Some(_) => return,
     };
     findings.problem(&entry.place, kind);
 }

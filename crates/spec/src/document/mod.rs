@@ -226,6 +226,8 @@ mapping! {
     pub struct DependencyDoc read as DependencyKeys {
         /// service_started (the default), service_healthy or service_completed_successfully.
         condition: Option<String>,
+        /// false: if the other program fails, this one is started nevertheless; true when absent.
+        required: Option<bool>,
     }
 }
 

@@ -96,10 +96,14 @@ pub(super) fn depends_on(r: &mut Reader<'_>, at: &At) -> Vec<DependsOn> {
     if r.is_map(at.id) {
         for field in r.fields(at, None, "a list of nodes").0 {
             let here = at.key(&field.name, field.value);
-            let condition = condition(r, &here);
+            let (condition, required) = condition(r, &here);
             match field.name.parse() {
                 Ok(node) => out.push(DependsOn {
-                    on: Dependency { node, condition },
+                    on: Dependency {
+                        node,
+                        condition,
+                        required,
+                    },
                     place: field.key_place,
                 }),
                 Err(error) => r.report_at(&field.key_place, ValueProblem::Name(error)),
@@ -117,6 +121,7 @@ pub(super) fn depends_on(r: &mut Reader<'_>, at: &At) -> Vec<DependsOn> {
             on: Dependency {
                 node,
                 condition: Condition::default(),
+                required: true,
             },
             place,
         }));
@@ -124,13 +129,14 @@ pub(super) fn depends_on(r: &mut Reader<'_>, at: &At) -> Vec<DependsOn> {
     out
 }
 
-fn condition(r: &mut Reader<'_>, at: &At) -> Condition {
+/// The condition, and whether it is required.
+fn condition(r: &mut Reader<'_>, at: &At) -> (Condition, bool) {
     const EXPECTED: &str = "service_started, service_healthy or service_completed_successfully";
     if r.is_null(at.id) {
-        return Condition::default();
+        return (Condition::default(), true);
     }
     let keys = DependencyKeys::read(r, at, "a mapping with condition");
-    keys.condition
-        .and_then(|at| r.value(&at, EXPECTED))
-        .unwrap_or_default()
+    let required = keys.required.and_then(|at| r.boolean(&at));
+    let condition = keys.condition.and_then(|at| r.value(&at, EXPECTED));
+    (condition.unwrap_or_default(), required.unwrap_or(true))
 }

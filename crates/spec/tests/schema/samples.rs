@@ -182,6 +182,11 @@ fn nodes(add: &mut Add<'_>) {
         "nodes.*.depends_on.*.condition",
         json!("service_completed_successfully"),
     );
+    add(
+        "/nodes/c/depends_on/a",
+        "nodes.*.depends_on.*.required",
+        json!(false),
+    );
     add("/nodes/b", "nodes.*.environment", json!({ "A": 1 }));
     add("/nodes/b", "nodes.*.default_route", json!(false));
     add("/nodes/b", "nodes.*.working_dir", json!("/tmp"));

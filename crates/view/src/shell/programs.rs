@@ -86,7 +86,12 @@ pub(super) fn programs(script: &mut Script<'_>, settled: &Settled) {
                 Condition::ServiceHealthy => format!("when {node} is healthy"),
                 Condition::ServiceCompletedSuccessfully => format!("when {node} has ended"),
             };
-            script.comment(&format!("{when}:"));
+            let or = if dependency.required {
+                ""
+            } else {
+                ", or has failed"
+            };
+            script.comment(&format!("{when}{or}:"));
         }
         script.comment(&format!("{} &", words.join(" ")));
     }

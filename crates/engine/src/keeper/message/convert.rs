@@ -88,6 +88,7 @@ impl From<&spec::Dependency> for Dependency {
         Self {
             node: dependency.node.clone(),
             condition: dependency.condition.into(),
+            required: dependency.required,
         }
     }
 }
@@ -97,6 +98,7 @@ impl From<Dependency> for spec::Dependency {
         Self {
             node: dependency.node,
             condition: dependency.condition.into(),
+            required: dependency.required,
         }
     }
 }

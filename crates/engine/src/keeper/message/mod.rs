@@ -34,7 +34,7 @@ use crate::rights::Rights;
 /// about packets of networks that represent the outside, version 7 no rules about what leaves the host with
 /// a private address and about UDP to a further network of a node, version 8 no rules about packets to networks
 /// that represent the outside and about redirects of routers, version 9 none about published ports by the
-/// host's address on a network of another project.
+/// host's address on a network of another project, and no dependencies that are not required.
 pub const PROTOCOL: u32 = 10;
 
 /// The first message of each side.
@@ -206,6 +206,7 @@ pub struct Healthcheck {
 pub struct Dependency {
     pub node: Name,
     pub condition: Condition,
+    pub required: bool,
 }
 
 /// See [`hallway_spec::Condition`].

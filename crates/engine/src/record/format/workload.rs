@@ -65,7 +65,9 @@ impl From<WorkloadFile> for Workload {
 impl From<&Dependency> for DependencyFile {
     fn from(dependency: &Dependency) -> Self {
         match dependency.condition {
-            Condition::ServiceStarted => Self::Started(dependency.node.clone()),
+            Condition::ServiceStarted if dependency.required => {
+                Self::Started(dependency.node.clone())
+            }
             _ => Self::Other(dependency.clone()),
         }
     }
@@ -77,6 +79,7 @@ impl From<DependencyFile> for Dependency {
             DependencyFile::Started(node) => Self {
                 node,
                 condition: Condition::ServiceStarted,
+                required: true,
             },
             DependencyFile::Other(dependency) => dependency,
         }
