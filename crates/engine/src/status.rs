@@ -14,7 +14,7 @@ use crate::{Engine, Failure, ProjectState, Reason, Record};
 /// The state of a project.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Completeness {
-    /// Everything is as it was built, and every program runs.
+    /// Everything is as it was built, and every program runs that no command stopped.
     Up,
     /// Something differs from what was built, a program does not run, or the keeper does not answer.
     Degraded,
@@ -62,8 +62,10 @@ pub struct Status {
     /// Why the project's keeper did not answer, if it did not: its programs and listeners were
     /// not examined then.
     pub silent: Option<Failure>,
-    /// What differs from what the last complete run built.
+    /// What differs from what the last complete run built. Programs that a command stopped do not.
     pub differences: Vec<Difference>,
+    /// Programs that a command stopped (`hallway stop`).
+    pub stopped: Vec<Name>,
     /// What has its mark in the kernel.
     pub marks: Marks,
 }
@@ -85,6 +87,19 @@ impl Engine {
             return Ok(None);
         }
         let mut differences = drift(recorded(record.as_ref()), &observed).differences;
+        let mut stopped = Vec::new();
+        differences.retain(|d| match (&d.place, &d.fact) {
+            (
+                ObjectPlace::Node { node, .. },
+                Fact::ProgramStopped {
+                    by_command: true, ..
+                },
+            ) => {
+                stopped.push(node.clone());
+                false
+            }
+            _ => true,
+        });
         if let Some(applied) = record.as_ref().and_then(|r| r.applied.as_ref()) {
             let found = diverted(&mut self.kernel(), &observed, applied);
             let found = found.map_err(|e| Failure::caused(Reason::Kernel, e))?;
@@ -111,6 +126,7 @@ impl Engine {
             unreadable,
             silent,
             differences,
+            stopped,
             marks,
         }))
     }

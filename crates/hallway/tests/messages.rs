@@ -53,7 +53,7 @@ fn ends_are_printed() {
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut lines = lines.map(Result::unwrap).filter(|l| l.starts_with("dies"));
     assert_eq!(lines.next().unwrap(), "dies  | bye");
-    assert_eq!(lines.next().unwrap(), "dies has ended with code 3");
+    assert_eq!(lines.next().unwrap(), "dies exited with 3");
     sh(&format!("kill -INT {}", child.id()));
     assert!(child.wait().unwrap().success());
 }

@@ -102,7 +102,101 @@ fn a_program_that_the_keeper_started_again_goes_on() {
     h.ok("down");
 }
 
+/// A program that exits with 143 was not ended by a signal, and one that a signal ended was.
+fn ends_are_told_as_they_were() {
+    let h = hallway();
+    let file = |line: &str| {
+        format!("nodes: {{ a: {{ command: [sh, -c, 'echo last words; sleep 0.5; {line}'] }} }}\n")
+    };
+    for (line, words, code, signal) in [
+        ("exit 1", "exited with 1", 1, None),
+        ("exit 130", "exited with 130", 130, None),
+        ("exit 143", "exited with 143", 143, None),
+        ("exit 127", "exited with 127", 127, None),
+        ("exit 255", "exited with 255", 255, None),
+        ("kill -TERM $$", "ended by signal 15", 143, Some(15)),
+        ("kill -KILL $$", "ended by signal 9", 137, Some(9)),
+        ("kill -64 $$", "ended by signal 64", 192, Some(64)),
+    ] {
+        h.up(&file(line)).ok();
+        let ended = || h.node_status("a")["program"]["state"] == "exited";
+        wait_for("the end", ended);
+        let status = h.ok("status");
+        assert_eq!(status.matches(words).count(), 2, "{line}: {status}");
+        assert!(h.ok("plan").contains(words), "{line}");
+        let program = h.node_status("a")["program"].clone();
+        assert_eq!(program["exit_code"], code, "{line}");
+        assert_eq!(program["signal"].as_i64(), signal, "{line}");
+        h.ok("down");
+    }
+    for (line, words) in [
+        ("exit 143", "ended with exit code 143"),
+        ("exit 127", "ended with exit code 127"),
+        ("kill -KILL $$", "ended by signal 9"),
+    ] {
+        // The run waits for its end.
+        let after = "{ a: { condition: service_completed_successfully } }";
+        let program = format!(
+            "nodes: {{ a: {{ command: [sh, -c, '{line}'] }}, b: {{ command: sleep 1, depends_on: {after} }} }}\n"
+        );
+        h.up(&program).exits(1).says(&format!("node a: {words}"));
+    }
+    h.up("nodes: { a: { command: no-such-program } }\n")
+        .exits(1)
+        .says("its program was not found");
+}
+
+/// A program that a command stopped is no difference, until it is started again.
+fn stopped_by_a_command() {
+    let h = hallway();
+    let file = "nodes: { a: { command: sleep 903 }, b: { command: sleep 904 } }\n";
+    h.up(file).ok();
+    h.ok("stop a");
+    let ran = h.run(&["status", "--exit-code"]).exits(0);
+    assert!(ran.out.contains("p is up"), "{}", ran.out);
+    assert!(ran.out.contains("sleep 903 (stopped)"), "{}", ran.out);
+    assert!(
+        ran.out
+            .contains("stopped by hallway stop: a; started again by hallway start a")
+    );
+    assert!(!ran.out.contains("signal"), "{}", ran.out);
+    let json = h.run(&["status", "--format", "json"]).json();
+    assert_eq!(json["state"], "up");
+    assert_eq!(json["drift"], 0);
+    let program = h.node_status("a")["program"].clone();
+    assert_eq!(program["state"], "stopped");
+    assert!(program["exit_code"].is_null(), "{program}");
+    assert!(h.ok("ls").contains(" up"));
+    let ran = h.run(&["graph", "--live"]).exits(0);
+    assert!(!ran.err.contains("degraded"), "{}", ran.err);
+    let plan = h.ok("plan");
+    assert!(
+        plan.contains("program a") && plan.contains("stopped by hallway stop"),
+        "{plan}"
+    );
+    // Only start and up start it, no other change.
+    h.ok("network add extra --subnet 10.99.0.0/24");
+    h.ok("node add c --network extra");
+    assert_eq!(h.node_status("a")["program"]["state"], "stopped");
+    // Others that end are differences.
+    sh("kill -9 $(pgrep -fx 'sleep 904')");
+    wait_for("the end", || {
+        let ran = h.run(&["status", "--exit-code"]);
+        ran.code == 3 && ran.out.contains("node b: program ended by signal 9")
+    });
+    h.ok("start a");
+    assert_eq!(h.node_status("a")["program"]["state"], "running");
+    h.ok("stop");
+    h.up(file).ok();
+    for node in ["a", "b"] {
+        assert_eq!(h.node_status(node)["program"]["state"], "running");
+    }
+    h.ok("down");
+}
+
 hallway_testkit::tests![
     what_ends_a_program_does_not_end_the_next,
     a_program_that_the_keeper_started_again_goes_on,
+    ends_are_told_as_they_were,
+    stopped_by_a_command,
 ];

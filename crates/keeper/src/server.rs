@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use hallway_engine::keeper::message::{Answer, Refusal, Request};
-use hallway_engine::keeper::{Desired, Guard, raise_open_files, socket, stop_leftovers};
+use hallway_engine::keeper::{Desired, Exit, Guard, raise_open_files, socket, stop_leftovers};
 use hallway_engine::state;
 use hallway_spec::Name;
 use rustix::process::{Pid, Signal};
@@ -365,7 +365,8 @@ impl Keeper<'_> {
                 let log = state::append_to_log(&program.log);
                 let text = format!("hallway: no process could be started: {error}");
                 log.and_then(|mut log| writeln!(log, "{text}")).ok();
-                for event in [RunEvent::Exited { code: 125 }, RunEvent::Finished] {
+                let exit = Exit::NotStarted(125);
+                for event in [RunEvent::Exited { exit }, RunEvent::Finished] {
                     // The receiver is a field of `self`: it cannot be closed.
                     self.reports.send(Report { run, event }).ok();
                 }
@@ -375,9 +376,9 @@ impl Keeper<'_> {
 
     /// Waits for children that have ended, and kills those that this process did not start.
     fn reap(&mut self) {
-        for (pid, code) in program::reap().ended {
+        for (pid, exit) in program::reap().ended {
             // A runner that ends without being killed leaves no processes.
-            self.strays |= self.runners.remove(&pid) && code != 0;
+            self.strays |= self.runners.remove(&pid) && exit != Exit::Code(0);
         }
         if self.strays {
             let runners: Vec<i32> = self.runners.iter().copied().collect();

@@ -28,15 +28,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use hallway_engine::etc::EtcFiles;
-use hallway_engine::keeper::{Program, ProgramState, ProgramStatus};
+use hallway_engine::keeper::{Exit, Program, ProgramState, ProgramStatus};
 use hallway_spec::{Condition, Dependency, Health, Restart};
 
 const BACKOFF_FIRST: Duration = Duration::from_millis(100);
 const BACKOFF_MAX: Duration = Duration::from_secs(10);
 /// After a program has run this long, its next restart has the shortest pause again.
 const STEADY: Duration = Duration::from_secs(10);
-/// The code of a run that ended without reporting one: killed (128 + SIGKILL).
-const KILLED: i32 = 137;
+/// The end of a run that reported none: its runner was killed, and the program with it (SIGKILL).
+const KILLED: Exit = Exit::Signal(9);
 
 /// The number of a run, unique in a supervisor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -77,8 +77,8 @@ pub enum RunEvent {
     Health(Health),
     /// The program ended, or could not be started. Processes it started may still run.
     Exited {
-        /// Its exit code; 128 and the signal's number when a signal ended it.
-        code: i32,
+        /// How.
+        exit: Exit,
     },
     /// The last process of the run has ended.
     Finished,
@@ -96,7 +96,7 @@ struct Entry {
     pid: Option<i32>,
     restarts: u32,
     health: Option<Health>,
-    exit_code: Option<i32>,
+    exit: Option<Exit>,
     started: Option<Instant>,
     ended: Option<Instant>,
     /// When it is started again; only in the state `Restarting`.
@@ -176,8 +176,8 @@ impl Supervisor {
                 entry.state = ProgramState::Running;
             }
             (RunEvent::Health(health), Some(entry)) if entry.runs() => entry.health = Some(health),
-            (RunEvent::Exited { code }, Some(entry)) => {
-                entry.exited(code, now);
+            (RunEvent::Exited { exit }, Some(entry)) => {
+                entry.exited(exit, now);
                 // Processes that the program left must end before its next start.
                 stop = entry.state == ProgramState::Restarting;
             }
@@ -288,7 +288,7 @@ impl Supervisor {
                 pid: entry.pid,
                 restarts: entry.restarts,
                 health: entry.health,
-                exit_code: entry.exit_code,
+                exit: entry.exit,
                 ended_ms: entry.ended.filter(|_| !entry.runs()).map(|ended| {
                     let passed = now.saturating_duration_since(ended).as_millis();
                     u64::try_from(passed).unwrap_or(u64::MAX)
@@ -303,7 +303,7 @@ impl Supervisor {
         let Some(entry) = self.entries.get(dependency.node.as_ref()) else {
             return true;
         };
-        let completed = entry.state == ProgramState::Exited && entry.exit_code == Some(0);
+        let completed = entry.state == ProgramState::Exited && entry.exit == Some(Exit::Code(0));
         let runs = entry.state == ProgramState::Running;
         let failed = entry.state == ProgramState::Exited || entry.health == Some(Health::Unhealthy);
         let fulfilled = match dependency.condition {
@@ -347,7 +347,7 @@ impl Entry {
             pid: None,
             restarts: 0,
             health: None,
-            exit_code: None,
+            exit: None,
             started: None,
             ended: None,
             due: None,
@@ -359,14 +359,14 @@ impl Entry {
         matches!(self.state, ProgramState::Starting | ProgramState::Running)
     }
 
-    fn exited(&mut self, code: i32, now: Instant) {
+    fn exited(&mut self, exit: Exit, now: Instant) {
         self.pid = None;
         self.health = None;
-        self.exit_code = Some(code);
+        self.exit = Some(exit);
         self.ended = Some(now);
         let again = match self.program.restart {
             Restart::No => false,
-            Restart::OnFailure => code != 0,
+            Restart::OnFailure => exit != Exit::Code(0),
             Restart::Always | Restart::UnlessStopped => true,
         };
         if !again {

@@ -2,6 +2,9 @@
 
 use super::*;
 
+#[path = "supervisor_dependency_tests.rs"]
+mod dependencies;
+
 struct Bench {
     supervisor: Supervisor,
     now: Instant,
@@ -32,7 +35,8 @@ impl Bench {
 
     /// The program ends, and no process of it is left.
     fn ends(&mut self, run: RunId, code: i32) -> Vec<(RunId, String)> {
-        let (mut started, _) = self.event(run, RunEvent::Exited { code });
+        let exit = Exit::Code(code);
+        let (mut started, _) = self.event(run, RunEvent::Exited { exit });
         started.extend(self.event(run, RunEvent::Finished).0);
         started
     }
@@ -91,6 +95,15 @@ fn program(node: &str, restart: Restart, depends_on: &[&str]) -> Program {
     }
 }
 
+/// A program with a health check.
+fn checked(node: &str, restart: Restart) -> Program {
+    let test = hallway_spec::Command::split("true").unwrap();
+    Program {
+        healthcheck: Some(hallway_spec::Healthcheck::new(test)),
+        ..program(node, restart, &[])
+    }
+}
+
 fn on(node: &str, condition: Condition) -> Dependency {
     Dependency {
         node: node.parse().unwrap(),
@@ -101,91 +114,6 @@ fn on(node: &str, condition: Condition) -> Dependency {
 
 fn names(started: &[(RunId, String)]) -> Vec<&str> {
     started.iter().map(|(_, node)| node.as_str()).collect()
-}
-
-#[test]
-fn a_program_starts_when_all_it_depends_on_runs() {
-    let mut bench = Bench::new();
-    let programs = [
-        program("web", Restart::No, &["api", "db"]),
-        program("api", Restart::No, &["db"]),
-        program("db", Restart::No, &[]),
-    ];
-    let (started, _) = bench.sync(&programs);
-    assert_eq!(names(&started), ["db"]);
-    assert_eq!(bench.state("api"), ProgramState::Waiting);
-    bench.event(started[0].0, RunEvent::Started { pid: 7 });
-    assert_eq!(bench.state("db"), ProgramState::Starting);
-    assert_eq!(bench.status("db").pid, Some(7));
-    let (started, _) = bench.event(started[0].0, RunEvent::Listening);
-    assert_eq!(bench.state("db"), ProgramState::Running);
-    assert_eq!(names(&started), ["api"]);
-    let started = bench.runs(started[0].0);
-    assert_eq!(names(&started), ["web"]);
-}
-
-#[test]
-fn a_program_starts_when_another_has_ended_with_code_0() {
-    let mut bench = Bench::new();
-    let mut web = program("web", Restart::No, &[]);
-    web.depends_on = vec![on("migrate", Condition::ServiceCompletedSuccessfully)];
-    let migrate = program("migrate", Restart::OnFailure, &[]);
-    let (started, _) = bench.sync(&[web, migrate]);
-    assert_eq!(names(&started), ["migrate"]);
-    assert!(bench.runs(started[0].0).is_empty());
-    assert!(bench.ends(started[0].0, 1).is_empty());
-    let (_, again) = bench.wait();
-    assert_eq!(names(&again), ["migrate"]);
-    bench.runs(again[0].0);
-    assert_eq!(names(&bench.ends(again[0].0, 0)), ["web"]);
-}
-
-/// Whatever the condition: it is started once the other has failed, and only where it does not require it.
-#[test]
-fn a_program_starts_after_the_failure_of_one_that_it_does_not_require() {
-    let unhealthy = RunEvent::Health(Health::Unhealthy);
-    let ended = RunEvent::Exited { code: 3 };
-    for (condition, failure) in [
-        (Condition::ServiceStarted, ended),
-        (Condition::ServiceHealthy, ended),
-        (Condition::ServiceHealthy, unhealthy),
-        (Condition::ServiceCompletedSuccessfully, ended),
-    ] {
-        for required in [false, true] {
-            let mut bench = Bench::new();
-            let mut web = program("web", Restart::No, &[]);
-            let on = on("db", condition);
-            web.depends_on = vec![Dependency { required, ..on }];
-            let mut db = program("db", Restart::No, &[]);
-            let test = hallway_spec::Command::split("true").unwrap();
-            db.healthcheck = Some(hallway_spec::Healthcheck::new(test));
-            let (started, _) = bench.sync(&[web, db]);
-            assert_eq!(names(&started), ["db"]);
-            let after = bench.event(started[0].0, failure).0;
-            assert_eq!(names(&after), ["web"][usize::from(required)..]);
-        }
-    }
-}
-
-#[test]
-fn a_program_starts_when_another_is_healthy() {
-    let mut bench = Bench::new();
-    let mut web = program("web", Restart::No, &[]);
-    web.depends_on = vec![on("db", Condition::ServiceHealthy)];
-    let mut db = program("db", Restart::Always, &[]);
-    let test = hallway_spec::Command::split("true").unwrap();
-    db.healthcheck = Some(hallway_spec::Healthcheck::new(test));
-    let (started, _) = bench.sync(&[web, db]);
-    let run = started[0].0;
-    assert_eq!(names(&started), ["db"]);
-    assert!(bench.runs(run).is_empty());
-    assert_eq!(bench.status("db").health, Some(Health::Starting));
-    let unhealthy = bench.event(run, RunEvent::Health(Health::Unhealthy)).0;
-    assert!(unhealthy.is_empty());
-    let healthy = bench.event(run, RunEvent::Health(Health::Healthy)).0;
-    assert_eq!(names(&healthy), ["web"]);
-    bench.ends(run, 1);
-    assert_eq!(bench.status("db").health, None, "it does not run");
 }
 
 #[test]
@@ -255,10 +183,15 @@ fn a_changed_program_starts_when_the_last_process_of_the_former_one_has_ended() 
     let (started, stopped) = bench.sync(std::slice::from_ref(&changed));
     assert_eq!((started.len(), stopped), (0, vec![old]));
     assert!(bench.supervisor.is_stopping());
-    let (started, _) = bench.event(old, RunEvent::Exited { code: 143 });
+    let (started, _) = bench.event(
+        old,
+        RunEvent::Exited {
+            exit: Exit::Code(143),
+        },
+    );
     assert_eq!(names(&started), Vec::<&str>::new());
     assert_eq!(
-        bench.status("a").exit_code,
+        bench.status("a").exit,
         None,
         "the former program's end is not the new one's"
     );
@@ -285,7 +218,7 @@ fn policies_decide_what_is_started_again() {
             false => ProgramState::Exited,
         };
         assert_eq!(bench.state("a"), expected, "{restart:?} {code}");
-        assert_eq!(bench.status("a").exit_code, Some(code));
+        assert_eq!(bench.status("a").exit, Some(Exit::Code(code)));
         assert_eq!(bench.status("a").pid, None);
     }
 }
@@ -315,7 +248,12 @@ fn what_a_program_left_behind_is_ended_before_its_next_start() {
     let (started, _) = bench.sync(&[program("a", Restart::Always, &[])]);
     let run = started[0].0;
     bench.runs(run);
-    let (_, stopped) = bench.event(run, RunEvent::Exited { code: 1 });
+    let (_, stopped) = bench.event(
+        run,
+        RunEvent::Exited {
+            exit: Exit::Code(1),
+        },
+    );
     assert_eq!(stopped, [run]);
     assert_eq!(bench.supervisor.due(), None, "its end is waited for");
     bench.now += BACKOFF_MAX;
@@ -330,7 +268,12 @@ fn what_a_program_left_behind_stays_when_it_is_not_started_again() {
     let (started, _) = bench.sync(&[program("a", Restart::No, &[])]);
     let run = started[0].0;
     bench.runs(run);
-    let (_, stopped) = bench.event(run, RunEvent::Exited { code: 0 });
+    let (_, stopped) = bench.event(
+        run,
+        RunEvent::Exited {
+            exit: Exit::Code(0),
+        },
+    );
     assert_eq!(stopped, []);
     assert_eq!(bench.state("a"), ProgramState::Exited);
     assert_eq!(split(bench.supervisor.stop_all()).1, [run]);
@@ -343,7 +286,7 @@ fn a_runner_that_is_killed_ends_its_program() {
     bench.runs(started[0].0);
     bench.event(started[0].0, RunEvent::Finished);
     assert_eq!(bench.state("a"), ProgramState::Restarting);
-    assert_eq!(bench.status("a").exit_code, Some(137));
+    assert_eq!(bench.status("a").exit, Some(Exit::Signal(9)));
 }
 
 #[test]
@@ -372,7 +315,7 @@ fn a_program_that_was_stopped_starts_by_command_only() {
     assert_eq!(split(actions).1, [old]);
     assert!(bench.ends(old, 143).is_empty());
     assert_eq!(bench.state("a"), ProgramState::Exited);
-    assert_eq!(bench.status("a").exit_code, None);
+    assert_eq!(bench.status("a").exit, None);
     assert_eq!(bench.supervisor.due(), None);
     let actions = bench.supervisor.restart("a", bench.now).unwrap();
     assert_eq!(split(actions).0.len(), 1);

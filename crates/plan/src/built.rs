@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 
 use hallway_spec::Joined;
 
+use crate::exit::SeenProgram;
 use crate::mark;
 use crate::observed::{
     FileAccess, NamespaceState, Observed, PresentNamespace, Seen, SeenAddress, SeenEntry, SeenFile,
-    SeenFiles, SeenJoined, SeenKeeper, SeenLink, SeenNamespace, SeenProgram, SeenRoute, SeenSpace,
-    SeenTable,
+    SeenFiles, SeenJoined, SeenKeeper, SeenLink, SeenNamespace, SeenRoute, SeenSpace, SeenTable,
 };
 use crate::rules::{Guarded, ruleset};
 use crate::settled::{InterfaceRef, Plug, Settled};

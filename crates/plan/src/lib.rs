@@ -23,6 +23,7 @@
 pub mod built;
 pub mod compare;
 pub mod diff;
+pub mod exit;
 mod firewall;
 pub mod hosts;
 pub mod mark;
@@ -40,6 +41,7 @@ pub mod target;
 pub mod through;
 
 pub use diff::{Plan, diff};
+pub use exit::Exit;
 pub use observed::Observed;
 pub use settle::{Conflict, ConflictCode, Surroundings, settle};
 pub use settled::Settled;

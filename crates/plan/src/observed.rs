@@ -11,6 +11,7 @@ use hallway_nftables::Ruleset;
 use hallway_spec::{IpVersion, Joined, Name, SysctlKey};
 use ipnet::IpNet;
 
+use crate::exit::SeenProgram;
 use crate::mark;
 use crate::settled::Node;
 use crate::shaping::Shaping;
@@ -133,17 +134,6 @@ pub struct Uplink {
     pub link: String,
     /// IPv4 or IPv6.
     pub version: IpVersion,
-}
-
-/// A program as its keeper reports it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SeenProgram {
-    /// It runs, starts, or waits for the programs it depends on.
-    Runs,
-    /// It ended with this code, and the keeper is about to start it again.
-    Restarting(i32),
-    /// It ended with this code, and is not started again.
-    Ended(i32),
 }
 
 /// Objects of one network namespace.

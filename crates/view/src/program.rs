@@ -1,5 +1,6 @@
 //! The present state of a node's program.
 
+use hallway_plan::Exit;
 use hallway_spec::Health;
 use serde::Serialize;
 
@@ -19,6 +20,8 @@ pub enum ProgramState {
     Restarting,
     /// It ended.
     Exited,
+    /// A command stopped it.
+    Stopped,
 }
 
 /// A node's program.
@@ -38,6 +41,9 @@ pub struct Program {
     /// Its last exit code; 128 and the signal's number if a signal ended it. None if it has not
     /// ended, or if a command stopped it.
     pub exit_code: Option<i32>,
+    /// The signal that ended it, if one did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signal: Option<i32>,
     /// How long ago it ended; none while it runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ended_seconds_ago: Option<u64>,
@@ -55,7 +61,10 @@ impl Program {
             1 => ", restarted once".into(),
             n => format!(", restarted {n} times"),
         };
-        let code = self.exit_code.unwrap_or(0);
+        let exit = match self.signal {
+            Some(signal) => Exit::Signal(signal),
+            None => Exit::Code(self.exit_code.unwrap_or(0)),
+        };
         match self.state {
             ProgramState::Waiting => styled(YELLOW, "waiting"),
             ProgramState::Starting => styled(YELLOW, "starting"),
@@ -68,14 +77,11 @@ impl Program {
                 ),
                 Some(Health::Unhealthy) => styled(RED, format!("running, unhealthy{restarts}")),
             },
-            ProgramState::Restarting => styled(
-                YELLOW,
-                format!("restarting, ended with {code}{}", self.end()),
-            ),
-            ProgramState::Exited if self.exit_code.is_none() => styled(YELLOW, "stopped"),
+            ProgramState::Restarting => styled(YELLOW, format!("restarting, {exit}{}", self.end())),
+            ProgramState::Stopped => styled(YELLOW, "stopped"),
             ProgramState::Exited => styled(
-                if code == 0 { GREEN } else { RED },
-                format!("exited with {code}{restarts}{}", self.end()),
+                if exit == Exit::Code(0) { GREEN } else { RED },
+                format!("{exit}{restarts}{}", self.end()),
             ),
         }
     }

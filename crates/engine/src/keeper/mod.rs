@@ -53,6 +53,7 @@ pub use desired::{Change, Desired, Forward, Listen, Namespace, Program, Remains}
 pub use error::KeeperError;
 pub(crate) use greeting::Greeting;
 pub use guard::Guard;
+pub use hallway_plan::Exit;
 pub(crate) use listener::most_open_files;
 pub use listener::{
     BindCause, BindError, Bound, Listener, bind, listen_again, open_files_limit, raise_open_files,

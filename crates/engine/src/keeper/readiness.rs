@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use hallway_plan::compare::signal_of;
+use hallway_plan::Exit;
 use hallway_spec::{Condition, Health};
 
 use super::{Program, ProgramState, ProgramStatus};
@@ -45,11 +45,11 @@ pub struct NotRequired {
 /// How a program ended. Displayed as the end of a sentence that begins with the node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProgramEnd {
-    /// Exit code 125: something before its program failed, like its directory.
+    /// Something before its program failed, like its directory.
     NotStarted,
-    /// Exit code 126.
+    /// Its program cannot be executed.
     NotExecutable,
-    /// Exit code 127.
+    /// There is no such program.
     NotFound,
     /// By this signal.
     Signal(i32),
@@ -61,15 +61,14 @@ pub enum ProgramEnd {
     NotHealthy,
 }
 
-impl ProgramEnd {
-    /// What an exit code means, with the numbers that shells and containers use.
-    #[must_use]
-    pub fn of_code(code: i32) -> Self {
-        match code {
-            125 => Self::NotStarted,
-            126 => Self::NotExecutable,
-            127 => Self::NotFound,
-            code => signal_of(code).map_or(Self::Code(code), Self::Signal),
+impl From<Exit> for ProgramEnd {
+    fn from(exit: Exit) -> Self {
+        match exit {
+            Exit::NotStarted(126) => Self::NotExecutable,
+            Exit::NotStarted(127) => Self::NotFound,
+            Exit::NotStarted(_) => Self::NotStarted,
+            Exit::Signal(signal) => Self::Signal(signal),
+            Exit::Code(code) => Self::Code(code),
         }
     }
 }
@@ -121,7 +120,7 @@ impl fmt::Display for Awaited {
 /// which requires it, makes nothing fail.
 ///
 /// ```
-/// use hallway_engine::keeper::{ProgramEnd, ProgramState, ProgramStatus, Readiness, readiness};
+/// use hallway_engine::keeper::{Exit, ProgramEnd, ProgramState, ProgramStatus, Readiness, readiness};
 ///
 /// let ended = ProgramStatus {
 ///     node: "web".to_owned(),
@@ -129,7 +128,7 @@ impl fmt::Display for Awaited {
 ///     pid: None,
 ///     restarts: 0,
 ///     health: None,
-///     exit_code: Some(127),
+///     exit: Some(Exit::NotStarted(127)),
 ///     ended_ms: Some(20),
 /// };
 /// let expected = Readiness::Failed { node: "web".to_owned(), end: ProgramEnd::NotFound };
@@ -178,9 +177,9 @@ pub fn readiness(wanted: &[Program], programs: &[ProgramStatus]) -> Readiness {
 
 /// How a program failed, if it did.
 fn failure(program: &ProgramStatus) -> Option<ProgramEnd> {
-    match (program.state, program.exit_code) {
-        (ProgramState::Exited, Some(0)) => None,
-        (ProgramState::Exited, Some(code)) => Some(ProgramEnd::of_code(code)),
+    match (program.state, program.exit) {
+        (ProgramState::Exited, Some(Exit::Code(0))) => None,
+        (ProgramState::Exited, Some(exit)) => Some(exit.into()),
         _ if program.health == Some(Health::Unhealthy) => Some(ProgramEnd::Unhealthy),
         _ => None,
     }
@@ -222,7 +221,7 @@ fn dependency(
         };
         match (dependency.condition, other.state) {
             (Condition::ServiceHealthy, ProgramState::Exited)
-                if dependency.required && other.exit_code.is_some() =>
+                if dependency.required && other.exit.is_some() =>
             {
                 let end = ProgramEnd::NotHealthy;
                 return Readiness::Failed { node, end };

@@ -1,5 +1,6 @@
 //! What a keeper reports about its programs.
 
+use hallway_plan::Exit;
 use hallway_spec::Health;
 use serde::Serialize;
 
@@ -32,8 +33,8 @@ pub struct ProgramStatus {
     pub restarts: u32,
     /// The result of its health check while it runs; none without one.
     pub health: Option<Health>,
-    /// Its last exit code; 128 and the signal's number when a signal ended it.
-    pub exit_code: Option<i32>,
+    /// How it ended last; none if it has not, or if a command stopped it.
+    pub exit: Option<Exit>,
     /// How long ago it ended, in milliseconds; none while it runs.
     pub ended_ms: Option<u64>,
 }

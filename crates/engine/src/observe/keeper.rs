@@ -4,7 +4,8 @@ use std::path::Path;
 
 use crate::Cancel;
 use crate::keeper::{Client, Forward, KeeperError, Namespace, ProgramState, ProgramStatus};
-use hallway_plan::observed::{Seen, SeenKeeper, SeenProgram};
+use hallway_plan::exit::SeenProgram;
+use hallway_plan::observed::{Seen, SeenKeeper};
 use hallway_plan::target::Listener;
 
 /// Asks the keeper of the project whose state is in that directory. One that does not answer, or is
@@ -29,16 +30,15 @@ fn ask(directory: &Path) -> Result<Option<SeenKeeper>, KeeperError> {
     }))
 }
 
-/// The exit code of a program that SIGTERM ended.
-const STOPPED: i32 = 128 + 15;
-
 fn program(status: ProgramStatus) -> (String, SeenProgram) {
-    // One without a code was stopped by a command: by SIGTERM.
-    let code = status.exit_code.unwrap_or(STOPPED);
-    let state = match status.state {
-        ProgramState::Waiting | ProgramState::Starting | ProgramState::Running => SeenProgram::Runs,
-        ProgramState::Restarting => SeenProgram::Restarting(code),
-        ProgramState::Exited => SeenProgram::Ended(code),
+    let state = match (status.state, status.exit) {
+        (ProgramState::Waiting | ProgramState::Starting | ProgramState::Running, _) => {
+            SeenProgram::Runs
+        }
+        (ProgramState::Restarting, Some(exit)) => SeenProgram::Restarting(exit),
+        (ProgramState::Exited, Some(exit)) => SeenProgram::Ended(exit),
+        // It did not end by itself.
+        (ProgramState::Restarting | ProgramState::Exited, None) => SeenProgram::Stopped,
     };
     (status.node, state)
 }

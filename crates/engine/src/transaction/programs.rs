@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hallway_plan::Settled;
-use hallway_plan::observed::{Seen, SeenProgram};
+use hallway_plan::exit::SeenProgram;
+use hallway_plan::observed::Seen;
 use hallway_plan::rules::Guarded;
 use hallway_plan::settled::Publish;
 use hallway_plan::step::{Cause, KeeperTask};
@@ -138,8 +139,8 @@ fn ended(planned: &Planned) -> impl Iterator<Item = &str> {
         };
         let drifted = matches!(step.cause, Cause::Drift(_));
         match keeper?.programs.get(node.as_ref())? {
-            SeenProgram::Ended(_) | SeenProgram::Restarting(_) if drifted => Some(node.as_ref()),
-            _ => None,
+            SeenProgram::Runs => None,
+            _ => drifted.then_some(node.as_ref()),
         }
     })
 }

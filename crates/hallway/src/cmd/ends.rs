@@ -53,8 +53,8 @@ impl Ends {
         if before == Some(program.restarts) {
             return None;
         }
-        let end = match program.exit_code {
-            Some(code) => format!("has ended with code {code}"),
+        let end = match program.exit {
+            Some(exit) => exit.to_string(),
             None => "has been stopped".to_owned(),
         };
         Some(format!("{} {end}{again}", program.node))

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use hallway_engine::keeper::{self, ProgramStatus};
+use hallway_engine::keeper::{self, Exit, ProgramStatus};
 use hallway_engine::{Engine, Failure};
 use hallway_plan::Settled;
 use hallway_plan::observed::NamespaceState;
@@ -29,7 +29,9 @@ pub(super) fn programs(engine: &Engine, settled: &Settled) -> Result<Vec<Program
 
 fn program(engine: &Engine, settled: &Settled, status: ProgramStatus) -> Program {
     let name: Option<Name> = status.node.parse().ok();
-    let ended = status.ended_ms.filter(|_| status.exit_code != Some(0));
+    let ended = status
+        .ended_ms
+        .filter(|_| status.exit != Some(Exit::Code(0)));
     let last_line = name
         .filter(|_| ended.is_some())
         .and_then(|name| logs::last_line(engine, settled, &name));
@@ -40,12 +42,17 @@ fn program(engine: &Engine, settled: &Settled, status: ProgramStatus) -> Program
             keeper::ProgramState::Starting => ProgramState::Starting,
             keeper::ProgramState::Running => ProgramState::Running,
             keeper::ProgramState::Restarting => ProgramState::Restarting,
+            keeper::ProgramState::Exited if status.exit.is_none() => ProgramState::Stopped,
             keeper::ProgramState::Exited => ProgramState::Exited,
         },
         pid: status.pid,
         restarts: status.restarts,
         health: status.health,
-        exit_code: status.exit_code,
+        exit_code: status.exit.map(Exit::code),
+        signal: match status.exit {
+            Some(Exit::Signal(signal)) => Some(signal),
+            _ => None,
+        },
         ended_seconds_ago: status.ended_ms.map(|ms| ms / 1000),
         last_line,
     }

@@ -7,7 +7,7 @@ use hallway_engine::{Completeness, Engine, Failure, Status, Workplace};
 use hallway_plan::Settled;
 use hallway_plan::compare::{Difference, Fact};
 use hallway_plan::observed::Marks;
-use hallway_spec::Name;
+use hallway_spec::{Name, listed};
 use hallway_view::json::{self, DifferenceEntry, ProjectEntry, Version};
 use hallway_view::program::Program;
 use hallway_view::style::{YELLOW, styled};
@@ -116,6 +116,9 @@ fn text(common: &Common, scope: &Scope, project: &Name, status: &Status) -> Resu
         ui::text(&styled(YELLOW, words));
         ui::text(&failure.help().unwrap_or_default());
     }
+    if !status.stopped.is_empty() {
+        ui::text(&stopped(status));
+    }
     differences(common, status, &settled);
     if status.state == Completeness::Unfinished {
         let up = up_command(status);
@@ -151,6 +154,14 @@ fn up_command(status: &Status) -> String {
     let current = std::env::current_dir().unwrap_or_default();
     let near = Path::new(path).strip_prefix(&current).ok();
     format!("hallway up {}", near.unwrap_or(Path::new(path)).display())
+}
+
+/// What a command stopped, and what starts it again.
+fn stopped(status: &Status) -> String {
+    let names: Vec<String> = status.stopped.iter().map(Name::to_string).collect();
+    let (all, each) = (listed(&names), names.join(" "));
+    let up = up_command(status);
+    format!("stopped by hallway stop: {all}; started again by hallway start {each}, and by {up}")
 }
 
 fn differences(common: &Common, status: &Status, settled: &Settled) {

@@ -173,12 +173,17 @@ fn prove(
 /// The programs that do not run as declared in the file, with the reason as text.
 fn stopped(subject: &Subject, scope: &Scope) -> Result<BTreeMap<Name, String>, VerbError> {
     let status = scope.engine.status(&subject.settled.project)?;
-    let differences = status.into_iter().flat_map(|s| s.differences);
-    let stopped = differences.filter_map(|d| match (d.place, d.fact) {
-        (ObjectPlace::Node { node, .. }, Fact::ProgramStopped { state }) => Some((node, state)),
+    let Some(status) = status else {
+        return Ok(BTreeMap::new());
+    };
+    let differences = status.differences.into_iter();
+    let ended = differences.filter_map(|d| match (d.place, d.fact) {
+        (ObjectPlace::Node { node, .. }, Fact::ProgramStopped { state, .. }) => Some((node, state)),
         _ => None,
     });
-    Ok(stopped.collect())
+    let stopped = status.stopped.into_iter();
+    let stopped = stopped.map(|node| (node, "was stopped by hallway stop".to_owned()));
+    Ok(ended.chain(stopped).collect())
 }
 
 /// Builds in a temporary sandbox, tests, and removes the sandbox with everything in it.

@@ -1,13 +1,14 @@
 //! Children of this process: waited for, and killed.
 
+use hallway_engine::keeper::Exit;
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus};
 
 /// The result of waiting for children.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Reaped {
-    /// Those that ended: process id and exit code (128 and the signal's number for a signal).
-    pub(crate) ended: Vec<(i32, i32)>,
+    /// Those that ended: process id, and how.
+    pub(crate) ended: Vec<(i32, Exit)>,
     /// There are no children any more.
     pub(crate) none_left: bool,
 }
@@ -19,7 +20,7 @@ pub(crate) fn reap() -> Reaped {
         match rustix::process::wait(WaitOptions::NOHANG) {
             Ok(Some((pid, status))) => {
                 let pid = pid.as_raw_nonzero().get();
-                reaped.ended.push((pid, exit_code(status)));
+                reaped.ended.push((pid, exit(status)));
             }
             Err(Errno::INTR) => {}
             Ok(None) => return reaped,
@@ -31,9 +32,11 @@ pub(crate) fn reap() -> Reaped {
     }
 }
 
-fn exit_code(status: WaitStatus) -> i32 {
-    let signal = || status.terminating_signal().map(|signal| 128 + signal);
-    status.exit_status().or_else(signal).unwrap_or(-1)
+fn exit(status: WaitStatus) -> Exit {
+    match status.terminating_signal() {
+        Some(signal) => Exit::Signal(signal),
+        None => Exit::Code(status.exit_status().unwrap_or(-1)),
+    }
 }
 
 /// Kills every child of this process except those in `keep`; returns how many there were. A child

@@ -154,7 +154,7 @@ async fn follow(socket: &UnixStream, report: impl Fn(RunEvent)) {
             Message::Started { pid } => RunEvent::Started { pid },
             Message::Listening => RunEvent::Listening,
             Message::Health { health } => RunEvent::Health(health),
-            Message::Exited { code } => RunEvent::Exited { code },
+            Message::Exited { exit } => RunEvent::Exited { exit },
         });
     }
 }

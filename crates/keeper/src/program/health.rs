@@ -9,6 +9,7 @@ use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use hallway_engine::enter::Enter;
+use hallway_engine::keeper::Exit;
 use hallway_spec::{Health, Healthcheck};
 use rustix::process::{Pid, Signal};
 use tokio::net::unix::pipe::Receiver;
@@ -17,12 +18,12 @@ use tokio::time::{Instant, sleep_until};
 /// How many bytes of a check's output are kept.
 const OUTPUT_MAX: usize = 4096;
 /// The exit code of a check that could not be started, as in shells.
-const NOT_STARTED: i32 = 126;
+const NOT_STARTED: Exit = Exit::NotStarted(126);
 
 /// The result of one check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Result {
-    Ended(i32),
+    Ended(Exit),
     TookLonger,
 }
 
@@ -50,7 +51,7 @@ impl Course {
         let before = self.health;
         let elapsed = began.duration_since(self.started);
         let starting = before == Health::Starting && elapsed < self.check.start_period;
-        if result == Result::Ended(0) {
+        if result == Result::Ended(Exit::Code(0)) {
             self.failures = 0;
             self.health = Health::Healthy;
         } else if !starting {
@@ -156,12 +157,12 @@ impl<'a> Checks<'a> {
     }
 
     /// A child of this process has ended; returns the change if it was a check.
-    pub(super) fn ended(&mut self, pid: i32, code: i32) -> Option<Changed> {
+    pub(super) fn ended(&mut self, pid: i32, exit: Exit) -> Option<Changed> {
         let mut running = self.running.take_if(|running| running.pid == pid)?;
         running.read();
         let result = match running.timed_out {
             true => Result::TookLonger,
-            false => Result::Ended(code),
+            false => Result::Ended(exit),
         };
         let text = String::from_utf8_lossy(&running.text).trim().to_owned();
         self.take(result, running.began, text)
@@ -173,7 +174,10 @@ impl<'a> Checks<'a> {
         self.next = Some(Instant::now() + pause);
         let health = health?;
         let why = match (health, result) {
-            (Health::Unhealthy, Result::Ended(code)) => Some(format!("exit code {code}")),
+            (Health::Unhealthy, Result::Ended(Exit::Code(code))) => {
+                Some(format!("exit code {code}"))
+            }
+            (Health::Unhealthy, Result::Ended(exit)) => Some(format!("it {exit}")),
             (Health::Unhealthy, Result::TookLonger) => {
                 let limit = course.check.timeout.as_secs_f64();
                 Some(format!("it took longer than {limit} s"))
@@ -280,7 +284,7 @@ mod tests {
         let mut course = course(10, 20);
         let start = course.started;
         let at = |seconds| start + Duration::from_secs(seconds);
-        let failed = Result::Ended(1);
+        let failed = Result::Ended(Exit::Code(1));
         let second = Duration::from_secs(1);
         let ten = Duration::from_secs(10);
         assert_eq!(course.take(failed, at(0)), (second, None));
@@ -289,7 +293,7 @@ mod tests {
         assert_eq!(course.take(failed, at(30)), (ten, None));
         assert_eq!(course.take(failed, at(40)), (ten, Some(Health::Unhealthy)));
         assert_eq!(course.take(failed, at(50)), (ten, None));
-        let works = Result::Ended(0);
+        let works = Result::Ended(Exit::Code(0));
         assert_eq!(course.take(works, at(60)), (ten, Some(Health::Healthy)));
         assert_eq!(course.take(failed, at(70)), (ten, None));
         assert_eq!(course.take(works, at(80)), (ten, None));
@@ -301,13 +305,16 @@ mod tests {
         let start = course.started;
         let ten = Duration::from_secs(10);
         assert_eq!(
-            course.take(Result::Ended(0), start),
+            course.take(Result::Ended(Exit::Code(0)), start),
             (ten, Some(Health::Healthy))
         );
         for _ in 0..2 {
-            assert_eq!(course.take(Result::Ended(1), start), (ten, None));
+            assert_eq!(
+                course.take(Result::Ended(Exit::Code(1)), start),
+                (ten, None)
+            );
         }
         let unhealthy = (ten, Some(Health::Unhealthy));
-        assert_eq!(course.take(Result::Ended(1), start), unhealthy);
+        assert_eq!(course.take(Result::Ended(Exit::Code(1)), start), unhealthy);
     }
 }

@@ -36,7 +36,7 @@ use std::path::PathBuf;
 
 use hallway_engine::enter::Enter;
 use hallway_engine::etc::EtcFiles;
-use hallway_engine::keeper::message::Port;
+use hallway_engine::keeper::{Exit, message::Port};
 use hallway_spec::{Health, Healthcheck};
 use serde::{Deserialize, Serialize};
 
@@ -80,5 +80,5 @@ enum Message {
     Started { pid: i32 },
     Listening,
     Health { health: Health },
-    Exited { code: i32 },
+    Exited { exit: Exit },
 }

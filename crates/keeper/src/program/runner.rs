@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use hallway_engine::enter::EnterError;
 use hallway_engine::etc::EtcFiles;
-use hallway_engine::keeper::{frame, message::Port};
+use hallway_engine::keeper::{Exit, frame, message::Port};
 use rustix::net::SendFlags;
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, setrlimit};
 use tokio::net::UnixStream;
@@ -55,8 +55,8 @@ async fn supervise(socket: &StdStream, order: &Order) -> std::io::Result<()> {
     let (pid, mut output) = match spawn(order) {
         Ok(started) => started,
         Err(error) => {
-            let code = i32::from(error.exit_code());
-            return frame::send(socket, &Message::Exited { code });
+            let exit = Exit::NotStarted(error.exit_code().into());
+            return frame::send(socket, &Message::Exited { exit });
         }
     };
     frame::send(socket, &Message::Started { pid })?;
@@ -96,12 +96,12 @@ async fn supervise(socket: &StdStream, order: &Order) -> std::io::Result<()> {
         if !reaped.ended.is_empty() || reaped.none_left {
             output.copy(); // before their end is reported
         }
-        for (pid, code) in &reaped.ended {
-            checked(order, &keeper, checks.ended(*pid, *code));
+        for (pid, exit) in &reaped.ended {
+            checked(order, &keeper, checks.ended(*pid, *exit));
         }
-        if let Some((_, code)) = reaped.ended.iter().find(|(ended, _)| *ended == run.pid) {
+        if let Some((_, exit)) = reaped.ended.iter().find(|(ended, _)| *ended == run.pid) {
             run.exited = true;
-            report(&keeper, Message::Exited { code: *code });
+            report(&keeper, Message::Exited { exit: *exit });
         }
         if reaped.none_left {
             return Ok(());

@@ -101,7 +101,9 @@ impl Difference {
             | Fact::JoinedMissing { .. }
             | Fact::JoinedReplaced { .. }
             | Fact::LinkDetached { .. } => self.unusable(),
-            Fact::ProgramStopped { state } => words("running", state, format!("{object} {state}")),
+            Fact::ProgramStopped { state, .. } => {
+                words("running", state, format!("{object} {state}"))
+            }
             Fact::NodeTable { changes, .. } if changes.is_empty() => missing(),
             Fact::TableChanged { changes, .. }
             | Fact::NodeTable { changes, .. }

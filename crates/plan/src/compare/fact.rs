@@ -253,6 +253,8 @@ pub enum Fact {
     ProgramStopped {
         /// Why, in words, like `exited (code 1)`.
         state: String,
+        /// `hallway stop` stopped it: `up` starts it, and nothing is wrong.
+        by_command: bool,
     },
     /// A published port is not listened on.
     ListenerMissing {

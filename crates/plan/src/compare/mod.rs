@@ -34,7 +34,6 @@ pub use attached::attached;
 pub use attribute::Attribute;
 pub use difference::{Difference, ObjectPlace};
 pub use fact::{Fact, Instead};
-pub use programs::signal_of;
 
 use crate::observed::{NamespaceState, Seen, SeenLink, SeenNamespace};
 use crate::settled::{Cable, Interface, InterfaceRef, Network, Node, Plug, Settled};

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::{Difference, Fact, ObjectPlace};
-use crate::observed::{Observed, Seen, SeenKeeper, SeenProgram};
+use crate::exit::{Exit, SeenProgram};
+use crate::observed::{Observed, Seen, SeenKeeper};
 use crate::settled::Settled;
 use crate::target::listeners;
 
@@ -23,9 +24,11 @@ pub(crate) fn differences(wanted: &Settled, seen: &Observed) -> Vec<Difference> 
                 node: program.name.clone(),
                 netns: program.node.netns.clone(),
             };
+            let keeper = keeper.and_then(|k| k.programs.get(program.name.as_ref()));
+            let by_command = keeper == Some(&SeenProgram::Stopped);
             out.push(Difference {
                 place,
-                fact: Fact::ProgramStopped { state },
+                fact: Fact::ProgramStopped { state, by_command },
             });
         }
     }
@@ -52,25 +55,10 @@ fn stopped(node: &str, serves: bool, keeper: Option<&SeenKeeper>) -> Option<Stri
     };
     match keeper.programs.get(node) {
         Some(SeenProgram::Runs) => None,
-        Some(SeenProgram::Ended(0)) if !serves => None,
-        Some(SeenProgram::Ended(code)) => Some(ended(*code)),
-        Some(SeenProgram::Restarting(code)) => {
-            Some(format!("is being restarted: {}", ended(*code)))
-        }
+        Some(SeenProgram::Ended(Exit::Code(0))) if !serves => None,
+        Some(SeenProgram::Ended(exit)) => Some(exit.to_string()),
+        Some(SeenProgram::Restarting(exit)) => Some(format!("is being restarted: {exit}")),
+        Some(SeenProgram::Stopped) => Some("stopped by hallway stop".into()),
         None => Some("does not run".into()),
     }
-}
-
-fn ended(code: i32) -> String {
-    match signal_of(code) {
-        Some(signal) => format!("ended by signal {signal}"),
-        None => format!("exited with {code}"),
-    }
-}
-
-/// The signal that ended a program with this exit code, in the numbers that shells use: 128 and that of the
-/// signal, which is at most 64.
-#[must_use]
-pub fn signal_of(code: i32) -> Option<i32> {
-    (129..=192).contains(&code).then_some(code - 128)
 }

@@ -60,6 +60,23 @@ pub(super) fn guard(plan: &mut Plan, recorded: Recorded<'_>, seen: &Observed) {
     }
 }
 
+impl Plan {
+    /// Leaves programs as they are that a command stopped.
+    pub fn leave_stopped(&mut self) {
+        let by_command = |cause: &Cause| match cause {
+            Cause::Drift(difference) => matches!(
+                difference.fact,
+                Fact::ProgramStopped {
+                    by_command: true,
+                    ..
+                }
+            ),
+            _ => false,
+        };
+        self.keeper.retain(|step| !by_command(&step.cause));
+    }
+}
+
 fn step(action: StepAction, program: &Program<'_>, cause: Cause) -> KeeperStep {
     let task = KeeperTask::Program {
         action,

@@ -85,7 +85,7 @@ impl KeeperStep {
         let cause = match &self.cause {
             // The step names the program already.
             Cause::Drift(difference) => match &difference.fact {
-                Fact::ProgramStopped { state } => state.clone(),
+                Fact::ProgramStopped { state, .. } => state.clone(),
                 _ => difference.clause(),
             },
             cause => cause.to_string(),

@@ -170,7 +170,7 @@ impl From<ProgramStatus> for Status {
             pid: s.pid,
             restarts: s.restarts,
             health: s.health.map(Into::into),
-            exit_code: s.exit_code,
+            exit: s.exit,
             ended_ms: s.ended_ms,
         }
     }
@@ -184,7 +184,7 @@ impl From<Status> for ProgramStatus {
             pid: s.pid,
             restarts: s.restarts,
             health: s.health.map(Into::into),
-            exit_code: s.exit_code,
+            exit: s.exit,
             ended_ms: s.ended_ms,
         }
     }

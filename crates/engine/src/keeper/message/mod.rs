@@ -20,6 +20,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use hallway_plan::Exit;
 use hallway_spec::{Command, Name};
 use serde::{Deserialize, Serialize};
 
@@ -34,7 +35,8 @@ use crate::rights::Rights;
 /// about packets of networks that represent the outside, version 7 no rules about what leaves the host with
 /// a private address and about UDP to a further network of a node, version 8 no rules about packets to networks
 /// that represent the outside and about redirects of routers, version 9 none about published ports by the
-/// host's address on a network of another project, and no dependencies that are not required.
+/// host's address on a network of another project, no dependencies that are not required, and no difference between a
+/// signal and an exit code.
 pub const PROTOCOL: u32 = 10;
 
 /// The first message of each side.
@@ -290,7 +292,7 @@ pub struct Status {
     pub pid: Option<i32>,
     pub restarts: u32,
     pub health: Option<Health>,
-    pub exit_code: Option<i32>,
+    pub exit: Option<Exit>,
     pub ended_ms: Option<u64>,
 }
 
