@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use hallway_spec::{Entry, Place, Value};
 
 use super::exec::{Setting, route, settings};
+use super::keys;
 use crate::entries::Entries;
 use crate::findings::Findings;
 
@@ -22,6 +23,7 @@ const BRIDGES: [&str; 2] = ["bridge", "ovs-bridge"];
 const LINUX: [&str; 2] = ["linux", "host"];
 
 const ENDPOINT: &str = "an endpoint with its interface, like a:eth1";
+const MAPPING: &str = "an endpoint with its interface, like { node: a, interface: eth1 }";
 
 /// A node of a lab.
 #[derive(Debug)]
@@ -74,19 +76,6 @@ pub(super) struct LabLink {
     pub(super) ends: [End; 2],
     pub(super) mtu: Option<Value>,
 }
-
-/// Keys of a node that are used here.
-const USED: [&str; 9] = [
-    "kind",
-    "group",
-    "env",
-    "sysctls",
-    "dns",
-    "exec",
-    "cmd",
-    "entrypoint",
-    "x-hallway",
-];
 
 /// The nodes of a topology.
 pub(super) fn nodes(topology: &Value, findings: &mut Findings) -> Vec<LabNode> {
@@ -144,13 +133,7 @@ fn node(topology: &Value, entry: &Entry, findings: &mut Findings) -> LabNode {
         for line in layer.get("exec").iter().flat_map(|e| e.items()) {
             out.run(line);
         }
-        for key in layer
-            .entries()
-            .iter()
-            .filter(|e| !USED.contains(&e.key.as_str()))
-        {
-            findings.ignore(key.key.clone());
-        }
+        keys::of_node(layer, findings);
     }
     for key in ["entrypoint", "cmd"] {
         let given = layers.iter().rev().find_map(|layer| layer.get(key));
@@ -217,6 +200,8 @@ fn link(value: &Value, findings: &mut Findings) -> Option<LabLink> {
     {
         let parent = value.get("host-interface").filter(|_| kind == MACVLAN);
         if let (Some(parent), Some(at)) = (parent, value.get("endpoint")) {
+            let used = ["type", "endpoint", "host-interface", "mtu"];
+            keys::of_link(value, &used, findings);
             let host = End {
                 node: kind.to_owned(),
                 interface: parent.text().map(str::to_owned),
@@ -227,7 +212,7 @@ fn link(value: &Value, findings: &mut Findings) -> Option<LabLink> {
             return Some(LabLink {
                 place: value.place.clone(),
                 ends: [end(at, findings)?, host],
-                mtu: None,
+                mtu: value.get("mtu").cloned(),
             });
         }
         findings.ignore(format!("links of type {kind}"));
@@ -237,11 +222,7 @@ fn link(value: &Value, findings: &mut Findings) -> Option<LabLink> {
         findings.unexpected(value, "a link like { endpoints: [\"a:eth1\", \"b:eth1\"] }");
         return None;
     };
-    for entry in value.entries() {
-        if !["type", "endpoints", "mtu"].contains(&entry.key.as_str()) {
-            findings.ignore(format!("{} of links", entry.key));
-        }
-    }
+    keys::of_link(value, &["type", "endpoints", "mtu"], findings);
     let [a, b] = endpoints.items() else {
         findings.unexpected(endpoints, "two endpoints, like [\"a:eth1\", \"b:eth1\"]");
         return None;
@@ -264,14 +245,15 @@ fn end(value: &Value, findings: &mut Findings) -> Option<End> {
         place: value.place.clone(),
     };
     if value.is_map() {
-        let node = value.get("node")?;
+        keys::of_endpoint(value, findings);
+        let Some(node) = value.get("node") else {
+            findings.unexpected(value, MAPPING);
+            return None;
+        };
         out.node = findings.text(node, "the name of a node")?.to_owned();
         let interface = value.get("interface").and_then(Value::text);
         if interface.is_none() {
-            findings.unexpected(
-                value,
-                "an endpoint with its interface, like { node: a, interface: eth1 }",
-            );
+            findings.unexpected(value, MAPPING);
         }
         out.interface = interface.map(str::to_owned);
         let addresses = ["ipv4", "ipv6"].iter().filter_map(|key| value.get(key));

@@ -1,6 +1,7 @@
 //! A containerlab topology as a hallway file.
 
 pub(crate) mod exec;
+mod keys;
 mod lab;
 mod left_out;
 
