@@ -4,6 +4,7 @@ pub(crate) mod exec;
 mod keys;
 mod lab;
 mod left_out;
+mod mtu;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -17,6 +18,7 @@ use crate::findings::Findings;
 use crate::subnets::{Pool, free};
 use crate::surroundings::Surroundings;
 use lab::{End, LabLink, LabNode, MACVLAN, SPECIAL};
+use mtu::Mtus;
 
 /// Keys of the file.
 const FILE: &[&str] = &["name", "prefix", "mgmt", "settings", "topology", "debug"];
@@ -62,7 +64,7 @@ pub(crate) fn translate(
     let mut members = Entries::default();
     for node in &nodes {
         let value = match node.is_bridge() {
-            true => made.network(node, &mut pool),
+            true => made.network(node, &mut pool, findings),
             false => made.node(node, surroundings, findings),
         };
         let target = match node.is_bridge() {
@@ -71,7 +73,7 @@ pub(crate) fn translate(
         };
         target.set(&node.name, &node.place, value);
     }
-    made.on_parents(&mut networks);
+    made.on_parents(&mut networks, findings);
     said(&nodes, findings);
     out.set("networks", place, networks.into_map(place));
     out.set("nodes", place, members.into_map(place));
@@ -125,6 +127,7 @@ struct Made {
     on_bridge: BTreeMap<String, Vec<IpNet>>,
     /// Networks of interfaces of the host, with those.
     parents: Vec<(String, Value)>,
+    mtus: Mtus,
 }
 
 impl Made {
@@ -149,7 +152,7 @@ impl Made {
         for (end, other) in [(a, b), (b, a)] {
             if let Some(parent) = parent(other) {
                 let name = format!("{MACVLAN}-{}", parent.replace('.', "-"));
-                self.attach(end, &name, nodes, findings);
+                self.attach(end, &name, link, nodes, findings);
                 let parent = Value::of_text(&other.place, parent);
                 if self.parents.iter().all(|(known, _)| *known != name) {
                     self.parents.push((name, parent));
@@ -162,8 +165,8 @@ impl Made {
                 let what = "a link between two bridges".to_owned();
                 findings.not_supported(&link.place, what, "make one bridge of the two");
             }
-            (true, false) => self.attach(b, &a.node, nodes, findings),
-            (false, true) => self.attach(a, &b.node, nodes, findings),
+            (true, false) => self.attach(b, &a.node, link, nodes, findings),
+            (false, true) => self.attach(a, &b.node, link, nodes, findings),
             (false, false) if a.node == b.node => {
                 let what = "a link from a node to itself".to_owned();
                 findings.not_supported(&link.place, what, "connect two nodes");
@@ -197,9 +200,11 @@ impl Made {
         &mut self,
         end: &End,
         bridge: &str,
+        link: &LabLink,
         nodes: &BTreeMap<&str, &LabNode>,
         findings: &mut Findings,
     ) {
+        self.mtus.add(bridge, end, link);
         let mut entries = settings(end, nodes, findings);
         let all = self.on_bridge.entry(bridge.to_owned()).or_default();
         // Networks have the prefix lengths; addresses of members have none.
@@ -232,7 +237,7 @@ impl Made {
     }
 
     /// The network of a bridge. The host's address on it is one that no member has.
-    fn network(&self, node: &LabNode, pool: &mut Pool) -> Value {
+    fn network(&self, node: &LabNode, pool: &mut Pool, findings: &mut Findings) -> Value {
         let place = &node.place;
         let addresses = self
             .on_bridge
@@ -257,12 +262,13 @@ impl Made {
         out.one_or_many("subnet", place, subnets);
         out.one_or_many("gateway", place, gateways);
         out.set("internal", place, Value::of_plain(place, true));
+        self.mtus.set(&node.name, &mut out, findings);
         out.extend(node.ours.as_ref());
         out.into_map(place)
     }
 
     /// The networks of interfaces of the host.
-    fn on_parents(&self, networks: &mut Entries) {
+    fn on_parents(&self, networks: &mut Entries, findings: &mut Findings) {
         for (name, parent) in &self.parents {
             let place = &parent.place;
             let on = self.on_bridge.get(name).into_iter().flatten();
@@ -273,6 +279,7 @@ impl Made {
             let mut out = Entries::default();
             out.text("parent", parent);
             out.one_or_many("subnet", place, subnets.collect());
+            self.mtus.set(name, &mut out, findings);
             networks.set(name, place, out.into_map(place));
         }
     }
