@@ -1,5 +1,6 @@
 //! Text → hallway file, for every format.
 
+use hallway_spec::problem::{NameProblem, PolicyProblem, ProblemKind};
 use hallway_spec::{Code, Place, Problem, Problems, Project, SourceText, Value, parse_value};
 
 use crate::findings::Findings;
@@ -216,11 +217,21 @@ fn project(path: &str, value: &Value, mut found: Vec<Problem>) -> Result<Project
         Err(problems) if found.iter().all(whole) => {
             let said: Vec<usize> = found.iter().map(|p| p.place.offset).collect();
             let more = problems.into_iter();
-            found.extend(more.filter(|p| !said.contains(&p.place.offset)));
+            found.extend(more.filter(|p| !said.contains(&p.place.offset) && !follows(p)));
             Err(found)
         }
         _ => Err(found),
     }
+}
+
+/// Whether a problem follows from what was left out: the translation has checked on what services depend, and
+/// what cannot be read among the ports has no name.
+fn follows(problem: &Problem) -> bool {
+    matches!(
+        problem.kind,
+        ProblemKind::Name(NameProblem::UnknownDependency { .. })
+            | ProblemKind::Policy(PolicyProblem::PortName(_))
+    )
 }
 
 /// Without empty sections.

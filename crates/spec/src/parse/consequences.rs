@@ -1,12 +1,15 @@
 //! One mistake gives one message: problems that follow from another one are omitted.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use ipnet::IpNet;
 
 use crate::problem::{
-    NameProblem, NetworkProblem, NodeProblem, PolicyProblem, ProblemKind, ValueProblem,
+    Found, NameProblem, NetworkProblem, NodeProblem, PolicyProblem, ProblemKind, ValueProblem,
 };
 use crate::tree::Tree;
-use crate::{InvalidName, Problem, UnresolvedPort};
+use crate::{InvalidName, Name, Problem, UnresolvedPort};
 
 /// The problems without those that follow from others.
 pub(super) fn left_out(tree: &Tree, problems: Vec<Problem>) -> Vec<Problem> {
@@ -18,6 +21,7 @@ pub(super) fn left_out(tree: &Tree, problems: Vec<Problem>) -> Vec<Problem> {
 }
 
 /// Mistakes that explain other problems.
+#[derive(Default)]
 struct Causes {
     /// Values of the wrong type, by offset and length.
     unexpected: BTreeSet<(usize, usize)>,
@@ -35,26 +39,37 @@ struct Causes {
     commands: BTreeSet<String>,
     /// Whether ports of nodes, which may have names, could not be read.
     ports: bool,
+    /// Ends of links whose interface has another link, by offset.
+    interfaces: BTreeSet<usize>,
+    /// Nodes of which it could not be read when they are ready, as `nodes.NAME`.
+    readiness: BTreeSet<String>,
+    /// Programs that share the namespace of a node that is not there.
+    homeless: BTreeSet<Name>,
+    /// Subnets that overlap.
+    overlaps: Vec<(IpNet, IpNet)>,
+    /// Gateways outside of their subnet.
+    gateways: BTreeSet<IpAddr>,
+    /// Nodes with an address outside of the network, as `nodes.NAME`.
+    outside: BTreeSet<String>,
+    /// Whether the networks or the nodes could not be read at all.
+    sections: bool,
 }
 
 impl Causes {
     fn of(tree: &Tree, problems: &[Problem]) -> Self {
-        let mut out = Self {
-            unexpected: BTreeSet::new(),
-            odd: BTreeSet::new(),
-            read_as: BTreeSet::new(),
-            names: BTreeMap::new(),
-            delays: Vec::new(),
-            subnets: BTreeSet::new(),
-            commands: BTreeSet::new(),
-            ports: false,
-        };
+        let mut out = Self::default();
         let mut bad = BTreeSet::new();
         for problem in problems {
             out.ports |= is_of_ports(problem);
             let delay = problem.place.key.strip_suffix(".delay");
             out.delays.extend(delay.map(str::to_owned));
             out.subnets.extend(network_of_subnet(&problem.place.key));
+            out.sections |= ["networks", "nodes"].contains(&problem.place.key.as_str());
+            let value = matches!(problem.kind, ProblemKind::Value(_));
+            let ready = [".ready", ".healthcheck"].iter();
+            let node = ready.filter_map(|key| problem.place.key.split_once(key));
+            let node = node.map(|(node, _)| node.to_owned()).filter(|_| value);
+            out.readiness.extend(node);
             let command = problem.place.key.rsplit_once(".command");
             out.commands
                 .extend(command.map(|(node, _)| node.to_owned()));
@@ -69,6 +84,22 @@ impl Causes {
                         None => out.odd.insert(path.clone()),
                     };
                 }
+                ProblemKind::Node(NodeProblem::InterfaceInUse { .. }) => {
+                    out.interfaces.insert(problem.place.offset);
+                }
+                ProblemKind::Name(NameProblem::UnknownOwner { node, .. }) => {
+                    out.homeless.insert(node.clone());
+                }
+                ProblemKind::Network(NetworkProblem::SubnetOverlap { net, other_net, .. }) => {
+                    out.overlaps.push((*net, *other_net));
+                }
+                ProblemKind::Network(NetworkProblem::GatewayOutside { gateway, .. }) => {
+                    out.gateways.insert(*gateway);
+                }
+                ProblemKind::Network(NetworkProblem::AddressOutside { .. }) => {
+                    let node = problem.place.key.split_once(".networks");
+                    out.outside.extend(node.map(|(node, _)| node.to_owned()));
+                }
                 ProblemKind::Value(ValueProblem::Name(_)) => {
                     bad.insert(problem.place.offset);
                 }
@@ -76,7 +107,10 @@ impl Causes {
             }
         }
         if !bad.is_empty() {
-            out.names.extend(tree.texts_at(&bad));
+            // At a place of a translated file there may be other texts, too.
+            let is_bad = |text: &str| text.parse::<Name>().is_err();
+            let texts = tree.texts_at(&bad);
+            out.names.extend(texts.filter(|(_, text)| is_bad(text)));
         }
         out
     }
@@ -94,11 +128,15 @@ impl Causes {
                 let mut delays = self.delays.iter();
                 delays.any(|key| place.key.starts_with(key.as_str()))
             }
-            ProblemKind::Value(ValueProblem::Unexpected { path, .. }) => {
+            ProblemKind::Value(ValueProblem::Unexpected { path, found, .. }) => {
                 self.read_as.contains(path)
+                    || path.ends_with(".namespace") && self.is_of_bad_name(found)
             }
             ProblemKind::Network(NetworkProblem::AddressOutside { network, .. }) => {
                 self.subnets.contains(&format!("networks.{network}"))
+            }
+            ProblemKind::Network(NetworkProblem::LinkOverlap { .. }) => {
+                self.interfaces.contains(&place.offset)
             }
             ProblemKind::Network(NetworkProblem::GatewayWithoutSubnet(_)) => {
                 let network = place.key.rsplit_once(".gateway");
@@ -107,21 +145,45 @@ impl Causes {
             ProblemKind::Node(NodeProblem::DependencyWithoutCommand { dependency, .. }) => {
                 self.commands.contains(&format!("nodes.{dependency}"))
             }
-            ProblemKind::Node(NodeProblem::ReadyWithoutCommand(node)) => {
-                self.commands.contains(&format!("nodes.{node}"))
+            ProblemKind::Node(
+                NodeProblem::ReadyWithoutCommand(node)
+                | NodeProblem::HealthcheckWithoutCommand(node),
+            ) => self.commands.contains(&format!("nodes.{node}")),
+            ProblemKind::Node(NodeProblem::DependencyWithoutHealth { dependency, .. }) => {
+                self.readiness.contains(&format!("nodes.{dependency}"))
             }
+            ProblemKind::Node(NodeProblem::NextHop { node, via, .. }) => {
+                self.gateways.contains(via) || self.outside.contains(&format!("nodes.{node}"))
+            }
+            ProblemKind::Network(NetworkProblem::AddressInUse { address, .. }) => {
+                let mut overlaps = self.overlaps.iter();
+                overlaps.any(|(a, b)| a.contains(address) && b.contains(address))
+            }
+            ProblemKind::Name(NameProblem::UnknownDependency { dependency, .. }) => {
+                self.sections || self.homeless.contains(dependency)
+            }
+            ProblemKind::Name(NameProblem::UnknownOwner { .. }) => self.sections,
             ProblemKind::Name(NameProblem::UnknownEndpoint { name, .. }) => {
-                self.names.values().any(|text| text == name)
+                self.sections || self.names.values().any(|text| text == name)
             }
             ProblemKind::Name(NameProblem::UnknownNetwork { network, .. }) => {
                 let begin = format!("{network}:"); // `apps:{ … }` is one name
-                self.names.values().any(|text| text.starts_with(&begin))
+                self.sections || self.names.values().any(|text| text.starts_with(&begin))
             }
             ProblemKind::Policy(PolicyProblem::PortName(UnresolvedPort::Unknown { .. })) => {
                 self.ports
             }
             _ => false,
         }
+    }
+
+    /// Whether a value is `node:` and a name that is refused where it is defined.
+    fn is_of_bad_name(&self, found: &Found) -> bool {
+        let Found::Scalar(text) = found else {
+            return false;
+        };
+        let owner = text.strip_prefix("node:");
+        owner.is_some_and(|owner| self.names.values().any(|bad| bad == owner))
     }
 
     /// Whether the same name was refused before: it is invalid where it is defined, and written in
@@ -135,9 +197,10 @@ impl Causes {
     }
 }
 
-/// The mapping of the network, of a key that is its `subnet` or part of it.
+/// The mapping of the network, of a key that decides about its subnet.
 fn network_of_subnet(key: &str) -> Option<String> {
-    let (network, _) = key.rsplit_once(".subnet")?;
+    let found = [".ipam.", ".subnet", ".mode"].iter();
+    let (network, _) = found.filter_map(|part| key.split_once(part)).next()?;
     network.starts_with("networks.").then(|| network.to_owned())
 }
 

@@ -41,23 +41,23 @@ fn link(r: &mut Reader<'_>, at: &At) -> Option<Link> {
     };
     let bandwidth = limit(r, keys.bandwidth.as_ref(), keys.rate.as_ref());
     let of_both = impairments(r, keys.impairments());
-    let mut ends: Vec<LinkEnd> = named(
+    let (entries, refused) = named(
         r,
         endpoints,
         "a mapping like { a: 10.0.1.1/24, b: 10.0.1.2/24 }",
-    )
-    .into_iter()
-    .map(|entry| end(r, entry))
-    .collect();
+    );
+    let mut ends: Vec<LinkEnd> = entries.into_iter().map(|entry| end(r, entry)).collect();
     for end in &mut ends {
         end.bandwidth = end.bandwidth.or(bandwidth);
         end.impairments = end.impairments.or(&of_both);
         check_delay(r, &end.place, &end.impairments);
     }
-    let count = ends.len();
+    let count = ends.len() + refused;
     let mtu = keys.mtu.as_ref().and_then(|at| mtu(r, at));
     let Ok(ends) = <[LinkEnd; 2]>::try_from(ends) else {
-        r.report(endpoints, ValueProblem::LinkEnds(count));
+        if count != 2 {
+            r.report(endpoints, ValueProblem::LinkEnds(count));
+        }
         return None;
     };
     Some(Link {

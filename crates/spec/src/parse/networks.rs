@@ -18,6 +18,7 @@ pub(super) fn read(r: &mut Reader<'_>, at: Option<&At>) -> Vec<Network> {
         return Vec::new();
     };
     named(r, at, "a mapping from names to networks")
+        .0
         .into_iter()
         .map(|entry| network(r, entry))
         .collect()

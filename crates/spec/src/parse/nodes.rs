@@ -23,7 +23,7 @@ pub(super) fn read(r: &mut Reader<'_>, at: Option<&At>) -> (Vec<Node>, Vec<Share
     let Some(at) = at else {
         return (nodes, shared);
     };
-    for entry in named(r, at, "a mapping from names to nodes") {
+    for entry in named(r, at, "a mapping from names to nodes").0 {
         let at = entry.value.clone();
         let (mut node, keys) = node(r, entry);
         match keys.namespace.as_ref().map(|at| sidecars::whose(r, at)) {

@@ -15,9 +15,10 @@ pub(super) struct Named {
     pub(super) value: At,
 }
 
-/// The entries of a mapping whose keys are names of nodes or networks.
-pub(super) fn named(r: &mut Reader<'_>, at: &At, expected: &'static str) -> Vec<Named> {
-    let mut out = Vec::new();
+/// The entries of a mapping whose keys are names of nodes or networks, and how many were refused because
+/// of their names.
+pub(super) fn named(r: &mut Reader<'_>, at: &At, expected: &'static str) -> (Vec<Named>, usize) {
+    let (mut out, mut refused) = (Vec::new(), 0);
     for field in r.fields(at, None, expected).0 {
         if field.name.starts_with("x-") {
             continue;
@@ -26,16 +27,20 @@ pub(super) fn named(r: &mut Reader<'_>, at: &At, expected: &'static str) -> Vec<
         match field.name.parse::<Name>() {
             Ok(name) if RESERVED.contains(&name.as_ref()) => {
                 r.report_at(&field.key_place, ValueProblem::ReservedName(name));
+                refused += 1;
             }
             Ok(name) => out.push(Named {
                 name,
                 place: field.key_place,
                 value,
             }),
-            Err(error) => r.report_at(&field.key_place, ValueProblem::Name(error)),
+            Err(error) => {
+                r.report_at(&field.key_place, ValueProblem::Name(error));
+                refused += 1;
+            }
         }
     }
-    out
+    (out, refused)
 }
 
 /// A bandwidth limit.
