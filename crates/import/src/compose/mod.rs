@@ -20,6 +20,7 @@ mod replicas;
 mod service;
 mod shares;
 mod stubs;
+mod unpublished;
 mod words;
 
 pub(crate) use names::sysctls;

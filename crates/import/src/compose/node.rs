@@ -6,7 +6,7 @@ use hallway_spec::{Entry, Value, nearest};
 use super::context::Context;
 use super::ports::Chooser;
 use super::service::{Attached, Service, active};
-use super::{environment, keys, names};
+use super::{environment, keys, names, unpublished};
 use crate::entries::Entries;
 use crate::findings::Findings;
 
@@ -37,7 +37,9 @@ pub(super) fn node(
         out.extend(value.get("x-hallway"));
         return Some(out.into_map(&value.place));
     }
-    ports(context, service, replica, chooser, &mut out, findings);
+    if !unpublished::reported(context, service, replica, findings) {
+        ports(context, service, replica, chooser, &mut out, findings);
+    }
     if let Some(command) = &service.command {
         out.set("command", &command.place, command.clone());
     }
