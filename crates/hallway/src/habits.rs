@@ -42,7 +42,7 @@ const INSTEAD: &[(&[&str], &str)] = &[
         "hallway up FILE reads containerlab topologies and Kathara labs itself",
     ),
     (
-        &["cp", "volume", "volumes"],
+        &["cp", "volume", "volumes", "commit"],
         "nodes have the files of this machine: nothing has to be copied to them or mounted",
     ),
     (
@@ -55,15 +55,26 @@ const INSTEAD: &[(&[&str], &str)] = &[
         &["port", "list", "show", "top", "stats", "info"],
         "hallway status, or hallway ls",
     ),
-    (&["nodes"], "hallway node ls"),
-    (&["networks", "nets", "net"], "hallway network ls"),
+    (
+        &["nodes", "container", "containers", "service", "services"],
+        "hallway node ls, or hallway status",
+    ),
+    (&["system"], "hallway gc lists what is left of projects"),
+    (
+        &["tools", "veth", "netem"],
+        "hallway link add A B connects two nodes; hallway impair NODE delay=10ms changes what it sends",
+    ),
+    (
+        &["networks", "nets", "net", "bridge", "brctl"],
+        "hallway network ls",
+    ),
     (&["links", "cables", "cable"], "hallway link ls"),
     (&["policies"], "hallway policy ls"),
     (&["wait"], "hallway up returns when all programs are ready"),
     (&["scale"], "hallway up --scale SERVICE=NUMBER"),
     (
         &["ip", "netns"],
-        "hallway exec NODE -- COMMAND, like hallway exec web -- ip addr",
+        "hallway exec NODE -- COMMAND, like hallway exec web -- ip addr; namespaces are made and listed by hallway node add NAME, hallway node rm NAME and hallway node ls",
     ),
     (
         &["addr", "route", "neigh", "nft", "iptables", "tc"],
@@ -89,7 +100,7 @@ const INSTEAD: &[(&[&str], &str)] = &[
     (&["check", "lint"], "hallway validate"),
     (&["diff"], "hallway plan"),
     (
-        &["init", "new"],
+        &["init", "new", "generate"],
         "write a file as docs/file.md describes it, or begin with hallway network add NAME",
     ),
 ];
@@ -100,6 +111,11 @@ const INSTEAD_OF_WORDS: &[(&[&str], ErrorKind, &str)] = &[
         &["ls", "ps", "status"],
         ErrorKind::UnknownArgument,
         "hallway inspect NAME shows one node or network, hallway logs NODE the output of its program",
+    ),
+    (
+        &["network", "node"],
+        ErrorKind::UnknownArgument,
+        "one name at a time: hallway network rm NAME, hallway node rm NAME",
     ),
     (
         &["inspect"],
@@ -184,6 +200,11 @@ mod tests {
             &["up", "-t", "lab.clab.yml"],
             &["validate", "--topo", "lab.clab.yml"],
             &["stop", "-t", "3"],
+            &["down", "-t", "3"],
+            &["graph", "-t", "lab.clab.yml"],
+            &["inspect", "--all"],
+            &["exec", "--label", "x"],
+            &["up", "-y"],
             &["exec", "-d", "web", "sh"],
             &["-f", "compose.yaml", "up"],
             &["--profile", "all", "up"],
@@ -201,7 +222,14 @@ mod tests {
     #[test]
     #[allow(clippy::unwrap_used)] // what fails is the test
     fn words_that_are_missing_or_too_many() {
-        for line in ["ls web", "status web", "inspect", "exec", "exec web"] {
+        for line in [
+            "ls web",
+            "status web",
+            "inspect",
+            "exec",
+            "exec web",
+            "network rm a b",
+        ] {
             let words: Vec<&str> = ["hallway"].into_iter().chain(line.split(' ')).collect();
             let error = Args::try_parse_from(&words).unwrap_err();
             assert!(instead_of_words(&error, words[1]).is_some(), "{line}");

@@ -140,7 +140,9 @@ fn wrong_usage(error: &clap::Error) -> ExitCode {
     let ours = ours.unwrap_or_default();
     let flag = habits::instead_of_flag(error, ours);
     let said = match (instead, flag) {
-        (Some((verb, instead)), _) => (format!("hallway has no command {verb}"), instead),
+        (Some((verb, instead)), _) => {
+            (format!("hallway has no command {verb}"), instead.to_owned())
+        }
         (None, Some((flag, instead))) => (format!("there is no argument {flag} here"), instead),
         (None, None) => {
             if error.kind() == ErrorKind::MissingSubcommand && ours.is_empty() {

@@ -4,13 +4,14 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use hallway_import::{File, Format, restore_places, without_places};
-use hallway_spec::{TEXT_MAX, name_of, parse_bytes};
+use hallway_spec::{Name, TEXT_MAX, name_of, parse_bytes};
 use rustix::io::Errno;
 
 use crate::args::{Common, FileArg};
 use crate::diagnose::VerbError;
 use crate::input::limited;
-use crate::{imported, ui};
+use crate::state_dir::records;
+use crate::{environment, imported, ui};
 
 pub(crate) use crate::input::Input;
 
@@ -62,7 +63,7 @@ pub(crate) fn read(common: &Common, file: &FileArg) -> Result<Input, VerbError> 
             "name a file: hallway up examples/three-tier.yaml",
         ));
     };
-    let bytes = bytes(first)?;
+    let bytes = bytes(Some(common), first)?;
     let name = first.display().to_string();
     let text = std::str::from_utf8(&bytes)
         .ok()
@@ -126,7 +127,7 @@ pub(crate) fn input(common: &Common, file: &FileArg) -> Result<Input, VerbError>
 }
 
 /// A file's bytes, or those of stdin for `-`.
-fn bytes(path: &PathBuf) -> Result<Vec<u8>, VerbError> {
+fn bytes(common: Option<&Common>, path: &PathBuf) -> Result<Vec<u8>, VerbError> {
     let bytes = if path.as_os_str() == "-" {
         limited(std::io::stdin().lock())
     } else {
@@ -134,17 +135,33 @@ fn bytes(path: &PathBuf) -> Result<Vec<u8>, VerbError> {
     };
     bytes.map_err(|e| {
         let shown = path.display();
-        // As Compose takes the names of services.
         let word = path.extension().is_none() && path.components().count() == 1;
         let help = match e.kind() {
             _ if too_few_open_files(&e) => MORE_OPEN_FILES.into(),
-            ErrorKind::NotFound if word => format!(
-                "name a file that exists and may be read; for the program of one node: hallway start {shown}, hallway stop {shown}"
-            ),
+            ErrorKind::NotFound if word => instead_of_a_file(common, &shown.to_string()),
             _ => "name a file that exists and may be read".to_owned(),
         };
         VerbError::usage(format!("cannot read {shown}: {e}"), help)
     })
+}
+
+/// What to do about a word that is not a file: it may be a project, or as in Compose a service.
+fn instead_of_a_file(common: Option<&Common>, word: &str) -> String {
+    let engine = common.and_then(records);
+    let project = engine.zip(word.parse::<Name>().ok());
+    let project = project.filter(|(engine, name)| engine.projects().contains(name));
+    let of_projects = |word: &String| ["down", "graph", "test"].contains(&word.as_str());
+    match (project, environment::words().find(of_projects)) {
+        (Some(_), Some(verb)) => format!("{word} is a project: hallway {verb} -p {word}"),
+        (Some((engine, name)), None) => {
+            let path = engine.built_from(&name).ok().flatten();
+            let path = path.unwrap_or_else(|| "FILE".to_owned());
+            format!("{word} is a project, built from {path}: name that file")
+        }
+        (None, _) => format!(
+            "name a file that exists and may be read; for the program of one node: hallway start {word}, hallway stop {word}"
+        ),
+    }
 }
 
 /// What to do if that is the reason.
@@ -160,7 +177,7 @@ fn too_few_open_files(error: &io::Error) -> bool {
 /// A file as text.
 pub(crate) fn text_file(path: &PathBuf) -> Result<File, VerbError> {
     let name = path.display().to_string();
-    let bytes = bytes(path)?;
+    let bytes = bytes(None, path)?;
     if bytes.len() > TEXT_MAX || std::str::from_utf8(&bytes).is_err() {
         parse_bytes(&name, &bytes)?;
     }

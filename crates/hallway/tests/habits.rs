@@ -307,6 +307,19 @@ fn arguments_that_change_nothing() {
     h.run(&["up", "-t", "lab.clab.yml"])
         .exits(2)
         .says("-f FILE");
+    for (words, said) in [
+        ("down -t 5", "a program has 10 s to end"),
+        ("stop -t 5", "a program has 10 s to end"),
+        ("graph -t lab.clab.yml", "hallway graph FILE"),
+        ("status -t lab.clab.yml", "hallway status -p NAME"),
+        ("down p", "p is a project: hallway down -p p"),
+        ("graph p", "p is a project: hallway graph -p p"),
+        ("up p", "p is a project, built from /run/f.yaml"),
+        ("up rep-1", "hallway start rep-1"),
+    ] {
+        let words: Vec<&str> = words.split(' ').collect();
+        h.run(&words).exits(2).says(said);
+    }
     h.ok("down");
 }
 

@@ -13,7 +13,11 @@ const INSTEAD_OF_FLAGS: &[(&[&str], &[&str], &str)] = &[
     ),
     (
         &["up"],
-        &["--abort-on-container-exit", "--exit-code-from"],
+        &[
+            "--abort-on-container-exit",
+            "--abort-on-container-failure",
+            "--exit-code-from",
+        ],
         "hallway up, then hallway status --exit-code: it is 3 when a program does not run",
     ),
     (
@@ -32,7 +36,7 @@ const INSTEAD_OF_FLAGS: &[(&[&str], &[&str], &str)] = &[
         "leave it out: a program has 10 s to end after SIGTERM",
     ),
     (
-        &["stop", "restart"],
+        &["stop", "restart", "down"],
         &["-t"],
         "leave it out: a program has 10 s to end after SIGTERM",
     ),
@@ -43,8 +47,38 @@ const INSTEAD_OF_FLAGS: &[(&[&str], &[&str], &str)] = &[
     ),
     (
         &["exec"],
+        &["--label", "--cmd"],
+        "hallway exec NODE -- COMMAND",
+    ),
+    (
+        &["inspect"],
+        &["--all", "-a"],
+        "hallway ls --all lists all projects, hallway status shows one",
+    ),
+    (
+        &["up", "down"],
+        &["-y", "--yes", "--menu"],
+        "leave it out: nothing is asked",
+    ),
+    (
+        &["exec"],
         &["--privileged"],
         "leave it out: without -u, a command has all rights that hallway has in the node",
+    ),
+    (
+        &["up"],
+        &["-t"],
+        "a file is named with -f FILE, or without a flag: hallway up FILE; a program has 10 s to end after SIGTERM",
+    ),
+    (
+        &["up", "down", "plan", "validate", "graph", "test", "import"],
+        &["-t", "-i", "-T", "--topo"],
+        "a file is named with -f FILE, or without a flag: hallway VERB FILE",
+    ),
+    (
+        &["logs", "ls", "ps", "status", "inspect", "exec", "shell"],
+        &["-t", "--topo"],
+        "a project that is up is named with -p: hallway VERB -p NAME",
     ),
     (
         &[],
@@ -125,7 +159,7 @@ const INSTEAD_OF_FLAGS: &[(&[&str], &[&str], &str)] = &[
 ];
 
 /// What to type instead of an unknown argument of a verb.
-pub(crate) fn instead_of_flag(error: &clap::Error, verb: &str) -> Option<(String, &'static str)> {
+pub(crate) fn instead_of_flag(error: &clap::Error, verb: &str) -> Option<(String, String)> {
     let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg) else {
         return None;
     };
@@ -135,7 +169,7 @@ pub(crate) fn instead_of_flag(error: &clap::Error, verb: &str) -> Option<(String
     };
     let found = INSTEAD_OF_FLAGS.iter().find(known);
     let (.., text) = found.filter(|_| error.kind() == ErrorKind::UnknownArgument)?;
-    Some((flag.clone(), text))
+    Some((flag.clone(), text.replace("VERB", verb)))
 }
 
 /// Whether the unknown argument of a verb is the flag for the version, which only the whole command has.
