@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use std::mem::ManuallyDrop;
 
 use clap::builder::{FalseyValueParser, Resettable};
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{
     Arg, ArgAction, ArgMatches, Args as _, Command, CommandFactory as _, FromArgMatches, Subcommand,
 };
@@ -54,7 +54,10 @@ pub(crate) fn arguments() -> Result<Args, clap::Error> {
             true => Err(error),
             false => parse(command_line::command(), &is_set),
         },
-        Err(error) => Err(without_variables(error.kind()).unwrap_or(error)),
+        Err(error) => Err(match without_variables(error.kind()) {
+            Some(of_the_line) => of_the_line,
+            None => of_variable(error),
+        }),
         outcome => outcome,
     }
 }
@@ -67,6 +70,40 @@ fn without_variables(kind: ErrorKind) -> Option<clap::Error> {
         .try_get_matches_from_mut(std::env::args_os())
         .err()?;
     (error.kind() == kind).then_some(error)
+}
+
+/// Names the variable that a value is from, in the place of its flag: nobody typed that one.
+fn of_variable(mut error: clap::Error) -> clap::Error {
+    let name = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(flag)) => flag.split(' ').next(),
+        _ => None,
+    };
+    let name = name.and_then(|flag| flag.strip_prefix("--"));
+    if let Some(name) = name.map(variable).filter(|name| is_set(name)) {
+        error.insert(ContextKind::InvalidArg, ContextValue::String(name));
+    }
+    error
+}
+
+/// The variable of a flag.
+fn variable(flag: &str) -> String {
+    format!("HALLWAY_{}", flag.replace('-', "_").to_uppercase())
+}
+
+/// Whether a value that a flag does not take is one of a flag of the same name, of another verb: a variable
+/// is for all of them.
+fn is_of_others(arg: &Arg, name: &str) -> bool {
+    let Some(value) = std::env::var(name).ok() else {
+        return false;
+    };
+    let takes = |arg: &Arg| {
+        let all = arg.get_possible_values();
+        all.iter().any(|possible| possible.matches(&value, false))
+    };
+    let same = |other: &&Arg| other.get_long() == arg.get_long();
+    let of_verb = |verb: &Command| verb.get_arguments().filter(same).any(takes);
+    let all = !arg.get_possible_values().is_empty() && !takes(arg);
+    all && Args::command().get_subcommands().any(of_verb)
 }
 
 fn unset(command: Command) -> Command {
@@ -176,13 +213,14 @@ fn with_variable(arg: Arg, present: &BTreeSet<String>, set: &dyn Fn(&str) -> boo
     let Some(long) = arg.get_long().filter(|long| present.contains(*long)) else {
         return arg;
     };
-    let name = format!("HALLWAY_{}", long.replace('-', "_").to_uppercase());
+    let name = variable(long);
     let shown = arg.get_env().is_some();
     match arg.get_action() {
         // An empty variable would be an invalid value.
         _ if shown && !set(&name) && std::env::var_os(&name).is_some() => {
             arg.env(Resettable::Reset)
         }
+        _ if set(&name) && is_of_others(&arg, &name) => arg.env(Resettable::Reset),
         _ if shown => arg,
         // Help shows the variables of every verb only.
         ArgAction::SetTrue if set(&name) => arg

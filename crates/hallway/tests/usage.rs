@@ -190,6 +190,34 @@ fn variables() {
     assert_eq!(run(&["down"], &[("HALLWAY_PROJECT", "one")]).0, Some(0));
 }
 
+/// A format that only other commands have is ignored; a wrong value is that of the variable, which was set.
+fn values_of_variables() {
+    let h = Hallway::host(PROGRAM);
+    std::fs::write("/run/one.yaml", "name: one\nnodes: { a: {} }\n").unwrap();
+    let run = |verb: &str, (name, value): (&str, &str)| {
+        let mut command = h.command(&[verb]);
+        let command = command.env("HALLWAY_FILE", "/run/one.yaml");
+        let ran = command.env(name, value).output().unwrap();
+        (ran.status.code(), String::from_utf8(ran.stderr).unwrap())
+    };
+    h.ok("up /run/one.yaml");
+    for (verb, value) in [("graph", "json"), ("graph", "junit"), ("plan", "svg")] {
+        let (code, said) = run(verb, ("HALLWAY_FORMAT", value));
+        assert_eq!(code, Some(0), "{verb} {value}: {said}");
+    }
+    for (verb, name, flag, value) in [
+        ("graph", "HALLWAY_FORMAT", "--format", "nonsense"),
+        ("plan", "HALLWAY_FORMAT", "--format", "nonsense"),
+        ("up", "HALLWAY_WAIT_TIMEOUT", "--wait-timeout", "x"),
+        ("up", "HALLWAY_PROJECT", "--project", "A B"),
+    ] {
+        let (code, said) = run(verb, (name, value));
+        assert_eq!(code, Some(2), "{said}");
+        assert!(said.contains(name) && !said.contains(flag), "{said}");
+    }
+    h.ok("down -p one");
+}
+
 /// `down` does not choose one of several projects.
 fn which_project() {
     let h = Hallway::host(PROGRAM);
@@ -463,6 +491,7 @@ hallway_testkit::tests![
     closed_pipes,
     output_on_a_full_disk,
     variables,
+    values_of_variables,
     which_project,
     too_much,
     low_ports,
