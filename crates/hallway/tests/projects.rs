@@ -265,7 +265,7 @@ fn programs_stop_and_start() {
         status["nodes"][node]["program"]["state"].clone()
     };
     h.run(&["stop", "a"]).exits(0).says("a has been stopped");
-    assert_eq!(state(0), "exited");
+    assert_eq!(state(0), "stopped");
     assert_eq!(state(1), "running");
     assert!(h.run(&["status"]).out.contains("stopped"));
     h.run(&["stop", "a"]).exits(0).says("a does not run");
