@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use hallway_kernel::Kernel;
 use hallway_plan::diff::Recorded;
 use hallway_plan::observed::{
-    PresentNamespace, SeenAddress, SeenEntry, SeenJoined, SeenLink, SeenSpace,
+    BySource, PresentNamespace, SeenAddress, SeenEntry, SeenJoined, SeenLink, SeenSpace,
 };
 use hallway_plan::through::{FIREWALL_CHAINS, Firewall};
 use hallway_plan::{Observed, Surroundings, diff, settle};
@@ -45,7 +45,10 @@ impl Engine {
         let observed = Observed {
             entries: entries.map(SeenEntry::without_accepts).collect(),
             joined: joined(topology, others),
-            host: host(topology, others)?,
+            host: SeenSpace {
+                by_source: by_source(others)?,
+                ..host(topology, others)?
+            },
             ..Observed::default()
         };
         let mut around = Surroundings::new(&topology.name, &observed, &[]);
@@ -91,6 +94,15 @@ fn joined(topology: &Topology, others: OtherNamespaces) -> BTreeMap<Joined, Seen
             };
             all.zip(1..).map(assumed).collect()
         }
+    }
+}
+
+/// The addresses of the host that have routes of their own.
+fn by_source(others: OtherNamespaces) -> Result<BySource, Failure> {
+    match others {
+        OtherNamespaces::Examined => observe::by_source::alone(&mut Kernel::new())
+            .map_err(|e| Failure::caused(Reason::Kernel, e)),
+        OtherNamespaces::Absent | OtherNamespaces::Assumed => Ok(BySource::default()),
     }
 }
 

@@ -160,8 +160,11 @@ impl<'a> Evaluator<'a> {
                 continue;
             }
             let (verdict, element) = match &rule.action {
-                // What is tracked is told by the caller.
-                Action::Continue | Action::NoTrack | Action::Verdict(Verdict::Continue) => continue,
+                // What is tracked, and the source of an answer, is told by the caller.
+                Action::Continue
+                | Action::NoTrack
+                | Action::SourceAsAsked(_)
+                | Action::Verdict(Verdict::Continue) => continue,
                 Action::Mark(bits) => {
                     packet.mark |= bits;
                     continue;
@@ -226,7 +229,8 @@ impl<'a> Evaluator<'a> {
                 readable(fields, packet) && self.lookup(set, fields, packet).is_none()
             }
             // Other connections and programs are not known here.
-            Match::CountOver { .. } | Match::RateOver { .. } | Match::OfSocket => false,
+            Match::CountOver { .. } | Match::RateOver { .. } => false,
+            Match::OfSocket | Match::AnswersFor(..) => false,
             // Packets that end a connection are not evaluated.
             Match::Reset | Match::Note { .. } => false,
             Match::Version(version) => IpVersion::of(packet.from) == *version,

@@ -29,6 +29,7 @@
 //! assert!(transaction.messages().iter().all(|message| message.body.as_bytes().is_ok()));
 //! ```
 
+mod answer;
 pub mod compare;
 mod datatype;
 pub mod decode;
@@ -43,6 +44,7 @@ pub mod message;
 pub mod print;
 mod raise;
 mod ruleset;
+mod stream;
 pub mod survey;
 pub mod trace;
 pub mod transaction;
@@ -54,7 +56,8 @@ pub use datatype::DataType;
 pub use family::{ChainType, Family, Hook, IpVersion, Policy, Priority};
 pub use field::Field;
 pub use ruleset::{
-    Action, Base, Chain, Dnat, Element, Layout, Match, Rate, Rule, Ruleset, Set, Stream, Table,
+    Action, Base, Chain, Dnat, Element, Layout, Match, Rate, Rule, Ruleset, Set, Table,
 };
+pub use stream::Stream;
 pub use transaction::{SetRef, Transaction};
 pub use value::Value;

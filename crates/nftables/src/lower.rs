@@ -2,6 +2,7 @@
 
 use ipnet::IpNet;
 
+use crate::answer::{asked, is_answer, write_source};
 use crate::expr::{CtKey, Expr, Meta, PayloadBase, Reg};
 use crate::value::Form;
 use crate::{Action, Dnat, Family, Field, IpVersion, Match, Rule, Stream, Table, Value};
@@ -173,6 +174,7 @@ pub(crate) fn matched(out: &mut Vec<Expr>, condition: &Match, context: Context<'
         }
         Match::LaterFragment(version) => out.extend(later_fragment(*version)),
         Match::Dnated => bits(out, CtKey::Status, STATUS_DNAT),
+        Match::AnswersFor(version, set) => answers_for(out, *version, set),
         Match::ToLocal => {
             let load = Expr::FibDestinationType { to: Reg(0) };
             equal(out, load, RTN_LOCAL.to_ne_bytes().to_vec());
@@ -276,6 +278,18 @@ fn later_fragment(version: IpVersion) -> Vec<Expr> {
     out
 }
 
+fn answers_for(out: &mut Vec<Expr>, version: IpVersion, set: &str) {
+    out.extend(is_answer());
+    bits(out, CtKey::Status, STATUS_DNAT);
+    out.push(asked(version));
+    out.push(Expr::Lookup {
+        reg: Reg(0),
+        set: set.to_owned(),
+        to: None,
+        invert: false,
+    });
+}
+
 fn bits(out: &mut Vec<Expr>, key: CtKey, mask: u32) {
     let load = Expr::Ct { key, to: Reg(0) };
     let mask = mask.to_ne_bytes().to_vec();
@@ -324,6 +338,7 @@ pub(crate) fn act(out: &mut Vec<Expr>, action: &Action, context: Context<'_>) {
         Action::Mark(bits) => mark(out, *bits, *bits),
         Action::Unmark(bits) => mark(out, *bits, 0),
         Action::NoTrack => out.push(Expr::NoTrack),
+        Action::SourceAsAsked(version) => out.extend([asked(*version), write_source(*version)]),
         Action::Reject => out.push(Expr::Reject),
         Action::Masquerade { random } => out.push(Expr::Masquerade { random: *random }),
         Action::Dnat(dnat) => {

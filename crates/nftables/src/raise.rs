@@ -5,6 +5,7 @@
 
 use ipnet::{Ipv4Net, Ipv6Net};
 
+use crate::answer::asked;
 use crate::expr::{CtKey, Expr, Meta, PayloadBase, Reg};
 use crate::field::Source;
 use crate::lower::{
@@ -62,6 +63,7 @@ fn ending(exprs: &[Expr], context: Context<'_>) -> Option<(bool, Action)> {
         [Expr::NoTrack] => Action::NoTrack,
         [Expr::Reject] => Action::Reject,
         [Expr::Masquerade { random }] => Action::Masquerade { random: *random },
+        [asked, Expr::Raw { .. }] => Action::SourceAsAsked(version_asked(asked)?),
         [_, Expr::Bitwise { mask, xor, .. }, Expr::SetMark { .. }] => {
             let bits = !mark_bits(mask)?;
             match mark_bits(xor)? {
@@ -94,6 +96,12 @@ fn ending(exprs: &[Expr], context: Context<'_>) -> Option<(bool, Action)> {
 /// Bits of a mark.
 fn mark_bits(bytes: &[u8]) -> Option<u32> {
     Some(u32::from_ne_bytes(bytes.try_into().ok()?))
+}
+
+/// The IP version of the expression that loads what the first packet of a connection was for.
+fn version_asked(expr: &Expr) -> Option<IpVersion> {
+    let mut all = [IpVersion::V4, IpVersion::V6].into_iter();
+    all.find(|version| asked(*version) == *expr)
 }
 
 /// The first condition, with its number of expressions.
@@ -233,8 +241,18 @@ fn of_packet(exprs: &[Expr]) -> Option<(Match, usize)> {
             },
             ..,
         ] if *data == [0] => Some((Match::OfSocket, 2)),
-        _ => later_fragment(exprs),
+        _ => answers_for(exprs).or_else(|| later_fragment(exprs)),
     }
+}
+
+/// The answer of a translated connection; whether they are exactly those is checked when the condition is
+/// lowered again.
+fn answers_for(exprs: &[Expr]) -> Option<(Match, usize)> {
+    let (Expr::Raw { .. }, Expr::Lookup { set, .. }) = (exprs.first()?, exprs.get(6)?) else {
+        return None;
+    };
+    let version = version_asked(exprs.get(5)?)?;
+    Some((Match::AnswersFor(version, set.clone()), 7))
 }
 
 /// After the state: the protocol, and what of a packet of it begins no connection.

@@ -1,6 +1,7 @@
 //! Rulesets: tables with their sets, chains and rules, with no choices left.
 
 use crate::expr::{Expr, Verdict};
+use crate::stream::Stream;
 use crate::{ChainType, DataType, Family, Field, Hook, IpVersion, Policy, Priority, Value, value};
 
 /// Tables.
@@ -262,29 +263,6 @@ impl Rule {
     }
 }
 
-/// A transport protocol whose connections begin with a certain packet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Stream {
-    /// A connection begins with SYN (RFC 9293, section 3.5).
-    Tcp,
-    /// An association begins with an INIT chunk (RFC 9260, section 5.1).
-    Sctp,
-}
-
-impl Stream {
-    /// Every protocol.
-    pub const ALL: [Self; 2] = [Self::Tcp, Self::Sctp];
-
-    /// Its IP protocol number.
-    #[must_use]
-    pub const fn number(self) -> u8 {
-        match self {
-            Self::Tcp => 6,
-            Self::Sctp => 132,
-        }
-    }
-}
-
 /// A limit on packets (a token bucket).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
@@ -351,6 +329,8 @@ pub enum Match {
     LaterFragment(IpVersion),
     /// Its connection was destination-NATed.
     Dnated,
+    /// It answers a destination-NATed connection, whose first packet was for an address in the set.
+    AnswersFor(IpVersion, String),
     /// Its destination is an address of the machine.
     ToLocal,
     /// A socket of this machine receives it that is bound to one address or connected (nft writes
@@ -375,6 +355,9 @@ pub enum Action {
     Unmark(u32),
     /// Exempts the packet from connection tracking; it continues at the next rule.
     NoTrack,
+    /// Makes the destination of its connection's first packet the packet's source; it continues at the
+    /// next rule. A condition before has checked the IP version.
+    SourceAsAsked(IpVersion),
     /// Drops with ICMP "administratively prohibited".
     Reject,
     /// Translates the destination to the address in a map.

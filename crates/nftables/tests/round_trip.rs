@@ -168,6 +168,8 @@ fn condition() -> impl Strategy<Value = Match> {
         Just(Match::Invalid),
         Just(Match::Dnated),
         Just(Match::ToLocal),
+        (select(vec![IpVersion::V4, IpVersion::V6]), names())
+            .prop_map(|(version, set)| Match::AnswersFor(version, set)),
         any::<u32>().prop_map(Match::Unmarked),
     ]
 }
@@ -181,6 +183,7 @@ fn action() -> impl Strategy<Value = Action> {
         Just(Verdict::Return.into()),
         Just(Verdict::Jump("other".into()).into()),
         Just(Action::NoTrack),
+        select(vec![IpVersion::V4, IpVersion::V6]).prop_map(Action::SourceAsAsked),
         Just(Action::Reject),
         (1..u32::MAX).prop_map(Action::Mark),
         any::<u32>().prop_map(Action::Unmark),

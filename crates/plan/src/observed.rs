@@ -1,8 +1,10 @@
 //! What the kernel holds: a snapshot, as far as planning needs it.
 
 mod address;
+mod by_source;
 mod files;
 mod forwarding;
+mod live;
 mod route;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,8 +21,10 @@ use crate::target::{BridgeFlag, Listener, PortFlag, RoutingRule, Setting};
 use crate::through::{FirewallChain, Pass};
 
 pub use address::{AddressFault, SeenAddress};
+pub use by_source::BySource;
 pub use files::{FileAccess, SeenFile, SeenFiles};
 pub use forwarding::SeenForwarding;
+pub use live::{Counters, Live};
 pub use route::{SeenNeighbour, SeenRoute};
 
 /// Knowledge about an object: what was not examined counts neither as absent nor as present.
@@ -159,6 +163,8 @@ pub struct SeenSpace {
     pub neighbours: Vec<SeenNeighbour>,
     /// The reverse path filter that the host gives new links.
     pub new_rp_filter: Option<u32>,
+    /// Its addresses whose packets have routes of their own; looked at on the host.
+    pub by_source: BySource,
 }
 
 /// A link.
@@ -299,24 +305,6 @@ pub struct SeenTable {
     pub forwarding4: Vec<String>,
     /// The same for IPv6.
     pub forwarding6: Vec<String>,
-}
-
-/// Bytes that passed an interface.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counters {
-    /// Received.
-    pub received: u64,
-    /// Sent.
-    pub sent: u64,
-}
-
-/// What exists of a project at this moment, for pictures.
-#[derive(Debug, Clone, Default)]
-pub struct Live {
-    /// The names of the host's links.
-    pub links: Vec<String>,
-    /// The nodes that exist, with their interfaces.
-    pub nodes: BTreeMap<Name, BTreeMap<String, Counters>>,
 }
 
 impl SeenSpace {

@@ -1,6 +1,7 @@
 //! Observation: the kernel's state, read completely each time. Only the choice of the namespaces to
 //! examine comes from a record.
 
+pub(crate) mod by_source;
 mod entries;
 mod forwarding;
 pub(crate) mod joined;
@@ -75,6 +76,7 @@ pub(crate) fn network(kernel: &mut Kernel, project: &Name) -> Result<Observed, K
         }
         host.new_rp_filter = host.new_rp_filter.or(new.and_then(|new| new.rp_filter));
     }
+    host.by_source = by_source::read(kernel, &host)?;
     neighbours::add(kernel, &mut host)?;
     Ok(Observed {
         host,

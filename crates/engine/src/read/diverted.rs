@@ -9,7 +9,7 @@ use hallway_kernel::rule::{RoutingRule, RuleAction};
 use hallway_kernel::{Kernel, KernelError};
 use hallway_nftables::IpVersion;
 use hallway_plan::observed::SeenLink;
-use hallway_plan::reach::{Diverted, HostRule, Looks, Remedy, by_longer_routes};
+use hallway_plan::reach::{Diverted, HostRule, Looks, Remedy, TableRoute, by_longer_routes};
 use hallway_plan::rules::ip_version;
 use hallway_plan::settled::{Node, Settled};
 use hallway_plan::target::{DEFAULT_TABLE, LOCAL_TABLE, MAIN_TABLE};
@@ -71,7 +71,12 @@ pub(super) fn host_rules(
     if !use_other_tables(rules) {
         return Ok(Vec::new());
     }
-    let routes = kernel.routes()?;
+    let (routes, links) = (kernel.routes()?, kernel.links()?);
+    let link = |route: &RouteInfo| {
+        let mut all = links.iter();
+        let found = all.find(|l| Some(l.index) == route.interface)?;
+        Some((found.name.clone(), found.group))
+    };
     let mut out = Vec::new();
     for version in [IpVersion::V4, IpVersion::V6] {
         let mut rules: Vec<&RoutingRule> = rules.iter().filter(|r| r.version == version).collect();
@@ -80,12 +85,14 @@ pub(super) fn host_rules(
             rule.is_unconditional() && rule.action == RuleAction::Table(MAIN_TABLE)
         };
         let before = rules.iter().take_while(|rule| !is_main(rule));
-        out.extend(before.filter_map(|rule| host_rule(rule, &routes)));
+        out.extend(before.filter_map(|rule| host_rule(rule, &routes, &link)));
     }
     Ok(out)
 }
 
-fn host_rule(rule: &RoutingRule, routes: &[RouteInfo]) -> Option<HostRule> {
+type LinkOf<'a> = dyn Fn(&RouteInfo) -> Option<(String, u32)> + 'a;
+
+fn host_rule(rule: &RoutingRule, routes: &[RouteInfo], link: &LinkOf<'_>) -> Option<HostRule> {
     let shortest = rule
         .suppress_prefix_length
         .map_or(0, |s| s.saturating_add(1));
@@ -94,7 +101,9 @@ fn host_rule(rule: &RoutingRule, routes: &[RouteInfo]) -> Option<HostRule> {
         RuleAction::Table(MAIN_TABLE) => {
             Looks::Main(u8::try_from(shortest.saturating_sub(1)).ok()?)
         }
-        RuleAction::Table(table) => Looks::Table(table, destinations(table, shortest, routes)),
+        RuleAction::Table(table) => {
+            Looks::Table(table, destinations(table, shortest, routes, link))
+        }
         _ => Looks::Nowhere,
     };
     Some(HostRule {
@@ -110,17 +119,26 @@ fn host_rule(rule: &RoutingRule, routes: &[RouteInfo]) -> Option<HostRule> {
     })
 }
 
-/// The destinations of a table, each with whether packets to it are dropped: of equal ones, the route
-/// with the lowest metric is used. Without those by which the next rule is tried.
-fn destinations(table: u32, shortest: u32, routes: &[RouteInfo]) -> Vec<(IpNet, bool)> {
+/// The routes of a table: of equal ones, the one with the lowest metric is used. Without those by which the
+/// next rule is tried.
+fn destinations(
+    table: u32,
+    shortest: u32,
+    routes: &[RouteInfo],
+    link: &LinkOf<'_>,
+) -> Vec<TableRoute> {
     let mut of_table: Vec<&RouteInfo> = routes.iter().filter(|r| r.table == table).collect();
     of_table.sort_by_key(|r| (r.to, r.metric));
     of_table.dedup_by_key(|r| r.to);
     let used = of_table
         .into_iter()
         .filter(|r| r.kind != RouteKind::Throw && u32::from(r.to.prefix_len()) >= shortest);
-    used.map(|r| (r.to, !matches!(r.kind, RouteKind::Unicast)))
-        .collect()
+    used.map(|r| TableRoute {
+        to: r.to,
+        drops: !matches!(r.kind, RouteKind::Unicast),
+        link: link(r),
+    })
+    .collect()
 }
 
 fn subnets(settled: &Settled) -> impl Iterator<Item = IpNet> {

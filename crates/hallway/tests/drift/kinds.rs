@@ -112,6 +112,14 @@ pub(crate) const RULES: &[Kind] = &[
         "nft add element inet hallway-p bridged '{ up0 . up0 }'",
         "set inet hallway-p bridged: unexpected",
     ),
+    kind(
+        "nft add element inet hallway-p asked4 '{ 192.0.2.9 }'",
+        "set inet hallway-p asked4: unexpected",
+    ),
+    kind(
+        "nft flush chain inet hallway-p answers",
+        "chain answers lacks the rule",
+    ),
 ];
 
 pub(crate) const NODE_LINKS: &[Kind] = &[

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // a failing helper is a failing test
 
+mod by_source;
 mod firewalls;
 mod names;
 mod outsides;
@@ -12,6 +13,10 @@ mod rulesets;
 mod uplinks;
 mod xdp;
 
+use by_source::{
+    a_strict_filter_and_rules_by_source, answers_leave_by_the_routes_of_the_address,
+    rules_by_source_that_come_later,
+};
 use firewalls::{
     accepts_in_other_firewalls, ports_that_rules_of_others_have, what_is_not_known_is_said,
     what_others_drop_at_every_end_is_said, what_others_drop_is_said_and_predicted,
@@ -84,6 +89,9 @@ fn read(number: u8, url: &str, limit: u32) -> String {
 }
 
 hallway_testkit::tests![
+    answers_leave_by_the_routes_of_the_address,
+    rules_by_source_that_come_later,
+    a_strict_filter_and_rules_by_source,
     link_local_addresses_are_refused_at_once,
     accepts_in_other_firewalls,
     nodes_get_servers_that_they_can_reach,

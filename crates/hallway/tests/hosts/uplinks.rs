@@ -255,9 +255,10 @@ pub(crate) fn link_local_addresses_are_refused_at_once() {
         let url = format!("http://[{}%25eth0]:8080/", gateway.trim());
         assert!(h.cannot_read("web", &url));
     }
-    // Replies from an address with routes of its own: the prediction states that it does not know.
+    // Replies from an address with routes of its own for some packets: the prediction states that it does not
+    // know.
     sh(
-        "ip rule add from 192.168.1.10 lookup 100; ip route add default via 192.168.1.254 table 100
+        "ip rule add from 192.168.1.10 ipproto tcp lookup 100; ip route add default via 192.168.1.254 table 100
         ip route add default via 192.168.1.254",
     );
     let said = h.ok("-p web explain outside 192.168.1.10:8080");

@@ -7,14 +7,15 @@ use hallway_nftables::{self as nft, Element, Family, IpVersion, Ruleset, Value, 
 
 use super::{Difference, Fact, ObjectPlace, changes};
 use crate::observed::{Observed, Seen};
-use crate::rules::{purpose, ruleset, sets};
+use crate::rules::{by_source, purpose, ruleset, sets};
 use crate::settled::Settled;
 
 /// The families of the project's tables.
 const FAMILIES: [Family; 2] = [Family::Inet, Family::Bridge];
 
 /// The rules of a project, with the notes of uplinks that were found: notes change while the
-/// project is up, so they are not compared. Which uplinks are bridges is compared.
+/// project is up, so they are not compared. Which uplinks are bridges is compared, and which addresses of
+/// the host have routes of their own.
 pub(crate) fn wanted_rules(wanted: &Settled, seen: &Observed) -> Ruleset {
     let mut rules = ruleset(wanted);
     let mut bridges = BTreeSet::new();
@@ -34,6 +35,7 @@ pub(crate) fn wanted_rules(wanted: &Settled, seen: &Observed) -> Ruleset {
     }
     let bridges: Vec<Element> = bridges.iter().map(|b| sets::bridged(b)).collect();
     fill(&mut rules, &sets::BRIDGED, &bridges);
+    by_source::fill(&mut rules, wanted, &seen.host.by_source);
     rules
 }
 

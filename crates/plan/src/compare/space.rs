@@ -78,10 +78,11 @@ pub(super) fn compare(
 }
 
 /// Links of the host have the reverse path filter that the host gives new ones: it decides itself how
-/// strict it is.
+/// strict it is. The source of some answers is an address of the host.
 fn given(setting: Setting, wanted: u32, seen: &Index<'_>) -> u32 {
     match setting {
         Setting::Initial(Initial::RpFilter) => seen.seen.new_rp_filter.unwrap_or(wanted),
+        Setting::Initial(Initial::AcceptLocal) if seen.seen.by_source.own_sources() => 1,
         _ => wanted,
     }
 }

@@ -9,7 +9,7 @@ use crate::compare::rules::{differences, unlike, wanted_rules};
 use crate::mark;
 use crate::observed::Observed;
 use crate::rules::delta::Change;
-use crate::rules::{Delta, closing};
+use crate::rules::{Delta, by_source, closing};
 use crate::settled::Settled;
 use crate::step::{Cause, NewRules, Op};
 
@@ -44,7 +44,8 @@ pub(super) fn plan(
             delta: Delta::Elements(changes),
         },
         None => {
-            let rules = crate::rules::ruleset(wanted);
+            let mut rules = crate::rules::ruleset(wanted);
+            by_source::fill(&mut rules, wanted, &seen.host.by_source);
             let exist = !found.tables.is_empty();
             Op::ReplaceRules(Box::new(NewRules {
                 lost: match drifted {

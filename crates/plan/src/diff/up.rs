@@ -22,7 +22,10 @@ pub(super) fn plan(recorded: Recorded<'_>, wanted: &Settled, seen: &Observed) ->
         true => drift_of(recorded, wanted, found.differences.clone(), seen),
         false => drift(recorded, seen).differences,
     };
-    let target = Target::of(wanted);
+    let mut target = Target::of(wanted);
+    if seen.host.by_source.own_sources() {
+        target.accept_own_sources();
+    }
     let repairs = Repairs::new(&found, &drifted, wanted, recorded.applied);
     repairs.unreachable_missing(&mut plan);
     let rules_differ = drifted.iter().any(|d| d.fact.is_of_rules());

@@ -9,6 +9,7 @@ use ipnet::IpNet;
 
 use super::host_rules::{Diverted, HostRule, OwnRouting};
 use super::packet::Flow;
+use crate::observed::BySource;
 
 /// What reachability depends on besides the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,8 +27,11 @@ pub struct Environment {
     /// known.
     pub routes: Vec<HostNet>,
     /// Addresses of the host whose packets have routes of their own (`ip rule add from`). Replies of
-    /// nodes do not follow them: they have the node's address while they are routed.
+    /// nodes do not follow them but for those in `by_source`: they have the node's address while they are
+    /// routed.
     pub policy_routed: Vec<IpNet>,
+    /// Those whose routes replies of nodes follow.
+    pub by_source: BySource,
     /// Networks of the project whose packets follow routes of other programs.
     pub diverted: Vec<Diverted>,
     /// Routing rules of the host before the one by which the table main is looked up, in their order.
@@ -95,6 +99,7 @@ impl Default for Environment {
             host_addresses: Vec::new(),
             routes: Vec::new(),
             policy_routed: Vec::new(),
+            by_source: BySource::default(),
             diverted: Vec::new(),
             rules: Vec::new(),
             marked: Vec::new(),
@@ -118,6 +123,13 @@ impl Environment {
         let fits = self.own_routes.get(node)?.iter().rev();
         fits.filter(|(net, _)| net.contains(&to))
             .max_by_key(|(net, _)| net.prefix_len())
+    }
+
+    /// Whether replies to an address may not follow the routes that the host has for packets from another.
+    pub(super) fn misses_routes_of(&self, asked: IpAddr, to: IpAddr) -> bool {
+        let known = self.by_source.addresses.contains(&asked)
+            || self.by_source.near.iter().any(|net| net.contains(&to));
+        !known && self.policy_routed.iter().any(|net| net.contains(&asked))
     }
 
     /// The route of the host to an address; of equal ones, the first.

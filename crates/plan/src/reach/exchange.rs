@@ -158,10 +158,9 @@ impl Question {
             return found;
         }
         found.unsure = walk.unsure.take();
-        let routed = &world.environment.policy_routed;
         if at == Location::Outside
             && end.at != Location::Host
-            && routed.iter().any(|net| net.contains(&address))
+            && world.environment.misses_routes_of(address, source)
         {
             let words = format!(
                 "the routing of replies, for which the host has rules for packets from {address} but not from the node,"

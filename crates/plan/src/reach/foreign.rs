@@ -83,6 +83,14 @@ impl<'p> Passing<'p> {
         }
     }
 
+    /// Only the chains after a priority, up to another one.
+    pub(super) fn between(self, first: Priority, last: Priority) -> Self {
+        Self {
+            priorities: (first.0 + 1, last.0),
+            ..self
+        }
+    }
+
     /// Only the chains after a priority.
     pub(super) fn after(self, priority: Priority) -> Self {
         Self {

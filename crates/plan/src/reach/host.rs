@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 use std::rc::Rc;
 
-use hallway_spec::{IpVersion, Mode};
+use hallway_spec::Mode;
 
 use super::conntrack::TrackingState;
 use super::context::context;
@@ -45,7 +45,7 @@ impl<'w> Walk<'w> {
         }
         let others = self.world.external(from.name);
         let others = others.filter(|_| !self.conntrack.dnated(&state));
-        if let (HostRoute::Uplink(_), Some(network)) = (&route, others) {
+        if let (HostRoute::Uplink(_) | HostRoute::ByRule(..), Some(network)) = (&route, others) {
             return Err(DropReason::External {
                 network: network.name.clone(),
                 to: packet.flow.to,
@@ -56,52 +56,6 @@ impl<'w> Walk<'w> {
         let source = self.world.host_source(&route, packet.flow.to);
         self.after_routing(&mut packet, state, from, to, source)?;
         self.emit(route, packet, state)
-    }
-
-    fn host_route(
-        &mut self,
-        packet: &Packet,
-        from: HostPort<'w>,
-    ) -> Result<HostRoute<'w>, DropReason> {
-        let route = self.world.host_route(packet.flow.to);
-        let interface = match route {
-            HostRoute::Local => "local",
-            HostRoute::Network(_, link) => {
-                let mut diverted = self.world.environment.diverted.iter();
-                if let Some(found) = diverted.find(|d| d.net.contains(&packet.flow.to)) {
-                    return Err(DropReason::Diverted(found.clone()));
-                }
-                self.by_routing_rules(packet, from, true)?;
-                link
-            }
-            HostRoute::Uplink(_) => {
-                self.by_mark(packet);
-                self.by_routing_rules(packet, from, false)?;
-                UPLINK.name
-            }
-            HostRoute::None => {
-                return Err(DropReason::NoRoute {
-                    at: Location::Host,
-                    to: packet.flow.to,
-                });
-            }
-        };
-        let event = HopEvent::Route {
-            via: None,
-            interface: interface.to_owned(),
-        };
-        self.hop(Location::Host, event, packet.flow);
-        Ok(route)
-    }
-
-    /// Routes that the host chooses by marks of other programs are not known.
-    fn by_mark(&mut self, packet: &Packet) {
-        let version = IpVersion::of(packet.flow.to);
-        let mut rules = self.world.environment.marked.iter();
-        if let Some((_, rule)) = rules.find(|(of, _)| *of == version) {
-            let words = || format!("the routing rule of the host by {rule}");
-            self.rerouted.get_or_insert_with(words);
-        }
     }
 
     /// Prerouting: the guard, connection tracking, destination NAT.
@@ -116,7 +70,12 @@ impl<'w> Walk<'w> {
         let untracked = Passing::routed(Hook::Prerouting, &asked, None, context);
         let mut state = self.tracking(untracked)?;
         let tracked = Passing::routed(Hook::Prerouting, &asked, Some(state), context);
-        self.pass_foreign(&tracked.up_to(Priority::DSTNAT))?;
+        self.pass_foreign(&tracked.up_to(Priority::MANGLE))?;
+        self.answer_by_source(&mut packet, &state, from);
+        let renamed = packet;
+        let context = self.host_context(&renamed, from, 0);
+        let passing = Passing::routed(Hook::Prerouting, &renamed, Some(state), context);
+        self.pass_foreign(&passing.between(Priority::MANGLE, Priority::DSTNAT))?;
         self.destination_nat(&mut packet, &mut state, Hook::Prerouting, from);
         let context = self.host_context(&packet, from, 0);
         let translated = Passing::routed(Hook::Prerouting, &packet, Some(state), context);

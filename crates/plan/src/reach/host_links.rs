@@ -59,6 +59,7 @@ impl<'a> World<'a> {
                 let name = link.map_or(UPLINK.name, |(name, _)| name);
                 HostPort { name, group }
             }
+            HostRoute::ByRule(name, group) => HostPort { name, group },
             HostRoute::Local | HostRoute::None => HostPort { name: "", group: 0 },
         }
     }
@@ -92,7 +93,7 @@ impl<'a> World<'a> {
                 let mut all = self.network(*position)?.gateways();
                 all.find(|g| IpVersion::of(*g) == IpVersion::of(to))
             }
-            HostRoute::Uplink(_) | HostRoute::None => None,
+            HostRoute::Uplink(_) | HostRoute::ByRule(..) | HostRoute::None => None,
         }
     }
 }

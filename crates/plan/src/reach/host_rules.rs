@@ -82,10 +82,21 @@ pub struct HostRule {
 pub enum Looks {
     /// In the table main, for routes with a longer prefix than this.
     Main(u8),
-    /// In another table: its destinations, and by which of them packets are dropped.
-    Table(u32, Vec<(IpNet, bool)>),
+    /// In another table: its destinations.
+    Table(u32, Vec<TableRoute>),
     /// It drops packets itself.
     Nowhere,
+}
+
+/// A route in such a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableRoute {
+    /// The destination.
+    pub to: IpNet,
+    /// It drops packets.
+    pub drops: bool,
+    /// The link that packets leave by, with its device group, where there is one alone.
+    pub link: Option<(String, u32)>,
 }
 
 impl HostRule {
@@ -95,11 +106,23 @@ impl HostRule {
         match &self.looks {
             Looks::Main(_) => None,
             Looks::Nowhere => Some((self.to.unwrap_or_else(|| everything(self.version)), true)),
-            Looks::Table(_, routes) => {
-                let fits = routes.iter().filter(|(net, _)| net.contains(to));
-                fits.max_by_key(|(net, _)| net.prefix_len()).copied()
-            }
+            Looks::Table(..) => self.route(to).map(|route| (route.to, route.drops)),
         }
+    }
+
+    /// The route of its table to an address.
+    fn route(&self, to: &IpAddr) -> Option<&TableRoute> {
+        let Looks::Table(_, routes) = &self.looks else {
+            return None;
+        };
+        let fits = routes.iter().filter(|route| route.to.contains(to));
+        fits.max_by_key(|route| route.to.prefix_len())
+    }
+
+    /// The link by which packets from some sources alone leave by such a route.
+    pub(super) fn leaves_by(&self, to: &IpAddr) -> Option<&(String, u32)> {
+        let route = self.route(to).filter(|_| self.from.is_some())?;
+        route.link.as_ref()
     }
 
     /// What it does to packets to a prefix, in words.
@@ -151,9 +174,9 @@ impl HostRule {
             Looks::Nowhere => Some(self.to.unwrap_or_else(|| everything(self.version))),
             Looks::Table(_, routes) => {
                 let matter = |net: &IpNet| net.prefix_len() == 0 || ours(net);
-                let dropped = routes.iter().filter(|(net, drops)| *drops && matter(net));
+                let dropped = routes.iter().filter(|r| r.drops && matter(&r.to));
                 let reached = |net: &IpNet| self.to.is_none_or(|to| overlaps(&to, net));
-                let mut dropped = dropped.map(|(net, _)| *net);
+                let mut dropped = dropped.map(|route| route.to);
                 dropped.find(reached)
             }
         };

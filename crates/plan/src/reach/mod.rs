@@ -46,7 +46,7 @@ pub use code::ReasonCode;
 pub use diverted::by_longer_routes;
 pub use environment::{Environment, HostNet, Inside};
 pub use hallway_spec::Service;
-pub use host_rules::{Diverted, HostRule, Looks, OwnRouting, Remedy};
+pub use host_rules::{Diverted, HostRule, Looks, OwnRouting, Remedy, TableRoute};
 pub use measured::{Listener, Measured};
 pub use packet::Flow;
 pub use party::Party;

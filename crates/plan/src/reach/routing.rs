@@ -1,5 +1,5 @@
-//! Routing rules of the host by which it drops packets of nodes before it looks up the table main, and
-//! what programs in nodes have added of that kind; programs of XDP.
+//! The choice of a route by the host: its routing rules before the table main, by which it drops packets of
+//! nodes or sends them elsewhere. What programs in nodes have added of that kind; programs of XDP.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -7,10 +7,12 @@ use std::net::IpAddr;
 use hallway_spec::IpVersion;
 use ipnet::IpNet;
 
+use super::conntrack::TrackingState;
 use super::host_rules::{HostRule, Looks, OwnRouting};
 use super::packet::Packet;
+use super::path::{HopEvent, Location};
 use super::walk::{DropReason, Walk};
-use super::world::{HostPort, NextHop, UPLINK, World};
+use super::world::{HostPort, HostRoute, NextHop, UPLINK, World};
 use crate::settled::Node;
 
 /// Whether a rule is about a packet.
@@ -54,13 +56,86 @@ impl World<'_> {
 }
 
 impl<'w> Walk<'w> {
-    /// Whether the host drops what it routes to a network of the project, or elsewhere.
-    pub(super) fn by_routing_rules(
+    /// The route that the host chooses.
+    pub(super) fn host_route(
+        &mut self,
+        packet: &Packet,
+        from: HostPort<'w>,
+    ) -> Result<HostRoute<'w>, DropReason> {
+        let mut route = self.world.host_route(packet.flow.to);
+        let interface = match route {
+            HostRoute::Local => "local",
+            HostRoute::Network(_, link) => {
+                let mut diverted = self.world.environment.diverted.iter();
+                if let Some(found) = diverted.find(|d| d.net.contains(&packet.flow.to)) {
+                    return Err(DropReason::Diverted(found.clone()));
+                }
+                self.by_routing_rules(packet, from, true)?;
+                link
+            }
+            HostRoute::Uplink(_) | HostRoute::ByRule(..) | HostRoute::None => {
+                self.by_mark(packet);
+                if let Some((link, group)) = self.by_routing_rules(packet, from, false)? {
+                    route = HostRoute::ByRule(link, *group);
+                }
+                UPLINK.name
+            }
+        };
+        if matches!(route, HostRoute::None) {
+            return Err(DropReason::NoRoute {
+                at: Location::Host,
+                to: packet.flow.to,
+            });
+        }
+        let event = HopEvent::Route {
+            via: None,
+            interface: interface.to_owned(),
+        };
+        self.hop(Location::Host, event, packet.flow);
+        Ok(route)
+    }
+
+    /// Routes that the host chooses by marks of other programs are not known.
+    fn by_mark(&mut self, packet: &Packet) {
+        let version = IpVersion::of(packet.flow.to);
+        let mut rules = self.world.environment.marked.iter();
+        if let Some((_, rule)) = rules.find(|(of, _)| *of == version) {
+            let words = || format!("the routing rule of the host by {rule}");
+            self.rerouted.get_or_insert_with(words);
+        }
+    }
+
+    /// The answer of a published port gets the address that was asked as its source, where the host has
+    /// routing rules for it (`rules::by_source`).
+    pub(super) fn answer_by_source(
+        &mut self,
+        packet: &mut Packet,
+        state: &TrackingState,
+        from: HostPort<'w>,
+    ) {
+        let world = self.world;
+        let mut networks = world.settled().networks.iter();
+        let ours = networks.any(|n| n.group_of_packets() == from.group && from.group != 0);
+        let Some(([original, _], true)) = self.conntrack.of_state(state) else {
+            return;
+        };
+        let (asked, to) = (original.to, packet.flow.to);
+        let concerns = world.environment.by_source.concerns(asked, to);
+        if ours && concerns && self.conntrack.dnated(state) && world.network_of(to).is_none() {
+            let before = packet.flow;
+            packet.flow.from = asked;
+            self.note_translation(before, packet.flow);
+        }
+    }
+
+    /// Whether the host drops what it routes to a network of the project, or elsewhere; the link of the
+    /// route that a rule for some sources leads to.
+    fn by_routing_rules(
         &mut self,
         packet: &Packet,
         from: HostPort<'w>,
         to_network: bool,
-    ) -> Result<(), DropReason> {
+    ) -> Result<Option<&'w (String, u32)>, DropReason> {
         let environment = &self.world.environment;
         let link = match from.name {
             "" => "lo",
@@ -77,7 +152,7 @@ impl<'w> Walk<'w> {
                     .route(packet.flow.to)
                     .map_or(0, |r| r.to.prefix_len());
                 if matches == Matches::Yes && (to_network || length > longer) {
-                    return Ok(());
+                    return Ok(None);
                 }
                 continue;
             }
@@ -85,7 +160,7 @@ impl<'w> Walk<'w> {
                 (Matches::Yes, Some((net, true))) => {
                     return Err(DropReason::Diverted(rule.diverts(net)));
                 }
-                (Matches::Yes, Some((_, false))) => return Ok(()),
+                (Matches::Yes, Some((_, false))) => return Ok(rule.leaves_by(&packet.flow.to)),
                 (Matches::Perhaps, Some((net, true))) => {
                     let words = rule.diverts(net).by;
                     self.rerouted.get_or_insert(words);
@@ -93,7 +168,7 @@ impl<'w> Walk<'w> {
                 _ => {}
             }
         }
-        Ok(())
+        Ok(None)
     }
 
     /// What a program of XDP does with packets is not known.

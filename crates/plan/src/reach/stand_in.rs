@@ -111,7 +111,7 @@ fn used(settled: &Settled, environment: &Environment) -> Vec<IpNet> {
     for rule in &environment.rules {
         out.extend(rule.from.iter().chain(&rule.to));
         if let Looks::Table(_, routes) = &rule.looks {
-            out.extend(routes.iter().map(|(to, _)| to));
+            out.extend(routes.iter().map(|route| route.to));
         }
     }
     let own = environment.own_routes.values().flatten();

@@ -71,6 +71,7 @@ impl<'w> Walk<'w> {
             HostRoute::Local => return Ok(()),
             HostRoute::Network(_, link) => Some(link),
             HostRoute::Uplink(_) => environment.uplink(source).map(|(link, _)| link),
+            HostRoute::ByRule(link, _) => Some(link),
             HostRoute::None => None,
         };
         match back {

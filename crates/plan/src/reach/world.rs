@@ -90,6 +90,8 @@ pub(super) enum HostRoute<'a> {
     Network(usize, &'a str),
     /// By a link that is not the project's, with its device group.
     Uplink(u32),
+    /// The same by this link, which a routing rule for some sources leads to.
+    ByRule(&'a str, u32),
     /// It has no route.
     None,
 }

@@ -13,7 +13,9 @@ use super::parts::{
     loaded, member, mid_stream, nets, rule, within,
 };
 use super::sets;
-use super::{bridge, ended, foreign, guard, nat, policy, purpose, quoted_headers, routed, share};
+use super::{
+    bridge, by_source, ended, foreign, guard, nat, policy, purpose, quoted_headers, routed, share,
+};
 use crate::mark::{self, FROM_BIT, TO_BIT};
 use crate::settled::Settled;
 
@@ -85,6 +87,7 @@ fn inet_chains(settled: &Settled, [forward, input, output]: [Vec<Rule>; 3]) -> V
     chains.extend([
         guard::guard(),
         share::hook(),
+        by_source::chain(),
         nat::prerouting(settled),
         nat::output(),
         forward_hook(),

@@ -5,8 +5,10 @@
 mod between;
 mod bridge;
 pub mod build;
+pub(crate) mod by_source;
 mod closing;
 mod covered;
+mod definition;
 pub mod delta;
 pub mod elements;
 mod ended;

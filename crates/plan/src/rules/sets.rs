@@ -1,126 +1,16 @@
 //! The sets and maps of a project: each has its name, its family and its types here, and nowhere
 //! else. Those of policies are named after their line.
 
-use hallway_nftables::{DataType, Element, Family, Field, IpVersion, Layout, Set, SetRef, Value};
+use hallway_nftables::{DataType, Element, Family, Field, Set, Value};
+
+pub use super::definition::{ByVersion, Definition};
+
+use super::definition::both;
 
 use DataType::{
     Bytes4, Bytes6, Bytes16, DevGroup, Ether, IcmpType, Icmpv6Type, IfName, InetProto, Ipv4, Ipv6,
     Service,
 };
-
-/// The definition of a set or map.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Definition {
-    /// Which of the project's tables it is in.
-    pub family: Family,
-    /// Its name there.
-    pub name: &'static str,
-    key: &'static [DataType],
-    value: Option<&'static [DataType]>,
-    interval: bool,
-    made_of: &'static [Field],
-    dynamic: bool,
-    expiring: bool,
-}
-
-impl Definition {
-    const fn set(family: Family, name: &'static str, key: &'static [DataType]) -> Self {
-        Self {
-            family,
-            name,
-            key,
-            value: None,
-            interval: false,
-            made_of: &[],
-            dynamic: false,
-            expiring: false,
-        }
-    }
-
-    const fn inet(name: &'static str, key: &'static [DataType]) -> Self {
-        Self::set(Family::Inet, name, key)
-    }
-
-    const fn bridge(name: &'static str, key: &'static [DataType]) -> Self {
-        Self::set(Family::Bridge, name, key)
-    }
-
-    const fn to(mut self, value: &'static [DataType]) -> Self {
-        self.value = Some(value);
-        self
-    }
-
-    const fn of_intervals(mut self) -> Self {
-        self.interval = true;
-        self
-    }
-
-    /// Keys with a field that nft has no type for.
-    const fn made_of(mut self, fields: &'static [Field]) -> Self {
-        self.made_of = fields;
-        self
-    }
-
-    /// With elements that rules add.
-    const fn dynamic(mut self) -> Self {
-        self.dynamic = true;
-        self
-    }
-
-    const fn expiring(mut self) -> Self {
-        self.expiring = true;
-        self
-    }
-
-    /// The set without elements.
-    #[must_use]
-    pub fn empty(&self) -> Set {
-        Set {
-            value: self.value.map(<[DataType]>::to_vec),
-            interval: self.interval,
-            dynamic: self.dynamic,
-            expiring: self.expiring,
-            made_of: self.made_of.to_vec(),
-            ..Set::new(self.name, self.key)
-        }
-    }
-
-    /// The set in the table of a project.
-    #[must_use]
-    pub const fn in_table<'a>(&self, table: &'a str) -> SetRef<'a> {
-        SetRef {
-            family: self.family,
-            table,
-            name: self.name,
-            layout: Layout {
-                fields: self.key.len(),
-                interval: self.interval,
-            },
-        }
-    }
-}
-
-/// One definition for IPv4 and one for IPv6.
-#[derive(Debug)]
-pub struct ByVersion {
-    v4: &'static Definition,
-    v6: &'static Definition,
-}
-
-impl ByVersion {
-    /// That of a version.
-    #[must_use]
-    pub fn of(&self, version: IpVersion) -> &'static Definition {
-        match version {
-            IpVersion::V4 => self.v4,
-            IpVersion::V6 => self.v6,
-        }
-    }
-}
-
-const fn both(v4: &'static Definition, v6: &'static Definition) -> ByVersion {
-    ByVersion { v4, v6 }
-}
 
 /// Device groups of networks.
 pub static NETWORKS: Definition = Definition::inet("nets", &[DevGroup]);
@@ -179,6 +69,10 @@ static FORWARDING4: Definition = Definition::inet("forwarding4", &[IfName]);
 static FORWARDING6: Definition = Definition::inet("forwarding6", &[IfName]);
 /// Pairs of a bridge with itself, for those on which forwarding was turned on.
 pub static BRIDGED: Definition = Definition::inet("bridged", &[IfName, IfName]);
+static ASKED4: Definition = Definition::inet("asked4", &[Ipv4]);
+static ASKED6: Definition = Definition::inet("asked6", &[Ipv6]);
+static NEAR4: Definition = Definition::inet("near4", &[Ipv4]).of_intervals();
+static NEAR6: Definition = Definition::inet("near6", &[Ipv6]).of_intervals();
 static COUNTED4: Definition = Definition::inet("counted4", &[Ipv4]).dynamic();
 static COUNTED6: Definition = Definition::inet("counted6", &[Ipv6]).dynamic();
 static OPENED4: Definition = Definition::inet("opened4", &[Ipv4]).dynamic().expiring();
@@ -289,6 +183,10 @@ pub static TARGETS: ByVersion = both(&TARGETS4, &TARGETS6);
 pub static TARGET_RANGES: ByVersion = both(&TARGET_RANGES4, &TARGET_RANGES6);
 /// Links on which forwarding was turned on, to be turned off again.
 pub static FORWARDING: ByVersion = both(&FORWARDING4, &FORWARDING6);
+/// Addresses of the host from which its packets have routes of their own.
+pub static ASKED: ByVersion = both(&ASKED4, &ASKED6);
+/// Where answers from these addresses go by the same routes as any others.
+pub static NEAR: ByVersion = both(&NEAR4, &NEAR6);
 /// Connections by the address that began them.
 pub static COUNTED: ByVersion = both(&COUNTED4, &COUNTED6);
 /// Connections of TCP by the address that began them, to count how fast it opens them.
@@ -315,7 +213,7 @@ pub static PUBLISHED: [&Definition; 8] = [
 ];
 
 /// Every set, in the order in which they are made.
-pub static ALL: [&Definition; 73] = [
+pub static ALL: [&Definition; 77] = [
     &NETWORKS,
     &EGRESS,
     &MASQUERADED,
@@ -353,6 +251,10 @@ pub static ALL: [&Definition; 73] = [
     &FORWARDING4,
     &FORWARDING6,
     &BRIDGED,
+    &ASKED4,
+    &ASKED6,
+    &NEAR4,
+    &NEAR6,
     &COUNTED4,
     &COUNTED6,
     &OPENED4,

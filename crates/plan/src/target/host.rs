@@ -40,6 +40,15 @@ pub(super) fn space(settled: &Settled) -> Space {
     space
 }
 
+/// Lets the links of networks accept packets from the host's own addresses.
+pub(super) fn accept_own_sources(space: &mut Space) {
+    let settings = space.links.iter_mut().flat_map(|l| &mut l.settings);
+    let (of, _) = Initial::AcceptLocal.wanted();
+    for (_, value) in settings.filter(|(setting, _)| *setting == of) {
+        *value = 1;
+    }
+}
+
 fn bridge(settled: &Settled, network: &Network) -> Option<Link> {
     let name = network.bridge.clone().filter(|_| !network.external)?;
     if network.vlan.is_some() {

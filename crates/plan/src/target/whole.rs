@@ -16,4 +16,9 @@ impl Target {
                 .collect(),
         }
     }
+
+    /// The same where answers have a source that is an address of the host while they are routed.
+    pub(crate) fn accept_own_sources(&mut self) {
+        host::accept_own_sources(&mut self.host);
+    }
 }

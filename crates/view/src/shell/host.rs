@@ -126,7 +126,12 @@ pub(super) fn settings(script: &mut Script<'_>, link: &Link) {
                 "not for the whole machine.",
             ]),
             Setting::DisableIpv6 => {}
-            Setting::Initial(_) => continue, // what the kernel gives a link
+            // What the kernel gives a link.
+            Setting::Initial(initial) if initial.value() == *value => continue,
+            Setting::Initial(_) => script.explain(&[
+                "The host has routing rules for some of its addresses: replies of nodes get these as their",
+                "source before they are routed (chain answers).",
+            ]),
         }
         set(script, "", *setting, Some(&link.name), *value);
     }

@@ -35,8 +35,8 @@ use crate::rights::Rights;
 /// about packets of networks that represent the outside, version 7 no rules about what leaves the host with
 /// a private address and about UDP to a further network of a node, version 8 no rules about packets to networks
 /// that represent the outside and about redirects of routers, version 9 none about published ports by the
-/// host's address on a network of another project, no dependencies that are not required, and no difference between a
-/// signal and an exit code.
+/// host's address on a network of another project, no dependencies that are not required, no difference between a
+/// signal and an exit code, and no rules about answers from addresses that have routes of their own.
 pub const PROTOCOL: u32 = 10;
 
 /// The first message of each side.

@@ -18,7 +18,7 @@ use hallway_plan::observed::{NamespaceState, Observed, Seen, SeenNamespace};
 use hallway_plan::rules::elements::of_network;
 use hallway_plan::settled::Node;
 use hallway_plan::{Plan, mark};
-use hallway_spec::{Edit, Name};
+use hallway_spec::{Edit, Mode, Name};
 
 use super::Caller;
 use crate::event::Event;
@@ -75,6 +75,10 @@ impl Engine {
             let Some(network) = settled.network(name) else {
                 return Ok(false);
             };
+            // The new link would accept packets from the host's own addresses.
+            if network.mode == Mode::Routed && observe::by_source::any_rules(kernel)? {
+                return Ok(false);
+            }
             if let Some(bridge) = &network.bridge {
                 let role = mark::Role::Bridge(network.name.clone());
                 let alias = mark::alias(&settled.project, &role);
