@@ -184,13 +184,17 @@ fn stopped_by_a_command() {
         let ran = h.run(&["status", "--exit-code"]);
         ran.code == 3 && ran.out.contains("node b: program ended by signal 9")
     });
+    let runs = |node: &str| {
+        wait_for("a running program", || {
+            h.node_status(node)["program"]["state"] == "running"
+        });
+    };
     h.ok("start a");
-    assert_eq!(h.node_status("a")["program"]["state"], "running");
+    runs("a");
     h.ok("stop");
     h.up(file).ok();
-    for node in ["a", "b"] {
-        assert_eq!(h.node_status(node)["program"]["state"], "running");
-    }
+    runs("a");
+    runs("b");
     h.ok("down");
 }
 

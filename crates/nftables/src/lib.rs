@@ -43,6 +43,7 @@ mod made_of;
 pub mod message;
 pub mod print;
 mod raise;
+mod rate;
 mod ruleset;
 mod stream;
 pub mod survey;
@@ -55,9 +56,8 @@ pub use compare::{Difference, compare, compare_with};
 pub use datatype::DataType;
 pub use family::{ChainType, Family, Hook, IpVersion, Policy, Priority};
 pub use field::Field;
-pub use ruleset::{
-    Action, Base, Chain, Dnat, Element, Layout, Match, Rate, Rule, Ruleset, Set, Table,
-};
+pub use rate::Rate;
+pub use ruleset::{Action, Base, Chain, Dnat, Element, Layout, Match, Rule, Ruleset, Set, Table};
 pub use stream::Stream;
 pub use transaction::{SetRef, Transaction};
 pub use value::Value;

@@ -1,6 +1,7 @@
 //! Rulesets: tables with their sets, chains and rules, with no choices left.
 
 use crate::expr::{Expr, Verdict};
+use crate::rate::Rate;
 use crate::stream::Stream;
 use crate::{ChainType, DataType, Family, Field, Hook, IpVersion, Policy, Priority, Value, value};
 
@@ -261,17 +262,6 @@ impl Rule {
             ..self.clone()
         }
     }
-}
-
-/// A limit on packets (a token bucket).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rate {
-    /// Packets in a second, in the long run.
-    pub per_second: u64,
-    /// Packets at once.
-    pub burst: u32,
-    /// How long an element stays without packets, in milliseconds.
-    pub millis: u64,
 }
 
 /// A condition.

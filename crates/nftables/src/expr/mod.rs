@@ -6,7 +6,8 @@
 mod decode;
 mod encode;
 
-use crate::{IpVersion, Rate};
+use crate::IpVersion;
+use crate::rate::Rate;
 
 /// A 32-bit register, 0 to 15 (NFT_REG32_00 to NFT_REG32_15).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -134,16 +134,7 @@ fn forward_rules(policies: Vec<Rule>) -> Chain {
     rules.extend(ended::again());
     rules.push(rule(vec![Match::Invalid], Verdict::Drop, purpose::INVALID));
     rules.extend(mid_stream(&[], Verdict::Drop, purpose::MID_STREAM));
-    for kind in [NEIGHBOR_SOLICIT, NEIGHBOR_ADVERT] {
-        rules.push(rule(
-            vec![
-                icmp6(kind),
-                within(&[Field::IifGroup, Field::OifGroup], &sets::INTRA),
-            ],
-            Verdict::Accept,
-            "neighbour discovery",
-        ));
-    }
+    rules.extend([NEIGHBOR_SOLICIT, NEIGHBOR_ADVERT].map(discovery));
     rules.extend([IpVersion::V4, IpVersion::V6].map(to_nobody));
     // Before policies: nothing there translates a private address, and no answer would come.
     rules.push(rule(
@@ -195,6 +186,18 @@ fn forward_rules(policies: Vec<Rule>) -> Chain {
         base: None,
         rules,
     }
+}
+
+/// Members of a network look each other up.
+fn discovery(kind: u8) -> Rule {
+    rule(
+        vec![
+            icmp6(kind),
+            within(&[Field::IifGroup, Field::OifGroup], &sets::INTRA),
+        ],
+        Verdict::Accept,
+        "neighbour discovery",
+    )
 }
 
 /// The host must not look for neighbours that do not exist: its neighbour table has a limit for the
