@@ -122,6 +122,13 @@ fn note(out: &mut Vec<Expr>, fields: &[Field], set: &str, millis: u64, family: F
     });
 }
 
+/// An expression about a field in the first register.
+fn loaded(out: &mut Vec<Expr>, field: Field, expr: Expr, context: Context<'_>) {
+    depends(out, &[field], context.family);
+    out.push(field.load(Reg(0)));
+    out.push(expr);
+}
+
 pub(crate) fn matched(out: &mut Vec<Expr>, condition: &Match, context: Context<'_>) {
     match condition {
         Match::Is(field, value) => single(out, *field, value, true, context.family),
@@ -135,22 +142,12 @@ pub(crate) fn matched(out: &mut Vec<Expr>, condition: &Match, context: Context<'
             lookup(out, fields, set, None, true, context);
         }
         Match::CountOver { field, set, limit } => {
-            depends(out, &[*field], context.family);
-            out.push(field.load(Reg(0)));
-            out.push(Expr::CountOver {
-                reg: Reg(0),
-                set: set.clone(),
-                limit: *limit,
-            });
+            let (reg, set, limit) = (Reg(0), set.clone(), *limit);
+            loaded(out, *field, Expr::CountOver { reg, set, limit }, context);
         }
         Match::RateOver { field, set, rate } => {
-            depends(out, &[*field], context.family);
-            out.push(field.load(Reg(0)));
-            out.push(Expr::RateOver {
-                reg: Reg(0),
-                set: set.clone(),
-                rate: *rate,
-            });
+            let (reg, set, rate) = (Reg(0), set.clone(), *rate);
+            loaded(out, *field, Expr::RateOver { reg, set, rate }, context);
         }
         Match::Note {
             fields,

@@ -114,6 +114,25 @@ impl Expr {
                     w.be32(5, NFT_LOOKUP_F_INV);
                 }
             }
+            Self::CountOver { .. } | Self::RateOver { .. } | Self::Note { .. } => self.dynamic(w),
+            Self::Ct { key, to } => numbers(w, &[(1, to.number()), (2, *key as u32)]),
+            Self::FibDestinationType { to } => {
+                let to = to.number();
+                numbers(
+                    w,
+                    &[(1, to), (2, NFT_FIB_RESULT_ADDRTYPE), (3, NFTA_FIB_F_DADDR)],
+                );
+            }
+            Self::SocketWildcard { to } => {
+                numbers(w, &[(1, NFT_SOCKET_WILDCARD), (2, to.number())]);
+            }
+            _ => self.statement(w),
+        }
+    }
+
+    /// Those that add to a dynamic set.
+    fn dynamic(&self, w: &mut Writer) {
+        match self {
             Self::CountOver { reg, set, limit } => {
                 w.str(1, set);
                 numbers(w, &[(3, NFT_DYNSET_OP_ADD), (4, reg.number())]);
@@ -136,18 +155,12 @@ impl Expr {
                     });
                 });
             }
-            Self::Ct { key, to } => numbers(w, &[(1, to.number()), (2, *key as u32)]),
-            Self::FibDestinationType { to } => {
-                let to = to.number();
-                numbers(
-                    w,
-                    &[(1, to), (2, NFT_FIB_RESULT_ADDRTYPE), (3, NFTA_FIB_F_DADDR)],
-                );
+            Self::Note { reg, set, millis } => {
+                w.str(1, set);
+                numbers(w, &[(3, NFT_DYNSET_OP_UPDATE), (4, reg.number())]);
+                w.attr(6, &millis.to_be_bytes());
             }
-            Self::SocketWildcard { to } => {
-                numbers(w, &[(1, NFT_SOCKET_WILDCARD), (2, to.number())]);
-            }
-            _ => self.statement(w),
+            _ => {}
         }
     }
 
@@ -170,11 +183,6 @@ impl Expr {
             Self::Masquerade { random: true } => w.be32(1, NF_NAT_RANGE_PROTO_RANDOM_FULLY),
             Self::Trace { from } => numbers(w, &[(2, NFT_META_NFTRACE), (3, from.number())]),
             Self::SetMark { from } => numbers(w, &[(2, NFT_META_MARK), (3, from.number())]),
-            Self::Note { reg, set, millis } => {
-                w.str(1, set);
-                numbers(w, &[(3, NFT_DYNSET_OP_UPDATE), (4, reg.number())]);
-                w.attr(6, &millis.to_be_bytes());
-            }
             Self::Reject => {
                 w.be32(1, NFT_REJECT_ICMPX_UNREACH);
                 w.u8(2, NFT_REJECT_ICMPX_ADMIN_PROHIBITED);

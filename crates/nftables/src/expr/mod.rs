@@ -5,6 +5,9 @@
 
 mod decode;
 mod encode;
+mod numbers;
+
+use numbers::*;
 
 use crate::IpVersion;
 use crate::rate::Rate;
@@ -215,28 +218,6 @@ pub enum Expr {
     },
 }
 
-const NFT_META_MARK: u32 = 3;
-const NFT_META_NFTRACE: u32 = 12;
-const NFT_NAT_DNAT: u32 = 1;
-const NF_NAT_RANGE_MAP_IPS: u32 = 1;
-const NF_NAT_RANGE_PROTO_SPECIFIED: u32 = 2;
-const NF_NAT_RANGE_PROTO_RANDOM_FULLY: u32 = 16;
-const NFT_REJECT_ICMPX_UNREACH: u32 = 2;
-const NFT_REJECT_ICMPX_ADMIN_PROHIBITED: u8 = 3;
-const NFT_BYTEORDER_HTON: u32 = 1;
-const NFT_FIB_RESULT_ADDRTYPE: u32 = 3;
-const NFT_SOCKET_WILDCARD: u32 = 2;
-const NFTA_FIB_F_DADDR: u32 = 2;
-const NFT_CMP_EQ: u32 = 0;
-const NFT_CMP_NEQ: u32 = 1;
-const NFT_LOOKUP_F_INV: u32 = 1;
-const NFT_DYNSET_OP_ADD: u32 = 0;
-const NFT_DYNSET_OP_UPDATE: u32 = 1;
-const NFT_DYNSET_F_EXPR: u32 = 2;
-const NFT_CONNLIMIT_F_INV: u32 = 1;
-const NFT_LIMIT_PKTS: u32 = 0;
-const NFT_LIMIT_F_INV: u32 = 1;
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -280,6 +261,32 @@ mod tests {
         Meta::OifGroup,
     ];
 
+    fn dynamic() -> impl Strategy<Value = Expr> {
+        prop_oneof![
+            (reg(), name(), any::<u32>()).prop_map(|(reg, set, limit)| Expr::CountOver {
+                reg,
+                set,
+                limit
+            }),
+            (reg(), name(), any::<(u64, u32)>(), 1..u64::MAX).prop_map(
+                |(reg, set, (per_second, burst), millis)| Expr::RateOver {
+                    reg,
+                    set,
+                    rate: Rate {
+                        per_second,
+                        burst,
+                        millis
+                    }
+                }
+            ),
+            (reg(), name(), 1..u64::MAX).prop_map(|(reg, set, millis)| Expr::Note {
+                reg,
+                set,
+                millis
+            }),
+        ]
+    }
+
     fn expr() -> impl Strategy<Value = Expr> {
         use proptest::sample::select;
         let version = || select(vec![IpVersion::V4, IpVersion::V6]);
@@ -319,27 +326,7 @@ mod tests {
             ),
             (select(vec![CtKey::State, CtKey::Status]), reg())
                 .prop_map(|(key, to)| Expr::Ct { key, to }),
-            (reg(), name(), any::<u32>()).prop_map(|(reg, set, limit)| Expr::CountOver {
-                reg,
-                set,
-                limit
-            }),
-            (reg(), name(), any::<(u64, u32)>(), 1..u64::MAX).prop_map(
-                |(reg, set, (per_second, burst), millis)| Expr::RateOver {
-                    reg,
-                    set,
-                    rate: Rate {
-                        per_second,
-                        burst,
-                        millis
-                    }
-                }
-            ),
-            (reg(), name(), 1..u64::MAX).prop_map(|(reg, set, millis)| Expr::Note {
-                reg,
-                set,
-                millis
-            }),
+            dynamic(),
             reg().prop_map(|to| Expr::FibDestinationType { to }),
             reg().prop_map(|to| Expr::SocketWildcard { to }),
             (version(), reg(), proptest::option::of(reg())).prop_map(|(version, address, port)| {
