@@ -137,7 +137,7 @@ fn normal(value: &mut Value) {
             let counted = map
                 .get("name")
                 .and_then(Value::as_str)
-                .is_some_and(|name| ["counted", "opened"].iter().any(|of| name.starts_with(of)));
+                .is_some_and(|name| name.starts_with("counted"));
             if counted {
                 map.remove("elem");
             }

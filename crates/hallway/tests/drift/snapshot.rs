@@ -183,7 +183,7 @@ fn rules(there: &Place, out: &mut BTreeMap<String, String>) {
         let text = |key: &str| of[key].as_str().unwrap_or_default().to_owned();
         // The kernel adds and removes its elements as connections start and end.
         if kind == "set"
-            && ["counted", "opened", "ended"]
+            && ["counted", "ended"]
                 .iter()
                 .any(|of| text("name").starts_with(of))
         {

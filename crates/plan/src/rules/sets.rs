@@ -75,8 +75,12 @@ static NEAR4: Definition = Definition::inet("near4", &[Ipv4]).of_intervals();
 static NEAR6: Definition = Definition::inet("near6", &[Ipv6]).of_intervals();
 static COUNTED4: Definition = Definition::inet("counted4", &[Ipv4]).dynamic();
 static COUNTED6: Definition = Definition::inet("counted6", &[Ipv6]).dynamic();
-static OPENED4: Definition = Definition::inet("opened4", &[Ipv4]).dynamic().expiring();
-static OPENED6: Definition = Definition::inet("opened6", &[Ipv6]).dynamic().expiring();
+static OPENED4: Definition = Definition::inet("counted_new4", &[Ipv4])
+    .dynamic()
+    .expiring();
+static OPENED6: Definition = Definition::inet("counted_new6", &[Ipv6])
+    .dynamic()
+    .expiring();
 static ENDED4: Definition = Definition::inet("ended4", &[Ipv4, Ipv4, Service, Service])
     .dynamic()
     .expiring();
