@@ -161,25 +161,33 @@ pub(super) fn output() -> Chain {
 /// What source NAT should have translated: no private address is seen outside.
 pub(super) fn leaving() -> Chain {
     let private = |saddr, version| {
+        vec![
+            member(Field::IifGroup, &sets::MASQUERADED, true),
+            member(Field::OifGroup, &sets::NETWORKS, false),
+            member(saddr, sets::HIDDEN.of(version), true),
+        ]
+    };
+    let both = [
+        (Field::Ip4Saddr, IpVersion::V4),
+        (Field::Ip6Saddr, IpVersion::V6),
+    ];
+    // A reply from the address that was asked, which may be the host's own on a network.
+    let asked = both.map(|(saddr, version)| {
+        let mut matches = private(saddr, version);
+        matches.push(Match::Dnated);
+        rule(matches, Verdict::Accept, purpose::PUBLISHED)
+    });
+    let drops = both.map(|(saddr, version)| {
         rule(
-            vec![
-                member(Field::IifGroup, &sets::MASQUERADED, true),
-                member(Field::OifGroup, &sets::NETWORKS, false),
-                member(saddr, sets::HIDDEN.of(version), true),
-            ],
+            private(saddr, version),
             Verdict::Drop,
             purpose::UNTRANSLATED,
         )
-    };
+    });
     Chain {
         name: "leaving".into(),
         base: base(ChainType::Filter, Hook::Postrouting, Priority::AFTER_SRCNAT),
-        rules: vec![
-            // A reply from the address that was asked, which may be the host's own on a network.
-            rule(vec![Match::Dnated], Verdict::Accept, purpose::PUBLISHED),
-            private(Field::Ip4Saddr, IpVersion::V4),
-            private(Field::Ip6Saddr, IpVersion::V6),
-        ],
+        rules: asked.into_iter().chain(drops).collect(),
     }
 }
 
