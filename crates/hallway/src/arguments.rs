@@ -72,7 +72,7 @@ fn without_variables(kind: ErrorKind) -> Option<clap::Error> {
     (error.kind() == kind).then_some(error)
 }
 
-/// Names the variable that a value is from, in the place of its flag: nobody typed that one.
+/// Names the variable that a value comes from, in place of the flag, which was not typed.
 fn of_variable(mut error: clap::Error) -> clap::Error {
     let name = match error.get(ContextKind::InvalidArg) {
         Some(ContextValue::String(flag)) => flag.split(' ').next(),

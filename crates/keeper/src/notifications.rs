@@ -46,12 +46,17 @@ impl Notifications {
         self.started = true;
         let directory = log.parent().unwrap_or(log).to_owned();
         if let Err(error) = start(directory, self.replaced.clone()) {
-            eprint(&format!("{NO_TIMES}, and {NO_FILES}: {error}"));
+            report(&error);
         }
     }
 }
 
-const NO_TIMES: &str = "the times of log lines are not noted";
+fn report(error: &dyn std::fmt::Display) {
+    eprint(&format!(
+        "the times of log lines are not noted, and {NO_FILES}: {error}"
+    ));
+}
+
 const NO_FILES: &str = "a replaced /etc/hosts is not noticed";
 
 /// The files of the machine; without them, if they cannot be watched.
@@ -71,7 +76,7 @@ fn start(directory: PathBuf, replaced: UnboundedSender<()>) -> std::io::Result<(
     thread.spawn(move || {
         let end = handle(&notifications, (logs, &directory), files, &replaced);
         if let Err(error) = end {
-            eprint(&format!("{NO_TIMES}, and {NO_FILES}: {error}"));
+            report(&error);
         }
     })?;
     Ok(())

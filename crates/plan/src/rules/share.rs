@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use hallway_nftables::expr::Verdict;
 use hallway_nftables::{
-    Chain, ChainType, Element, Field, Hook, IpVersion, Match, Priority, Rate, Rule, Set, Value,
+    Chain, ChainType, Element, Field, Hook, IpVersion, Match, Priority, Rate, Rule, Set, Stream,
+    Value,
 };
 use hallway_spec::CONNECTIONS_DEFAULT;
 
@@ -15,8 +16,6 @@ use crate::settled::{Interface, Plug, Settled};
 
 /// The chain that the first packets of connections pass before any other rule accepts them.
 const CHAIN: &str = "share";
-/// IPPROTO_TCP.
-const TCP: u8 = 6;
 /// After this time without a new connection a sender may open as many at once as at first, in milliseconds.
 const FORGOTTEN: u64 = 120_000;
 
@@ -86,7 +85,7 @@ fn too_fast(mut matches: Vec<Match>, version: IpVersion, limit: u32) -> Rule {
         millis: FORGOTTEN,
     };
     matches.extend([
-        Match::Is(Field::L4Proto, Value::Proto(TCP)),
+        Match::Is(Field::L4Proto, Value::Proto(Stream::Tcp.number())),
         Match::RateOver { field, set, rate },
     ]);
     rule(matches, Verdict::Drop, purpose::OPENED)
