@@ -215,8 +215,13 @@ impl Leases {
     pub(crate) fn note_last(&self, generation: u64, last: &[IpAddr]) -> Result<(), Failure> {
         let words: Vec<String> = last.iter().map(ToString::to_string).collect();
         let text = format!("{generation} {}", words.join(" "));
-        self.store
-            .replace(&self.directory.join(LAST), text.as_bytes())
+        let path = self.directory.join(LAST);
+        match path.exists() {
+            // A rename onto a file makes ext4 write it to the disk. A note that is cut short names
+            // another address to begin with, which is examined like every other.
+            true => self.store.write_in_place(&path, text.as_bytes()),
+            false => self.store.replace(&path, text.as_bytes()),
+        }
     }
 
     /// Whether an address was in use before and is free now.
