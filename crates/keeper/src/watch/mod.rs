@@ -161,7 +161,7 @@ impl Watcher {
             };
             return Ok(());
         }
-        let repaired = self.repair();
+        let repaired = self.repair(drift);
         self.has_run(); // that was its own
         repaired
     }
@@ -192,20 +192,25 @@ impl Watcher {
         age.is_some_and(|age| age < RECENT)
     }
 
-    fn repair(&mut self) -> Result<(), Failure> {
+    /// `drift` has the objects that differed before.
+    fn repair(&mut self, drift: Vec<String>) -> Result<(), Failure> {
         let mut caller = Caller {
             reporter: &mut Silent,
             cancel: &Cancel::default(),
         };
         let repaired = self.engine.repair(&self.project, &mut caller);
-        let pause = match &repaired {
+        let now = Instant::now();
+        let objects = match &repaired {
             Ok(differences) => {
                 self.pace.succeeded();
-                let objects = differences.iter().map(|d| d.subject());
-                self.pace.repaired(objects, Instant::now())
+                differences.iter().map(|d| d.subject()).collect()
             }
-            Err(_reported_by_the_caller) => self.pace.failed(Instant::now()),
+            Err(_reported_by_the_caller) => {
+                self.pace.failed(now);
+                drift
+            }
         };
+        let pause = self.pace.repaired(objects.into_iter(), now);
         let mut events: Vec<Occurrence> = match &repaired {
             Ok(differences) => differences.iter().map(Occurrence::repaired).collect(),
             Err(_reported_by_the_caller) => Vec::new(),

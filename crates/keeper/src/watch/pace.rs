@@ -46,9 +46,6 @@ pub(crate) struct Pace {
     paused: BTreeMap<String, Instant>,
     /// How many repairs failed since the last one that did not.
     in_a_row: u32,
-    /// When repairs failed, and until when none is tried.
-    failures: Vec<Instant>,
-    paused_until: Option<Instant>,
 }
 
 impl Pace {
@@ -65,8 +62,6 @@ impl Pace {
             pause: PAUSE_FIRST,
             paused: BTreeMap::new(),
             in_a_row: 0,
-            failures: Vec::new(),
-            paused_until: None,
         }
     }
 
@@ -99,8 +94,7 @@ impl Pace {
     pub(crate) fn due(&self) -> Instant {
         let regular = self.regular();
         let due = self.wanted.map_or(regular, |wanted| wanted.min(regular));
-        let due = self.put_off_until.map_or(due, |until| until.max(due));
-        self.paused_until.map_or(due, |until| until.max(due))
+        self.put_off_until.map_or(due, |until| until.max(due))
     }
 
     /// Whether an object is not repaired at present.
@@ -125,7 +119,6 @@ impl Pace {
         self.wanted = None;
         self.put_off_since = None;
         self.put_off_until = None;
-        self.paused_until = None;
         self.last = now;
         self.cost = cost;
         if whole {
@@ -135,21 +128,12 @@ impl Pace {
     }
 
     /// A repair failed: the next is tried after a while without a notification, too, which is twice
-    /// as long after each further failure. Returns the pause of all repairs, if too many failed.
-    pub(crate) fn failed(&mut self, now: Instant) -> Option<Duration> {
+    /// as long after each further failure.
+    pub(crate) fn failed(&mut self, now: Instant) {
         let least = self.cost.saturating_mul(SHARE).max(GAP_MAX);
         let after = least.saturating_mul(2_u32.saturating_pow(self.in_a_row));
         self.wanted = Some(now + after.min(INTERVAL_MAX.max(least)));
         self.in_a_row = self.in_a_row.saturating_add(1);
-        self.failures
-            .retain(|at| now.saturating_duration_since(*at) < WINDOW);
-        self.failures.push(now);
-        if self.failures.len() < MANY {
-            return None;
-        }
-        self.failures.clear();
-        self.paused_until = Some(now + PAUSE_FIRST);
-        Some(PAUSE_FIRST)
     }
 
     /// Nothing differs, or all was repaired.
@@ -157,8 +141,8 @@ impl Pace {
         self.in_a_row = 0;
     }
 
-    /// These objects were repaired. Returns the pause of those that were repaired too often; all
-    /// others are still repaired at once.
+    /// These objects were repaired, or it was tried. Returns the pause of those that were repaired too
+    /// often; all others are still repaired at once: one node cannot delay the repair of anything else.
     pub(crate) fn repaired(
         &mut self,
         objects: impl Iterator<Item = String>,
@@ -295,7 +279,7 @@ mod tests {
         now += 1000 * MS;
         let mut waits = Vec::new();
         for _ in 0..5 {
-            assert_eq!(pace.failed(now), None);
+            pace.failed(now);
             waits.push(pace.due() - now);
             now = pace.due();
             pace.compared(false, MS, now + MS);
@@ -306,6 +290,25 @@ mod tests {
         pace.succeeded();
         pace.failed(now);
         assert!(pace.due() - now <= GAP_MAX);
+    }
+
+    #[test]
+    fn an_object_whose_repair_fails_does_not_delay_others() {
+        let mut now = Instant::now();
+        let mut pace = Pace::new(now);
+        for _ in 0..200 {
+            pace.changed(now);
+            now = now.max(pace.due());
+            pace.compared(true, MS, now);
+            if !pace.is_paused("mtu of eth0", now) {
+                pace.failed(now);
+                pace.repaired(std::iter::once("mtu of eth0".to_owned()), now);
+            }
+        }
+        assert!(pace.is_paused("mtu of eth0", now));
+        assert!(!pace.is_paused("table inet hallway-p", now));
+        pace.changed(now);
+        assert!(pace.due() <= now + GAP_FIGHT);
     }
 
     #[test]
