@@ -69,6 +69,7 @@ impl Tracer<'_> {
         if let (Some(requested), true) = (arrived, reply_end.is_none()) {
             reply_end = self.no_route_back(destination.as_ref(), requested);
         }
+        let unseen = self.unseen();
         let facts = Observations {
             settled: self.world.settled(),
             predicted: &self.predicted,
@@ -77,7 +78,7 @@ impl Tracer<'_> {
             reply: reply_end,
             arrived: arrived.is_some(),
             silent,
-            unseen: self.watches.iter().flat_map(Watch::unseen_chains).collect(),
+            unseen,
             hops: &request,
             reply_hops: &reply,
         };
@@ -88,6 +89,14 @@ impl Tracer<'_> {
             reply,
             ..self.predicted.clone()
         }
+    }
+
+    /// What may have dropped a packet without a report.
+    fn unseen(&mut self) -> Vec<String> {
+        let chains = self.watches.iter().flat_map(Watch::unseen_chains);
+        let mut out: Vec<String> = chains.collect();
+        out.extend(self.watches.iter_mut().filter_map(Watch::full_table));
+        out
     }
 
     /// The places in the order in which a packet should reach them.

@@ -169,6 +169,21 @@ impl Watch {
         words.collect()
     }
 
+    /// The table of connections, if it has no room for another.
+    pub(super) fn full_table(&mut self) -> Option<String> {
+        let most = self.kernel.read_sysctl("net/netfilter/nf_conntrack_max");
+        let most: u32 = most.ok()?.parse().ok()?;
+        let count = self.kernel.connection_count().ok()?;
+        // Some may have ended since.
+        let full = most > 0 && count >= most - most / 50;
+        full.then(|| {
+            format!(
+                "the full table of connections of {} ({count} of {most})",
+                self.at
+            )
+        })
+    }
+
     /// The rule with a handle; `None` if it does not exist any more.
     pub(super) fn rule(&mut self, event: &TraceEvent, handle: u64) -> Option<RuleInfo> {
         let key = (event.family, event.table.clone(), event.chain.clone());
