@@ -182,12 +182,13 @@ networks:
   b: { subnet: [100.0.0.8/30, fd08::/126], mode: lan }
   c: { subnet: [100.0.1.0/31, fd09::/127], mode: lan }
   d: { mode: lan }
+  v: { subnet: 10.9.9.0/24 }
 nodes:
   r1: { networks: { b: { address: [100.0.0.9, fd08::1] }, c: { address: [100.0.1.0, \"fd09::\"] } }, forwarding: true }
   r2: { networks: { b: { address: [100.0.0.10, fd08::2] } }, routes: [ { to: 100.0.1.0/31, via: 100.0.0.9 }, { to: \"fd09::/127\", via: \"fd08::1\" } ] }
   r3: { networks: { c: { address: [100.0.1.1, fd09::1] } }, routes: [ { to: 100.0.0.8/30, via: 100.0.1.0 }, { to: \"fd08::/126\", via: \"fd09::\" } ] }
-  u1: { networks: [d] }
-  u2: { networks: [d] }
+  u1: { networks: [d, v] }
+  u2: { networks: [d, v] }
 expect:
   - { from: r1, to: r2 }
   - { from: r2, to: r3 }
@@ -201,6 +202,12 @@ expect:
     for address in ["100.0.0.10", "fd08::2", "100.0.1.1", "fd09::1"] {
         assert!(h.pings("r1", address), "{address}");
     }
+    // Where the file gives no addresses, programs do: IPv6, too.
+    for (node, number) in [("u1", 1), ("u2", 2)] {
+        let address = format!("ip addr add fd77::{number}/64 dev eth0 nodad");
+        assert!(h.inside(node, &address), "{node}");
+    }
+    assert!(h.pings("u1", "fd77::2"));
     for bridge in ["br-b", "br-c", "br-d"] {
         assert_eq!(sh(&format!("ip -o addr show dev {bridge}")), "", "{bridge}");
     }

@@ -1,6 +1,6 @@
 //! Cables between nodes.
 
-use hallway_spec::Topology;
+use hallway_spec::{Mode, Network, Topology};
 use ipnet::IpNet;
 
 use super::joined::Joining;
@@ -45,10 +45,22 @@ pub(super) fn add(topology: &Topology, joining: &Joining<'_>, nodes: &mut [Node]
         }
     }
     for node in nodes {
-        let addresses: Vec<&IpNet> = node.interfaces.iter().flat_map(|i| &i.addresses).collect();
-        node.ipv6 = addresses.is_empty() || addresses.iter().any(|a| matches!(a, IpNet::V6(_)));
+        node.ipv6 = has_ipv6(topology, node);
     }
     out
+}
+
+/// Whether IPv6 is on in a node: it has an IPv6 address, none at all, or is on a plain switch without a
+/// subnet, where its programs give it the addresses.
+fn has_ipv6(topology: &Topology, node: &Node) -> bool {
+    let mut addresses = node.interfaces.iter().flat_map(|i| &i.addresses).peekable();
+    let none = addresses.peek().is_none();
+    let is_switch = |interface: &Interface| {
+        let named = |n: &&Network| Some(&n.name) == interface.plug.network();
+        let network = topology.networks.iter().find(named);
+        network.is_some_and(|n| n.mode == Mode::Lan && n.subnets.is_empty())
+    };
+    none || addresses.any(|a| matches!(a, IpNet::V6(_))) || node.interfaces.iter().any(is_switch)
 }
 
 /// The lowest `ethN` that neither the node's interfaces nor the file's own names use.
