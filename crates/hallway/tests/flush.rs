@@ -255,6 +255,70 @@ fn in_a_sandbox() {
     Scene::new(h.repairing(), "sandbox").check();
 }
 
+/// The host forwards because of the project, by two links of others: it does not become a router between
+/// them.
+fn links_of_others() {
+    for (name, v4, v6) in [("left", "192.0.2", "fd21"), ("right", "198.51.100", "fd22")] {
+        sh(&format!(
+            "ip netns add {name}; ip link add {name}0 type veth peer eth0 netns {name}
+             ip addr add {v4}.1/24 dev {name}0; ip addr add {v6}::1/64 dev {name}0 nodad; ip link set {name}0 up
+             ip -n {name} addr add {v4}.2/24 dev eth0; ip -n {name} addr add {v6}::2/64 dev eth0 nodad
+             ip -n {name} link set lo up; ip -n {name} link set eth0 up
+             ip -n {name} route add default via {v4}.1; ip -n {name} -6 route add default via {v6}::1"
+        ));
+    }
+    let h = Hallway::host(env!("CARGO_BIN_EXE_hallway")).project("p");
+    let h = h.repairing();
+    h.up(FILE).ok();
+    let python = |netns: &str, program: &str, targets: &[&str]| {
+        let mut command = std::process::Command::new("ip");
+        command.args(["netns", "exec", netns, "python3", "-c", program]);
+        command.args(targets).stdin(Stdio::piped());
+        command.stdout(Stdio::piped()).spawn().unwrap()
+    };
+    let mut echo = python("right", ECHO, &[]);
+    let to = ["198.51.100.2", "fd22::2"];
+    let probe = || vec![python("left", PROBE, &to)];
+    let loaded = || sh("nft list tables").contains("table inet hallway-p\n");
+    let closed = probe();
+    for _ in 0..5 {
+        sh("nft flush ruleset");
+        wait_for("the rules", loaded);
+        std::thread::sleep(Duration::from_millis(1200));
+    }
+    assert_eq!(answers(closed), "", "forwarded for others");
+    // A link that appears later is in the guard, too.
+    let later =
+        "ip link add late0 type veth peer eth1 netns left; ip addr add 192.0.3.1/24 dev late0
+        ip link set late0 up; ip -n left addr add 192.0.3.2/24 dev eth1; ip -n left link set eth1 up
+        ip -n left route replace 198.51.100.0/24 via 192.0.3.1; ip -n left -6 route del default";
+    sh(later);
+    wait_for("the later link in the guard", || {
+        sh("nft list table inet hallway.guard.p").contains("late0")
+    });
+    let closed = probe();
+    sh("nft flush ruleset");
+    wait_for("the rules", loaded);
+    assert_eq!(
+        answers(closed),
+        "",
+        "forwarded for others by the later link"
+    );
+    h.run(&["status", "--exit-code"]).exits(0);
+    // The probe detects a host that forwards: without its keeper, a project has no guard.
+    sh("kill -9 $(pgrep -f '[_]_keeper p')");
+    wait_for("the guard to go", || {
+        !sh("nft list tables").contains("hallway.guard")
+    });
+    sh("nft flush ruleset");
+    let open = probe();
+    std::thread::sleep(Duration::from_millis(500));
+    assert_ne!(answers(open), "", "the probe sees a router");
+    h.ok("down");
+    echo.kill().unwrap();
+    echo.wait().unwrap();
+}
+
 /// Changes of the guard by others: it belongs to the keeper alone, and a project with a similar
 /// name is another project.
 fn the_guard_itself() {
@@ -309,4 +373,4 @@ fn the_guard_itself() {
     h.ok("down");
 }
 
-hallway_testkit::tests![on_the_host, in_a_sandbox, the_guard_itself];
+hallway_testkit::tests![on_the_host, in_a_sandbox, links_of_others, the_guard_itself];

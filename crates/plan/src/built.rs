@@ -80,7 +80,7 @@ pub fn built(settled: &Settled) -> (Observed, Vec<(String, u64)>) {
             noted: Vec::new(),
             tables,
             rules,
-            guard: Seen::Present(Guarded::of(settled).ruleset(&settled.project)),
+            guard: Seen::Present(Guarded::of(settled, &[], |_| false).ruleset(&settled.project)),
             keeper,
             files: Seen::Present(files(settled)),
         },

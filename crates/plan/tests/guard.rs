@@ -7,8 +7,10 @@ use std::net::IpAddr;
 
 use hallway_nftables::evaluate::{Evaluator, PacketContext, PacketVerdict};
 use hallway_nftables::{ChainType, Family, Hook, Ruleset};
+use hallway_plan::observed::Uplink;
 use hallway_plan::rules::{Guarded, ruleset};
 use hallway_plan::{Observed, Settled, Surroundings, mark, settle};
+use hallway_spec::IpVersion;
 
 fn settled(text: &str) -> Settled {
     let topology = hallway_spec::parse("t.yaml", text).unwrap().topology;
@@ -71,7 +73,7 @@ fn it_changes_nothing_while_the_rules_are_loaded_and_closes_when_they_are_not() 
     let settled = settled(ONE);
     let (own, guard) = (
         ruleset(&settled),
-        Guarded::of(&settled).ruleset(&settled.project),
+        Guarded::of(&settled, &[], |_| false).ruleset(&settled.project),
     );
     let mut accepted = 0;
     for packet in packets(&settled) {
@@ -133,10 +135,33 @@ fn it_changes_nothing_while_the_rules_are_loaded_and_closes_when_they_are_not() 
     ));
 }
 
+/// Links that forward because of hallway alone do not forward for others, with or without the rules.
+#[test]
+fn links_of_others_are_closed() {
+    let settled = settled(ONE);
+    let uplink = Uplink {
+        link: "up0".into(),
+        version: IpVersion::V4,
+    };
+    let guard = Guarded::of(&settled, &[uplink], |_| false).ruleset(&settled.project);
+    let passes_by = |link: &'static str, from: &str, to: &str| {
+        let (from, to) = (from.parse().unwrap(), to.parse().unwrap());
+        let mut packet = PacketContext {
+            iif: link,
+            oif: "any",
+            ..PacketContext::new(from, to, 6)
+        };
+        passes(&guard, Family::Inet, Hook::Forward, &mut packet)
+    };
+    assert!(!passes_by("up0", "192.0.2.1", "198.51.100.7"));
+    assert!(passes_by("up0", "2001:db8::1", "2001:db8:1::1"));
+    assert!(passes_by("up1", "192.0.2.1", "198.51.100.7"));
+}
+
 #[test]
 fn one_project_does_not_vouch_for_another() {
     let (one, two) = (settled(ONE), settled(TWO));
-    let guard = Guarded::of(&two).ruleset(&two.project);
+    let guard = Guarded::of(&two, &[], |_| false).ruleset(&two.project);
     let group = |s: &Settled| s.networks.first().unwrap().group;
     let packet = PacketContext {
         iif: "any",
@@ -160,7 +185,7 @@ fn frames_of_nodes_need_the_rules() {
     let settled = settled(ONE);
     let (own, guard) = (
         ruleset(&settled),
-        Guarded::of(&settled).ruleset(&settled.project),
+        Guarded::of(&settled, &[], |_| false).ruleset(&settled.project),
     );
     let node = settled
         .nodes

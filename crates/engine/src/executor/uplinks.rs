@@ -1,7 +1,7 @@
 //! Forwarding on interfaces of others.
 
 use hallway_kernel::KernelError;
-use hallway_nftables::{Element, Transaction, Value};
+use hallway_nftables::{Element, Transaction};
 use hallway_plan::rules::{nf_version, sets};
 use hallway_plan::step::Uplink;
 use hallway_plan::target::Setting;
@@ -38,7 +38,7 @@ impl Executor<'_> {
     ) -> Result<(), KernelError> {
         for uplink in uplinks {
             let set = sets::FORWARDING.of(nf_version(uplink.version));
-            self.forget(table, set, note_of(uplink))?;
+            self.forget(table, set, sets::forwarding(uplink))?;
         }
         for bridge in bridges {
             self.forget(table, &sets::BRIDGED, sets::bridged(bridge))?;
@@ -72,7 +72,7 @@ impl Executor<'_> {
 /// Adds the note of an uplink to a transaction.
 pub(super) fn note(transaction: &mut Transaction, table: &str, uplink: &Uplink) {
     let set = sets::FORWARDING.of(nf_version(uplink.version));
-    transaction.add_elements(set.in_table(table), &[note_of(uplink)]);
+    transaction.add_elements(set.in_table(table), &[sets::forwarding(uplink)]);
 }
 
 /// The same of bridges.
@@ -82,10 +82,6 @@ pub(super) fn note_bridges(transaction: &mut Transaction, table: &str, bridges: 
     if !elements.is_empty() {
         transaction.add_elements(set.in_table(table), &elements);
     }
-}
-
-fn note_of(uplink: &Uplink) -> Element {
-    Element::new(vec![Value::Ifname(uplink.link.clone())])
 }
 
 /// IPv6 is forwarded by interface since Linux 6.17 (force_forwarding); before, by all or by none,

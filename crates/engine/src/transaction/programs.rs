@@ -1,5 +1,6 @@
 //! The tasks of a project's keeper: programs, and listeners on localhost.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -7,7 +8,7 @@ use std::time::Duration;
 
 use hallway_plan::Settled;
 use hallway_plan::exit::SeenProgram;
-use hallway_plan::observed::Seen;
+use hallway_plan::observed::{Seen, Uplink};
 use hallway_plan::rules::Guarded;
 use hallway_plan::settled::Publish;
 use hallway_plan::step::{Cause, KeeperTask};
@@ -151,6 +152,7 @@ fn ended(planned: &Planned) -> impl Iterator<Item = &str> {
 /// When a program is to run as a user that does not exist.
 pub fn desired(engine: &Engine, settled: &Settled, record: &Record) -> Result<Desired, Failure> {
     let base = record.path.as_deref().and_then(|p| Path::new(p).parent());
+    let bridges = bridges(engine, &record.uplinks)?;
     Ok(Desired {
         programs: settled
             .programs()
@@ -166,8 +168,21 @@ pub fn desired(engine: &Engine, settled: &Settled, record: &Record) -> Result<De
             })
             .collect::<Result<_, _>>()?,
         forwards: forwards(settled, engine.workplace().porter.is_some()),
-        guarded: Guarded::of(settled),
+        guarded: Guarded::of(settled, &record.uplinks, |name| bridges.contains(name)),
     })
+}
+
+/// The names of those uplinks that are bridges.
+fn bridges(engine: &Engine, uplinks: &[Uplink]) -> Result<BTreeSet<String>, Failure> {
+    let mut kernel = engine.kernel();
+    let mut out = BTreeSet::new();
+    for Uplink { link, .. } in uplinks {
+        let found = kernel.link_named(link)?;
+        if found.is_some_and(|l| l.kind.as_deref() == Some("bridge")) {
+            out.insert(link.clone());
+        }
+    }
+    Ok(out)
 }
 
 /// A program for the keeper. `inode` is that of its namespace; relative paths begin at `base`.

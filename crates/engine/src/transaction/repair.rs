@@ -101,7 +101,9 @@ impl Engine {
         if record != before {
             self.store().save(project, &mut record)?;
         }
-        if told && let Some(client) = self.keeper(project, caller.cancel)? {
+        if (told || record.uplinks != before.uplinks)
+            && let Some(client) = self.keeper(project, caller.cancel)?
+        {
             let mut wanted = desired(self, &settled, &record)?;
             // Listeners do not change with a namespace.
             wanted.forwards = client.forwards()?;

@@ -315,8 +315,10 @@ fn output_hook() -> Chain {
         rule(vec![Match::Established], Verdict::Accept, "replies"),
     ];
     rules.extend(mid_stream(&[to_nets()], Verdict::Drop, purpose::MID_STREAM));
+    // That chain decides about every packet. If another program has emptied that one, nothing passes.
     rules.extend([
         rule(vec![Match::Dnated], policies(), purpose::PUBLISHED),
+        rule(vec![Match::Dnated], Verdict::Drop, purpose::UNDECIDED),
         rule(
             vec![member(Field::OifGroup, &sets::NETWORKS, false)],
             Verdict::Accept,
@@ -331,6 +333,7 @@ fn output_hook() -> Chain {
         ));
     }
     rules.push(rule(vec![], policies(), "policies"));
+    rules.push(rule(vec![], Verdict::Drop, purpose::UNDECIDED));
     Chain {
         name: "output".into(),
         base: base(ChainType::Filter, Hook::Output, Priority::FILTER),
@@ -341,7 +344,8 @@ fn output_hook() -> Chain {
 /// The chain of policies for what the host itself sends.
 const FROM_HOST: &str = "from_host";
 
-fn from_host(policies: Vec<Rule>) -> Chain {
+fn from_host(mut policies: Vec<Rule>) -> Chain {
+    policies.push(rule(vec![], Verdict::Accept, purpose::FROM_HOST));
     Chain {
         name: FROM_HOST.into(),
         base: None,

@@ -12,7 +12,6 @@ use super::parts::{
     NEIGHBOR_SOLICIT, PARAMETER_PROBLEM, REDIRECT, REDIRECT6, ROUTER_ADVERT, ROUTER_SOLICIT,
     SOURCE_QUENCH, TIME_EXCEEDED, UNREACHABLE,
 };
-use super::purpose;
 use super::sets::{
     ADVERTISED, ADVERTISERS, BRIDGE_PORTS, BROADCASTS, DHCP_SERVERS, DISCOVERY, Definition, EGRESS,
     ERRORS, ERRORS6, HAIRPIN, HIDDEN, INTRA, KEPT, LAN_PORTS, LANS, LISTENERS, MASQUERADED,
@@ -21,6 +20,7 @@ use super::sets::{
     PORTS, PORTS_AT, PREFIXES, QUOTED, ROUTED, ROUTED_PORTS, ROUTER_MACS, SECOND, SHARED, SOURCES,
     TARGET_RANGES, TARGETS, TRANSIT, WITHOUT_ADDRESS, WITHOUT_ADDRESS_ROUTED,
 };
+use super::{purpose, share};
 use crate::settled::{Interface, Network, Node, Publish, Settled, Subnet};
 
 /// An element with the set it belongs to.
@@ -148,6 +148,8 @@ pub fn of_node(settled: &Settled, node: &Node) -> Vec<Placed> {
             }
         }
     }
+    let shares = share::of_node(settled, node).into_iter();
+    out.extend(shares.map(|(of, address)| set(of, vec![address], note.clone())));
     out.extend(of_further_networks(settled, node, note.as_ref()));
     out.extend(of_other_networks(settled, node, note));
     out

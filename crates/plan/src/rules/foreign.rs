@@ -13,6 +13,15 @@ use crate::mark::{FROM_BIT, TO_BIT};
 const AFTER_PROJECTS: Priority = Priority(Priority::FILTER.0 + 1);
 
 pub(super) fn chain() -> Chain {
+    Chain {
+        name: "others".into(),
+        base: base(ChainType::Filter, Hook::Forward, AFTER_PROJECTS),
+        rules: rules(),
+    }
+}
+
+/// The rules, which the guard has too: after a flush the links still forward.
+pub(super) fn rules() -> Vec<Rule> {
     let mut rules = vec![rule(
         vec![within(&[Field::IifName, Field::OifName], &sets::BRIDGED)],
         Verdict::Accept,
@@ -28,11 +37,7 @@ pub(super) fn chain() -> Chain {
         rule(matches, Verdict::Drop, purpose::FOREIGN)
     };
     rules.extend([of_outsides(true, false), of_outsides(false, true)]);
-    Chain {
-        name: "others".into(),
-        base: base(ChainType::Filter, Hook::Forward, AFTER_PROJECTS),
-        rules,
-    }
+    rules
 }
 
 fn closed(version: IpVersion) -> Rule {

@@ -5,26 +5,30 @@
 //! The project's own chains set a bit in the mark of every packet that concerns the project. The
 //! chains here come last at the same hooks, drop what concerns the project and has no bit, and
 //! clear the bit. So no packet passes while the own tables are missing, and the guard changes
-//! nothing while they exist.
+//! nothing while they exist. Before them, the rules about packets of others are repeated: the links
+//! that forward because of hallway alone still do so while the own tables are missing.
 
 use hallway_nftables::expr::Verdict;
 use hallway_nftables::{
     Action, Chain, ChainType, Element, Family, Field, Hook, IpVersion, Match, Priority, Rule,
-    Ruleset, Table, Value,
+    Ruleset, Set, Table, Value,
 };
 use hallway_spec::Name;
 use ipnet::IpNet;
 
 use super::elements::of_network;
 use super::parts::{base, member, rule};
-use super::purpose;
-use super::sets::{Definition, NETWORKS, PREFIXES};
+use super::sets::{self, BRIDGED, Definition, FORWARDING, NETWORKS, OUTSIDES, PREFIXES};
+use super::{foreign, nf_version, purpose};
 use crate::mark::{self, FROM_BIT, TO_BIT};
+use crate::observed::Uplink;
 use crate::settled::Settled;
 
 /// After every other chain, and before a new connection is confirmed (NF_IP_PRI_CONNTRACK_CONFIRM is
 /// the largest number).
 const LAST: Priority = Priority(i32::MAX - 1);
+/// Before the guard of any project clears a bit.
+const BEFORE_CLEARED: Priority = Priority(LAST.0 - 1);
 /// In the bridge family, before the frame passes the inet hooks (NF_BR_PRI_BRNF is 0,
 /// linux/netfilter_bridge.h), where rules of others set marks.
 const BEFORE_INET: Priority = Priority(-1);
@@ -36,18 +40,30 @@ pub struct Guarded {
     pub groups: Vec<u32>,
     /// Their prefixes.
     pub prefixes: Vec<IpNet>,
+    /// Device groups of networks that represent the outside world.
+    pub outsides: Vec<u32>,
+    /// Links that forward because of hallway alone.
+    pub uplinks: Vec<Uplink>,
+    /// Those of them that are bridges.
+    pub bridges: Vec<String>,
 }
 
 impl Guarded {
-    /// Of a project: every network that its rules are about.
+    /// Of a project: every network that its rules are about, and the links that forward because of it.
     #[must_use]
-    pub fn of(settled: &Settled) -> Self {
-        let mut out = Self::default();
+    pub fn of(settled: &Settled, uplinks: &[Uplink], is_bridge: impl Fn(&str) -> bool) -> Self {
+        let mut out = Self {
+            uplinks: uplinks.to_vec(),
+            bridges: uplinks.iter().map(|u| u.link.clone()).collect(),
+            ..Self::default()
+        };
+        out.bridges.retain(|name| is_bridge(name));
         for (definition, element) in settled.networks.iter().flat_map(of_network) {
             let is = |other: &Definition| other.name == definition.name;
             let prefix = is(PREFIXES.of(IpVersion::V4)) || is(PREFIXES.of(IpVersion::V6));
             match element.key.first() {
                 Some(Value::Group(group)) if is(&NETWORKS) => out.groups.push(*group),
+                Some(Value::Group(group)) if is(&OUTSIDES) => out.outsides.push(*group),
                 Some(Value::V4Net(net)) if prefix => out.prefixes.push(IpNet::V4(*net)),
                 Some(Value::V6Net(net)) if prefix => out.prefixes.push(IpNet::V6(*net)),
                 _ => {}
@@ -55,6 +71,10 @@ impl Guarded {
         }
         out.groups.sort_unstable();
         out.prefixes.sort_unstable();
+        out.outsides.sort_unstable();
+        out.uplinks.sort_unstable();
+        out.bridges.sort_unstable();
+        out.bridges.dedup();
         out
     }
 
@@ -67,30 +87,44 @@ impl Guarded {
             chains,
             ..Table::new(family, mark::guard_table(project))
         };
-        let groups = || {
-            let mut set = NETWORKS.empty();
-            let all = self.groups.iter().map(|g| vec![Value::Group(*g)]);
-            set.elements = all.map(Element::new).collect();
-            set
+        let groups = |of: &'static Definition, groups: &[u32]| {
+            let all = groups.iter().map(|g| vec![Value::Group(*g)]);
+            filled(of, all.map(Element::new))
         };
+        let networks = || groups(&NETWORKS, &self.groups);
         let prefixes = |version| {
-            let mut set = PREFIXES.of(version).empty();
-            let of_version = self
-                .prefixes
-                .iter()
-                .filter(|p| IpVersion::of(p.addr()) == version);
-            set.elements = of_version
-                .map(|p| Element::new(vec![Value::net(*p)]))
-                .collect();
-            set
+            let all = self.prefixes.iter();
+            let of_version = all.filter(|p| IpVersion::of(p.addr()) == version);
+            let key = |p: &IpNet| Element::new(vec![Value::net(*p)]);
+            filled(PREFIXES.of(version), of_version.map(key))
         };
-        let sets = vec![groups(), prefixes(IpVersion::V4), prefixes(IpVersion::V6)];
-        let inet = table(Family::Inet, sets, vec![input(), forward(), output()]);
-        let bridge = table(Family::Bridge, vec![groups()], vec![frames()]);
+        let uplinks = |version| {
+            let all = self.uplinks.iter();
+            let of_version = all.filter(|u| nf_version(u.version) == version);
+            filled(FORWARDING.of(version), of_version.map(sets::forwarding))
+        };
+        let sets = vec![
+            networks(),
+            prefixes(IpVersion::V4),
+            prefixes(IpVersion::V6),
+            groups(&OUTSIDES, &self.outsides),
+            uplinks(IpVersion::V4),
+            uplinks(IpVersion::V6),
+            filled(&BRIDGED, self.bridges.iter().map(|b| sets::bridged(b))),
+        ];
+        let chains = vec![input(), others(), forward(), output()];
+        let inet = table(Family::Inet, sets, chains);
+        let bridge = table(Family::Bridge, vec![networks()], vec![frames()]);
         Ruleset {
             tables: vec![inet, bridge],
         }
     }
+}
+
+fn filled(of: &'static Definition, elements: impl Iterator<Item = Element>) -> Set {
+    let mut set = of.empty();
+    set.elements = elements.collect();
+    set
 }
 
 /// Drops packets without the bit.
@@ -132,6 +166,14 @@ fn input() -> Chain {
     rules.push(cleared(from_nodes(), FROM_BIT));
     rules.extend(both.map(|(v, field)| cleared(to(v, field), TO_BIT)));
     last("guard_input", Hook::Input, rules)
+}
+
+/// Packets of others.
+fn others() -> Chain {
+    Chain {
+        base: base(ChainType::Filter, Hook::Forward, BEFORE_CLEARED),
+        ..last("guard_others", Hook::Forward, foreign::rules())
+    }
 }
 
 /// Through the host, by routing or from port to port of a bridge whose frames pass this hook.

@@ -54,6 +54,8 @@ pub const PING: &str = "ping";
 pub const ROUTER: &str = "by this interface with its address";
 /// The rules that decide are missing.
 pub const UNDECIDED: &str = "no rule has decided";
+/// The host reaches its nodes, unless a policy denies it.
+pub const FROM_HOST: &str = "the host reaches its nodes";
 /// It came from none of the project's nodes.
 pub const NOT_OURS: &str = "not from our nodes";
 

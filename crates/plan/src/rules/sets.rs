@@ -6,6 +6,7 @@ use hallway_nftables::{DataType, Element, Family, Field, Set, Value};
 pub use super::definition::{ByVersion, Definition};
 
 use super::definition::both;
+use crate::observed::Uplink;
 
 use DataType::{
     Bytes4, Bytes6, Bytes16, DevGroup, Ether, IcmpType, Icmpv6Type, IfName, InetProto, Ipv4, Ipv6,
@@ -81,6 +82,12 @@ static OPENED4: Definition = Definition::inet("counted_new4", &[Ipv4])
 static OPENED6: Definition = Definition::inet("counted_new6", &[Ipv6])
     .dynamic()
     .expiring();
+static HALVES4: Definition = Definition::inet("halves4", &[Ipv4]);
+static HALVES6: Definition = Definition::inet("halves6", &[Ipv6]);
+static QUARTERS4: Definition = Definition::inet("quarters4", &[Ipv4]);
+static QUARTERS6: Definition = Definition::inet("quarters6", &[Ipv6]);
+static EIGHTHS4: Definition = Definition::inet("eighths4", &[Ipv4]);
+static EIGHTHS6: Definition = Definition::inet("eighths6", &[Ipv6]);
 static ENDED4: Definition = Definition::inet("ended4", &[Ipv4, Ipv4, Service, Service])
     .dynamic()
     .expiring();
@@ -195,6 +202,13 @@ pub static NEAR: ByVersion = both(&NEAR4, &NEAR6);
 pub static COUNTED: ByVersion = both(&COUNTED4, &COUNTED6);
 /// Connections of TCP by the address that began them, to count how fast it opens them.
 pub static OPENED: ByVersion = both(&OPENED4, &OPENED6);
+/// Addresses that have a part of their node's share only, since the node has several: with the number
+/// of parts.
+pub static PARTS: [(u32, ByVersion); 3] = [
+    (2, both(&HALVES4, &HALVES6)),
+    (4, both(&QUARTERS4, &QUARTERS6)),
+    (8, both(&EIGHTHS4, &EIGHTHS6)),
+];
 /// Connections that a RST has ended: from whom to whom it was.
 pub static ENDED: ByVersion = both(&ENDED4, &ENDED6);
 /// The destinations of packets that a node of a routed network may send ICMP errors about.
@@ -217,7 +231,7 @@ pub static PUBLISHED: [&Definition; 8] = [
 ];
 
 /// Every set, in the order in which they are made.
-pub static ALL: [&Definition; 77] = [
+pub static ALL: [&Definition; 83] = [
     &NETWORKS,
     &EGRESS,
     &MASQUERADED,
@@ -263,6 +277,12 @@ pub static ALL: [&Definition; 77] = [
     &COUNTED6,
     &OPENED4,
     &OPENED6,
+    &HALVES4,
+    &HALVES6,
+    &QUARTERS4,
+    &QUARTERS6,
+    &EIGHTHS4,
+    &EIGHTHS6,
     &ENDED4,
     &ENDED6,
     &ROUTER_MACS,
@@ -296,6 +316,12 @@ pub static ALL: [&Definition; 77] = [
     &PORT_CLAIMS4,
     &PORT_CLAIMS6,
 ];
+
+/// The element of [`FORWARDING`] for an uplink.
+#[must_use]
+pub fn forwarding(uplink: &Uplink) -> Element {
+    Element::new(vec![Value::Ifname(uplink.link.clone())])
+}
 
 /// The element of [`BRIDGED`] for a bridge.
 #[must_use]

@@ -1,32 +1,52 @@
 //! What a guard protects, in a message.
 
+use hallway_plan::observed::Uplink;
 use hallway_plan::rules;
+use hallway_spec::IpVersion;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-/// See [`rules::Guarded`].
+/// See [`rules::Guarded`]; uplinks are named for each IP version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct Guarded {
     pub groups: Vec<u32>,
     pub prefixes: Vec<IpNet>,
+    pub outsides: Vec<u32>,
+    pub uplinks4: Vec<String>,
+    pub uplinks6: Vec<String>,
+    pub bridges: Vec<String>,
 }
 
 impl From<&rules::Guarded> for Guarded {
     fn from(g: &rules::Guarded) -> Self {
+        let uplinks = |version| {
+            let of_version = g.uplinks.iter().filter(|u| u.version == version);
+            of_version.map(|u| u.link.clone()).collect()
+        };
         Self {
             groups: g.groups.clone(),
             prefixes: g.prefixes.clone(),
+            outsides: g.outsides.clone(),
+            uplinks4: uplinks(IpVersion::V4),
+            uplinks6: uplinks(IpVersion::V6),
+            bridges: g.bridges.clone(),
         }
     }
 }
 
 impl From<Guarded> for rules::Guarded {
     fn from(g: Guarded) -> Self {
+        let of = |version| move |link| Uplink { link, version };
+        let v4 = g.uplinks4.into_iter().map(of(IpVersion::V4));
+        let v6 = g.uplinks6.into_iter().map(of(IpVersion::V6));
         Self {
             groups: g.groups,
             prefixes: g.prefixes,
+            outsides: g.outsides,
+            uplinks: v4.chain(v6).collect(),
+            bridges: g.bridges,
         }
     }
 }

@@ -36,8 +36,9 @@ use crate::rights::Rights;
 /// a private address and about UDP to a further network of a node, version 8 no rules about packets to networks
 /// that represent the outside and about redirects of routers, version 9 none about published ports by the
 /// host's address on a network of another project, no dependencies that are not required, no difference between a
-/// signal and an exit code, and no rules about answers from addresses that have routes of their own.
-pub const PROTOCOL: u32 = 10;
+/// signal and an exit code, and no rules about answers from addresses that have routes of their own, version 10
+/// no packets of others in the guard.
+pub const PROTOCOL: u32 = 11;
 
 /// The first message of each side.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
