@@ -1,11 +1,15 @@
 //! The findings of a translation: problems, omitted keys, and notes for users.
 
+use std::collections::BTreeSet;
+
 use hallway_spec::problem::{Found, ImportProblem, ProblemKind, ValueProblem};
 use hallway_spec::{Place, Problem, Value, ValueKind, meant};
 
 /// Everything that was found so far.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Findings {
+    /// Where variables were replaced, by offset.
+    pub(crate) replaced: BTreeSet<usize>,
     /// The problems.
     pub(crate) problems: Vec<Problem>,
     /// The omitted keys, each once.
@@ -77,14 +81,11 @@ impl Findings {
 
     /// A truth value.
     pub(crate) fn flag(&mut self, value: &Value) -> Option<bool> {
-        match value.text() {
-            Some("true" | "True" | "yes" | "on") => Some(true),
-            Some("false" | "False" | "no" | "off") => Some(false),
-            _ => {
-                self.unexpected(value, "true or false");
-                None
-            }
+        let flag = value.text().and_then(truth);
+        if flag.is_none() {
+            self.unexpected(value, "true or false");
         }
+        flag
     }
 
     /// A text.
@@ -94,6 +95,15 @@ impl Findings {
             self.unexpected(value, expected);
         }
         text
+    }
+}
+
+/// A truth value, as Compose reads it.
+pub(crate) fn truth(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "yes" | "y" | "on" => Some(true),
+        "false" | "no" | "n" | "off" => Some(false),
+        _ => None,
     }
 }
 

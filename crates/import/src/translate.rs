@@ -208,7 +208,11 @@ fn project(path: &str, value: &Value, mut found: Vec<Problem>) -> Result<Project
     let whole = |p: &Problem| {
         matches!(
             p.kind.code(),
-            Code::UnknownKey | Code::BadValue | Code::UnknownName | Code::BadDependency
+            Code::UnknownKey
+                | Code::BadValue
+                | Code::Missing
+                | Code::UnknownName
+                | Code::BadDependency
         )
     };
     match result {

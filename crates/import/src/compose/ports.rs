@@ -6,7 +6,6 @@ use std::net::IpAddr;
 use hallway_spec::problem::ValueProblem;
 use hallway_spec::{Place, PortName, PublishText, Value};
 
-use super::keys;
 use super::port_names::Names;
 use crate::findings::Findings;
 use crate::surroundings::{NodePort, Surroundings};
@@ -126,11 +125,8 @@ fn range(text: &str) -> Option<Range> {
 
 fn long(value: &Value, findings: &mut Findings) -> Option<Port> {
     const EXPECTED: &str = "a port from 1 to 65535, or a range like 8000-8010";
-    findings.unknown_keys(value, keys::PORT);
-    let Some(target) = value.get("target") else {
-        findings.unexpected(value, "a port with a target");
-        return None;
-    };
+    // One without a target is reported with the keys of the file.
+    let target = value.get("target")?;
     let mut read = |value: &Value| {
         let read = value.text().and_then(range);
         if read.is_none() {
@@ -170,14 +166,15 @@ fn long(value: &Value, findings: &mut Findings) -> Option<Port> {
 }
 
 /// Reads `expose:`, as ranges with their protocol.
-pub(super) fn exposed(value: &Value, findings: &mut Findings) -> Vec<(Range, String)> {
+pub(super) fn exposed(value: &Value) -> Vec<(Range, String)> {
     let mut out = Vec::new();
     for item in value.items() {
         let text = item.text().unwrap_or_default();
         let (ports, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
         match range(ports) {
             Some(range) => out.push((range, protocol.to_ascii_lowercase())),
-            None => findings.unexpected(item, "a port like \"3000\" or \"8000-8010/tcp\""),
+            // It is reported with the keys of the file.
+            None => {}
         }
     }
     out

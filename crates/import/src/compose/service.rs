@@ -6,7 +6,7 @@ use hallway_spec::problem::ImportProblem;
 use hallway_spec::{Entry, Name, Place, Value, nearest};
 
 use super::health::Becomes;
-use super::{containers, empty, health, images, keys, kinds, ports, replicas, shares, words};
+use super::{containers, empty, health, images, kinds, ports, replicas, shares, words};
 use crate::findings::Findings;
 use crate::surroundings::{Options, Surroundings};
 
@@ -89,7 +89,6 @@ pub(super) fn read(
     unknown_scales(section, &all, options, findings);
     let mut count = 0;
     for &entry in &all {
-        findings.unknown_keys(&entry.value, keys::SERVICE);
         kinds::check(entry, findings);
         if !active(&entry.value, options) {
             continue;
@@ -210,15 +209,11 @@ fn attached(
             }
         };
     }
-    if let Some(scalar) = value.get("networks").filter(|n| n.text().is_some()) {
-        findings.unexpected(scalar, "a list or a mapping of networks, like [front]");
-    }
     let Some(networks) = value.get("networks").filter(|n| !n.entries().is_empty()) else {
         return Some(one("default", place));
     };
     let mut out = Vec::new();
     for entry in networks.entries() {
-        findings.unknown_keys(&entry.value, keys::ATTACHMENT);
         out.push(Attached {
             name: entry.key.clone(),
             place: entry.place.clone(),
@@ -254,7 +249,7 @@ fn program(
     }
     let image = value.get("image").or_else(|| value.get("build"));
     if let Some(image) = image.filter(|_| options.stub) {
-        let ports = served(service, image.text().unwrap_or_default(), findings);
+        let ports = served(service, image.text().unwrap_or_default());
         // Without ports it has no program: its own is made for the files of its image.
         if !ports.is_empty() {
             serve(service, &image.place, &ports);
@@ -301,14 +296,14 @@ fn program(
 const SERVED_MAX: usize = 64;
 
 /// The ports of a service, as far as the file or its image specifies them.
-fn served(service: &Service, image: &str, findings: &mut Findings) -> Vec<String> {
+fn served(service: &Service, image: &str) -> Vec<String> {
     let mut ranges: Vec<((u16, u16), String)> = service
         .ports
         .iter()
         .map(|p| (p.node, p.protocol.clone()))
         .collect();
     if let Some(expose) = service.value.get("expose") {
-        ranges.extend(ports::exposed(expose, findings));
+        ranges.extend(ports::exposed(expose));
     }
     let mut out: Vec<String> = Vec::new();
     for ((first, last), protocol) in ranges {

@@ -148,6 +148,18 @@ pub enum Required {
     /// The second name in `between`.
     #[error("between needs at least two names")]
     SecondName,
+    /// The condition of a dependency in a Compose file.
+    #[error("a dependency with keys of its own needs a condition")]
+    Condition,
+    /// The file of an entry of `include`.
+    #[error("an entry of include needs a path")]
+    PathOfInclude,
+    /// The file of an entry of `env_file`.
+    #[error("an entry of env_file needs a path")]
+    PathOfEnvFile,
+    /// The service that another extends.
+    #[error("extends needs a service")]
+    ServiceOfExtends,
 }
 
 /// What a file has in place of something else.
@@ -157,6 +169,10 @@ pub enum Found {
     Nothing,
     /// A scalar with this text.
     Scalar(String),
+    /// A number where a text is expected.
+    Number(String),
+    /// A truth value where a text is expected.
+    Truth(String),
     /// A list.
     List,
     /// A mapping.
@@ -168,6 +184,8 @@ impl fmt::Display for Found {
         match self {
             Self::Nothing => f.write_str("empty"),
             Self::Scalar(text) => write!(f, "{text:?}"),
+            Self::Number(text) => write!(f, "the number {text}"),
+            Self::Truth(text) => write!(f, "the truth value {text}"),
             Self::List => f.write_str("a list"),
             Self::Mapping => f.write_str("a mapping"),
         }
@@ -302,6 +320,10 @@ impl Details for ValueProblem {
             Self::TwoLimits => "remove one of the two".into(),
             Self::Sysctl(_) => "remove it".into(),
             Self::LinkEnds(_) => "write one link for each pair of nodes".into(),
+            Self::Unexpected {
+                found: Found::Number(text) | Found::Truth(text),
+                ..
+            } => format!("write it in quotes: {text:?}"),
             Self::Unexpected { path, expected, .. } => return example::help(path, expected),
             Self::Missing(required) => return required.help().map(Into::into),
             _ => return None,
@@ -329,6 +351,14 @@ impl Required {
             ),
             Self::SideName => Some("write { from: a, to: b }; any is everything"),
             Self::SecondName => Some("write between: [a, b]"),
+            Self::Condition => Some(
+                "write condition: service_started, service_healthy or service_completed_successfully",
+            ),
+            Self::PathOfInclude => Some("write { path: db.yaml }, or the path alone"),
+            Self::PathOfEnvFile => Some("write { path: app.env }, or the path alone"),
+            Self::ServiceOfExtends => Some(
+                "write { service: web, file: base.yaml }, or the name of a service of this file alone",
+            ),
         }
     }
 }
