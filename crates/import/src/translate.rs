@@ -70,8 +70,10 @@ pub fn import(
     let path = files.first().map(|f| f.path.clone()).unwrap_or_default();
     let mut loader = Loader::new(surroundings);
     if let Some(file) = files.first().filter(|f| is_lab(f)) {
-        let otherwise = options.default_name.clone();
-        let otherwise = otherwise.unwrap_or_else(|| hallway_spec::name_of(&path).to_string());
+        // That of the directory, as for a hallway.yaml.
+        let directory = options.directory.clone();
+        let directory = directory.unwrap_or_else(|| parent(&path));
+        let otherwise = hallway_spec::name_of(&format!("{directory}/hallway.yaml")).to_string();
         let name = options.name.as_deref();
         let (sources, mut findings) = (&mut loader.sources, Findings::default());
         let value = kathara::translate(

@@ -124,7 +124,7 @@ fn settings_and_name_servers_of_containerlab() {
 fn the_name_of_a_project_is_a_variable() {
     let names = |text: &str, name: Option<&str>| {
         let file = File {
-            path: "shop/compose.yaml".to_owned(),
+            path: "My Shop!/compose.yaml".to_owned(),
             text: format!(
                 "{text}services: {{ a: {{ image: x, hostname: \"${{COMPOSE_PROJECT_NAME}}-h\" }} }}\n"
             ),
@@ -142,7 +142,8 @@ fn the_name_of_a_project_is_a_variable() {
         )
     };
     let both = |name: &str| (name.to_owned(), format!("{name}-h"));
-    assert_eq!(names("", None), both("shop"));
+    // As Compose writes the name of a directory.
+    assert_eq!(names("", None), both("myshop"));
     assert_eq!(names("name: own\n", None), both("own"));
     assert_eq!(names("name: \"${X:-own}\"\n", None), both("own"));
     assert_eq!(names("name: own\n", Some("given")), both("given"));
@@ -180,4 +181,27 @@ fn addresses_of_containerlab_that_no_key_sets_are_reported() {
         ["10.0.0.2".parse::<std::net::IpAddr>().unwrap()]
     );
     assert_eq!(b.sources.len(), 2, "{:?}", b.sources);
+}
+
+/// What follows a command that is not run here is read as well, unless it depends on that command.
+#[test]
+fn parts_of_a_script_of_containerlab_are_settings() {
+    let text = "topology:
+  nodes:
+    a:
+      exec:
+        - sh -c \"ip -6 addr add fd00:1::1/64 dev eth1 && echo hi\"
+        - bash -c 'iptables -A FORWARD -j DROP; ip addr add 10.4.0.1/24 dev eth1'
+    b: {}
+  links: [ { endpoints: [\"a:eth1\", \"b:eth1\"] } ]
+";
+    let imported = imported_as("lab.clab.yml", text, false);
+    let end = &imported.project.topology.links[0].ends[0];
+    let addresses: Vec<String> = end.addresses.iter().map(ToString::to_string).collect();
+    assert_eq!(addresses, ["fd00:1::1/64", "10.4.0.1/24"]);
+    let notes = &imported.notes;
+    assert!(
+        notes[0].starts_with("not run in a: echo hi; iptables -A FORWARD -j DROP;"),
+        "{notes:?}"
+    );
 }

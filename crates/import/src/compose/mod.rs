@@ -47,14 +47,28 @@ pub(crate) fn name(files: &[File], options: &Options, variables: &Variables<'_>)
             .find_map(|file| own_name(file, variables))
     };
     let variable = || variables.get(PROJECT_NAME).filter(|n| !n.is_empty());
-    let path = files.first().map_or("", |f| &f.path);
-    let named = given.or_else(variable).or_else(own);
-    named
-        .or_else(|| options.default_name.clone())
-        .unwrap_or_else(|| {
-            let directory = crate::sources::parent(path);
-            hallway_spec::name_of(&format!("{directory}/compose.yaml")).to_string()
-        })
+    given.or_else(variable).or_else(own).unwrap_or_else(|| {
+        let path = files.first().map_or("", |f| &f.path);
+        let directory = options.directory.clone();
+        let directory = directory.unwrap_or_else(|| crate::sources::parent(path));
+        name_by(directory.rsplit('/').next().unwrap_or_default())
+    })
+}
+
+/// The name of a project by that of its directory, as Compose makes it: in small letters, without other
+/// characters.
+fn name_by(directory: &str) -> String {
+    let lower = directory.to_ascii_lowercase();
+    let kept: String = lower
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric() || "-_".contains(*c))
+        .collect();
+    let kept = kept.trim_start_matches(['-', '_']).chars().take(63);
+    let name: String = kept.collect();
+    match name.is_empty() {
+        true => hallway_spec::name_of("compose.yaml").to_string(),
+        false => name,
+    }
 }
 
 /// The key `name` of one file. What is wrong with it is reported when the file is read.

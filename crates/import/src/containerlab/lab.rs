@@ -8,6 +8,7 @@ use super::exec::{Setting, route, settings};
 use super::keys;
 use crate::entries::Entries;
 use crate::findings::Findings;
+use crate::script::{self, Command};
 
 /// Ends of links that are not nodes.
 pub(super) const SPECIAL: [&str; 3] = ["host", "mgmt-net", "dummy"];
@@ -150,10 +151,21 @@ fn node(topology: &Value, entry: &Entry, findings: &mut Findings) -> LabNode {
 }
 
 impl LabNode {
-    /// Notes the settings of a command of `exec`.
+    /// Notes the settings of a command of `exec`, or of those that it gives to a shell.
     fn run(&mut self, line: &Value) {
-        let place = &line.place;
         let text = line.text().unwrap_or_default();
+        let Some(script) = script::of_shell(text) else {
+            return self.run_one(text, &line.place);
+        };
+        for command in script::commands(script::lines(&script, &line.place)) {
+            match command {
+                Command::Plain(own) => self.run_one(&own.text, &own.place),
+                Command::Unread(own) => self.exec.push(Value::of_text(&own.place, own.text)),
+            }
+        }
+    }
+
+    fn run_one(&mut self, text: &str, place: &Place) {
         let Some(settings) = settings(text) else {
             self.exec.push(Value::of_text(place, text));
             return;

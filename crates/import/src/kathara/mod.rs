@@ -1,7 +1,6 @@
 //! A Kathara lab as a hallway file: `lab.conf`, and what startup files set.
 
 mod lab;
-mod script;
 mod startup;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,9 +12,10 @@ use ipnet::IpNet;
 use crate::containerlab::exec;
 use crate::entries::Entries;
 use crate::findings::Findings;
+use crate::script::Line;
 use crate::sources::Sources;
 use crate::surroundings::{File, Surroundings};
-use lab::{Address, Line, Machine};
+use lab::{Address, Machine};
 
 /// The name of the file that a lab has in its directory.
 pub(crate) const FILE: &str = "lab.conf";
