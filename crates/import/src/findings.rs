@@ -16,6 +16,8 @@ pub(crate) struct Findings {
     pub(crate) ignored: Vec<String>,
     /// Notes for users.
     pub(crate) notes: Vec<String>,
+    /// What is omitted without a change of the meaning: it is a comment of `import` only.
+    pub(crate) remarks: Vec<String>,
 }
 
 impl Findings {
@@ -65,6 +67,24 @@ impl Findings {
         }
     }
 
+    /// The same, and replaces a key that is probably misspelt by the one that is meant: nothing that it
+    /// defines is reported as missing.
+    pub(crate) fn mend_keys(&mut self, value: &mut Value, known: &'static [&'static str]) {
+        self.unknown_keys(value, known);
+        let ValueKind::Map(entries) = &mut value.kind else {
+            return;
+        };
+        let mut there: Vec<String> = entries.iter().map(|e| e.key.clone()).collect();
+        for entry in entries.iter_mut() {
+            let is_known = known.contains(&entry.key.as_str()) || entry.key.starts_with("x-");
+            let nearest = meant(&entry.key, known.iter().copied()).filter(|_| !is_known);
+            if let Some(name) = nearest.filter(|name| there.iter().all(|key| key != name)) {
+                entry.key = name.to_owned();
+                there.push(name.to_owned());
+            }
+        }
+    }
+
     pub(crate) fn ignore(&mut self, what: impl Into<String>) {
         let what = printable(&what.into());
         if !self.ignored.contains(&what) {
@@ -76,6 +96,13 @@ impl Findings {
         let note = printable(&note.into());
         if !self.notes.contains(&note) {
             self.notes.push(note);
+        }
+    }
+
+    pub(crate) fn remark(&mut self, remark: impl Into<String>) {
+        let remark = printable(&remark.into());
+        if !self.remarks.contains(&remark) {
+            self.remarks.push(remark);
         }
     }
 

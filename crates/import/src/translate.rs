@@ -28,6 +28,8 @@ pub struct Imported {
     pub ignored: Vec<String>,
     /// Notes for users about the translation.
     pub notes: Vec<String>,
+    /// What is omitted without a change of the meaning.
+    pub remarks: Vec<String>,
     /// The first file.
     pub source: SourceText,
     /// The files that were read after it.
@@ -50,7 +52,10 @@ impl Imported {
     #[must_use]
     pub fn commented(&self) -> String {
         let mut out = String::new();
-        for note in self.ignored_words().iter().chain(&self.notes) {
+        for note in (self.ignored_words().iter())
+            .chain(&self.notes)
+            .chain(&self.remarks)
+        {
             out.push_str(&format!("# {note}\n"));
         }
         out.push_str(&self.text);
@@ -198,6 +203,7 @@ fn finish(
         kept,
         ignored: findings.ignored,
         notes: findings.notes,
+        remarks: findings.remarks,
         source,
         more,
     })

@@ -5,6 +5,7 @@ mod containers;
 mod context;
 mod empty;
 mod environment;
+mod expose;
 mod health;
 mod images;
 mod keys;

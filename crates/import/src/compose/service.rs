@@ -6,7 +6,7 @@ use hallway_spec::problem::ImportProblem;
 use hallway_spec::{Entry, Name, Place, Value, nearest};
 
 use super::health::Becomes;
-use super::{containers, empty, health, images, kinds, ports, replicas, shares, words};
+use super::{containers, empty, expose, health, images, kinds, ports, replicas, shares, words};
 use crate::findings::Findings;
 use crate::surroundings::{Options, Surroundings};
 
@@ -55,12 +55,7 @@ impl Service {
 }
 
 /// Reports numbers of nodes for services that are not in the file.
-fn unknown_scales(
-    section: Option<&Value>,
-    all: &[&Entry],
-    options: &Options,
-    findings: &mut Findings,
-) {
+fn unknown_scales(all: &[&Entry], options: &Options, findings: &mut Findings) {
     for name in options.scale.keys() {
         if !all.iter().any(|e| e.key == *name) {
             let near = nearest(name, all.iter().map(|e| e.key.as_str()));
@@ -68,8 +63,8 @@ fn unknown_scales(
                 service: name.clone(),
                 nearest: near.map(str::to_owned),
             };
-            let place = section.map(|s| s.place.clone()).unwrap_or_default();
-            findings.problem(&place, kind);
+            // It is an option, not a part of the file.
+            findings.problem(&Place::default(), kind);
         }
     }
 }
@@ -86,7 +81,7 @@ pub(super) fn read(
     let section = file.get("services");
     let all = section.iter().flat_map(|s| s.entries());
     let all = all.filter(|e| !e.key.starts_with("x-")).collect::<Vec<_>>();
-    unknown_scales(section, &all, options, findings);
+    unknown_scales(&all, options, findings);
     let mut count = 0;
     for &entry in &all {
         kinds::check(entry, findings);
@@ -302,8 +297,8 @@ fn served(service: &Service, image: &str) -> Vec<String> {
         .iter()
         .map(|p| (p.node, p.protocol.clone()))
         .collect();
-    if let Some(expose) = service.value.get("expose") {
-        ranges.extend(ports::exposed(expose));
+    if let Some(given) = service.value.get("expose") {
+        ranges.extend(expose::exposed(given));
     }
     let mut out: Vec<String> = Vec::new();
     for ((first, last), protocol) in ranges {

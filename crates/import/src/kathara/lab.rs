@@ -35,6 +35,8 @@ pub(super) struct Machine {
     pub(super) forwarding: bool,
     /// Of its startup file.
     pub(super) addresses: Vec<Address>,
+    /// Those that an interface cannot have here, and why.
+    pub(super) unset: Vec<(Address, String)>,
     pub(super) routes: Vec<Route>,
     /// Commands that no key of a node replaces.
     pub(super) others: Vec<Line>,

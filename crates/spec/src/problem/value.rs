@@ -157,6 +157,12 @@ pub enum Required {
     /// The file of an entry of `env_file`.
     #[error("an entry of env_file needs a path")]
     PathOfEnvFile,
+    /// The ends of a link of containerlab.
+    #[error("a link needs endpoints")]
+    EndpointsOfLab,
+    /// A key of an endpoint of containerlab.
+    #[error("an endpoint needs `{0}`")]
+    OfEndpoint(&'static str),
     /// The service that another extends.
     #[error("extends needs a service")]
     ServiceOfExtends,
@@ -354,6 +360,8 @@ impl Required {
             Self::Condition => Some(
                 "write condition: service_started, service_healthy or service_completed_successfully",
             ),
+            Self::EndpointsOfLab => Some("write endpoints: [\"a:eth1\", \"b:eth1\"]"),
+            Self::OfEndpoint(_) => Some("write { node: a, interface: eth1 }, or a:eth1"),
             Self::PathOfInclude => Some("write { path: db.yaml }, or the path alone"),
             Self::PathOfEnvFile => Some("write { path: app.env }, or the path alone"),
             Self::ServiceOfExtends => Some(

@@ -206,8 +206,8 @@ fn is_exposed(text: &str) -> bool {
     let (ports, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
     let (first, last) = ports.split_once('-').unwrap_or((ports, ports));
     let port = |text: &str| text.parse::<u16>().ok().filter(|port| *port > 0);
-    let letters = !protocol.is_empty() && protocol.chars().all(|c| c.is_ascii_alphabetic());
-    letters && port(first).zip(port(last)).is_some_and(|(a, b)| a <= b)
+    let known = ["tcp", "udp", "sctp"].contains(&protocol.to_ascii_lowercase().as_str());
+    known && port(first).zip(port(last)).is_some_and(|(a, b)| a <= b)
 }
 
 #[cfg(test)]
@@ -234,7 +234,7 @@ mod tests {
         for text in ["3000", "8000-8010", "53/udp", "80-81/TCP"] {
             assert!(Scalar::Expose.fits(text, true), "{text}");
         }
-        for text in ["x", "80/", "81-80", "0", "80:80", "70000"] {
+        for text in ["x", "80/", "81-80", "0", "80:80", "70000", "80/xyz"] {
             assert!(!Scalar::Expose.fits(text, true), "{text}");
         }
     }
