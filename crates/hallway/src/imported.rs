@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use hallway_import::{File, Imported, NodePort, Options, Surroundings, import};
 use hallway_plan::Settled;
-use hallway_spec::{Name, Problems, Protocol, name_of};
+use hallway_spec::{Name, Problems, Protocol};
 
 use crate::args::{Common, ImportArgs};
 use crate::diagnose::VerbError;
@@ -58,11 +58,10 @@ pub(crate) fn translate(
 ) -> Result<Imported, Problems> {
     let path = files.first().map(|f| f.path.as_str()).unwrap_or_default();
     let absolute = std::path::absolute(path).unwrap_or_default();
-    let directory = absolute.parent().unwrap_or(Path::new("/"));
-    let directory = directory.join("compose.yaml");
+    let directory = absolute.parent().and_then(Path::file_name);
     let options = Options {
         name: common.project.as_ref().map(ToString::to_string),
-        default_name: Some(name_of(&directory.to_string_lossy()).to_string()),
+        directory: directory.map(|name| name.to_string_lossy().into_owned()),
         profiles: args.profile.clone(),
         stub: args.stub,
         join: args.join,

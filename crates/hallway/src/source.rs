@@ -77,8 +77,11 @@ pub(crate) fn read(common: &Common, file: &FileArg) -> Result<Input, VerbError> 
             };
             let variables = format == Format::Containerlab;
             what.map_or(Ok(()), |what| refuse_flags(file, (&name, what), variables))?;
-            let files = paths.iter().map(text_file);
-            let files = files.collect::<Result<Vec<File>, VerbError>>()?;
+            // The first has been read; stdin can be read only once.
+            let mut files = vec![text_of(first, &bytes)?];
+            for path in paths.iter().skip(1) {
+                files.push(text_file(path)?);
+            }
             let input = imported::input(common, &file.import, files, named_by_variable)?;
             input.warn(common);
             for note in &input.notes {
@@ -176,12 +179,16 @@ fn too_few_open_files(error: &io::Error) -> bool {
 
 /// A file as text.
 pub(crate) fn text_file(path: &PathBuf) -> Result<File, VerbError> {
+    text_of(path, &bytes(None, path)?)
+}
+
+/// The bytes of a file as text.
+fn text_of(path: &Path, bytes: &[u8]) -> Result<File, VerbError> {
     let name = path.display().to_string();
-    let bytes = bytes(None, path)?;
-    if bytes.len() > TEXT_MAX || std::str::from_utf8(&bytes).is_err() {
-        parse_bytes(&name, &bytes)?;
+    if bytes.len() > TEXT_MAX || std::str::from_utf8(bytes).is_err() {
+        parse_bytes(&name, bytes)?;
     }
-    let text = String::from_utf8_lossy(&bytes).into_owned();
+    let text = String::from_utf8_lossy(bytes).into_owned();
     Ok(File { path: name, text })
 }
 

@@ -133,6 +133,27 @@ fn messages_point_into_the_file() {
     }
 }
 
+/// `-` is stdin, for files of all formats.
+fn files_on_stdin() {
+    let h = Hallway::host(PROGRAM).within(directory(&[]));
+    let given = |text: &str, words: &str| {
+        let script =
+            format!("cd /run/shop && printf '%s' '{text}' | {PROGRAM} --host {words} 2>&1");
+        sh(&script)
+    };
+    let compose = "services: { web: { image: x } }";
+    let lab = "name: lab\ntopology: { nodes: { web: { kind: linux } } }\n";
+    for (text, name) in [(compose, "shop"), (lab, "lab")] {
+        for words in ["validate -", "validate -f -", "plan -"] {
+            let out = given(text, words);
+            assert!(out.contains(name), "{words}: {out}");
+        }
+        let out = given(text, "up -");
+        assert!(out.contains(&format!("{name} is up")), "{out}");
+        h.ok(&format!("-p {name} down"));
+    }
+}
+
 /// Places in other files have the name of that file, before `up` and while it is up.
 fn places_in_other_files() {
     let main = format!("include: [parts/store.yaml]\n{COMPOSE}");
@@ -410,5 +431,6 @@ hallway_testkit::tests!(
     places_of_what_is_up,
     places_in_other_files,
     messages_point_into_the_file,
+    files_on_stdin,
     an_override_and_an_edit,
 );

@@ -221,6 +221,42 @@ expect:
     before.unchanged();
 }
 
+/// Members have addresses of different subnets, and one that forwards connects them.
+fn a_lan_with_several_subnets() {
+    let h = hallway();
+    let before = Snapshot::take();
+    h.up("
+networks: { l: { subnet: [10.0.0.0/24, 10.0.1.0/24, fd00::/64], mode: lan } }
+nodes:
+  a: { networks: { l: { address: 10.0.0.1 } } }
+  b: { networks: { l: { address: 10.0.1.3 } } }
+  c: { networks: { l: { address: [10.0.1.4, fd00::4] } } }
+  d: { networks: [l] }
+expect:
+  - { from: b, to: c }
+  - { from: a, to: d }
+  - { from: a, to: 10.0.1.3, reachable: false }
+")
+        .ok();
+    h.run(&["test"]).ok();
+    assert!(h.pings("b", "10.0.1.4"));
+    assert!(h.pings("d", "10.0.0.1"), "d is in the first subnet");
+    assert!(h.pings("a", "fd00::4"));
+    assert!(h.cannot_ping("a", "10.0.1.3"));
+    h.run(&["up"]).exits(0).says("nothing to change");
+    h.ok("node add late");
+    h.ok("connect late l");
+    assert!(h.pings("late", "10.0.0.1"));
+    h.ok("down");
+    before.unchanged();
+    h.up("networks: { l: { subnet: [10.0.0.0/24, 10.0.0.0/16], mode: lan } }\n")
+        .exits(2)
+        .says("several that do not overlap");
+    h.up("networks: { l: { subnet: [10.0.0.0/24, 10.1.0.0/24] } }\n")
+        .exits(2)
+        .says("two IPv4 subnets");
+}
+
 const SEND: &str = "
 import socket
 s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
@@ -423,6 +459,7 @@ hallway_testkit::tests![
     an_internal_network_leaks_nothing,
     what_can_have_no_effect_is_refused,
     a_lan_is_a_switch_without_the_host,
+    a_lan_with_several_subnets,
     a_lan_passes_every_frame,
     a_port_of_a_lan_that_is_changed_is_repaired,
 ];

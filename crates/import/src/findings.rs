@@ -1,17 +1,23 @@
 //! The findings of a translation: problems, omitted keys, and notes for users.
 
+use std::collections::BTreeSet;
+
 use hallway_spec::problem::{Found, ImportProblem, ProblemKind, ValueProblem};
 use hallway_spec::{Place, Problem, Value, ValueKind, meant};
 
 /// Everything that was found so far.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Findings {
+    /// Where variables were replaced, by offset.
+    pub(crate) replaced: BTreeSet<usize>,
     /// The problems.
     pub(crate) problems: Vec<Problem>,
     /// The omitted keys, each once.
     pub(crate) ignored: Vec<String>,
     /// Notes for users.
     pub(crate) notes: Vec<String>,
+    /// What is omitted without a change of the meaning: it is a comment of `import` only.
+    pub(crate) remarks: Vec<String>,
 }
 
 impl Findings {
@@ -61,6 +67,24 @@ impl Findings {
         }
     }
 
+    /// The same, and replaces a key that is probably misspelt by the one that is meant: nothing that it
+    /// defines is reported as missing.
+    pub(crate) fn mend_keys(&mut self, value: &mut Value, known: &'static [&'static str]) {
+        self.unknown_keys(value, known);
+        let ValueKind::Map(entries) = &mut value.kind else {
+            return;
+        };
+        let mut there: Vec<String> = entries.iter().map(|e| e.key.clone()).collect();
+        for entry in entries.iter_mut() {
+            let is_known = known.contains(&entry.key.as_str()) || entry.key.starts_with("x-");
+            let nearest = meant(&entry.key, known.iter().copied()).filter(|_| !is_known);
+            if let Some(name) = nearest.filter(|name| there.iter().all(|key| key != name)) {
+                entry.key = name.to_owned();
+                there.push(name.to_owned());
+            }
+        }
+    }
+
     pub(crate) fn ignore(&mut self, what: impl Into<String>) {
         let what = printable(&what.into());
         if !self.ignored.contains(&what) {
@@ -75,16 +99,20 @@ impl Findings {
         }
     }
 
+    pub(crate) fn remark(&mut self, remark: impl Into<String>) {
+        let remark = printable(&remark.into());
+        if !self.remarks.contains(&remark) {
+            self.remarks.push(remark);
+        }
+    }
+
     /// A truth value.
     pub(crate) fn flag(&mut self, value: &Value) -> Option<bool> {
-        match value.text() {
-            Some("true" | "True" | "yes" | "on") => Some(true),
-            Some("false" | "False" | "no" | "off") => Some(false),
-            _ => {
-                self.unexpected(value, "true or false");
-                None
-            }
+        let flag = value.text().and_then(truth);
+        if flag.is_none() {
+            self.unexpected(value, "true or false");
         }
+        flag
     }
 
     /// A text.
@@ -94,6 +122,15 @@ impl Findings {
             self.unexpected(value, expected);
         }
         text
+    }
+}
+
+/// A truth value, as Compose reads it.
+pub(crate) fn truth(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "yes" | "y" | "on" => Some(true),
+        "false" | "no" | "n" | "off" => Some(false),
+        _ => None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Which program a file is for.
 
-use hallway_spec::Value;
+use hallway_spec::{Value, nearest};
 
 /// A format that is translated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +49,11 @@ impl Format {
     /// The same for a text that has been read.
     pub(crate) fn of_value(path: &str, value: &Value) -> Option<Self> {
         let has = |key: &str| value.entries().iter().any(|e| e.key == key);
+        // A misspelt key: the format that has it names the right one.
+        let similar = |key: &'static str| {
+            let mut entries = value.entries().iter();
+            entries.any(|e| e.value.is_map() && nearest(&e.key, [key].into_iter()).is_some())
+        };
         let file = path.rsplit('/').next().unwrap_or(path);
         if is_lab(file) {
             Some(Self::Containerlab)
@@ -58,8 +63,10 @@ impl Format {
             Some(Self::Compose)
         } else if has("topology") {
             Some(Self::Containerlab)
-        } else if has("include") {
+        } else if has("include") || similar("services") {
             Some(Self::Compose)
+        } else if similar("topology") {
+            Some(Self::Containerlab)
         } else {
             None
         }

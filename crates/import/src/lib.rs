@@ -31,6 +31,7 @@ mod merge;
 mod named_files;
 mod places;
 mod render;
+mod script;
 mod sources;
 mod subnets;
 mod surroundings;

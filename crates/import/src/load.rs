@@ -6,6 +6,7 @@ use std::rc::Rc;
 use hallway_spec::problem::{ImportProblem, ProblemKind};
 use hallway_spec::{Entry, Place, Problem, Value, ValueKind, nearest};
 
+use crate::compose::schema;
 use crate::findings::Findings;
 use crate::merge::{child_mut, merge, normalise, reset, same, take};
 use crate::sources::{Sources, join, parent};
@@ -54,8 +55,7 @@ impl<'a> Loader<'a> {
             Err(error) if required => {
                 let path = path.to_owned();
                 let place = Place::default();
-                self.findings
-                    .problem(&place, ImportProblem::Unreadable { path, error });
+                self.findings.problem(&place, unreadable(path, error));
             }
             Err(_) => {}
         }
@@ -116,15 +116,17 @@ impl<'a> Loader<'a> {
 
     /// Reads the files in `include`; existing values have precedence.
     fn include(&mut self, value: &mut Value) -> Option<()> {
-        let Some(list) = take(value, "include") else {
+        let Some(mut list) = take(value, "include") else {
             return Some(());
         };
+        schema::check(&mut list.value, &schema::INCLUDES, &mut self.findings);
         for item in list.value.items() {
             let at = self.sources.directory(&item.place).to_owned();
             let paths = item.get("path").unwrap_or(item);
             let mut whole: Option<Value> = None;
             for path in paths.items() {
-                let Some(text) = self.findings.text(path, "the path of a file") else {
+                // One without a path has been reported.
+                let Some(text) = path.text() else {
                     continue;
                 };
                 let path_text = join(&at, text);
@@ -137,7 +139,8 @@ impl<'a> Loader<'a> {
                 self.variables.file = before;
                 put_over(&mut whole, read?);
             }
-            if let Some(included) = whole {
+            if let Some(mut included) = whole {
+                schema::check(&mut included, &schema::FILE, &mut self.findings);
                 self.add(value, included);
             }
         }
@@ -193,8 +196,7 @@ impl<'a> Loader<'a> {
             Ok(text) => self.text(path, &text, directory),
             Err(error) => {
                 let path = path.to_owned();
-                self.findings
-                    .problem(place, ImportProblem::Unreadable { path, error });
+                self.findings.problem(place, unreadable(path, error));
                 None
             }
         }
@@ -262,16 +264,14 @@ impl<'a> Loader<'a> {
 
     /// Merges into a service the one of the file `path` that it extends.
     fn extend(&mut self, own: &mut Value, services: &Value, path: &str) {
-        let Some(extends) = take(own, "extends") else {
+        let Some(mut extends) = take(own, "extends") else {
             return;
         };
+        schema::check(&mut extends.value, &schema::EXTENDS, &mut self.findings);
         let place = &extends.place;
         let name = extends.value.get("service").unwrap_or(&extends.value);
-        let Some(name) = self
-            .findings
-            .text(name, "the name of a service")
-            .map(str::to_owned)
-        else {
+        // One without a service has been reported.
+        let Some(name) = name.text().map(str::to_owned) else {
             return;
         };
         let file = extends.value.get("file").and_then(Value::text);
@@ -321,8 +321,7 @@ impl<'a> Loader<'a> {
             Ok(text) => text,
             Err(error) => {
                 let path = path.to_owned();
-                self.findings
-                    .problem(place, ImportProblem::Unreadable { path, error });
+                self.findings.problem(place, unreadable(path, error));
                 return None;
             }
         };
@@ -337,6 +336,15 @@ impl<'a> Loader<'a> {
         let services = Rc::new(services.unwrap_or_default());
         self.extended.insert(path.to_owned(), Rc::clone(&services));
         Some(services)
+    }
+}
+
+/// A file that must be there.
+fn unreadable(path: String, error: String) -> ImportProblem {
+    ImportProblem::Unreadable {
+        path,
+        error,
+        optional: false,
     }
 }
 

@@ -70,8 +70,8 @@ impl std::fmt::Debug for Surroundings<'_> {
 pub struct Options {
     /// The project's name; it takes precedence over the file's.
     pub name: Option<String>,
-    /// The name if neither specifies one; otherwise that of the file's directory.
-    pub default_name: Option<String>,
+    /// The name of the first file's directory, if its path does not contain it.
+    pub directory: Option<String>,
     /// Active profiles; `*` is all of them. Without any, those of the variable `COMPOSE_PROFILES`.
     pub profiles: Vec<String>,
     /// Whether services of images get a small server on each port.

@@ -28,6 +28,8 @@ pub struct Imported {
     pub ignored: Vec<String>,
     /// Notes for users about the translation.
     pub notes: Vec<String>,
+    /// What is omitted without a change of the meaning.
+    pub remarks: Vec<String>,
     /// The first file.
     pub source: SourceText,
     /// The files that were read after it.
@@ -50,7 +52,10 @@ impl Imported {
     #[must_use]
     pub fn commented(&self) -> String {
         let mut out = String::new();
-        for note in self.ignored_words().iter().chain(&self.notes) {
+        for note in (self.ignored_words().iter())
+            .chain(&self.notes)
+            .chain(&self.remarks)
+        {
             out.push_str(&format!("# {note}\n"));
         }
         out.push_str(&self.text);
@@ -70,8 +75,10 @@ pub fn import(
     let path = files.first().map(|f| f.path.clone()).unwrap_or_default();
     let mut loader = Loader::new(surroundings);
     if let Some(file) = files.first().filter(|f| is_lab(f)) {
-        let otherwise = options.default_name.clone();
-        let otherwise = otherwise.unwrap_or_else(|| hallway_spec::name_of(&path).to_string());
+        // That of the directory, as for a hallway.yaml.
+        let directory = options.directory.clone();
+        let directory = directory.unwrap_or_else(|| parent(&path));
+        let otherwise = hallway_spec::name_of(&format!("{directory}/hallway.yaml")).to_string();
         let name = options.name.as_deref();
         let (sources, mut findings) = (&mut loader.sources, Findings::default());
         let value = kathara::translate(
@@ -196,6 +203,7 @@ fn finish(
         kept,
         ignored: findings.ignored,
         notes: findings.notes,
+        remarks: findings.remarks,
         source,
         more,
     })
@@ -208,7 +216,11 @@ fn project(path: &str, value: &Value, mut found: Vec<Problem>) -> Result<Project
     let whole = |p: &Problem| {
         matches!(
             p.kind.code(),
-            Code::UnknownKey | Code::BadValue | Code::UnknownName | Code::BadDependency
+            Code::UnknownKey
+                | Code::BadValue
+                | Code::Missing
+                | Code::UnknownName
+                | Code::BadDependency
         )
     };
     match result {

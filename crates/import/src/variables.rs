@@ -171,6 +171,7 @@ pub(crate) fn replace(value: &mut Value, variables: &Variables<'_>, findings: &m
                 Ok(new) => {
                     *plain &= !new.is_empty();
                     *text = new;
+                    findings.replaced.insert(value.place.offset);
                 }
                 Err(problem) => findings.problem(&value.place, problem),
             }

@@ -74,6 +74,21 @@ fn a_port_of_one_namespace_has_one_server() {
     );
 }
 
+#[test]
+fn a_service_may_share_the_network_of_one_that_shares() {
+    let text = "services:
+  last: { image: x, command: sleep 9, network_mode: \"service:middle\" }
+  middle: { image: x, network_mode: \"service:first\" }
+  first: { image: x, command: sleep 8 }
+";
+    let imported = imported(text, false);
+    let [node] = imported.project.topology.nodes.as_slice() else {
+        panic!("{}", imported.text);
+    };
+    let sidecars: Vec<&str> = node.sidecars.iter().map(|s| s.name.as_ref()).collect();
+    assert_eq!((node.name.as_ref(), sidecars), ("first", vec!["last"]));
+}
+
 /// Its own is made for the files of the image, not for those of this machine.
 #[test]
 fn a_service_without_ports_has_no_program_in_the_place_of_its_image() {
@@ -124,7 +139,7 @@ fn settings_and_name_servers_of_containerlab() {
 fn the_name_of_a_project_is_a_variable() {
     let names = |text: &str, name: Option<&str>| {
         let file = File {
-            path: "shop/compose.yaml".to_owned(),
+            path: "My Shop!/compose.yaml".to_owned(),
             text: format!(
                 "{text}services: {{ a: {{ image: x, hostname: \"${{COMPOSE_PROJECT_NAME}}-h\" }} }}\n"
             ),
@@ -142,7 +157,8 @@ fn the_name_of_a_project_is_a_variable() {
         )
     };
     let both = |name: &str| (name.to_owned(), format!("{name}-h"));
-    assert_eq!(names("", None), both("shop"));
+    // As Compose writes the name of a directory.
+    assert_eq!(names("", None), both("myshop"));
     assert_eq!(names("name: own\n", None), both("own"));
     assert_eq!(names("name: \"${X:-own}\"\n", None), both("own"));
     assert_eq!(names("name: own\n", Some("given")), both("given"));
@@ -180,4 +196,96 @@ fn addresses_of_containerlab_that_no_key_sets_are_reported() {
         ["10.0.0.2".parse::<std::net::IpAddr>().unwrap()]
     );
     assert_eq!(b.sources.len(), 2, "{:?}", b.sources);
+}
+
+/// What follows a command that is not run here is read as well, unless it depends on that command.
+#[test]
+fn parts_of_a_script_of_containerlab_are_settings() {
+    let text = "topology:
+  nodes:
+    a:
+      exec:
+        - sh -c \"ip -6 addr add fd00:1::1/64 dev eth1 && echo hi\"
+        - bash -c 'iptables -A FORWARD -j DROP; ip addr add 10.4.0.1/24 dev eth1'
+    b: {}
+  links: [ { endpoints: [\"a:eth1\", \"b:eth1\"] } ]
+";
+    let imported = imported_as("lab.clab.yml", text, false);
+    let end = &imported.project.topology.links[0].ends[0];
+    let addresses: Vec<String> = end.addresses.iter().map(ToString::to_string).collect();
+    assert_eq!(addresses, ["fd00:1::1/64", "10.4.0.1/24"]);
+    let notes = &imported.notes;
+    assert!(
+        notes[0].starts_with("not run in a: echo hi; iptables -A FORWARD -j DROP;"),
+        "{notes:?}"
+    );
+}
+
+/// Several subnets on one bridge, as a switch has them: each node has its own address.
+#[test]
+fn a_bridge_of_containerlab_with_several_subnets_is_a_lan() {
+    let text = "topology:
+  nodes:
+    br: { kind: bridge }
+    a: { exec: [ ip addr add 10.0.0.1/24 dev eth1 ] }
+    b: { exec: [ ip addr add 10.0.1.3/24 dev eth1 ] }
+    c: { exec: [ ip addr add 10.0.1.4/24 dev eth1, ip route add 10.9.0.0/16 via 10.0.1.3 ] }
+    d: { exec: [ ip addr add 10.0.0.9/16 dev eth1 ] }
+  links: [ { endpoints: [\"a:eth1\", \"br:a\"] }, { endpoints: [\"b:eth1\", \"br:b\"] }, { endpoints: [\"c:eth1\", \"br:c\"] }, { endpoints: [\"d:eth1\", \"br:d\"] } ]
+";
+    let imported = imported_as("lab.clab.yml", text, false);
+    let topology = &imported.project.topology;
+    assert_eq!(topology.networks[0].mode, hallway_spec::Mode::Lan);
+    let nets = topology.networks[0].subnets.iter();
+    let nets: Vec<String> = nets.map(|s| s.net.to_string()).collect();
+    assert_eq!(nets, ["10.0.0.0/24", "10.0.1.0/24"]);
+    let addresses = topology.nodes.iter().map(|n| &n.attachments[0].addresses);
+    let addresses: Vec<String> = addresses.map(|a| format!("{a:?}")).collect();
+    assert_eq!(addresses, ["[10.0.0.1]", "[10.0.1.3]", "[10.0.1.4]", "[]"]);
+    let [note] = imported.notes.as_slice() else {
+        panic!("{:?}", imported.notes);
+    };
+    assert!(
+        note.contains("do not overlap: 10.0.0.9/16 dev eth1"),
+        "{note}"
+    );
+}
+
+#[test]
+fn a_collision_domain_of_kathara_with_several_subnets() {
+    let read = |path: &str| {
+        match path.rsplit('/').next() {
+        Some("pc1.startup") => Ok("ip addr add 10.0.0.1/24 dev eth0\n".to_owned()),
+        Some("pc2.startup") => Ok("ip addr add 10.0.1.2/24 dev eth0\nip addr add 10.0.2.2/24 dev eth0\n".to_owned()),
+        Some("pc3.startup") => Ok("ip addr add 10.0.1.3/24 dev eth0\nip route add default via 10.0.0.1\nip route add 10.9.0.0/16 via 10.0.1.2\n".to_owned()),
+        Some("pc4.startup") => Ok("ip addr add 10.0.0.4/8 dev eth0\nip addr add 10.1.0.4/24 dev eth1\n".to_owned()),
+        _ => Err("No such file".to_owned()),
+    }
+    };
+    let file = File {
+        path: "lab/lab.conf".to_owned(),
+        text: "pc1[0]=A\npc2[0]=A\npc3[0]=A\npc4[0]=A\n".to_owned(),
+    };
+    let surroundings = Surroundings {
+        read: &read,
+        ..Surroundings::bare()
+    };
+    let imported = import(&[file], &Options::default(), surroundings).unwrap();
+    let nodes = &imported.project.topology.nodes;
+    let addresses = nodes
+        .iter()
+        .map(|n| format!("{:?}", n.attachments[0].addresses));
+    let addresses: Vec<String> = addresses.collect();
+    assert_eq!(addresses, ["[10.0.0.1]", "[10.0.1.2]", "[10.0.1.3]", "[]"]);
+    assert_eq!(nodes[2].routes.len(), 1);
+    assert_eq!(
+        imported.notes,
+        [
+            "pc2.startup:2: not set in pc2, since an interface has one address of each IP version here, and eth0 has 10.0.1.2/24: ip addr add 10.0.2.2/24 dev eth0",
+            "pc3.startup:2: pc3 gets no such route, since its networks have no neighbour for it: ip route add default via 10.0.0.1",
+            "eth0 of pc4 has no other address in its startup file, and gets one of its network",
+            "pc4.startup:1: not set in pc4, since its prefix overlaps 10.0.0.0/24, which A has too: ip addr add 10.0.0.4/8 dev eth0",
+            "pc4.startup:2: not set in pc4, since lab.conf has no pc4[1]: ip addr add 10.1.0.4/24 dev eth1",
+        ]
+    );
 }

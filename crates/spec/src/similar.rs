@@ -79,22 +79,28 @@ pub fn meant<'a>(name: &str, mut known: impl Iterator<Item = &'a str> + Clone) -
 }
 
 /// The most similar of `names`, if any is similar at all. Names that differ only in a number, and names
-/// of one or two characters, are similar to no other.
+/// of one or two characters, are similar to no other. Upper and lower case make no difference.
 ///
 /// ```
 /// use hallway_spec::nearest;
 ///
 /// assert_eq!(nearest("databse", ["web", "database"].into_iter()), Some("database"));
+/// assert_eq!(nearest("DATABASE", ["web", "database"].into_iter()), Some("database"));
 /// assert_eq!(nearest("r3", ["r1", "r2"].into_iter()), None);
 /// assert_eq!(nearest("router3", ["router1", "router2"].into_iter()), None);
 /// ```
 #[must_use]
 pub fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let letters = |n: &str| n.replace(|c: char| c.is_ascii_digit(), "");
+    let lower = name.to_ascii_lowercase();
+    let same = |n: &str| n.eq_ignore_ascii_case(name);
     let only_numbers = |n: &str| letters(n) == letters(name) && n.len() != letters(n).len();
     names
-        .filter(|n| n.len().max(name.len()) > 2 && !only_numbers(n))
-        .map(|n| (strsim::damerau_levenshtein(name, n), n))
+        .filter(|n| same(n) || n.len().max(name.len()) > 2 && !only_numbers(n))
+        .map(|n| {
+            let other = n.to_ascii_lowercase();
+            (strsim::damerau_levenshtein(&lower, &other), n)
+        })
         .filter(|(distance, n)| *distance <= (n.len().min(name.len()) / 3).max(1))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, n)| n)

@@ -63,8 +63,8 @@ impl Mode {
 pub struct Network {
     /// Its name; shares one name space with the nodes.
     pub name: Name,
-    /// At most one per IP version; empty if the file specifies none. Then one is chosen, except for
-    /// a lan, which then has no addresses.
+    /// At most one per IP version, of a lan any number; empty if the file specifies none. Then one is
+    /// chosen, except for a lan, which then has no addresses.
     pub subnets: Vec<Subnet>,
     /// No route to other networks and no published ports: no default route, no masquerade.
     pub internal: bool,
@@ -86,6 +86,25 @@ pub struct Network {
     pub mtu: Option<u32>,
     /// The place in the file.
     pub place: Place,
+}
+
+impl Network {
+    /// The prefixes that a member is in: of several of one IP version that of its address, by default the
+    /// first.
+    #[must_use]
+    pub fn prefixes_of(&self, attachment: &Attachment) -> Vec<IpNet> {
+        let mut out: Vec<IpNet> = Vec::new();
+        for subnet in &self.subnets {
+            let version = subnet.version();
+            let mut own = attachment.addresses.iter();
+            let is_own = match own.find(|a| IpVersion::of(**a) == version) {
+                Some(address) => subnet.net.contains(address),
+                None => out.iter().all(|net| IpVersion::of_net(net) != version),
+            };
+            out.extend(is_own.then_some(subnet.net));
+        }
+        out
+    }
 }
 
 /// One prefix of a network and the host's address in it.

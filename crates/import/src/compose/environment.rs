@@ -5,7 +5,7 @@ use hallway_spec::problem::ImportProblem;
 
 use super::context::Context;
 use crate::entries::Entries;
-use crate::findings::Findings;
+use crate::findings::{Findings, truth};
 use crate::sources::join;
 use crate::variables::{file, raw_file};
 
@@ -20,13 +20,14 @@ pub(super) fn read(
     let mut variables = Entries::default();
     let files = value.get("env_file");
     for item in files.iter().flat_map(|f| f.items()) {
+        // One without a path is reported with the keys of the file.
         let path = item.get("path").unwrap_or(item);
         let Some(text) = path.text() else {
-            findings.unexpected(path, "the path of a file");
             continue;
         };
         let directory = context.sources.directory(&path.place);
-        let required = item.get("required").and_then(Value::text) != Some("false");
+        let required = item.get("required").and_then(Value::text);
+        let required = required.and_then(truth) != Some(false);
         let path_text = join(directory, text);
         match (context.surroundings.read)(&path_text) {
             Ok(text) => {
@@ -47,6 +48,7 @@ pub(super) fn read(
                 let kind = ImportProblem::Unreadable {
                     path: path_text,
                     error,
+                    optional: true,
                 };
                 findings.problem(&path.place, kind);
             }

@@ -2,6 +2,7 @@
 
 use hallway_spec::Value;
 
+use crate::findings::truth;
 use crate::surroundings::Surroundings;
 
 /// Programs that check a server on its usual port.
@@ -75,7 +76,8 @@ enum Check {
 
 /// The port that a test connects to, on the node itself.
 fn check(value: &Value) -> Check {
-    if value.get("disable").and_then(Value::text) == Some("true") {
+    let disabled = value.get("disable").and_then(Value::text);
+    if disabled.and_then(truth) == Some(true) {
         return Check::None;
     }
     let Some(test) = value.get("test") else {

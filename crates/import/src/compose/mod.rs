@@ -5,6 +5,7 @@ mod containers;
 mod context;
 mod empty;
 mod environment;
+mod expose;
 mod health;
 mod images;
 mod keys;
@@ -16,7 +17,9 @@ mod notes;
 mod ours;
 mod port_names;
 mod ports;
+mod references;
 mod replicas;
+pub(crate) mod schema;
 mod service;
 mod shares;
 mod stubs;
@@ -26,7 +29,7 @@ mod words;
 pub(crate) use names::sysctls;
 
 use hallway_spec::problem::ImportProblem;
-use hallway_spec::{Place, Value};
+use hallway_spec::{Place, Value, ValueKind};
 
 use crate::entries::Entries;
 use crate::findings::Findings;
@@ -45,14 +48,28 @@ pub(crate) fn name(files: &[File], options: &Options, variables: &Variables<'_>)
             .find_map(|file| own_name(file, variables))
     };
     let variable = || variables.get(PROJECT_NAME).filter(|n| !n.is_empty());
-    let path = files.first().map_or("", |f| &f.path);
-    let named = given.or_else(variable).or_else(own);
-    named
-        .or_else(|| options.default_name.clone())
-        .unwrap_or_else(|| {
-            let directory = crate::sources::parent(path);
-            hallway_spec::name_of(&format!("{directory}/compose.yaml")).to_string()
-        })
+    given.or_else(variable).or_else(own).unwrap_or_else(|| {
+        let path = files.first().map_or("", |f| &f.path);
+        let directory = options.directory.clone();
+        let directory = directory.unwrap_or_else(|| crate::sources::parent(path));
+        name_by(directory.rsplit('/').next().unwrap_or_default())
+    })
+}
+
+/// The name of a project by that of its directory, as Compose makes it: in small letters, without other
+/// characters.
+fn name_by(directory: &str) -> String {
+    let lower = directory.to_ascii_lowercase();
+    let kept: String = lower
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric() || "-_".contains(*c))
+        .collect();
+    let kept = kept.trim_start_matches(['-', '_']).chars().take(63);
+    let name: String = kept.collect();
+    match name.is_empty() {
+        true => hallway_spec::name_of("compose.yaml").to_string(),
+        false => name,
+    }
 }
 
 /// The key `name` of one file. What is wrong with it is reported when the file is read.
@@ -73,7 +90,7 @@ pub(crate) fn translate(
     variables: &Variables<'_>,
     findings: &mut Findings,
 ) -> Value {
-    check_keys(file, findings);
+    let file = &checked(file, findings);
     let mut services = service::read(file, name, options, surroundings, findings);
     stubs::one_for_each_port(&mut services);
     notes::say(&services, options, findings);
@@ -119,26 +136,25 @@ pub(crate) fn translate(
     out.into_map(place)
 }
 
-/// Keys of the file that are unknown, of a wrong type or ignored.
-fn check_keys(file: &Value, findings: &mut Findings) {
-    let beside = beside_services(file);
-    match beside.first() {
-        None => findings.unknown_keys(file, keys::FILE),
-        Some((place, _)) => {
-            let names = beside.iter().map(|(_, name)| (*name).to_owned());
-            findings.problem(place, ImportProblem::BesideServices(names.collect()));
+/// The file with misspelt keys replaced; problems of its keys and of the kinds of its values are reported.
+fn checked(file: &Value, findings: &mut Findings) -> Value {
+    let mut file = file.clone();
+    let beside = beside_services(&file);
+    if let Some((place, _)) = beside.first() {
+        let names: Vec<String> = beside.iter().map(|(_, name)| (*name).to_owned()).collect();
+        findings.problem(place, ImportProblem::BesideServices(names.clone()));
+        if let ValueKind::Map(entries) = &mut file.kind {
+            entries.retain(|e| !names.contains(&e.key));
         }
     }
-    for key in ["services", "networks"] {
-        if let Some(section) = file.get(key).filter(|s| !s.is_map()) {
-            findings.unexpected(section, "a mapping");
-        }
-    }
+    schema::check(&mut file, &schema::FILE, findings);
     for key in keys::FILE_IGNORED {
         if file.get(key).is_some() {
             findings.ignore(*key);
         }
     }
+    references::check(&file, findings);
+    file
 }
 
 /// Services that are not indented: `services` has no value, and they are keys of the file.
@@ -151,7 +167,8 @@ fn beside_services(file: &Value) -> Vec<(&Place, &str)> {
     };
     let there = file.get("services").is_some();
     let entries = file.entries().iter().filter(|_| !there);
-    let entries = entries.filter(|e| !keys::FILE.contains(&e.key.as_str()) && is_service(&e.value));
+    let entries =
+        entries.filter(|e| !schema::FILE.keys().contains(&e.key.as_str()) && is_service(&e.value));
     entries.map(|e| (&e.place, e.key.as_str())).collect()
 }
 

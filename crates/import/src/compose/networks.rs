@@ -6,10 +6,9 @@ use std::net::IpAddr;
 use hallway_spec::{Entry, IpVersion, Place, Value};
 use ipnet::IpNet;
 
-use super::keys;
 use super::service::Service;
 use crate::entries::Entries;
-use crate::findings::Findings;
+use crate::findings::{Findings, truth};
 use crate::subnets::Pool;
 
 /// Names with a special meaning in hallway's files.
@@ -66,7 +65,6 @@ pub(super) fn read(
         if entry.key.starts_with("x-") {
             continue;
         }
-        findings.unknown_keys(&entry.value, keys::NETWORK);
         let count = members.get(entry.key.as_str()).copied();
         if count.is_some() || entry.value.get("x-hallway").is_some() {
             let name = named(&entry.key, findings);
@@ -123,7 +121,7 @@ fn declared_subnets(declared: &[&Entry]) -> Vec<IpNet> {
 
 fn note_external(entry: &Entry, findings: &mut Findings) {
     let external = entry.value.get("external");
-    if external.is_some_and(|e| e.text() != Some("false")) {
+    if external.is_some_and(|e| e.text().and_then(truth) != Some(false)) {
         findings.note(format!(
             "network {} is external: hallway does not join networks of Docker, and makes one of its own; x-hallway: {{ external: true, bridge: NAME }} joins a bridge of the host",
             entry.key
@@ -238,7 +236,8 @@ impl Networks {
                 "driver {driver} of networks (they are bridges here)"
             ));
         }
-        let internal = value.get("internal").and_then(Value::text) == Some("true");
+        let internal = value.get("internal").and_then(Value::text);
+        let internal = internal.and_then(truth) == Some(true);
         for option in value.get("driver_opts").iter().flat_map(|o| o.entries()) {
             let text = option.value.text().unwrap_or_default();
             let short = option.key.strip_prefix("com.docker.network.");

@@ -6,7 +6,7 @@ use hallway_spec::{Entry, Value, nearest};
 use super::context::Context;
 use super::ports::Chooser;
 use super::service::{Attached, Service, active};
-use super::{environment, keys, names, unpublished};
+use super::{environment, keys, names, shares, unpublished};
 use crate::entries::Entries;
 use crate::findings::Findings;
 
@@ -58,6 +58,9 @@ pub(super) fn node(
             depend(context, entry, &mut Vec::new(), findings);
         }
     }
+    if value.get("expose").is_some() && !service.stub {
+        findings.remark("expose: nodes of one network reach all ports of one another");
+    }
     environment::read(value, context, &mut out, findings);
     if let Some(dns) = value.get("dns") {
         let servers = dns
@@ -86,7 +89,7 @@ fn namespace(
     findings: &mut Findings,
 ) -> Option<Value> {
     let name = other.text().unwrap_or_default();
-    let Some(owner) = context.services.get(name) else {
+    if !context.services.contains_key(name) {
         let known = context.services.keys().copied();
         let kind = ImportProblem::UnknownService {
             service: name.to_owned(),
@@ -94,7 +97,7 @@ fn namespace(
         };
         findings.problem(&other.place, kind);
         return None;
-    };
+    }
     if !service.runs() {
         findings.note(format!(
             "{} is left out: it shares the network of {name} and has no program here",
@@ -102,7 +105,9 @@ fn namespace(
         ));
         return None;
     }
-    let node = owner.nodes.first()?;
+    let next = |name: &str| context.services.get(name)?.shares.as_ref()?.text();
+    let owner = context.services.get(shares::owner(name, next));
+    let node = owner?.nodes.first()?;
     Some(Value::of_text(&other.place, format!("node:{node}")))
 }
 
@@ -193,6 +198,12 @@ fn depend(context: &Context<'_>, entry: &Entry, names: &mut Vec<On>, findings: &
         missing(context, entry, required.is_none(), findings);
         return;
     };
+    if !service.runs() && service.containers.is_empty() {
+        findings.remark(format!(
+            "depends_on {}: it has no program here, so it counts as started",
+            entry.key
+        ));
+    }
     if service.runs() {
         let passed = match condition {
             Some("service_completed_successfully") => !service.stub,

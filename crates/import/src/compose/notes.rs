@@ -10,6 +10,7 @@ use crate::surroundings::Options;
 pub(super) fn say(services: &[Service], options: &Options, findings: &mut Findings) {
     joined(services, findings);
     running(services, findings);
+    checked_by_port(services, findings);
     without_program(services, options, findings);
 }
 
@@ -52,6 +53,25 @@ fn running(services: &[Service], findings: &mut Findings) {
         findings.note(format!(
             "these programs run with the files of this machine, not with those of an image: {}",
             listed(&running)
+        ));
+    }
+}
+
+/// Says which health checks are replaced, and what of them does not count.
+fn checked_by_port(services: &[Service], findings: &mut Findings) {
+    let replaced = services.iter().filter(|s| {
+        let given = s.value.get("healthcheck").is_some();
+        given && s.healthcheck.is_none() && !s.stub && !s.ready.is_empty()
+    });
+    let words = replaced.map(|s| {
+        let ports: Vec<&str> = s.ready.iter().filter_map(Value::text).collect();
+        format!("{} ({})", s.name, ports.join(", "))
+    });
+    let words: Vec<String> = words.collect();
+    if !words.is_empty() {
+        findings.note(format!(
+            "this machine does not have the programs of these health checks, so hallway waits until the port of the check listens: {}; interval, timeout and retries do not count, --wait-timeout limits the wait",
+            listed(&words)
         ));
     }
 }

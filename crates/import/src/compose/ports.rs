@@ -4,15 +4,14 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use hallway_spec::problem::ValueProblem;
-use hallway_spec::{Place, PortName, PublishText, Value};
+use hallway_spec::{Place, PortName, Protocol, PublishText, Value};
 
-use super::keys;
 use super::port_names::Names;
 use crate::findings::Findings;
 use crate::surroundings::{NodePort, Surroundings};
 
 /// An inclusive range of ports.
-type Range = (u16, u16);
+pub(super) type Range = (u16, u16);
 
 /// One published port, or a range of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,6 +73,8 @@ fn short(text: &str, place: &Place) -> Option<Port> {
         None => (None, rest),
     };
     let node = range(node)?;
+    let protocol = protocol.to_ascii_lowercase();
+    protocol.parse::<Protocol>().ok()?;
     let (address, host) = match rest {
         None => (None, None),
         Some(rest) => {
@@ -101,7 +102,7 @@ fn short(text: &str, place: &Place) -> Option<Port> {
         host_address: address,
         host,
         node,
-        protocol: protocol.to_ascii_lowercase(),
+        protocol,
     })
 }
 
@@ -117,7 +118,8 @@ fn fits(host: Option<Range>, node: Range) -> bool {
     host.is_none_or(|host| length(host) == length(node) || node.0 == node.1)
 }
 
-fn range(text: &str) -> Option<Range> {
+/// `80`, or `8000-8010`.
+pub(super) fn range(text: &str) -> Option<Range> {
     let number = |text: &str| text.parse::<u16>().ok().filter(|n| *n > 0);
     let (first, last) = text.split_once('-').unwrap_or((text, text));
     let range = (number(first)?, number(last)?);
@@ -126,11 +128,8 @@ fn range(text: &str) -> Option<Range> {
 
 fn long(value: &Value, findings: &mut Findings) -> Option<Port> {
     const EXPECTED: &str = "a port from 1 to 65535, or a range like 8000-8010";
-    findings.unknown_keys(value, keys::PORT);
-    let Some(target) = value.get("target") else {
-        findings.unexpected(value, "a port with a target");
-        return None;
-    };
+    // One without a target is reported with the keys of the file.
+    let target = value.get("target")?;
     let mut read = |value: &Value| {
         let read = value.text().and_then(range);
         if read.is_none() {
@@ -155,6 +154,11 @@ fn long(value: &Value, findings: &mut Findings) -> Option<Port> {
         findings.unexpected(value.get("host_ip")?, "an address of the host");
         return None;
     }
+    let protocol = text("protocol").map_or_else(|| "tcp".into(), |p| p.to_ascii_lowercase());
+    if protocol.parse::<Protocol>().is_err() {
+        findings.unexpected(value.get("protocol")?, "tcp, udp or sctp");
+        return None;
+    }
     if !fits(host, node) {
         findings.unexpected(value, "ranges of the same length");
         return None;
@@ -165,22 +169,8 @@ fn long(value: &Value, findings: &mut Findings) -> Option<Port> {
         host_address: address,
         host,
         node,
-        protocol: text("protocol").unwrap_or_else(|| "tcp".into()),
+        protocol,
     })
-}
-
-/// Reads `expose:`, as ranges with their protocol.
-pub(super) fn exposed(value: &Value, findings: &mut Findings) -> Vec<(Range, String)> {
-    let mut out = Vec::new();
-    for item in value.items() {
-        let text = item.text().unwrap_or_default();
-        let (ports, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
-        match range(ports) {
-            Some(range) => out.push((range, protocol.to_ascii_lowercase())),
-            None => findings.unexpected(item, "a port like \"3000\" or \"8000-8010/tcp\""),
-        }
-    }
-    out
 }
 
 /// Chooses free ports of the host if the file does not specify them. A running project keeps its ports.
@@ -338,7 +328,16 @@ mod tests {
         ] {
             assert_eq!(written(text).as_deref(), Some(expected));
         }
-        for text in ["", "x", "0", "1:2:3", "80-81:80-82", "host:80:80", "9-8"] {
+        for text in [
+            "",
+            "x",
+            "0",
+            "1:2:3",
+            "80-81:80-82",
+            "host:80:80",
+            "9-8",
+            "80/xyz",
+        ] {
             assert_eq!(written(text), None, "{text}");
         }
     }

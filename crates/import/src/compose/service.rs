@@ -6,7 +6,7 @@ use hallway_spec::problem::ImportProblem;
 use hallway_spec::{Entry, Name, Place, Value, nearest};
 
 use super::health::Becomes;
-use super::{containers, empty, health, images, keys, kinds, ports, replicas, shares, words};
+use super::{containers, empty, expose, health, images, kinds, ports, replicas, shares, words};
 use crate::findings::Findings;
 use crate::surroundings::{Options, Surroundings};
 
@@ -55,12 +55,7 @@ impl Service {
 }
 
 /// Reports numbers of nodes for services that are not in the file.
-fn unknown_scales(
-    section: Option<&Value>,
-    all: &[&Entry],
-    options: &Options,
-    findings: &mut Findings,
-) {
+fn unknown_scales(all: &[&Entry], options: &Options, findings: &mut Findings) {
     for name in options.scale.keys() {
         if !all.iter().any(|e| e.key == *name) {
             let near = nearest(name, all.iter().map(|e| e.key.as_str()));
@@ -68,8 +63,8 @@ fn unknown_scales(
                 service: name.clone(),
                 nearest: near.map(str::to_owned),
             };
-            let place = section.map(|s| s.place.clone()).unwrap_or_default();
-            findings.problem(&place, kind);
+            // It is an option, not a part of the file.
+            findings.problem(&Place::default(), kind);
         }
     }
 }
@@ -86,10 +81,9 @@ pub(super) fn read(
     let section = file.get("services");
     let all = section.iter().flat_map(|s| s.entries());
     let all = all.filter(|e| !e.key.starts_with("x-")).collect::<Vec<_>>();
-    unknown_scales(section, &all, options, findings);
+    unknown_scales(&all, options, findings);
     let mut count = 0;
     for &entry in &all {
-        findings.unknown_keys(&entry.value, keys::SERVICE);
         kinds::check(entry, findings);
         if !active(&entry.value, options) {
             continue;
@@ -210,15 +204,11 @@ fn attached(
             }
         };
     }
-    if let Some(scalar) = value.get("networks").filter(|n| n.text().is_some()) {
-        findings.unexpected(scalar, "a list or a mapping of networks, like [front]");
-    }
     let Some(networks) = value.get("networks").filter(|n| !n.entries().is_empty()) else {
         return Some(one("default", place));
     };
     let mut out = Vec::new();
     for entry in networks.entries() {
-        findings.unknown_keys(&entry.value, keys::ATTACHMENT);
         out.push(Attached {
             name: entry.key.clone(),
             place: entry.place.clone(),
@@ -254,7 +244,7 @@ fn program(
     }
     let image = value.get("image").or_else(|| value.get("build"));
     if let Some(image) = image.filter(|_| options.stub) {
-        let ports = served(service, image.text().unwrap_or_default(), findings);
+        let ports = served(service, image.text().unwrap_or_default());
         // Without ports it has no program: its own is made for the files of its image.
         if !ports.is_empty() {
             serve(service, &image.place, &ports);
@@ -301,14 +291,14 @@ fn program(
 const SERVED_MAX: usize = 64;
 
 /// The ports of a service, as far as the file or its image specifies them.
-fn served(service: &Service, image: &str, findings: &mut Findings) -> Vec<String> {
+fn served(service: &Service, image: &str) -> Vec<String> {
     let mut ranges: Vec<((u16, u16), String)> = service
         .ports
         .iter()
         .map(|p| (p.node, p.protocol.clone()))
         .collect();
-    if let Some(expose) = service.value.get("expose") {
-        ranges.extend(ports::exposed(expose, findings));
+    if let Some(given) = service.value.get("expose") {
+        ranges.extend(expose::exposed(given));
     }
     let mut out: Vec<String> = Vec::new();
     for ((first, last), protocol) in ranges {

@@ -1,6 +1,21 @@
 //! Services that share the network of another one.
 
+use std::collections::BTreeSet;
+
 use hallway_spec::Value;
+
+/// The service whose network is shared in the end, where several services each share that of the `next`. Of
+/// a circle, which is reported, any.
+pub(super) fn owner<'n>(first: &'n str, next: impl Fn(&str) -> Option<&'n str>) -> &'n str {
+    let (mut name, mut seen) = (first, BTreeSet::new());
+    while seen.insert(name) {
+        match next(name) {
+            Some(other) => name = other,
+            None => break,
+        }
+    }
+    name
+}
 
 /// The service whose network another shares, by `service:` or by the name of its container.
 pub(super) fn with(value: &Value, services: Option<&Value>) -> Option<Value> {

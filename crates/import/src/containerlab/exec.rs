@@ -30,22 +30,10 @@ pub(crate) fn route(place: &Place, to: String, via: String) -> Value {
     route.into_map(place)
 }
 
-/// The settings that a line makes; `None` when it does anything else.
+/// The settings that a command makes; `None` when it does anything else.
 pub(crate) fn settings(line: &str) -> Option<Vec<Setting>> {
     let words = shell_words::split(line).ok()?;
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    if let [shell, flag, script] = words.as_slice()
-        && ["sh", "bash", "ash"].contains(&shell.rsplit('/').next()?)
-        && ["-c", "-lc", "-ec"].contains(flag)
-    {
-        let mut out = Vec::new();
-        for part in script.split(['\n', ';']).flat_map(|p| p.split("&&")) {
-            if !part.trim().is_empty() {
-                out.extend(settings(part.trim())?);
-            }
-        }
-        return Some(out);
-    }
     // What a shell would put in is not known.
     if words.iter().any(|w| w.contains(['$', '`', '*'])) {
         return None;
@@ -235,8 +223,8 @@ mod tests {
             ),
             ("sysctl -w net.ipv4.ip_forward=1", vec![Setting::Forwarding]),
             (
-                "sh -c 'ip link set eth1 up && ip a add 10.0.1.1/24 dev eth1; echo 1 > /proc/sys/net/ipv4/ip_forward'",
-                vec![address("eth1", "10.0.1.1/24"), Setting::Forwarding],
+                "echo 1 > /proc/sys/net/ipv4/ip_forward",
+                vec![Setting::Forwarding],
             ),
         ] {
             assert_eq!(settings(line), Some(expected), "{line}");

@@ -1,5 +1,6 @@
 //! Keys of containerlab.
 
+use hallway_spec::problem::{Required, ValueProblem};
 use hallway_spec::{Value, nearest};
 
 use crate::findings::Findings;
@@ -119,6 +120,27 @@ pub(super) fn of_node(value: &Value, findings: &mut Findings) {
 /// Reports the keys of a link that are not used here.
 pub(super) fn of_link(value: &Value, used: &[&str], findings: &mut Findings) {
     unused(value, LINK, used, " of links", findings);
+}
+
+/// Reports that a link has no endpoints, or the key that probably stands for them.
+pub(super) fn endpoints_are_missing(value: &Value, findings: &mut Findings) {
+    let meant = |key: &str| nearest(key, ["endpoints"].into_iter());
+    let misspelt = value.entries().iter().find(|e| meant(&e.key).is_some());
+    match misspelt {
+        Some(entry) => {
+            let kind = ValueProblem::UnknownKey {
+                key: entry.key.clone(),
+                path: value.place.key.clone(),
+                nearest: Some("endpoints"),
+                known: LINK,
+            };
+            findings.problem(&entry.place, kind);
+        }
+        None => findings.problem(
+            &value.place,
+            ValueProblem::Missing(Required::EndpointsOfLab),
+        ),
+    }
 }
 
 /// Reports the keys of an endpoint that are not used here.

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use hallway_spec::problem::{Required, ValueProblem};
 use hallway_spec::{Entry, Place, Value};
 
 use super::exec::{Setting, route, settings};
 use super::keys;
 use crate::entries::Entries;
 use crate::findings::Findings;
+use crate::script::{self, Command};
 
 /// Ends of links that are not nodes.
 pub(super) const SPECIAL: [&str; 3] = ["host", "mgmt-net", "dummy"];
@@ -23,7 +25,8 @@ const BRIDGES: [&str; 2] = ["bridge", "ovs-bridge"];
 const LINUX: [&str; 2] = ["linux", "host"];
 
 const ENDPOINT: &str = "an endpoint with its interface, like a:eth1";
-const MAPPING: &str = "an endpoint with its interface, like { node: a, interface: eth1 }";
+const ENDPOINTS: &str = "two endpoints, like [\"a:eth1\", \"b:eth1\"]";
+const LINK: &str = "a link like { endpoints: [\"a:eth1\", \"b:eth1\"] }";
 
 /// A node of a lab.
 #[derive(Debug)]
@@ -150,10 +153,21 @@ fn node(topology: &Value, entry: &Entry, findings: &mut Findings) -> LabNode {
 }
 
 impl LabNode {
-    /// Notes the settings of a command of `exec`.
+    /// Notes the settings of a command of `exec`, or of those that it gives to a shell.
     fn run(&mut self, line: &Value) {
-        let place = &line.place;
         let text = line.text().unwrap_or_default();
+        let Some(script) = script::of_shell(text) else {
+            return self.run_one(text, &line.place);
+        };
+        for command in script::commands(script::lines(&script, &line.place)) {
+            match command {
+                Command::Plain(own) => self.run_one(&own.text, &own.place),
+                Command::Unread(own) => self.exec.push(Value::of_text(&own.place, own.text)),
+            }
+        }
+    }
+
+    fn run_one(&mut self, text: &str, place: &Place) {
         let Some(settings) = settings(text) else {
             self.exec.push(Value::of_text(place, text));
             return;
@@ -219,12 +233,21 @@ fn link(value: &Value, findings: &mut Findings) -> Option<LabLink> {
         return None;
     }
     let Some(endpoints) = value.get("endpoints") else {
-        findings.unexpected(value, "a link like { endpoints: [\"a:eth1\", \"b:eth1\"] }");
+        match value.is_map() {
+            true => keys::endpoints_are_missing(value, findings),
+            false => findings.unexpected(value, LINK),
+        }
         return None;
     };
     keys::of_link(value, &["type", "endpoints", "mtu"], findings);
     let [a, b] = endpoints.items() else {
-        findings.unexpected(endpoints, "two endpoints, like [\"a:eth1\", \"b:eth1\"]");
+        match endpoints.is_list() {
+            true => {
+                let ends = endpoints.items().len();
+                findings.problem(&endpoints.place, ValueProblem::LinkEnds(ends));
+            }
+            false => findings.unexpected(endpoints, ENDPOINTS),
+        }
         return None;
     };
     let (a, b) = (end(a, findings), end(b, findings));
@@ -247,13 +270,19 @@ fn end(value: &Value, findings: &mut Findings) -> Option<End> {
     if value.is_map() {
         keys::of_endpoint(value, findings);
         let Some(node) = value.get("node") else {
-            findings.unexpected(value, MAPPING);
+            findings.problem(
+                &value.place,
+                ValueProblem::Missing(Required::OfEndpoint("node")),
+            );
             return None;
         };
         out.node = findings.text(node, "the name of a node")?.to_owned();
         let interface = value.get("interface").and_then(Value::text);
         if interface.is_none() {
-            findings.unexpected(value, MAPPING);
+            findings.problem(
+                &value.place,
+                ValueProblem::Missing(Required::OfEndpoint("interface")),
+            );
         }
         out.interface = interface.map(str::to_owned);
         let addresses = ["ipv4", "ipv6"].iter().filter_map(|key| value.get(key));

@@ -9,8 +9,8 @@ use super::lab::{LabLink, LabNode, MACVLAN, SPECIAL};
 use crate::findings::Findings;
 
 /// Leaves out addresses of interfaces without a link, like `lo`, and those that a network or a cable cannot
-/// have: an end has one of each IP version, and members of a network have the prefix of the first one. A node
-/// may send from those that are left out on a bridge.
+/// have: an end has one of each IP version, the prefixes of a bridge do not overlap, and an interface of the
+/// host has one prefix of each version. A node may send from those that are left out on a bridge.
 pub(super) fn of(nodes: &mut [LabNode], links: &[LabLink], findings: &mut Findings) {
     let bridges = nodes.iter().filter(|n| n.is_bridge());
     let bridges: BTreeSet<String> = bridges.map(|n| n.name.clone()).collect();
@@ -35,11 +35,8 @@ pub(super) fn of(nodes: &mut [LabNode], links: &[LabLink], findings: &mut Findin
             let on_network = network.map(|name| networks.entry(name).or_default());
             let is_bridge = bridges.contains(&other.node);
             if let Some(all) = node.addresses.get_mut(&interface) {
-                let gone = split(
-                    all,
-                    &mut own,
-                    on_network.as_deref().map_or(&[], Vec::as_slice),
-                );
+                let around = on_network.as_deref().map_or(&[][..], Vec::as_slice);
+                let gone = split(all, &mut own, around, is_bridge);
                 let texts = gone.iter().filter_map(Value::text);
                 let texts = texts.map(|text| format!("{text} dev {interface}"));
                 left.entry(end.node.clone()).or_default().extend(texts);
@@ -64,23 +61,30 @@ pub(super) fn of(nodes: &mut [LabNode], links: &[LabLink], findings: &mut Findin
         });
         if let Some(texts) = left.get(&name).filter(|texts| !texts.is_empty()) {
             findings.note(format!(
-                "addresses of {name} that are not set, since only ends of links have any, one of each IP version: {}; hallway exec {name} -- ip addr add … sets one",
+                "addresses of {name} that are not set, since only ends of links have any, one of each IP version, and prefixes of one network do not overlap: {}; hallway exec {name} -- ip addr add … sets one",
                 texts.join(", ")
             ));
         }
     }
 }
 
-/// Keeps the addresses that an end can have, besides its `own` ones; returns the others.
-fn split(all: &mut Vec<Value>, own: &mut Vec<IpNet>, on_network: &[IpNet]) -> Vec<Value> {
+/// Keeps the addresses that an end can have, besides its `own` ones; returns the others. Only a bridge has
+/// `several` prefixes of one IP version.
+fn split(
+    all: &mut Vec<Value>,
+    own: &mut Vec<IpNet>,
+    on_network: &[IpNet],
+    several: bool,
+) -> Vec<Value> {
     let (kept, gone) = std::mem::take(all).into_iter().partition(|value| {
         let Some(new) = net(value) else {
             return true;
         };
         let same = |other: &&IpNet| IpVersion::of_net(other) == IpVersion::of_net(&new);
-        let first = on_network.iter().find(same);
-        let fits =
-            own.iter().find(same).is_none() && first.is_none_or(|n| n.trunc() == new.trunc());
+        let apart = |other: &IpNet| several && !other.contains(&new) && !new.contains(other);
+        let mut others = on_network.iter().filter(same);
+        let fits = own.iter().find(same).is_none()
+            && others.all(|n| n.trunc() == new.trunc() || apart(&n.trunc()));
         own.extend(fits.then_some(new));
         fits
     });

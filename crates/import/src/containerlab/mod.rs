@@ -5,17 +5,18 @@ mod keys;
 mod lab;
 mod left_out;
 mod mtu;
+mod segment;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 
-use hallway_spec::{InterfaceName, IpVersion, Section, Value, listed};
+use hallway_spec::{InterfaceName, Section, Value, listed};
 use ipnet::IpNet;
 
 use crate::compose;
 use crate::entries::Entries;
 use crate::findings::Findings;
-use crate::subnets::{Pool, free};
+use crate::merge::child_mut;
+use crate::subnets::Pool;
 use crate::surroundings::Surroundings;
 use lab::{End, LabLink, LabNode, MACVLAN, SPECIAL};
 use mtu::Mtus;
@@ -33,7 +34,12 @@ pub(crate) fn translate(
     surroundings: &Surroundings<'_>,
     findings: &mut Findings,
 ) -> Value {
-    findings.unknown_keys(file, FILE);
+    let mut file = file.clone();
+    findings.mend_keys(&mut file, FILE);
+    if let Some(topology) = child_mut(&mut file, "topology") {
+        findings.mend_keys(topology, TOPOLOGY);
+    }
+    let file = &file;
     for key in ["prefix", "mgmt", "settings"] {
         if file.get(key).is_some() {
             findings.ignore(key);
@@ -41,7 +47,6 @@ pub(crate) fn translate(
     }
     let empty = Value::default();
     let topology = file.get("topology").unwrap_or(&empty);
-    findings.unknown_keys(topology, TOPOLOGY);
     let mut nodes = lab::nodes(topology, findings);
     let links = lab::links(topology, findings);
     left_out::of(&mut nodes, &links, findings);
@@ -236,7 +241,8 @@ impl Made {
             .collect()
     }
 
-    /// The network of a bridge. The host's address on it is one that no member has.
+    /// The network of a bridge. The host's address on it is one that no member has; with several subnets of
+    /// one IP version it is a lan, without the host.
     fn network(&self, node: &LabNode, pool: &mut Pool, findings: &mut Findings) -> Value {
         let place = &node.place;
         let addresses = self
@@ -244,16 +250,7 @@ impl Made {
             .get(&node.name)
             .map(Vec::as_slice)
             .unwrap_or_default();
-        let (mut subnets, mut gateways) = (Vec::new(), Vec::new());
-        for version in [IpVersion::V4, IpVersion::V6] {
-            let mut of_version = addresses.iter().filter(|a| IpVersion::of_net(a) == version);
-            let Some(net) = of_version.next().map(IpNet::trunc) else {
-                continue;
-            };
-            subnets.push(Value::of_text(place, net.to_string()));
-            let used: Vec<IpAddr> = addresses.iter().map(IpNet::addr).collect();
-            gateways.extend(free(net, &used).map(|g| Value::of_text(place, g.to_string())));
-        }
+        let (mut subnets, gateways, several) = segment::of(addresses, place);
         if subnets.is_empty() {
             let net = pool.v4(&node.name, 0);
             subnets.extend(net.map(|n| Value::of_text(place, n.to_string())));
@@ -261,7 +258,10 @@ impl Made {
         let mut out = Entries::default();
         out.one_or_many("subnet", place, subnets);
         out.one_or_many("gateway", place, gateways);
-        out.set("internal", place, Value::of_plain(place, true));
+        match several {
+            true => out.set("mode", place, Value::of_text(place, "lan")),
+            false => out.set("internal", place, Value::of_plain(place, true)),
+        }
         self.mtus.set(&node.name, &mut out, findings);
         out.extend(node.ours.as_ref());
         out.into_map(place)

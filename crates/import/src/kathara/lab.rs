@@ -9,6 +9,7 @@ use ipnet::IpNet;
 
 use crate::entries::Entries;
 use crate::findings::Findings;
+use crate::script::Line;
 use crate::sources::{Sources, parent};
 use crate::surroundings::File;
 
@@ -34,6 +35,8 @@ pub(super) struct Machine {
     pub(super) forwarding: bool,
     /// Of its startup file.
     pub(super) addresses: Vec<Address>,
+    /// Those that an interface cannot have here, and why.
+    pub(super) unset: Vec<(Address, String)>,
     pub(super) routes: Vec<Route>,
     /// Commands that no key of a node replaces.
     pub(super) others: Vec<Line>,
@@ -45,22 +48,6 @@ pub(super) struct Interface {
     pub(super) domain: String,
     pub(super) mac: Option<String>,
     pub(super) place: Place,
-}
-
-/// A command.
-#[derive(Debug, Clone)]
-pub(super) struct Line {
-    pub(super) text: String,
-    pub(super) place: Place,
-}
-
-impl Line {
-    /// Its file and line.
-    pub(super) fn at(&self) -> String {
-        let key = &self.place.key;
-        let file = key.split('[').next().filter(|_| !key.contains('['));
-        format!("{}:{}", file.unwrap_or("lab.conf"), self.place.line)
-    }
 }
 
 /// A command that gives an interface an address.

@@ -1,7 +1,6 @@
 //! A Kathara lab as a hallway file: `lab.conf`, and what startup files set.
 
 mod lab;
-mod script;
 mod startup;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,9 +12,10 @@ use ipnet::IpNet;
 use crate::containerlab::exec;
 use crate::entries::Entries;
 use crate::findings::Findings;
+use crate::script::Line;
 use crate::sources::Sources;
 use crate::surroundings::{File, Surroundings};
-use lab::{Address, Line, Machine};
+use lab::{Address, Machine};
 
 /// The name of the file that a lab has in its directory.
 pub(crate) const FILE: &str = "lab.conf";
@@ -61,7 +61,7 @@ pub(crate) fn translate(
 /// The collision domains: each becomes a lan.
 #[derive(Debug, Default)]
 struct Domains {
-    /// By its name in the lab: where it is named first, and its prefixes, one of each IP version.
+    /// By its name in the lab: where it is named first, and its prefixes.
     all: BTreeMap<String, (Place, Vec<IpNet>)>,
     /// In the order of the lab.
     order: Vec<String>,
@@ -69,7 +69,7 @@ struct Domains {
 }
 
 impl Domains {
-    /// Takes over the addresses that networks can have; the commands of all others are not run.
+    /// Takes over the addresses that interfaces can have; the others are noted with the reason.
     fn of(machines: &mut [Machine]) -> Self {
         let mut out = Self::default();
         for machine in machines.iter_mut() {
@@ -84,35 +84,44 @@ impl Domains {
             let addresses = std::mem::take(&mut machine.addresses);
             for address in addresses {
                 match out.take(machine, &address) {
-                    true => machine.addresses.push(address),
-                    false => machine.others.push(address.line),
+                    Ok(()) => machine.addresses.push(address),
+                    Err(why) => machine.unset.push((address, why)),
                 }
             }
         }
         out
     }
 
-    /// Whether the network of an interface can have the address: one of each IP version, all of one
-    /// subnet.
-    fn take(&mut self, machine: &Machine, address: &Address) -> bool {
-        let interface = machine.interfaces.get(&address.interface);
-        let Some((_, nets)) = interface.and_then(|i| self.all.get_mut(&i.domain)) else {
-            return false;
+    /// Notes the prefix of an address; or why an interface cannot have it: it has one of each IP version,
+    /// and the prefixes of a network do not overlap.
+    fn take(&mut self, machine: &Machine, address: &Address) -> Result<(), String> {
+        let number = address.interface;
+        let interface = machine.interfaces.get(&number);
+        let domain = interface.map(|i| i.domain.as_str()).unwrap_or_default();
+        let Some((_, nets)) = self.all.get_mut(domain) else {
+            return Err(format!("lab.conf has no {}[{number}]", machine.name));
         };
-        let version = IpVersion::of_net(&address.net);
-        let same = |other: &IpNet| IpVersion::of_net(other) == version;
+        let same = |other: &IpNet| IpVersion::of_net(other) == IpVersion::of_net(&address.net);
         let of_interface = machine.addresses.iter();
-        let mut of_interface = of_interface.filter(|a| a.interface == address.interface);
-        if of_interface.any(|a| same(&a.net)) {
-            return false;
+        let mut of_interface = of_interface.filter(|a| a.interface == number);
+        if let Some(first) = of_interface.find(|a| same(&a.net)) {
+            let first = first.net;
+            return Err(format!(
+                "an interface has one address of each IP version here, and eth{number} has {first}"
+            ));
         }
-        match nets.iter().copied().find(same) {
-            Some(net) => net == address.net.trunc(),
-            None => {
-                nets.push(address.net.trunc());
-                true
+        let net = address.net.trunc();
+        let overlap = |other: &&IpNet| other.contains(&net) || net.contains(*other);
+        match nets.iter().find(overlap) {
+            Some(other) if *other == net => {}
+            Some(other) => {
+                return Err(format!(
+                    "its prefix overlaps {other}, which {domain} has too"
+                ));
             }
+            None => nets.push(net),
         }
+        Ok(())
     }
 
     /// The name of a domain's network: nodes and networks share one name space.
@@ -159,8 +168,13 @@ impl Domains {
                 .get(&interface.domain)
                 .is_some_and(|d| !d.1.is_empty());
             if own.is_empty() && given {
+                let unset = machine.unset.iter().any(|(a, _)| a.interface == *number);
+                let why = match unset {
+                    true => "has no other address in its startup file",
+                    false => "has no address in its startup file",
+                };
                 findings.note(format!(
-                    "eth{number} of {} has no address in its startup file, and gets one of its network",
+                    "eth{number} of {} {why}, and gets one of its network",
                     machine.name
                 ));
             }
@@ -203,9 +217,13 @@ impl Domains {
 
     /// The routes of a machine, and the commands of those that lead to no neighbour.
     fn routes<'m>(&self, machine: &'m Machine) -> (Vec<Value>, Vec<&'m Line>) {
-        let domains = machine.interfaces.values();
-        let domains = domains.filter_map(|i| self.all.get(&i.domain));
-        let nets: Vec<&IpNet> = domains.flat_map(|(_, nets)| nets).collect();
+        let mut nets: Vec<IpNet> = machine.addresses.iter().map(|a| a.net.trunc()).collect();
+        for (number, interface) in &machine.interfaces {
+            // One without an address gets one of the first prefix.
+            let own = machine.addresses.iter().any(|a| a.interface == *number);
+            let domain = self.all.get(&interface.domain).filter(|_| !own);
+            nets.extend(domain.iter().flat_map(|(_, nets)| nets.first()));
+        }
         let (mut routes, mut lost) = (Vec::new(), Vec::new());
         for route in &machine.routes {
             let via: Option<IpAddr> = route.via.parse().ok();
@@ -230,6 +248,10 @@ impl Domains {
 /// files. Routes that lead to no neighbour are named each.
 fn not_run(machine: &Machine, lost: Vec<&Line>, findings: &mut Findings) {
     let name = &machine.name;
+    for (address, why) in &machine.unset {
+        let (at, text) = (address.line.at(), &address.line.text);
+        findings.note(format!("{at}: not set in {name}, since {why}: {text}"));
+    }
     for line in lost {
         let (at, text) = (line.at(), &line.text);
         findings.note(format!(

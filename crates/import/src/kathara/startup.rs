@@ -3,9 +3,9 @@
 use hallway_spec::Place;
 use ipnet::IpNet;
 
-use super::lab::{Address, Line, Machine, Route};
-use super::script::{Command, commands};
+use super::lab::{Address, Machine, Route};
 use crate::containerlab::exec::{Setting, settings};
+use crate::script::{Command, Line, commands};
 use crate::sources::{Sources, join, parent};
 use crate::surroundings::{File, Surroundings};
 

@@ -89,7 +89,7 @@ impl Pools {
         }
     }
 
-    /// One address for each subnet of the network.
+    /// One address of each IP version that the network has.
     pub(super) fn allocate(
         &mut self,
         network: &Network,
@@ -100,8 +100,12 @@ impl Pools {
             .before
             .get(&(node.name.clone(), network.name.clone()))
             .cloned();
-        let mut out = Vec::with_capacity(network.subnets.len());
+        let mut out: Vec<IpAddr> = Vec::with_capacity(network.subnets.len());
         for subnet in &network.subnets {
+            // Of several subnets of one version, those without an address are in the first.
+            if out.iter().any(|a| IpVersion::of(*a) == subnet.version()) {
+                continue;
+            }
             let version = IpVersion::of_net(&subnet.net);
             let fixed = attachment
                 .addresses

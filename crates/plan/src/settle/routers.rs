@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use hallway_spec::Topology;
+use hallway_spec::{Mode, Topology};
 use ipnet::IpNet;
 
 use crate::settled::{Interface, Network, Node, Plug, Settled};
@@ -58,7 +58,13 @@ fn of_node(
 fn subnets(settled: &Settled, interface: &Interface) -> Vec<IpNet> {
     let network: Option<&Network> = interface.plug.network().and_then(|n| settled.network(n));
     match network {
-        Some(network) => network.subnets.iter().map(|s| s.net).collect(),
+        Some(network) => {
+            // A lan may have several of one version, of which this is in one.
+            let is_in = |net: &IpNet| interface.addresses.iter().any(|a| net.contains(&a.addr()));
+            let nets = network.subnets.iter().map(|s| s.net);
+            nets.filter(|net| network.mode != Mode::Lan || is_in(net))
+                .collect()
+        }
         None => interface.addresses.iter().map(IpNet::trunc).collect(),
     }
 }

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::problem::NetworkProblem;
-use crate::{LOCALHOST_PORTS_MAX, Mode, Name, Place, Problem, Publish, Subnet, Topology};
+use crate::{
+    Attachment, LOCALHOST_PORTS_MAX, Mode, Name, Place, Problem, Publish, Subnet, Topology,
+};
 
 /// A bridge has at most 1,023 ports (BR_MAX_PORTS, net/bridge/br_private.h).
 const BRIDGE_PORTS_MAX: usize = 1023;
@@ -71,13 +73,17 @@ fn single_ports(publish: &Publish) -> usize {
 
 /// Every member needs an address, and a port of the network's bridge.
 pub(super) fn members(topology: &Topology, problems: &mut Vec<Problem>) {
-    let mut members: BTreeMap<&Name, usize> = BTreeMap::new();
+    let mut members: BTreeMap<&Name, Vec<&Attachment>> = BTreeMap::new();
     for attachment in topology.nodes.iter().flat_map(|n| &n.attachments) {
-        *members.entry(&attachment.network).or_default() += 1;
+        let all = members.entry(&attachment.network).or_default();
+        all.push(attachment);
     }
     for network in &topology.networks {
-        let count = members.get(&network.name).copied().unwrap_or(0);
+        let all = members.get(&network.name).map_or(&[][..], Vec::as_slice);
+        let several = network.mode == Mode::Lan && network.subnets.len() > 1;
         for subnet in &network.subnets {
+            let is_in = |a: &&&Attachment| !several || network.prefixes_of(a).contains(&subnet.net);
+            let count = all.iter().filter(is_in).count();
             let room = room(subnet);
             if count > room {
                 let kind = NetworkProblem::NetworkFull {
@@ -89,6 +95,7 @@ pub(super) fn members(topology: &Topology, problems: &mut Vec<Problem>) {
                 problems.push(Problem::new(&network.place, kind));
             }
         }
+        let count = all.len();
         if network.mode != Mode::Routed && count > BRIDGE_PORTS_MAX {
             let kind = NetworkProblem::BridgeFull {
                 network: network.name.clone(),

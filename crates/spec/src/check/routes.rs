@@ -107,9 +107,11 @@ pub(super) fn masquerade(topology: &Topology, problems: &mut Vec<Problem>) {
 
 /// The prefixes of a node's interfaces.
 fn prefixes(topology: &Topology, node: &Node) -> Vec<IpNet> {
-    let attached = (node.attachments.iter())
-        .flat_map(|a| topology.networks.iter().filter(|n| n.name == a.network))
-        .flat_map(|n| n.subnets.iter().map(|s| s.net));
+    let attached = (node.attachments.iter()).flat_map(|a| {
+        let mut networks = topology.networks.iter();
+        let network = networks.find(|n| n.name == a.network);
+        network.map(|n| n.prefixes_of(a)).unwrap_or_default()
+    });
     let linked = (topology.links.iter())
         .flat_map(|l| &l.ends)
         .filter(|e| e.node == node.name)

@@ -59,7 +59,7 @@ fn together(topology: &Topology, problems: &mut Vec<Problem>) {
         let mut before: Vec<(IpNet, &Attachment)> = Vec::new();
         for attachment in &node.attachments {
             let network = lans.get(&attachment.network);
-            for net in network.iter().flat_map(|n| &n.subnets).map(|s| s.net) {
+            for net in network.iter().flat_map(|n| n.prefixes_of(attachment)) {
                 let same = |(other, on): &&(IpNet, &Attachment)| {
                     on.network != attachment.network && overlap(other, &net)
                 };

@@ -199,7 +199,9 @@ fn subnets(
             continue;
         };
         let version = IpVersion::of_net(&net);
-        if out.iter().any(|s| s.version() == version) {
+        let same = |s: &Subnet| s.version() == version;
+        let overlaps = |s: &Subnet| s.net.contains(&net) || net.contains(&s.net);
+        if out.iter().any(|s| same(s) && (!lan || overlaps(s))) {
             let path = path.to_owned();
             r.report(&item, NetworkProblem::TwoSubnets { path, version });
             continue;

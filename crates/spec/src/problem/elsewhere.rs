@@ -129,6 +129,36 @@ const INSTEAD: &[(&[&str], &str, &str)] = &[
         "in a service, keys of hallway are below x-hallway, like x-hallway: { ready: 80/tcp }",
     ),
     (
+        &[
+            "ip",
+            "ips",
+            "addr",
+            "address",
+            "addresses",
+            "ipv4",
+            "ipv4_address",
+            "ipv6",
+            "ipv6_address",
+        ],
+        "stop_grace_period",
+        "a service has it on one of its networks: networks: { default: { ipv4_address: 10.10.0.5 } }",
+    ),
+    (
+        &["interface_name", "interface", "aliases", "gw_priority"],
+        "stop_grace_period",
+        "a service has it on one of its networks: networks: { default: { aliases: [db], interface_name: eth0, gw_priority: 1 } }",
+    ),
+    (
+        &["subnet", "gateway", "gw", "ipam", "internal", "driver"],
+        "stop_grace_period",
+        "a network has it, below networks at the top of the file: networks: { default: { ipam: { config: [{ subnet: 10.10.0.0/24, gateway: 10.10.0.1 }] } } }",
+    ),
+    (
+        &["default_route", "route"],
+        "stop_grace_period",
+        "in a service, keys of hallway are below x-hallway, like x-hallway: { routes: [{ to: default, via: 10.10.0.1 }] }",
+    ),
+    (
         &["nodes", "links", "kinds", "defaults"],
         "topology",
         "indent it: nodes and links of a topology are below topology",

@@ -56,9 +56,24 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("the number of a VLAN, from 1 to 4094", "20"),
 ];
 
+/// A mapping of the kind that is at a path.
+fn mapping(path: &str) -> Option<&'static str> {
+    let parts: Vec<&str> = path.split('.').collect();
+    match parts.as_slice() {
+        [.., "nodes", _, "networks", _] => Some("{ address: 10.10.0.5 }"),
+        [.., "networks", _] => Some("{ subnet: 10.10.0.0/24 }"),
+        [.., "nodes", _] => Some("{ networks: [apps] }"),
+        _ => None,
+    }
+}
+
 /// What to write at a path where something else was found.
 pub(super) fn help(path: &str, expected: &str) -> Option<String> {
     let (_, example) = EXAMPLES.iter().find(|(kind, _)| *kind == expected)?;
+    let example = match expected {
+        "a mapping" | "a mapping, or nothing" => mapping(path).unwrap_or(example),
+        _ => example,
+    };
     let key = path.rsplit('.').next().unwrap_or_default();
     let key = key.split('[').next().unwrap_or_default();
     (!key.is_empty()).then(|| format!("like {key}: {example}"))

@@ -24,6 +24,8 @@ pub enum ImportProblem {
         path: String,
         /// Why.
         error: String,
+        /// Whether it is one of `env_file`, which may be absent.
+        optional: bool,
     },
     /// Files or services that include or extend one another.
     #[error("{0} includes or extends itself")]
@@ -126,9 +128,12 @@ impl Details for ImportProblem {
             Self::RequiredVariable { name, .. } => {
                 format!("set it: {name}=… in the environment or in .env")
             }
-            Self::Unreadable { .. } => {
-                "paths are relative to the file's directory; write required: false for an env_file that may be absent"
+            Self::Unreadable { optional: true, .. } => {
+                "paths are relative to the file's directory; write { path: FILE, required: false } for one that may be absent"
                     .into()
+            }
+            Self::Unreadable { .. } => {
+                "name a file that exists and may be read; paths are relative to the file's directory".into()
             }
             Self::Circle(_) => "remove one of the references".into(),
             Self::TooDeep { .. } => "name the files or services at the end of the chain directly".into(),

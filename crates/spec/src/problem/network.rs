@@ -356,7 +356,7 @@ impl Details for NetworkProblem {
                 "an internal network is not connected to the outside; an outside network is the outside: choose one"
             }
             Self::TwoSubnets { .. } => {
-                "a network has at most one subnet of each IP version; add a second network"
+                "a network has at most one subnet of each IP version, only a lan (mode: lan) several that do not overlap; add a second network"
             }
             Self::SpecialSubnet(_) => {
                 "private subnets are in 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 and fd00::/8"

@@ -148,6 +148,24 @@ pub enum Required {
     /// The second name in `between`.
     #[error("between needs at least two names")]
     SecondName,
+    /// The condition of a dependency in a Compose file.
+    #[error("a dependency with keys of its own needs a condition")]
+    Condition,
+    /// The file of an entry of `include`.
+    #[error("an entry of include needs a path")]
+    PathOfInclude,
+    /// The file of an entry of `env_file`.
+    #[error("an entry of env_file needs a path")]
+    PathOfEnvFile,
+    /// The ends of a link of containerlab.
+    #[error("a link needs endpoints")]
+    EndpointsOfLab,
+    /// A key of an endpoint of containerlab.
+    #[error("an endpoint needs `{0}`")]
+    OfEndpoint(&'static str),
+    /// The service that another extends.
+    #[error("extends needs a service")]
+    ServiceOfExtends,
 }
 
 /// What a file has in place of something else.
@@ -157,6 +175,10 @@ pub enum Found {
     Nothing,
     /// A scalar with this text.
     Scalar(String),
+    /// A number where a text is expected.
+    Number(String),
+    /// A truth value where a text is expected.
+    Truth(String),
     /// A list.
     List,
     /// A mapping.
@@ -168,6 +190,8 @@ impl fmt::Display for Found {
         match self {
             Self::Nothing => f.write_str("empty"),
             Self::Scalar(text) => write!(f, "{text:?}"),
+            Self::Number(text) => write!(f, "the number {text}"),
+            Self::Truth(text) => write!(f, "the truth value {text}"),
             Self::List => f.write_str("a list"),
             Self::Mapping => f.write_str("a mapping"),
         }
@@ -302,6 +326,10 @@ impl Details for ValueProblem {
             Self::TwoLimits => "remove one of the two".into(),
             Self::Sysctl(_) => "remove it".into(),
             Self::LinkEnds(_) => "write one link for each pair of nodes".into(),
+            Self::Unexpected {
+                found: Found::Number(text) | Found::Truth(text),
+                ..
+            } => format!("write it in quotes: {text:?}"),
             Self::Unexpected { path, expected, .. } => return example::help(path, expected),
             Self::Missing(required) => return required.help().map(Into::into),
             _ => return None,
@@ -329,6 +357,16 @@ impl Required {
             ),
             Self::SideName => Some("write { from: a, to: b }; any is everything"),
             Self::SecondName => Some("write between: [a, b]"),
+            Self::Condition => Some(
+                "write condition: service_started, service_healthy or service_completed_successfully",
+            ),
+            Self::EndpointsOfLab => Some("write endpoints: [\"a:eth1\", \"b:eth1\"]"),
+            Self::OfEndpoint(_) => Some("write { node: a, interface: eth1 }, or a:eth1"),
+            Self::PathOfInclude => Some("write { path: db.yaml }, or the path alone"),
+            Self::PathOfEnvFile => Some("write { path: app.env }, or the path alone"),
+            Self::ServiceOfExtends => Some(
+                "write { service: web, file: base.yaml }, or the name of a service of this file alone",
+            ),
         }
     }
 }

@@ -190,6 +190,9 @@ impl Engine {
             for subnet in &wanted.subnets {
                 let version = subnet.version();
                 let is_version = |a: &&IpAddr| IpVersion::of(**a) == version;
+                if addresses.iter().any(|a| is_version(&a)) {
+                    continue; // a lan with several subnets of one version
+                }
                 if let Some(fixed) = attachment.addresses.iter().find(is_version) {
                     if leases.holder(*fixed)?.is_some() {
                         return Ok(None);

@@ -1,12 +1,29 @@
 //! A shell script as commands: which ones run in any case, and for which ones this is not known without
 //! running it.
 
-use super::lab::Line;
+use hallway_spec::Place;
+
 use crate::containerlab::exec::settings;
+
+/// A command, or a line with several.
+#[derive(Debug, Clone)]
+pub(crate) struct Line {
+    pub(crate) text: String,
+    pub(crate) place: Place,
+}
+
+impl Line {
+    /// Its file and line, in a lab of Kathara.
+    pub(crate) fn at(&self) -> String {
+        let key = &self.place.key;
+        let file = key.split('[').next().filter(|_| !key.contains('['));
+        format!("{}:{}", file.unwrap_or("lab.conf"), self.place.line)
+    }
+}
 
 /// A command of a script.
 #[derive(Debug)]
-pub(super) enum Command {
+pub(crate) enum Command {
     /// It runs if the one before it has not failed.
     Plain(Line),
     /// A condition, a loop, a function, a pipeline or a here document, or a command inside one.
@@ -37,8 +54,31 @@ const SILENT: [&str; 6] = [
     ">&2",
 ];
 
+/// The script that a command gives to a shell: `sh -c '…'`.
+pub(crate) fn of_shell(command: &str) -> Option<String> {
+    let words = shell_words::split(command).ok()?;
+    let [shell, flag, script] = words.as_slice() else {
+        return None;
+    };
+    let shell = shell.rsplit('/').next()?;
+    let is = ["sh", "bash", "ash", "dash"].contains(&shell)
+        && ["-c", "-lc", "-ec", "-xc"].contains(&flag.as_str());
+    is.then(|| script.clone())
+}
+
+/// The lines of a script at one place.
+pub(crate) fn lines(script: &str, place: &Place) -> Vec<Line> {
+    let lines = script.lines().map(str::trim);
+    let lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let line = |text: &str| Line {
+        text: text.to_owned(),
+        place: place.clone(),
+    };
+    lines.map(line).collect()
+}
+
 /// The commands of a script.
-pub(super) fn commands(lines: Vec<Line>) -> Vec<Command> {
+pub(crate) fn commands(lines: Vec<Line>) -> Vec<Command> {
     let mut reader = Reader::default();
     let mut lines = lines.into_iter().peekable();
     while let Some(mut line) = lines.next() {
@@ -105,10 +145,7 @@ impl Reader {
             let known = runs && !block && !piped && !parts.document && !self.over;
             match known {
                 true if first(&text) == "exit" => self.over = true,
-                true => {
-                    runs = settings(&own.text).is_some();
-                    self.out.push(Command::Plain(own));
-                }
+                true => runs = self.plain(own),
                 // A block is named once, by its beginning.
                 false if !harmless && !named => {
                     named = true;
@@ -118,6 +155,22 @@ impl Reader {
             }
         }
         self.documents.extend(parts.ends);
+    }
+
+    /// Notes a command that runs, or those that it gives to a shell; whether it is known to succeed.
+    fn plain(&mut self, own: Line) -> bool {
+        let Some(script) = of_shell(&own.text) else {
+            let succeeds = settings(&own.text).is_some();
+            self.out.push(Command::Plain(own));
+            return succeeds;
+        };
+        let inner = commands(lines(&script, &own.place));
+        let succeeds = inner.iter().all(|command| match command {
+            Command::Plain(line) => settings(&line.text).is_some(),
+            Command::Unread(_) => false,
+        });
+        self.out.extend(inner);
+        succeeds
     }
 
     /// Whether a command begins or ends a block, or is inside one.
@@ -247,7 +300,6 @@ fn quiet(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hallway_spec::Place;
 
     /// The commands that run in any case; of the others the lines, in brackets.
     fn read(text: &str) -> Vec<String> {
@@ -287,6 +339,11 @@ mod tests {
         assert_eq!(read(&format!("{b} &&\n {a}")), [b, a]);
         assert_eq!(read("echo 'a; b # c' >/dev/null 2>&1"), ["echo 'a; b # c'"]);
         assert_eq!(read(&format!("{a} & {b}")), [a, b]);
+        assert_eq!(
+            read(&format!("bash -c '{a}; iptables -L && {b}'; {b}")),
+            [a, "iptables -L", &format!("[{b}]"), b]
+        );
+        assert_eq!(read(&format!("sh -c \"{a} && {b}\" && {b}")), [a, b, b]);
     }
 
     #[test]
