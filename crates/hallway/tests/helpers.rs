@@ -468,7 +468,27 @@ nodes:
     }
 }
 
+/// Keepers that are stopped are asked at the same time.
+fn stopped_keepers_do_not_add_up() {
+    let h = host();
+    let all: Vec<String> = (0..5).map(|i| format!("p{i}")).collect();
+    for (project, subnet) in all.iter().zip(91..) {
+        h.run(&["up", &file(project, subnet)]).ok();
+    }
+    sh("kill -STOP $(pgrep -f '[_]_keeper')");
+    let started = Instant::now();
+    let listed = h.run(&["ls"]).exits(0).out;
+    let taken = started.elapsed();
+    sh("kill -CONT $(pgrep -f '[_]_keeper')");
+    assert!(taken < Duration::from_secs(4) * patience(), "{taken:?}");
+    for project in &all {
+        assert!(listed.contains(project.as_str()), "{listed}");
+        h.run(&["-p", project, "down"]).ok();
+    }
+}
+
 hallway_testkit::tests!(
+    stopped_keepers_do_not_add_up,
     a_stopped_keeper_holds_nothing_up,
     a_wait_for_a_keeper_can_be_interrupted,
     a_stopped_runner_does_not_hold_up_the_end,
