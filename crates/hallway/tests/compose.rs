@@ -137,8 +137,9 @@ fn messages_point_into_the_file() {
 fn files_on_stdin() {
     let h = Hallway::host(PROGRAM).within(directory(&[]));
     let given = |text: &str, words: &str| {
-        let script =
-            format!("cd /run/shop && printf '%s' '{text}' | {PROGRAM} --host {words} 2>&1");
+        let script = format!(
+            "cd /run/shop && printf '%s' '{text}' | {PROGRAM} --host --state-dir /run/state {words} 2>&1"
+        );
         sh(&script)
     };
     let compose = "services: { web: { image: x } }";

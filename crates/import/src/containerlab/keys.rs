@@ -125,7 +125,8 @@ pub(super) fn of_link(value: &Value, used: &[&str], findings: &mut Findings) {
 /// Reports that a link has no endpoints, or the key that probably stands for them.
 pub(super) fn endpoints_are_missing(value: &Value, findings: &mut Findings) {
     let meant = |key: &str| nearest(key, ["endpoints"].into_iter());
-    let misspelt = value.entries().iter().find(|e| meant(&e.key).is_some());
+    let unknown = |key: &str| !LINK.contains(&key) && meant(key).is_some();
+    let misspelt = value.entries().iter().find(|e| unknown(&e.key));
     match misspelt {
         Some(entry) => {
             let kind = ValueProblem::UnknownKey {
