@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::problem::NetworkProblem;
-use crate::{LOCALHOST_PORTS_MAX, Mode, Name, Place, Problem, Publish, Subnet, Topology};
+use crate::{
+    Endpoint, LOCALHOST_PORTS_MAX, Mode, Name, Node, Place, Problem, Publish, Subnet, Topology,
+};
 
 /// A bridge has at most 1,023 ports (BR_MAX_PORTS, net/bridge/br_private.h).
 const BRIDGE_PORTS_MAX: usize = 1023;
@@ -13,6 +15,8 @@ const NETWORKS_MAX: usize = 4_000;
 /// the node's port is a different number.
 const PORTS_MAX: usize = 65_536;
 const POLICIES_MAX: usize = 10_000;
+/// As many as the pairs of endpoints of a file: with `sources`, a pair has several elements.
+const ELEMENTS_MAX: usize = 200_000;
 
 /// What exceeds its limit.
 pub(super) fn exceeded(topology: &Topology) -> Vec<Problem> {
@@ -49,8 +53,8 @@ pub(super) fn exceeded(topology: &Topology) -> Vec<Problem> {
             topology.policies.get(POLICIES_MAX).map(|p| &p.place),
         ),
     ];
-    all.into_iter()
-        .filter(|(count, max, ..)| count > max)
+    let all = all.into_iter().chain(elements(topology));
+    all.filter(|(count, max, ..)| count > max)
         .filter_map(|(count, max, what, place)| {
             Some(Problem::new(
                 place?,
@@ -58,6 +62,34 @@ pub(super) fn exceeded(topology: &Topology) -> Vec<Problem> {
             ))
         })
         .collect()
+}
+
+/// The elements of the sets of policies, up to the first policy with too many. A pair of nodes with
+/// prefixes besides their own addresses has an element for each prefix of both.
+fn elements(topology: &Topology) -> Option<(usize, usize, &'static str, Option<&Place>)> {
+    let of_node = |node: &Node| {
+        let sources = node.attachments.iter().map(|a| a.sources.len());
+        sources.sum::<usize>()
+    };
+    let all = topology.nodes.iter().map(|n| (&n.name, of_node(n)));
+    let sources: BTreeMap<&Name, usize> = all.filter(|(_, count)| *count > 0).collect();
+    let of_end = |end: &Endpoint| match end {
+        Endpoint::Node(name) => sources.get(name).copied().unwrap_or(0),
+        _ => 0,
+    };
+    let mut count = 0_usize;
+    for policy in &topology.policies {
+        let pairs = policy
+            .pairs
+            .iter()
+            .map(|(from, to)| of_end(from) + of_end(to));
+        count = count.saturating_add(pairs.sum::<usize>());
+        if count > ELEMENTS_MAX {
+            let what = "prefixes of sources in the pairs of policies";
+            return Some((count, ELEMENTS_MAX, what, Some(&policy.place)));
+        }
+    }
+    None
 }
 
 /// How many of its ports are built one by one; a long range with equal ports is one element.
@@ -110,4 +142,29 @@ fn room(subnet: &Subnet) -> usize {
         .checked_shl(host_bits)
         .filter(|_| host_bits < 32)
         .map_or(usize::MAX, |n| n.saturating_sub(reserved))
+}
+
+#[cfg(test)]
+mod tests {
+    /// A deny between nodes with prefixes of their own: 2 x 100 prefixes for each of 90 x 90 pairs are too many.
+    #[test]
+    fn prefixes_of_sources_count_in_each_pair() {
+        let file = |nodes: u32, sources: u32| {
+            let list = |to: u32, text: &dyn Fn(u32) -> String| {
+                (0..to).map(text).collect::<Vec<_>>().join(", ")
+            };
+            let sources = list(sources, &|i| format!("172.16.{i}.0/24"));
+            let node = |i| format!("n{i}: {{ networks: {{ n: {{ sources: [{sources}] }} }} }}");
+            let names = list(nodes, &|i| format!("n{i}"));
+            format!(
+                "networks: {{ n: {{ subnet: 10.0.0.0/16 }} }}\nnodes: {{ {} }}\npolicies: [ {{ action: deny, from: [{names}], to: [{names}] }} ]",
+                list(nodes, &node)
+            )
+        };
+        assert!(crate::parse("few.yaml", &file(20, 40)).is_ok());
+        let refused = crate::parse("many.yaml", &file(90, 100)).unwrap_err();
+        let said = refused.problems[0].kind.to_string();
+        assert!(said.contains("prefixes of sources"), "{said}");
+        assert_eq!(refused.problems.len(), 1);
+    }
 }
