@@ -5,7 +5,7 @@ use super::entry::node_mut;
 use super::error::EditError;
 use super::{networks, policies};
 use crate::document::{DependsDoc, Document, NodeDoc, OneOrMany, PortDoc, Scalar};
-use crate::{Name, PortName, PortText};
+use crate::{Name, PortName, PortText, PublishText};
 
 pub(super) fn add(document: &mut Document, node: &NewNode) -> Result<(), EditError> {
     let NewNode {
@@ -66,6 +66,11 @@ pub(super) fn unpublish(document: &mut Document, name: &Name, port: &str) -> Res
         .unwrap_or_default();
     let before = ports.len();
     ports.retain(|p| !is_wanted(p));
+    if ports.len() == before
+        && let [only] = by_host_port(&ports, port).as_slice()
+    {
+        ports.remove(*only);
+    }
     if ports.len() == before {
         return Err(EditError::NotPublished {
             node: name.clone(),
@@ -74,6 +79,30 @@ pub(super) fn unpublish(document: &mut Document, name: &Name, port: &str) -> Res
     }
     node.ports = (!ports.is_empty()).then_some(OneOrMany::Many(ports));
     Ok(())
+}
+
+/// The entries that publish this port of the host, if it alone is given, like `8080` or `8080/udp`.
+fn by_host_port(ports: &[PortDoc], port: &str) -> Vec<usize> {
+    let Some(wanted) = port
+        .parse::<PublishText>()
+        .ok()
+        .filter(|_| !port.contains(':'))
+    else {
+        return Vec::new();
+    };
+    let is_same = |entry: &PortDoc| match entry {
+        PortDoc::Short(text) => text.text().parse::<PortText>().is_ok_and(|p| {
+            p.publish.host_ports == wanted.host_ports && p.publish.protocol == wanted.protocol
+        }),
+        PortDoc::Long(long) => {
+            let published = long.published.as_ref().unwrap_or(&long.target);
+            let protocol = long.protocol.as_deref().unwrap_or("tcp");
+            published.text().parse() == Ok(wanted.host_ports)
+                && protocol.parse() == Ok(wanted.protocol)
+        }
+    };
+    let all = ports.iter().enumerate();
+    all.filter(|(_, p)| is_same(p)).map(|(i, _)| i).collect()
 }
 
 /// Tells the entries of `ports` that a person means: as they were published, or by their name.
