@@ -2,13 +2,16 @@
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use hallway_import::{File, Imported, NodePort, Options, Surroundings, import};
+use hallway_import::{File as Given, Imported, NodePort, Options, Surroundings, import};
 use hallway_plan::Settled;
 use hallway_spec::{Name, Problems, Protocol, name_of};
+use rustix::fs::OFlags;
 
 use crate::args::{Common, ImportArgs};
 use crate::diagnose::VerbError;
@@ -19,7 +22,7 @@ use crate::state_dir::records;
 pub(crate) fn input(
     common: &Common,
     args: &ImportArgs,
-    files: Vec<File>,
+    files: Vec<Given>,
     named_by_variable: bool,
 ) -> Result<Input, VerbError> {
     let imported = translate(common, args, &files, named_by_variable)?;
@@ -53,7 +56,7 @@ pub(crate) fn named_files(args: &ImportArgs) -> Vec<PathBuf> {
 pub(crate) fn translate(
     common: &Common,
     args: &ImportArgs,
-    files: &[File],
+    files: &[Given],
     named_by_variable: bool,
 ) -> Result<Imported, Problems> {
     let path = files.first().map(|f| f.path.as_str()).unwrap_or_default();
@@ -115,9 +118,24 @@ fn free(port: u16, protocol: &str) -> bool {
     }
 }
 
+/// Opens a file that another one names. A FIFO is refused: without a program that writes to it, reading
+/// would not end. A pipe of the shell, like `<(…)`, has such a program.
+fn opened(path: &str) -> io::Result<File> {
+    /// PIPEFS_MAGIC, linux/magic.h.
+    const PIPES: rustix::fs::FsWord = 0x5049_5045;
+    let mut options = File::options();
+    options.custom_flags(OFlags::NONBLOCK.bits().cast_signed());
+    let file = options.read(true).open(path)?;
+    match file.metadata()?.file_type().is_fifo() {
+        true if rustix::fs::fstatfs(&file)?.f_type == PIPES => File::open(path),
+        true => Err(io::Error::other("it is a FIFO, not a regular file")),
+        false => Ok(file),
+    }
+}
+
 /// The text of a file that another one names.
 fn text(path: &str) -> Result<String, String> {
-    let bytes = std::fs::File::open(path).and_then(limited);
+    let bytes = opened(path).and_then(limited);
     let bytes = bytes.map_err(|error| error.to_string())?;
     String::from_utf8(bytes).map_err(|error| error.to_string())
 }

@@ -184,7 +184,26 @@ fn without_privilege() {
     h.up("nodes: { a: {} }\n").ok();
 }
 
+/// A FIFO without a program that writes to it is refused; a pipe of the shell is read.
+fn a_fifo_that_a_file_names() {
+    sh("mkdir -p /run/c; mkfifo /run/c/fifo");
+    let compose = |keys: &str| {
+        let text = format!("services:\n  a: {{ image: x, command: sleep 1, {keys} }}\n");
+        std::fs::write("/run/c/compose.yaml", text).unwrap();
+        hallway().run(&["validate", "/run/c/compose.yaml"])
+    };
+    compose("env_file: ./fifo").exits(2).says("it is a FIFO");
+    compose("extends: { file: ./fifo, service: b }")
+        .exits(2)
+        .says("it is a FIFO");
+    compose("env_file: /dev/null").exits(0);
+    // As one that cannot be read.
+    sh("mkfifo /run/c/.env");
+    compose("environment: { A: \"${X}\" }").exits(0);
+}
+
 hallway_testkit::tests![
+    a_fifo_that_a_file_names,
     all_errors_of_a_file_at_once,
     files_that_are_not_a_topology,
     names_that_the_kernel_does_not_allow,
