@@ -56,6 +56,42 @@ fn the_log_is_complete_at_the_end() {
     }
 }
 
+/// A log larger than the memory that a command may have: its end is read alone.
+fn large_logs_are_read_in_pieces() {
+    let [h, _] = places();
+    let h = h.project("p");
+    up(&h, "", "seq 1 50000; exec sleep 1000");
+    wait_for("the last line", || h.ok("logs a").ends_with("50000\n"));
+    assert_eq!(h.ok("logs a").lines().count(), 50_000);
+    assert_eq!(h.ok("logs a --tail 3"), "49998\n49999\n50000\n");
+    let limited = |words: &str| {
+        let mut command = std::process::Command::new("prlimit");
+        let words: Vec<&str> = words.split(' ').collect();
+        let inner = h.command(&words);
+        command.args(["--as=1500000000", env!("CARGO_BIN_EXE_hallway")]);
+        command.args(inner.get_args());
+        for (key, value) in inner.get_envs() {
+            if let Some(value) = value {
+                command.env(key, value);
+            }
+        }
+        let ran = command.output().unwrap();
+        assert!(ran.status.success(), "{words:?}: {ran:?}");
+        ran.stdout
+    };
+    sh("cd /run/state/*/projects/p; touch events.jsonl; truncate -s 3G logs/a.log events.jsonl");
+    for words in [
+        "logs a --tail 3",
+        "logs -t --tail 2 a",
+        "logs --events --tail 1",
+    ] {
+        assert!(limited(words).len() < 8 << 20, "{words}");
+    }
+    sh("cd /run/state/*/projects/p; printf '\\nnext\\nlast\\n' >> logs/a.log");
+    assert_eq!(limited("logs a --tail 2"), b"next\nlast\n");
+    h.ok("down");
+}
+
 /// `logs -f` ends with the nodes that it was asked for.
 fn followed_until_the_node_is_removed() {
     for h in places() {
@@ -112,6 +148,7 @@ fn a_full_disk_does_not_stop_a_program() {
 }
 
 hallway_testkit::tests![
+    large_logs_are_read_in_pieces,
     streams_are_opened_by_name,
     the_log_is_complete_at_the_end,
     a_full_disk_does_not_stop_a_program,

@@ -1,6 +1,5 @@
 //! `logs --events` and `up --watch`: events of a project without a command.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -8,7 +7,7 @@ use hallway_engine::keeper::KeeperError;
 use hallway_engine::{Cancel, Engine, Failure, Occurrence};
 use hallway_spec::Name;
 
-use super::logs::complete_lines;
+use super::growing::Growing;
 use crate::args::{Common, Format};
 use crate::diagnose::VerbError;
 use crate::moment::clock;
@@ -26,9 +25,10 @@ pub(crate) fn run(
     let scope = here(common)?;
     let (project, _) = present(common, &scope.engine)?;
     let mut file = EventFile::new(&scope.engine, &project);
-    let events = file.more()?;
-    let skip = tail.map_or(0, |tail| events.len().saturating_sub(tail));
-    print(events.into_iter().skip(skip), format);
+    if let Some(tail) = tail {
+        file.file.skip_to_last(tail)?;
+    }
+    file.print(format)?;
     if follow {
         let cancel = interrupt::waiting();
         file.follow(&scope.engine, &project, format, &mut |_| {
@@ -49,7 +49,7 @@ pub(crate) fn follow(
     cancel: &Cancel,
 ) -> Result<(), Failure> {
     let mut file = EventFile::new(engine, project);
-    file.more()?;
+    file.file.skip_to_last(0)?;
     let mut keeper = Watched::new(engine, project, cancel)?;
     file.follow(engine, project, format, &mut |engine| {
         Ok(!cancel.is_cancelled() && keeper.runs(engine, project, cancel)?)
@@ -97,15 +97,13 @@ impl Watched {
 
 /// The file of a project's events, which is read as it grows.
 struct EventFile {
-    path: PathBuf,
-    position: u64,
+    file: Growing,
 }
 
 impl EventFile {
     fn new(engine: &Engine, project: &Name) -> Self {
         Self {
-            path: engine.events_file(project),
-            position: 0,
+            file: Growing::new(engine.events_file(project)),
         }
     }
 
@@ -117,20 +115,32 @@ impl EventFile {
         goes_on: &mut dyn FnMut(&Engine) -> Result<bool, Failure>,
     ) -> Result<(), Failure> {
         while goes_on(engine)? && ui::stdout_is_open() && engine.projects().contains(project) {
-            print(self.more()?.into_iter(), format);
+            self.print(format)?;
             std::thread::sleep(POLL);
         }
-        print(self.more()?.into_iter(), format);
-        Ok(())
+        self.print(format)
     }
 
-    /// The events since the last call. Before the first event there is no file.
-    fn more(&mut self) -> Result<Vec<Occurrence>, Failure> {
-        let bytes = complete_lines(&self.path, &mut self.position)?;
-        let bytes = bytes.map(|(_, bytes)| bytes).unwrap_or_default();
-        let lines = bytes.split(|b| *b == b'\n');
+    /// The events after those of the last call, at most a piece of the file, and whether there are more.
+    /// Before the first event there is no file.
+    fn piece(&mut self) -> Result<(Vec<Occurrence>, bool), Failure> {
+        let Some(piece) = self.file.next()? else {
+            return Ok((Vec::new(), false));
+        };
+        let lines = piece.bytes.split(|b| *b == b'\n');
         let events = lines.filter_map(|line| serde_json::from_slice(line).ok());
-        Ok(events.collect())
+        Ok((events.collect(), piece.more))
+    }
+
+    /// Prints the events since the last call.
+    fn print(&mut self, format: Format) -> Result<(), Failure> {
+        loop {
+            let (events, more) = self.piece()?;
+            print(events.into_iter(), format);
+            if !more {
+                return Ok(());
+            }
+        }
     }
 }
 

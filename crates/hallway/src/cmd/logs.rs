@@ -1,8 +1,9 @@
 //! `logs`, and `up --attach`: the output of programs.
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -15,6 +16,7 @@ use hallway_view::json::{LogLine, Version};
 use hallway_view::style::{DIM, styled};
 
 use super::ends::Ends;
+use super::growing::Growing;
 use super::programs::with_programs;
 use crate::args::{Common, Format};
 use crate::diagnose::VerbError;
@@ -32,6 +34,8 @@ const COLOURS: [Style; 6] = [
     AnsiColor::Blue.on_default(),
     AnsiColor::BrightCyan.on_default(),
 ];
+/// How much of the end of a file of times is read: about 600,000 times.
+const TIMES_MAX: u64 = 16 * 1024 * 1024;
 const POLL: Duration = Duration::from_millis(100);
 
 /// Which lines are printed, and how.
@@ -51,8 +55,7 @@ struct Line {
 struct Source {
     node: Name,
     prefix: String,
-    path: PathBuf,
-    position: u64,
+    log: Growing,
     presence: Presence,
 }
 
@@ -75,27 +78,21 @@ pub(crate) fn run(
     let (project, settled) = named::present(common, &scope, named.first())?;
     let nodes = with_programs(common, &scope, &settled, named)?;
     let mut sources = sources(&scope.engine, &settled, &nodes);
-    let since = lines.since.map_or(0, Since::time);
-    let mut all = Vec::new();
     let mut unread = Vec::new();
+    let mut readable = Vec::new();
     for (position, source) in sources.iter_mut().enumerate() {
-        let mut own = match source.more() {
-            Ok(own) => own,
-            Err(failure) => {
-                unread.push(failure);
-                continue;
+        let skipped = lines.tail.map_or(Ok(()), |n| source.log.skip_to_last(n));
+        match skipped.and_then(|()| Unprinted::of(position, source, lines)) {
+            Ok(own) => readable.push(own),
+            Err(failure) => unread.push(failure),
+        }
+    }
+    match lines.timestamps {
+        true => by_time(&mut sources, &mut readable, lines, &mut unread),
+        false => {
+            for own in readable {
+                by_time(&mut sources, &mut [own], lines, &mut unread);
             }
-        };
-        own.retain(|line| line.time >= since);
-        let skip = lines.tail.map_or(0, |tail| own.len().saturating_sub(tail));
-        all.extend(own.into_iter().skip(skip).map(|line| (position, line)));
-    }
-    if lines.timestamps {
-        all.sort_by_key(|(_, line)| line.time);
-    }
-    for (position, line) in &all {
-        if let Some(source) = sources.get(*position) {
-            source.print(line, lines);
         }
     }
     // After the lines of the others.
@@ -112,6 +109,61 @@ pub(crate) fn run(
         )?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Lines of a source that were read and not printed yet.
+struct Unprinted {
+    /// Which source.
+    position: usize,
+    lines: VecDeque<Line>,
+    /// Whether its file has more.
+    more: bool,
+}
+
+impl Unprinted {
+    fn of(position: usize, source: &mut Source, lines: &Lines) -> Result<Self, Failure> {
+        let mut own = Self {
+            position,
+            lines: VecDeque::new(),
+            more: true,
+        };
+        own.fill(source, lines).map(|()| own)
+    }
+
+    /// Reads until there is a line to print, or no more.
+    fn fill(&mut self, source: &mut Source, lines: &Lines) -> Result<(), Failure> {
+        let since = lines.since.map_or(0, Since::time);
+        while self.lines.is_empty() && self.more {
+            (self.lines, self.more) = source.more()?;
+            self.lines.retain(|line| line.time >= since);
+        }
+        Ok(())
+    }
+}
+
+/// Prints the lines of sources in the order of their times; those of one keep their order.
+fn by_time(
+    sources: &mut [Source],
+    all: &mut [Unprinted],
+    lines: &Lines,
+    unread: &mut Vec<Failure>,
+) {
+    let first = |own: &&mut Unprinted| own.lines.front().map_or(u64::MAX, |line| line.time);
+    while let Some(own) = all
+        .iter_mut()
+        .filter(|own| !own.lines.is_empty())
+        .min_by_key(first)
+    {
+        let (Some(source), Some(line)) = (sources.get_mut(own.position), own.lines.pop_front())
+        else {
+            return;
+        };
+        source.print(&line, lines);
+        if let Err(failure) = own.fill(source, lines) {
+            own.more = false;
+            unread.push(failure);
+        }
+    }
 }
 
 /// Prints what programs have written since their start and what they write from now on, until the
@@ -144,7 +196,7 @@ pub(super) fn last_line(engine: &Engine, settled: &Settled, program: &Name) -> O
     file.seek(SeekFrom::Start(length.saturating_sub(READ)))
         .ok()?;
     let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes).ok()?;
+    file.take(READ).read_to_end(&mut bytes).ok()?;
     let text = String::from_utf8_lossy(&bytes);
     let line = text.lines().rev().find(|line| !line.trim().is_empty())?;
     Some(line.trim().replace(|c: char| c.is_control(), " "))
@@ -164,8 +216,7 @@ fn sources(engine: &Engine, settled: &Settled, nodes: &[Name]) -> Vec<Source> {
         Source {
             node: name.clone(),
             prefix,
-            path: log_file(engine, settled, name),
-            position: 0,
+            log: Growing::new(log_file(engine, settled, name)),
             presence: Presence::NotYet,
         }
     };
@@ -190,8 +241,13 @@ fn until_end(
 
 fn print_more(sources: &mut [Source], lines: &Lines) -> Result<(), Failure> {
     for source in sources {
-        let more = source.more()?;
-        more.iter().for_each(|line| source.print(line, lines));
+        loop {
+            let (read, more) = source.more()?;
+            read.iter().for_each(|line| source.print(line, lines));
+            if !more {
+                break;
+            }
+        }
     }
     Ok(())
 }
@@ -206,48 +262,23 @@ fn goes_on(engine: &Engine, project: &Name, cancel: &Cancel) -> Result<bool, Fai
     Ok(true)
 }
 
-/// The complete lines of a file after `position`, which is moved to their end; with the file, if there
-/// is one.
-pub(super) fn complete_lines(
-    path: &Path,
-    position: &mut u64,
-) -> Result<Option<(File, Vec<u8>)>, Failure> {
-    let Some(mut file) = state::read_log(path)? else {
-        return Ok(None);
-    };
-    let failed = |e| Failure::file(FileAction::Read, path, &e);
-    // A smaller file is a new one.
-    if file.metadata().map_err(failed)?.len() < *position {
-        *position = 0;
-    }
-    let mut bytes = Vec::new();
-    file.seek(SeekFrom::Start(*position)).map_err(failed)?;
-    file.read_to_end(&mut bytes).map_err(failed)?;
-    let whole = bytes
-        .iter()
-        .rposition(|b| *b == b'\n')
-        .map_or(0, |end| end + 1);
-    bytes.truncate(whole);
-    *position += whole as u64;
-    Ok(Some((file, bytes)))
-}
-
 impl Source {
-    /// The complete lines written since the last call.
-    fn more(&mut self) -> Result<Vec<Line>, Failure> {
-        let Some((file, bytes)) = complete_lines(&self.path, &mut self.position)? else {
+    /// The complete lines after those of the last call, at most a piece of the file; and whether there
+    /// are more.
+    fn more(&mut self) -> Result<(VecDeque<Line>, bool), Failure> {
+        let Some(piece) = self.log.next()? else {
             if self.presence == Presence::There {
                 self.presence = Presence::Removed;
             }
-            return Ok(Vec::new());
+            return Ok((VecDeque::new(), false));
         };
         self.presence = Presence::There;
-        if bytes.is_empty() {
-            return Ok(Vec::new());
+        if piece.bytes.is_empty() {
+            return Ok((VecDeque::new(), false));
         }
-        let times = Times::read(&self.path, &file)?;
-        let mut end = self.position - bytes.len() as u64;
-        let lines = bytes.split_inclusive(|b| *b == b'\n');
+        let times = Times::read(self.log.path(), &piece.file)?;
+        let mut end = piece.start;
+        let lines = piece.bytes.split_inclusive(|b| *b == b'\n');
         let line = |bytes: &[u8]| {
             end += bytes.len() as u64;
             let text = String::from_utf8_lossy(bytes);
@@ -256,7 +287,7 @@ impl Source {
                 time: times.at(end),
             }
         };
-        Ok(lines.map(line).collect())
+        Ok((lines.map(line).collect(), piece.more))
     }
 
     fn print(&self, line: &Line, lines: &Lines) {
@@ -290,14 +321,20 @@ struct Times {
 }
 
 impl Times {
-    /// Without the file of times, the time of the last line is that of all.
+    /// Without the file of times, the time of the last line is that of all; before the first time that is
+    /// read, it is that of all.
     fn read(path: &Path, log: &File) -> Result<Self, Failure> {
         let path = times_file(path);
-        let mut text = String::new();
+        let mut text = Vec::new();
         if let Some(mut file) = state::read_log(&path)? {
-            let read = file.read_to_string(&mut text);
-            read.map_err(|e| Failure::file(FileAction::Read, &path, &e))?;
+            let failed = |e| Failure::file(FileAction::Read, &path, &e);
+            let length = file.metadata().map_err(failed)?.len();
+            let start = length.saturating_sub(TIMES_MAX);
+            file.seek(SeekFrom::Start(start)).map_err(failed)?;
+            let mut part = file.take(TIMES_MAX);
+            part.read_to_end(&mut text).map_err(failed)?;
         }
+        let text = String::from_utf8_lossy(&text);
         let pair = |line: &str| {
             let (length, time) = line.split_once(' ')?;
             Some((length.parse().ok()?, time.parse().ok()?))

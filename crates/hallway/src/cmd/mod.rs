@@ -11,6 +11,7 @@ mod events;
 pub(crate) mod exec;
 mod gc;
 pub(crate) mod graph;
+mod growing;
 mod impair;
 mod install;
 mod list;
