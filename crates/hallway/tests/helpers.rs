@@ -468,7 +468,21 @@ nodes:
     }
 }
 
+/// Keepers that are stopped are asked at the same time.
+fn stopped_keepers_do_not_add_up() {
+    let h = host();
+    for i in 91..96 {
+        h.run(&["up", &file(&format!("p{i}"), i)]).ok();
+    }
+    sh("kill -STOP $(pgrep -f '[_]_keeper')");
+    let started = Instant::now();
+    let listed = h.run(&["ls"]).exits(0).out;
+    assert!(started.elapsed() < Duration::from_secs(4) * patience());
+    assert!((91..96).all(|i| listed.contains(&format!("p{i}"))));
+}
+
 hallway_testkit::tests!(
+    stopped_keepers_do_not_add_up,
     a_stopped_keeper_holds_nothing_up,
     a_wait_for_a_keeper_can_be_interrupted,
     a_stopped_runner_does_not_hold_up_the_end,

@@ -1,9 +1,9 @@
 //! `status` and `ls`: whether projects are complete.
 
 use std::path::Path;
-use std::process::ExitCode;
+use std::process::{ExitCode, Stdio};
 
-use hallway_engine::{Completeness, Engine, Failure, Status, Workplace};
+use hallway_engine::{Completeness, Engine, Failure, Reason, Status, Workplace};
 use hallway_plan::Settled;
 use hallway_plan::compare::{Difference, Fact};
 use hallway_plan::observed::Marks;
@@ -280,11 +280,33 @@ fn here_only(common: &Common) -> Result<Vec<ProjectEntry>, VerbError> {
     if let Some(scope) = Scope::examined(common)? {
         let mut names = scope.engine.projects();
         names.extend(scope.engine.strays()?.projects);
-        for project in names {
-            values.extend(entry(&scope, project)?);
+        for some in names.chunks(ASKED_AT_ONCE) {
+            values.extend(entries(&scope, some)?);
         }
     }
     Ok(values)
+}
+
+/// How many keepers are asked at the same time. One that is stopped takes a second.
+const ASKED_AT_ONCE: usize = 64;
+
+/// The entries of projects, read at the same time.
+fn entries(scope: &Scope, projects: &[Name]) -> Result<Vec<ProjectEntry>, Failure> {
+    std::thread::scope(|threads| {
+        let read = |project: &Name| {
+            let project = project.clone();
+            threads.spawn(move || entry(scope, project))
+        };
+        let started: Vec<_> = projects.iter().map(read).collect();
+        let panicked = |_| Err(Reason::Bug("reading the state of a project panicked").into());
+        let found = started.into_iter();
+        let found = found.map(|thread| thread.join().unwrap_or_else(panicked));
+        Ok(found
+            .collect::<Result<Vec<_>, Failure>>()?
+            .into_iter()
+            .flatten()
+            .collect())
+    })
 }
 
 /// The projects of every sandbox of the state directory, and of the host. A process that has entered
@@ -302,16 +324,21 @@ fn everywhere(common: &Common) -> Result<(Vec<ProjectEntry>, ExitCode), VerbErro
     if host.is_dir() || left().is_ok_and(|left| !left.projects.is_empty()) {
         places.push(vec!["--host".to_owned()]);
     }
+    let not_run = |error| CommandError::Exec {
+        program: "hallway ls".to_owned(),
+        error,
+    };
     let (mut values, mut code) = (Vec::new(), ExitCode::SUCCESS);
+    let mut started = Vec::new();
     for place in places {
         let mut command = std::process::Command::new("/proc/self/exe");
         command.args(["ls", "--format", "json", "--state-dir"]);
         command.arg(&state).args(&place).env_remove("HALLWAY_HOST");
-        let output = command.stderr(std::process::Stdio::inherit()).output();
-        let output = output.map_err(|error| CommandError::Exec {
-            program: "hallway ls".to_owned(),
-            error,
-        })?;
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        started.push(command.spawn().map_err(not_run)?);
+    }
+    for process in started {
+        let output = process.wait_with_output().map_err(not_run)?;
         match serde_json::from_slice::<Vec<ProjectEntry>>(&output.stdout) {
             Ok(found) if output.status.success() => values.extend(found),
             _ => code = ExitCode::FAILURE,
