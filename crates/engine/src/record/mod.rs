@@ -166,6 +166,8 @@ pub(crate) fn projects(scope: &Path) -> Vec<Name> {
     let entries = store::list(&scope.join("projects")).unwrap_or_default();
     let mut out: Vec<Name> = entries
         .into_iter()
+        // A file is not a project's directory.
+        .filter(|e| e.access.is_none())
         .filter_map(|e| e.name.to_str()?.parse().ok())
         .filter(|project| store::is_there(&directory(scope, project).join("record.json")))
         .collect();

@@ -58,7 +58,8 @@ impl Store {
         let path = Path::new(NETNS_DIRECTORY);
         let failed = |e| Failure::caused(Reason::NetnsDirectory { path: path.into() }, e);
         let marked = self.kernel().netns_directory_made(path).map_err(failed)?;
-        let text = store::read(&note)?;
+        // What is in its place says nothing.
+        let text = store::read(&note).ok().flatten();
         let noted = text.as_deref().and_then(parse);
         let made = Made {
             directory: marked.directory || noted.is_some_and(|n| n.directory),
@@ -66,9 +67,9 @@ impl Store {
         };
         let released = self.kernel().release_netns_directory(path, made);
         released.map_err(failed)?;
-        match text {
-            Some(_) => self.remove_file(&note),
-            None => Ok(()),
+        match store::is_there(&note) {
+            true => self.remove_tree(&note),
+            false => Ok(()),
         }
     }
 }

@@ -155,12 +155,16 @@ fn needed(wanted: &Settled, seen: &Observed) -> BTreeSet<Uplink> {
 
 /// The value of the link's own setting; `None` where the kernel has no such setting.
 fn turned_on(uplink: &Uplink, seen: &Observed) -> Option<bool> {
+    value(uplink, seen).map(|value| value != 0)
+}
+
+fn value(uplink: &Uplink, seen: &Observed) -> Option<u32> {
     let setting = Setting::Forwarding(uplink.version);
     let value = match uplink.link.as_str() {
         ALL => seen.host.settings.get(&setting),
         link => seen.host.link(link)?.settings.get(&setting),
     };
-    value.map(|v| *v != 0)
+    value.copied()
 }
 
 fn all_forward6(seen: &Observed) -> Option<bool> {
@@ -290,11 +294,14 @@ fn stale(project: &Name, seen: &Observed) -> Vec<Uplink> {
 }
 
 /// Whether another program has turned forwarding on for every link since hallway turned it on for this
-/// one. Then it stays on. The setting for new links changes nothing of one that exists.
+/// one, or has given this one a value that hallway never writes. Then it stays on. The setting for new links changes nothing of one that exists.
 ///
 /// Not known where hallway itself turned it on for every link: the kernel then turns it on for new
 /// links as well (`addrconf_fixup_forwarding`), and what another program writes changes nothing.
 fn taken_over(uplink: &Uplink, seen: &Observed) -> bool {
+    if value(uplink, seen).is_some_and(|value| value > 1) {
+        return true;
+    }
     if uplink.link == ALL || (uplink.version == IpVersion::V6 && !by_link(seen)) {
         return false;
     }
