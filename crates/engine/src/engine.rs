@@ -41,6 +41,8 @@ pub struct Workplace {
     /// The calling user, if it is not the user of this process: programs run as that user unless
     /// the file specifies another.
     pub caller: Option<CallingUser>,
+    /// The scope whose state cannot be used: what is in the kernel of its projects belongs to this one.
+    pub instead_of: Option<PathBuf>,
     /// Every kernel operation passes this; by default nothing is counted or refused.
     pub gate: Option<Arc<dyn Gate>>,
 }
@@ -102,6 +104,11 @@ impl Engine {
     #[must_use]
     pub fn scope(&self) -> &Path {
         &self.scope
+    }
+
+    /// The directory of the scope's state that marks in the kernel name.
+    pub(crate) fn marked_scope(&self) -> &Path {
+        self.workplace.instead_of.as_deref().unwrap_or(&self.scope)
     }
 
     /// A handle on the kernel, whose operations pass the gate.

@@ -6,7 +6,9 @@
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use hallway_kernel::{Kernel, files, private};
 
@@ -24,9 +26,7 @@ const QUOTED_MAX: u64 = 64 * 1024;
 /// [`crate::Reason::StateUnsafe`], with what is wrong.
 pub fn directory(path: &Path) -> Result<PathBuf, Failure> {
     let failed = |e| store::failed(FileAction::Use, path)(e);
-    let absolute =
-        std::path::absolute(path).map_err(|e| Failure::file(FileAction::Use, path, &e))?;
-    let physical = private::physical(&absolute).map_err(failed)?;
+    let physical = private::physical(&absolute(path)?).map_err(failed)?;
     private::check(&physical).map_err(failed)?;
     if physical.to_str().is_none() {
         // The keeper and other helpers get the path as an argument, and notes have it as text.
@@ -38,6 +38,87 @@ pub fn directory(path: &Path) -> Result<PathBuf, Failure> {
         .into());
     }
     Ok(physical)
+}
+
+fn absolute(path: &Path) -> Result<PathBuf, Failure> {
+    std::path::absolute(path).map_err(|e| Failure::file(FileAction::Use, path, &e))
+}
+
+/// The path of a state directory as marks have it, also of one that cannot be used.
+///
+/// # Errors
+/// When there is no current directory for a relative path.
+pub fn named(path: &Path) -> Result<PathBuf, Failure> {
+    let absolute = absolute(path)?;
+    Ok(private::physical(&absolute).unwrap_or(absolute))
+}
+
+/// Whether the state of a scope may be kept in this directory: it does not exist, or its owner, who is
+/// this user, and nobody else can read and change it.
+///
+/// # Errors
+/// [`crate::Reason::StateUnsafe`], with what is wrong.
+pub fn check(path: &Path) -> Result<(), Failure> {
+    private::check(path).map_err(store::failed(FileAction::Use, path))?;
+    let Ok(found) = std::fs::symlink_metadata(path) else {
+        return Ok(());
+    };
+    let mode = found.mode() & 0o777;
+    match mode & 0o700 {
+        0o700 => Ok(()),
+        _ => Err(Reason::StateUnsafe {
+            path: path.to_owned(),
+            why: format!("its owner cannot read and change it (mode {mode:03o})"),
+        }
+        .into()),
+    }
+}
+
+/// A new, empty state directory of this command alone, in place of one that cannot be used. It is
+/// removed at the end.
+#[derive(Debug)]
+pub struct Substitute {
+    path: PathBuf,
+}
+
+/// Where it can be: only root can change the first, and the others are sticky.
+const PLACES: [&str; 3] = ["/run", "/dev/shm", "/tmp"];
+
+impl Substitute {
+    /// Makes one.
+    ///
+    /// # Errors
+    /// When no directory can be made.
+    pub fn make() -> Result<Self, Failure> {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let nanoseconds = now.unwrap_or_default().as_nanos();
+        let name = format!("hallway-{}-{nanoseconds}", std::process::id());
+        let mut failures = Vec::new();
+        for place in PLACES {
+            let path = Path::new(place).join(&name);
+            // It must not exist: another user could have made it.
+            let made = std::fs::DirBuilder::new().mode(0o700).create(&path);
+            let made = made.map_err(|e| Failure::file(FileAction::Create, &path, &e));
+            match made.and_then(|()| check(&path)) {
+                Ok(()) => return Ok(Self { path }),
+                Err(failure) => failures.push(failure),
+            }
+        }
+        let none = Reason::Bug("there is no place for a directory");
+        Err(Failure::of_many(failures).unwrap_or_else(|| none.into()))
+    }
+
+    /// Its path.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for Substitute {
+    fn drop(&mut self) {
+        remove_tree(&self.path).ok(); // an empty directory is left at most
+    }
 }
 
 fn the_store(path: &Path) -> Store {

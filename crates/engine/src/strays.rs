@@ -45,7 +45,7 @@ impl Engine {
         let tables = observed.tables.iter().map(|t| t.project.clone());
         let accepts = observed.entries.iter().flat_map(|e| &e.accepts);
         let accepts = accepts.map(|(project, _, _)| project.clone());
-        let (keepers, elsewhere) = marks::projects(self.scope());
+        let (keepers, elsewhere) = marks::projects(self.marked_scope());
         let marked: BTreeSet<Name> = aliases
             .chain(owners)
             .chain(tables)
@@ -64,13 +64,13 @@ impl Engine {
 
     /// Fails if the project is on record in another state directory, where its keeper runs.
     pub(crate) fn not_elsewhere(&self, project: &Name) -> Result<(), Failure> {
-        let (_, elsewhere) = marks::projects(self.scope());
+        let (_, elsewhere) = marks::projects(self.marked_scope());
         let found = elsewhere.into_iter().find(|e| e.project == *project);
         found.map_or(Ok(()), |found| {
             Err(KeeperError::Elsewhere {
                 project: project.clone(),
                 directory: found.state_directory().to_owned(),
-                given: marks::state_directory(self.scope()).to_owned(),
+                given: marks::state_directory(self.marked_scope()).to_owned(),
             }
             .into())
         })

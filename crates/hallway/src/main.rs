@@ -24,6 +24,7 @@ mod source;
 mod state_dir;
 mod subject;
 mod ui;
+mod unusable;
 
 use std::process::ExitCode;
 use std::time::Duration;

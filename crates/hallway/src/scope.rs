@@ -16,6 +16,7 @@ use crate::args::{Common, FileArg};
 use crate::diagnose::VerbError;
 use crate::environment::{calling_user, of_caller, passed_on};
 use crate::places;
+use crate::unusable::{self, Unusable};
 
 pub(crate) use crate::chosen::{project, project_or_stray, say_which};
 pub(crate) use crate::state_dir::state_dir;
@@ -63,6 +64,8 @@ pub(crate) struct Scope {
     /// The state directory, from before the sandbox was entered: inside, it may be a mount point,
     /// which cannot be removed.
     outside: Option<(OwnedFd, OsString)>,
+    /// The host's state directory cannot be used: nothing of it is read or changed.
+    unusable: Option<Unusable>,
 }
 
 impl Scope {
@@ -156,6 +159,17 @@ impl Scope {
             sandbox: None,
             hold: None,
             outside: None,
+            unusable: None,
+        }
+    }
+
+    fn of_unusable(unusable: Unusable) -> Self {
+        Self {
+            engine: unusable.engine(),
+            sandbox: None,
+            hold: None,
+            outside: None,
+            unusable: Some(unusable),
         }
     }
 
@@ -175,6 +189,7 @@ impl Scope {
             engine: Engine::new(sandbox.scope(), workplace),
             outside,
             hold,
+            unusable: None,
             sandbox: Some(sandbox),
         })
     }
@@ -186,17 +201,25 @@ impl Scope {
         cancel: &Cancel,
     ) -> Result<Option<Self>, Failure> {
         place::check_proc()?;
-        let state = state_dir(common)?;
         let name = common.sandbox.as_ref();
         if common.host {
-            return Self::existing(common);
+            return match unusable::host(common)? {
+                Some(unusable) => Ok(Some(Self::of_unusable(unusable))),
+                None => Self::existing(common),
+            };
         }
+        if let Some((sandbox, why)) = unusable::sandbox(common, name) {
+            unusable::end(common, &sandbox, &why)?;
+            return Ok(None);
+        }
+        let state = state_dir(common)?;
         if let Some(lost) = sandbox::lost(&state, name) {
             lost.end()?;
             let text = format!("sandbox {name} had lost its state directory; it has been ended");
             crate::ui::note(common, text);
         }
         if sandbox::find(&state, name).is_none() {
+            sandbox::end_orphans();
             return Self::existing(common);
         }
         let hold = sandbox::join(&state, name, cancel)?;
@@ -211,6 +234,10 @@ impl Scope {
     /// Removes the host's state directory if it is empty, and a sandbox that `up` made if its last
     /// project was removed.
     pub(crate) fn leave(self, common: &Common) -> Result<(), Failure> {
+        if let Some(unusable) = &self.unusable {
+            unusable.say(common);
+            return Ok(());
+        }
         if !self.engine.projects().is_empty() {
             return Ok(());
         }

@@ -69,9 +69,17 @@ impl Kernel {
     /// # Errors
     /// EPERM.
     pub fn mount_tmpfs(&self, path: &Path) -> Result<(), KernelError> {
+        self.mount_tmpfs_named("tmpfs", path)
+    }
+
+    /// As [`Self::mount_tmpfs`]; lists of mounts show this source.
+    ///
+    /// # Errors
+    /// EPERM.
+    pub fn mount_tmpfs_named(&self, source: &str, path: &Path) -> Result<(), KernelError> {
         let flags = MountFlags::NOSUID | MountFlags::NODEV;
         self.on_mount("mount tmpfs at", path, || {
-            rustix::mount::mount("tmpfs", path, "tmpfs", flags, c"mode=755")
+            rustix::mount::mount(source, path, "tmpfs", flags, c"mode=755")
         })
     }
 

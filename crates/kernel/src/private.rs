@@ -172,9 +172,18 @@ fn known(path: &Path) -> Option<OwnedFd> {
 }
 
 fn walk(path: &Path, make: Option<Mode>) -> Result<(OwnedFd, Stat), KernelError> {
+    walk_from(top()?, path, make)
+}
+
+/// As [`walk`], from another root directory.
+fn walk_from(
+    root: OwnedFd,
+    path: &Path,
+    make: Option<Mode>,
+) -> Result<(OwnedFd, Stat), KernelError> {
     let stat = |fd: &OwnedFd, path: &Path| rustix::fs::fstat(fd).map_err(|e| failed(path, e));
     let mut here = PathBuf::from("/");
-    let mut fd = top()?;
+    let mut fd = root;
     let mut last = stat(&fd, &here)?;
     for name in names(path)? {
         check_above(&last, &here)?;
@@ -265,6 +274,14 @@ fn without_dots(path: &Path) -> VecDeque<OsString> {
 /// A refusal has the reason as its detail.
 pub fn check(path: &Path) -> Result<(), KernelError> {
     is_there(path).map(drop)
+}
+
+/// Whether a directory exists in the mounts of another process, and only this user can change it.
+#[must_use]
+pub fn is_there_for(process: i32, path: &Path) -> bool {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let root = rustix::fs::open(format!("/proc/{process}/root"), flags, Mode::empty());
+    root.is_ok_and(|root| walk_from(root, path, None).is_ok())
 }
 
 /// Whether such a directory exists.

@@ -4,6 +4,7 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use hallway_kernel::private;
 use hallway_spec::Name;
 use rustix::process::{Pid, Signal};
 
@@ -38,10 +39,12 @@ impl Marked {
         }
     }
 
-    /// Whether its project is on record in its own directory.
+    /// Whether its project is on record in its own directory. A directory that other users can change,
+    /// or that is not one, has no record: no command uses it.
     fn is_on_record(&self) -> bool {
         let record = self.scope.join("projects").join(&self.project);
-        std::fs::metadata(self.reached(&record.join("record.json"))).is_ok()
+        private::is_there_for(self.pid.as_raw_nonzero().get(), &self.scope)
+            && std::fs::metadata(self.reached(&record.join("record.json"))).is_ok()
     }
 }
 

@@ -16,6 +16,7 @@ use rustix::process::Pid;
 
 use super::ids::{self, Ids};
 use super::marks::{self, IMPLICIT, READY};
+use super::orphans::RUN_MARK;
 use super::{Making, refusal};
 use crate::failure::Refusal;
 use crate::keeper::KeeperError;
@@ -265,7 +266,7 @@ fn own_run(kernel: &Kernel) -> Result<(), KernelError> {
         .flatten()
         .filter(|e| e.path() != Path::new(NETNS_DIRECTORY))
         .collect();
-    kernel.mount_tmpfs(run)?;
+    kernel.mount_tmpfs_named(RUN_MARK, run)?;
     for entry in entries {
         let Ok(kind) = entry.file_type() else {
             continue;

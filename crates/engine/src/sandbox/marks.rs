@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-use super::process::start_time;
+use super::process::lasting_start_time;
 use super::{Internet, Sandbox, pasta};
 
 /// The name of a holder's process once its sandbox is on record.
@@ -75,7 +75,7 @@ pub(super) fn find(directory: &Path, name: &str, lost: bool) -> Option<Sandbox> 
         Some(Sandbox {
             name: name.to_owned(),
             pid,
-            started: start_time(pid).filter(|_| ready)?,
+            started: lasting_start_time(pid).filter(|_| ready)?,
             created: meta
                 .modified()
                 .ok()?

@@ -5,6 +5,7 @@ mod end;
 mod holder;
 mod ids;
 mod marks;
+mod orphans;
 mod pasta;
 mod process;
 mod refusal;
@@ -25,9 +26,10 @@ use crate::{Cancel, Failure, Lock, Reason, record};
 pub use holder::hold;
 pub(crate) use ids::Ids;
 pub use marks::of_user;
+pub use orphans::end_orphans;
 pub(crate) use pasta::program as pasta_program;
 pub(crate) use refusal::{forbidden, refused};
-pub use running::{clear, ensure, find, list, lost, on_records};
+pub use running::{clear, ensure, find, list, lost, marked, on_records, usable};
 pub(crate) use subordinates::{Given, candidates, map as map_further_ids};
 
 /// The version of `sandbox.json`.

@@ -2,21 +2,23 @@
 
 use std::path::Path;
 
-use hallway_kernel::Kernel;
+use hallway_kernel::{Kernel, files};
 
-use super::process::start_time;
+use super::orphans::end_orphans;
+use super::process::{lasting_start_time, start_time};
 use super::{
     Internet, Making, Sandbox, SandboxFile, TURNED_OFF, VERSION, directory, holder, marks, pasta,
     remove_empty_parents, root,
 };
+use crate::failure::FileAction;
 use crate::record::{Store, store};
-use crate::{Cancel, Failure, Lock};
+use crate::{Cancel, Failure, Lock, state};
 
 /// The running sandbox of that name, if there is one.
 #[must_use]
 pub fn find(state: &Path, name: &str) -> Option<Sandbox> {
     on_record(state, name)
-        .filter(|s| start_time(s.pid) == Some(s.started))
+        .filter(|s| lasting_start_time(s.pid) == Some(s.started))
         .filter(|s| marks::holds(s.pid, &s.directory).is_some())
         .or_else(|| marks::find(&directory(state, name), name, false))
 }
@@ -25,6 +27,42 @@ pub fn find(state: &Path, name: &str) -> Option<Sandbox> {
 #[must_use]
 pub fn lost(state: &Path, name: &str) -> Option<Sandbox> {
     marks::find(&directory(state, name), name, true)
+}
+
+/// A running sandbox of that name, by its holder's marks alone: its state directory may be of any kind.
+#[must_use]
+pub fn marked(state: &Path, name: &str) -> Option<Sandbox> {
+    let directory = directory(state, name);
+    marks::find(&directory, name, false).or_else(|| marks::find(&directory, name, true))
+}
+
+/// Whether what is known of a sandbox can be read and changed.
+///
+/// # Errors
+/// Why not.
+pub fn usable(state_directory: &Path, name: &str) -> Result<(), Failure> {
+    let scope = directory(state_directory, name);
+    let members = scope.join("members");
+    state::directory(state_directory)?;
+    let all = root(state_directory);
+    let projects = scope.join("projects");
+    for directory in [
+        state_directory,
+        &all,
+        &scope,
+        &members,
+        &projects,
+        &scope.join("holder"),
+    ] {
+        state::check(directory)?;
+    }
+    let lock = members.join("lock");
+    match store::is_there(&lock) {
+        true => files::open_or_create(&lock)
+            .map(drop)
+            .map_err(store::failed(FileAction::Lock, &lock)),
+        false => Ok(()),
+    }
 }
 
 /// The sandbox on record, whether it still runs or not.
@@ -72,7 +110,7 @@ pub fn on_records(state: &Path) -> Vec<Sandbox> {
     let entries = store::list(&root(state)).unwrap_or_default().into_iter();
     let known = entries.filter_map(|e| on_record(state, e.name.to_str()?));
     let mut out: Vec<Sandbox> = known
-        .filter(|s| start_time(s.pid) == Some(s.started))
+        .filter(|s| lasting_start_time(s.pid) == Some(s.started))
         .collect();
     out.sort_by(|a, b| a.name.cmp(&b.name));
     out
@@ -100,6 +138,7 @@ pub fn ensure(
     if let Some(lost) = lost(state, name) {
         lost.end()?;
     }
+    end_orphans();
     // Everything built in a sandbox that has ended was removed with it; its keepers end themselves.
     if let Some(gone) = on_record(state, name)
         && let Internet::Pasta(pid) = gone.internet
@@ -131,9 +170,10 @@ pub fn ensure(
     Ok(sandbox)
 }
 
-/// Removes the record of a sandbox that does not run.
+/// Removes the record of a sandbox that does not run, and ends programs that outlived it.
 pub fn clear(state: &Path, name: &str) {
     if find(state, name).is_none() {
+        end_orphans();
         let directory = directory(state, name);
         let store = Store::new(Kernel::new(), &directory);
         store.remove_tree(&directory).ok();

@@ -125,7 +125,7 @@ impl Engine {
             ..
         } = state;
         if record.is_none() {
-            let (_, elsewhere) = marks::projects(self.scope());
+            let (_, elsewhere) = marks::projects(self.marked_scope());
             let kernel = &mut self.kernel();
             observed.unclaimed = self.unclaimed(kernel, &observed, &elsewhere, Some(project))?;
         }

@@ -9,10 +9,22 @@ use crate::args::{Common, Format};
 use crate::diagnose::VerbError;
 use crate::progress::Reporter;
 use crate::scope::{self, Scope};
-use crate::{interrupt, ui};
+use crate::{interrupt, ui, unusable};
 
 pub(crate) fn run(common: &Common, yes: bool, format: Format) -> Result<ExitCode, VerbError> {
     let cancel = interrupt::until_begun();
+    if !yes
+        && !common.host
+        && let Some((sandbox, why)) = unusable::sandbox(common, common.sandbox.as_ref())
+    {
+        let name = &sandbox.name;
+        let text = format!("sandbox {name} runs, but {why}; hallway gc --yes ends it");
+        ui::note(common, text);
+        if format == Format::Json {
+            print(&Strays::default(), yes);
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
     if !yes && let Some(lost) = scope::lost_sandbox(common)? {
         let text = format!(
             "sandbox {} has lost its state directory; hallway gc --yes ends it",

@@ -12,7 +12,7 @@ use hallway_view::json::{SandboxEntry, SandboxInternet, Version};
 use crate::args::{Common, Format, SandboxVerb};
 use crate::diagnose::VerbError;
 use crate::scope::{self, state_dir};
-use crate::{interrupt, ui};
+use crate::{interrupt, ui, unusable};
 
 pub(crate) fn run(common: &Common, verb: SandboxVerb) -> Result<ExitCode, VerbError> {
     match verb {
@@ -107,12 +107,17 @@ fn shell(common: &Common, command: Vec<String>) -> Result<ExitCode, VerbError> {
 }
 
 fn remove(common: &Common, name: &Name) -> Result<ExitCode, VerbError> {
+    if let Some((sandbox, why)) = unusable::sandbox(common, name.as_ref()) {
+        unusable::end(common, &sandbox, &why)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let state = state_dir(common)?;
     let found = sandbox::find(&state, name.as_ref());
     match found.or_else(|| sandbox::lost(&state, name.as_ref())) {
         Some(sandbox) => {
-            sandbox.remove()?;
+            sandbox.end()?;
             ui::note(common, format!("sandbox {name} has ended"));
+            sandbox.remove()?;
         }
         None => {
             sandbox::clear(&state, name.as_ref());

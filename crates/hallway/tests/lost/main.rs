@@ -2,10 +2,19 @@
 
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 
+mod refused;
+
 use std::net::TcpListener;
 use std::time::Duration;
 
 use hallway_testkit::{Hallway, Snapshot, processes, sh, skip, try_sh, wait_for};
+
+use refused::{
+    a_holder_that_was_just_killed_is_not_used, a_sandbox_whose_state_is_refused_is_ended,
+    a_setting_that_another_program_changed_is_kept,
+    down_works_with_a_state_directory_that_is_refused,
+    programs_that_outlived_their_sandbox_are_ended, what_is_not_a_project_does_not_count_as_one,
+};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_hallway");
 const FILE: &str = "
@@ -422,6 +431,12 @@ hallway_testkit::tests![
     status_and_up_say_the_same_of_a_record_that_is_not_used,
     down_works_where_others_can_write_to_run,
     up_takes_over_a_keeper_without_a_socket,
+    down_works_with_a_state_directory_that_is_refused,
+    a_sandbox_whose_state_is_refused_is_ended,
+    programs_that_outlived_their_sandbox_are_ended,
+    a_holder_that_was_just_killed_is_not_used,
+    what_is_not_a_project_does_not_count_as_one,
+    a_setting_that_another_program_changed_is_kept,
     programs_go_on_without_a_record,
     a_keeper_without_a_socket_stays_where_up_is_refused,
 ];
