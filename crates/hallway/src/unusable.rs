@@ -26,7 +26,10 @@ pub(crate) struct Unusable {
 pub(crate) fn host(common: &Common) -> Result<Option<Unusable>, Failure> {
     let named = named_state_dir(common)?;
     let scope = named.join("host");
-    let Err(why) = state::directory(&named).and_then(|_| state::check(&scope)) else {
+    let Err(why) = state::directory(&named)
+        .and_then(|_| state::check(&scope))
+        .and_then(|()| state::check(&scope.join("projects")))
+    else {
         return Ok(None);
     };
     let unusable = Unusable {

@@ -471,20 +471,14 @@ nodes:
 /// Keepers that are stopped are asked at the same time.
 fn stopped_keepers_do_not_add_up() {
     let h = host();
-    let all: Vec<String> = (0..5).map(|i| format!("p{i}")).collect();
-    for (project, subnet) in all.iter().zip(91..) {
-        h.run(&["up", &file(project, subnet)]).ok();
+    for i in 91..96 {
+        h.run(&["up", &file(&format!("p{i}"), i)]).ok();
     }
     sh("kill -STOP $(pgrep -f '[_]_keeper')");
     let started = Instant::now();
     let listed = h.run(&["ls"]).exits(0).out;
-    let taken = started.elapsed();
-    sh("kill -CONT $(pgrep -f '[_]_keeper')");
-    assert!(taken < Duration::from_secs(4) * patience(), "{taken:?}");
-    for project in &all {
-        assert!(listed.contains(project.as_str()), "{listed}");
-        h.run(&["-p", project, "down"]).ok();
-    }
+    assert!(started.elapsed() < Duration::from_secs(4) * patience());
+    assert!((91..96).all(|i| listed.contains(&format!("p{i}"))));
 }
 
 hallway_testkit::tests!(

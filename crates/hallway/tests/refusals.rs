@@ -197,9 +197,9 @@ fn a_fifo_that_a_file_names() {
         .exits(2)
         .says("it is a FIFO");
     compose("env_file: /dev/null").exits(0);
+    // As one that cannot be read.
     sh("mkfifo /run/c/.env");
-    let named = compose("environment: { A: \"${X}\" }");
-    assert!(named.err.contains("it is a FIFO"), "{}", named.err);
+    compose("environment: { A: \"${X}\" }").exits(0);
 }
 
 hallway_testkit::tests![

@@ -45,11 +45,13 @@ pub fn usable(state_directory: &Path, name: &str) -> Result<(), Failure> {
     let members = scope.join("members");
     state::directory(state_directory)?;
     let all = root(state_directory);
+    let projects = scope.join("projects");
     for directory in [
         state_directory,
         &all,
         &scope,
         &members,
+        &projects,
         &scope.join("holder"),
     ] {
         state::check(directory)?;

@@ -169,7 +169,7 @@ mod tests {
         };
         assert!(crate::parse("few.yaml", &file(20, 40)).is_ok());
         let refused = crate::parse("many.yaml", &file(90, 100)).unwrap_err();
-        let said = refused.problems[0].to_string();
+        let said = refused.problems[0].kind.to_string();
         assert!(said.contains("prefixes of sources"), "{said}");
         assert_eq!(refused.problems.len(), 1);
     }

@@ -2,10 +2,19 @@
 
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 
+mod refused;
+
 use std::net::TcpListener;
 use std::time::Duration;
 
 use hallway_testkit::{Hallway, Snapshot, processes, sh, skip, try_sh, wait_for};
+
+use refused::{
+    a_holder_that_was_just_killed_is_not_used, a_sandbox_whose_state_is_refused_is_ended,
+    a_setting_that_another_program_changed_is_kept,
+    down_works_with_a_state_directory_that_is_refused,
+    programs_that_outlived_their_sandbox_are_ended, what_is_not_a_project_does_not_count_as_one,
+};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_hallway");
 const FILE: &str = "
