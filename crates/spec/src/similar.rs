@@ -78,6 +78,12 @@ pub fn meant<'a>(name: &str, mut known: impl Iterator<Item = &'a str> + Clone) -
     synonym.or_else(|| nearest(name, &mut known))
 }
 
+/// The number of letters that differ, capital or not.
+fn distance(name: &str, known: &str) -> usize {
+    let small = strsim::damerau_levenshtein(&name.to_lowercase(), &known.to_lowercase());
+    strsim::damerau_levenshtein(name, known).min(small)
+}
+
 /// The most similar of `names`, if any is similar at all. Names that differ only in a number, and names
 /// of one or two characters, are similar to no other.
 ///
@@ -85,6 +91,7 @@ pub fn meant<'a>(name: &str, mut known: impl Iterator<Item = &'a str> + Clone) -
 /// use hallway_spec::nearest;
 ///
 /// assert_eq!(nearest("databse", ["web", "database"].into_iter()), Some("database"));
+/// assert_eq!(nearest("DATABASE", ["web", "database"].into_iter()), Some("database"));
 /// assert_eq!(nearest("r3", ["r1", "r2"].into_iter()), None);
 /// assert_eq!(nearest("router3", ["router1", "router2"].into_iter()), None);
 /// ```
@@ -94,7 +101,7 @@ pub fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&
     let only_numbers = |n: &str| letters(n) == letters(name) && n.len() != letters(n).len();
     names
         .filter(|n| n.len().max(name.len()) > 2 && !only_numbers(n))
-        .map(|n| (strsim::damerau_levenshtein(name, n), n))
+        .map(|n| (distance(name, n), n))
         .filter(|(distance, n)| *distance <= (n.len().min(name.len()) / 3).max(1))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, n)| n)
