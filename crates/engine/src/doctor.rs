@@ -18,7 +18,7 @@ pub use ids::user_namespace;
 
 use check::check;
 
-use crate::sandbox::pasta_program;
+use crate::sandbox::{pasta_program, uplink};
 use crate::{Failure, Reason, place};
 
 /// Checks the machine.
@@ -184,34 +184,24 @@ fn name_servers() -> Check {
     )
 }
 
-/// The device by which pasta connects a sandbox.
-const TUN: &str = "/dev/net/tun";
-
+/// What sandboxes need for internet access.
 fn pasta() -> Check {
-    match pasta_program() {
-        Some(program) => {
-            let mut open = std::fs::OpenOptions::new();
-            let opened = open.read(true).write(true).open(TUN);
-            let found = match &opened {
-                Ok(_tun) => program.to_owned(),
-                Err(e) => format!("installed, but {TUN} cannot be opened: {e}"),
-            };
-            check(
-                "pasta",
-                opened.is_ok(),
-                CheckOutcome::Warning,
-                found,
-                "sandboxes have no internet without it; as root: modprobe tun; chmod 0666 /dev/net/tun",
-            )
+    let (found, remedy) = match (pasta_program(), uplink::open_tun()) {
+        (None, _) => ("not installed".to_owned(), uplink::INSTALL),
+        (Some(_), Err(error)) => {
+            let closed = uplink::tun_closed(&error);
+            (format!("installed, but {closed}"), uplink::OPEN_TUN)
         }
-        None => check(
-            "pasta",
-            false,
-            CheckOutcome::Warning,
-            "not installed",
-            "sandboxes have no internet without it; everything else works: apt-get install passt",
-        ),
-    }
+        (Some(_), Ok(_tun)) if !uplink::has_default_route() => {
+            let found = format!("installed, but {}", uplink::NO_ROUTE);
+            (found, uplink::ADD_ROUTE)
+        }
+        (Some(program), Ok(_tun)) => {
+            return check("pasta", true, CheckOutcome::Warning, program, "");
+        }
+    };
+    let advice = format!("sandboxes have no internet without it; everything else works: {remedy}");
+    check("pasta", false, CheckOutcome::Warning, found, &advice)
 }
 
 /// Firewalls of others may drop what hallway's rules accept: a drop in any of them is final.

@@ -1,11 +1,14 @@
 //! Which project a command is about.
 
+use std::path::Path;
+
 use hallway_engine::Engine;
 use hallway_spec::{Name, listed};
 
 use crate::args::{Common, FileArg};
 use crate::diagnose::VerbError;
-use crate::source::{discover, read};
+use crate::environment::of_caller;
+use crate::source::{Input, discover, read};
 
 /// The project of a command: from -p or the given file; otherwise that of the directory's file if it is
 /// up, otherwise the only one that is up, otherwise that of the file, otherwise `default`.
@@ -64,6 +67,89 @@ pub(crate) fn project_or_stray(
     })
 }
 
+/// The project of a prediction, if it is up. `None` if it is not, and the file of this directory tells its
+/// content, or is missing while nothing is up.
+pub(crate) fn running(common: &Common, engine: &Engine) -> Result<Option<Name>, VerbError> {
+    let name = project(common, &FileArg::default(), Some(engine))?;
+    let up = engine.projects();
+    if up.contains(&name) {
+        return Ok(Some(name));
+    }
+    let file = discover(&FileArg::default())?.paths;
+    match up.is_empty() || !file.is_empty() {
+        true => Ok(None),
+        false => Err(not_up(engine, &name)),
+    }
+}
+
+/// A project that is removed.
+pub(crate) struct ToRemove {
+    pub(crate) name: Name,
+    /// The file it was built from, if neither the command nor this directory names the project.
+    pub(crate) unnamed: Option<String>,
+}
+
+/// The project that `down` removes. One that was built from a file elsewhere is not removed in the place of
+/// that of this directory's own file.
+pub(crate) fn to_remove(
+    common: &Common,
+    file: &FileArg,
+    engine: &Engine,
+) -> Result<ToRemove, VerbError> {
+    let name = project_or_stray(common, file, engine)?;
+    let from = engine.built_from(&name).ok().flatten();
+    let given = common.project.is_some() || file.path().is_some();
+    let Some(from) = from.filter(|_| !given) else {
+        return Ok(ToRemove {
+            name,
+            unnamed: None,
+        });
+    };
+    let own = match of_directory(common, file) {
+        Ok(Some(found)) if found.name == name => {
+            return Ok(ToRemove {
+                name,
+                unnamed: None,
+            });
+        }
+        Ok(found) => found.map(|found| {
+            let own = found.name;
+            format!("project {own}, whose file is in this directory, is not up")
+        }),
+        // Of several files, none is that of the directory.
+        Err(_) => (discover(file).ok())
+            .and_then(|files| Some(files.paths.first()?.display().to_string()))
+            .map(|path| {
+                format!("{path} in this directory has errors, so its project is not known")
+            }),
+    };
+    let here = std::env::current_dir().ok();
+    let here = here.as_deref();
+    let elsewhere = Path::new(&from).parent() != here;
+    match own.filter(|_| elsewhere) {
+        Some(own) => Err(VerbError::usage(
+            format!("{own}; project {name} is up, from {from}"),
+            format!("to remove that one, name it: hallway down -p {name}"),
+        )),
+        None => {
+            let below = here.and_then(|here| Path::new(&from).strip_prefix(here).ok());
+            let near = below.map(|path| path.display().to_string());
+            Ok(ToRemove {
+                name,
+                unnamed: Some(near.unwrap_or(from)),
+            })
+        }
+    }
+}
+
+/// Refuses a file whose project was built from another file.
+pub(crate) fn same_file(common: &Common, input: &Input, engine: &Engine) -> Result<(), VerbError> {
+    match common.project {
+        Some(_) => Ok(()),
+        None => OfFile::new(input).is_of(engine),
+    }
+}
+
 /// The project of a file.
 struct OfFile {
     name: Name,
@@ -72,6 +158,14 @@ struct OfFile {
 }
 
 impl OfFile {
+    fn new(input: &Input) -> Self {
+        let path = (!input.project.named).then(|| std::fs::canonicalize(&input.path));
+        Self {
+            name: input.project.topology.name.clone(),
+            path: path.and_then(Result::ok).map(|p| p.display().to_string()),
+        }
+    }
+
     /// Refuses a project that was built from another file.
     fn is_of(&self, engine: &Engine) -> Result<(), VerbError> {
         let from = engine.built_from(&self.name).ok().flatten();
@@ -101,12 +195,7 @@ fn of_directory(common: &Common, file: &FileArg) -> Result<Option<OfFile>, VerbE
         quiet: true,
         ..common.clone()
     };
-    let input = read(&silent, file)?;
-    let path = (!input.project.named).then(|| std::fs::canonicalize(&input.path));
-    Ok(Some(OfFile {
-        name: input.project.topology.name,
-        path: path.and_then(Result::ok).map(|p| p.display().to_string()),
-    }))
+    Ok(Some(OfFile::new(&read(&silent, file)?)))
 }
 
 /// Prints which project is used, if the directory has the file of another one that is not up.
@@ -121,4 +210,16 @@ pub(crate) fn say_which(common: &Common, project: &Name) {
         );
         crate::ui::note(common, text);
     }
+}
+
+/// There is no such project.
+pub(crate) fn not_up(engine: &Engine, name: &Name) -> VerbError {
+    let known: Vec<String> = engine.projects().iter().map(ToString::to_string).collect();
+    let help = if known.is_empty() {
+        let help = || "nothing is up here; hallway up FILE builds a project".to_owned();
+        of_caller().unwrap_or_else(help)
+    } else {
+        format!("name one with -p: {}", listed(&known))
+    };
+    VerbError::usage(format!("project {name} is not up"), help)
 }

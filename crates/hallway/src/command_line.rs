@@ -170,6 +170,7 @@ const GROUPS: [Group; 6] = [
             ("bench", &["hallway bench attach -n 10,100"]),
             ("completions", &["hallway completions bash > hallway.bash"]),
             ("man", &["hallway man --output man1"]),
+            ("version", &["hallway version"]),
         ],
     },
 ];

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use hallway_engine::KernelError;
 use hallway_engine::enter::EnterError;
-use hallway_spec::{Diagnostic, Name, codes, listed};
+use hallway_spec::{Diagnostic, Name, codes, listed, nearest};
 
+use crate::elsewhere::is_elsewhere;
 use crate::environment::of_caller;
 
 codes! {
@@ -46,8 +47,12 @@ impl CommandError {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CommandError {
     /// The sandbox does not run.
-    #[error("sandbox {0} does not run")]
-    SandboxNotUp(Name),
+    #[error("sandbox {sandbox} does not run")]
+    SandboxNotUp {
+        sandbox: Name,
+        /// Where what was asked for is.
+        elsewhere: Option<String>,
+    },
     /// The project has no such node.
     #[error("project {project} has no node {node}")]
     NoSuchNode {
@@ -91,7 +96,7 @@ pub(crate) enum CommandError {
 impl CommandError {
     fn kind(&self) -> CommandCode {
         match self {
-            Self::SandboxNotUp(_) => CommandCode::NotUp,
+            Self::SandboxNotUp { .. } => CommandCode::NotUp,
             Self::NoSuchNode { .. } => CommandCode::NoSuchNode,
             Self::Enter(_) | Self::Exec { .. } => CommandCode::Exec,
             Self::Write { .. } => CommandCode::Write,
@@ -114,9 +119,10 @@ impl Diagnostic for CommandError {
 
     fn help(&self) -> Option<String> {
         match self {
-            Self::SandboxNotUp(_) => {
+            Self::SandboxNotUp { elsewhere, .. } => {
                 let help = || "hallway up FILE starts it".to_owned();
-                Some(of_caller().unwrap_or_else(help))
+                let elsewhere = elsewhere.clone().or_else(of_caller);
+                Some(elsewhere.unwrap_or_else(help))
             }
             Self::NoSuchNode {
                 node,
@@ -125,12 +131,12 @@ impl Diagnostic for CommandError {
                 ..
             } => Some(match elsewhere.as_slice() {
                 [] => {
-                    format!("its nodes: {}", listed(nodes))
+                    let names = nodes.iter().map(AsRef::as_ref);
+                    let near = nearest(node.as_ref(), names);
+                    let near = near.map(|near| format!("did you mean {near}? "));
+                    format!("{}its nodes: {}", near.unwrap_or_default(), listed(nodes))
                 }
-                places => format!(
-                    "there is a node {node} elsewhere; name its project with {}",
-                    places.join(" or ")
-                ),
+                places => is_elsewhere("node", node, places),
             }),
             Self::Trace(error) if error.is_not_permitted() => {
                 Some("run as root, or trace in a sandbox".into())

@@ -12,7 +12,28 @@ const INSTEAD: &[(&[&str], &str)] = &[
         &["config", "convert"],
         "hallway validate checks the file; hallway import prints the translation of a Compose file",
     ),
-    (&["deploy", "redeploy", "create"], "hallway up FILE"),
+    (
+        &["deploy", "redeploy", "create", "lstart"],
+        "hallway up FILE",
+    ),
+    (
+        &["lrestart"],
+        "hallway restart starts all programs again; hallway down, then hallway up FILE makes everything new",
+    ),
+    (&["lclean", "wipe"], "hallway down removes the project"),
+    (
+        &["linfo"],
+        "hallway status shows the project, hallway ls --all lists all projects",
+    ),
+    (
+        &["vstart"],
+        "hallway node add NAME --network NETWORK -- COMMAND",
+    ),
+    (&["vclean"], "hallway node rm NODE"),
+    (
+        &["vconfig", "lconfig"],
+        "hallway connect NODE NETWORK, or hallway link add A B",
+    ),
     (
         &["build", "pull", "push", "images", "image", "login"],
         "hallway up builds everything; programs are those of this machine, so there are no images to build or pull",
@@ -52,7 +73,7 @@ const INSTEAD: &[(&[&str], &str)] = &[
     (&["attach"], "hallway up --attach, or hallway logs -f"),
     (&["events", "watch"], "hallway logs --events -f"),
     (
-        &["port", "list", "show", "top", "stats", "info"],
+        &["port", "list", "show", "top", "stats", "info", "dump"],
         "hallway status, or hallway ls",
     ),
     (
@@ -92,9 +113,9 @@ const INSTEAD: &[(&[&str], &str)] = &[
         &["iperf", "iperf3", "iperfudp"],
         "hallway exec A -- iperf3 -s, and hallway exec B -- iperf3 -c A",
     ),
-    (&["tcpdump", "tshark", "dump"], "hallway capture NODE"),
+    (&["tcpdump", "tshark", "sniff"], "hallway capture NODE"),
     (
-        &["enter", "ssh", "bash", "sh", "xterm"],
+        &["enter", "ssh", "bash", "sh", "xterm", "console"],
         "hallway shell NODE",
     ),
     (&["check", "lint"], "hallway validate"),
@@ -208,6 +229,14 @@ mod tests {
             &["exec", "-d", "web", "sh"],
             &["-f", "compose.yaml", "up"],
             &["--profile", "all", "up"],
+            &["logs", "--until", "1s"],
+            &["logs", "--index", "1", "web"],
+            &["start", "--wait", "web"],
+            &["graph", "--mermaid"],
+            &["down", "--all"],
+            &["--dry-run", "up"],
+            &["up", "--dry-run"],
+            &["up", "--timestamps"],
         ] {
             let words = ["hallway"].iter().chain(words);
             let error = Args::try_parse_from(words.clone()).unwrap_err();

@@ -9,6 +9,7 @@ mod complete;
 mod diagnose;
 #[cfg(test)]
 mod doc_pages;
+mod elsewhere;
 mod environment;
 mod failure;
 mod habits;
@@ -30,7 +31,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::CommandFactory as _;
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ErrorKind};
 
 fn main() -> ExitCode {
     if let Err(failure) = hallway_engine::enter::check_rights() {
@@ -88,7 +89,7 @@ fn main() -> ExitCode {
         .complete();
     let args = match arguments::arguments() {
         Ok(args) => args,
-        Err(error) => return wrong_usage(&error),
+        Err(error) => return wrong_usage(error),
     };
     let common = args.common.clone();
     done(cmd::run(args), &common)
@@ -122,9 +123,14 @@ fn done(result: Result<ExitCode, diagnose::VerbError>, common: &args::Common) ->
 }
 
 /// clap's message, or a better one where what was meant is clear.
-fn wrong_usage(error: &clap::Error) -> ExitCode {
+fn wrong_usage(mut error: clap::Error) -> ExitCode {
+    if error.kind() == ErrorKind::UnknownArgument {
+        // That the flag can be passed as a value after `--`, which nobody means.
+        error.remove(ContextKind::Suggested);
+    }
+    let error = &error;
     let verb = habits::verb(error).unwrap_or_default();
-    if verb == "version" || habits::asks_for_version(error) {
+    if habits::asks_for_version(error) {
         version();
         return ExitCode::SUCCESS;
     }

@@ -1,16 +1,14 @@
 //! What the names of a command line mean: nodes by any of their names, networks, ends of policies.
 
-use std::path::Path;
-
-use hallway_engine::{Engine, Workplace, sandbox};
 use hallway_plan::Settled;
 use hallway_plan::settled::{Network, Node};
 use hallway_spec::{Name, listed};
 
 use crate::args::Common;
 use crate::diagnose::VerbError;
+use crate::elsewhere::{self, is_elsewhere};
 use crate::failure::CommandError;
-use crate::scope::{self, Scope, state_dir};
+use crate::scope::{self, Scope};
 
 /// The nodes of a project that a name means; at least one.
 pub(crate) fn nodes<'a>(
@@ -40,7 +38,8 @@ pub(crate) fn elsewhere(
     apart_from: Option<&Name>,
     name: &Name,
 ) -> Vec<String> {
-    with(common, scope, apart_from, |s| !s.named(name).is_empty())
+    let here = scope.map(Scope::here);
+    elsewhere::with(common, here, apart_from, |s| !s.named(name).is_empty())
 }
 
 /// As [`elsewhere`], for a network.
@@ -50,53 +49,16 @@ pub(crate) fn network_elsewhere(
     project: &Name,
     name: &Name,
 ) -> Vec<String> {
-    with(common, Some(scope), Some(project), |s| {
+    elsewhere::with(common, Some(scope.here()), Some(project), |s| {
         s.networks.iter().any(|n| n.name == *name)
     })
 }
 
-/// The flags of the projects for which `has` is true.
-fn with(
-    common: &Common,
-    scope: Option<&Scope>,
-    apart_from: Option<&Name>,
-    has: impl Fn(&Settled) -> bool,
-) -> Vec<String> {
-    let mut out = Vec::new();
-    let mut look = |engine: &Engine, flags: &str| {
-        for project in engine.projects() {
-            let other = flags.is_empty() && Some(&project) == apart_from;
-            let record = (!other)
-                .then(|| engine.record(&project).ok().flatten())
-                .flatten();
-            if record.and_then(|r| r.applied).is_some_and(|s| has(&s)) {
-                out.push(format!("{flags}-p {project}"));
-            }
-        }
-    };
-    if let Some(scope) = scope {
-        look(&scope.engine, "");
-    }
-    // In a sandbox this process is root, whose own directory is another one.
-    let entered = scope.and_then(|scope| scope.sandbox.as_ref());
-    let state = match entered {
-        Some(sandbox) => sandbox.scope().ancestors().nth(2).map(Path::to_owned),
-        None => state_dir(common).ok(),
-    };
-    if let Some(state) = state {
-        let here = entered.map(|s| s.name.as_str());
-        for sandbox in sandbox::on_records(&state) {
-            if Some(sandbox.name.as_str()) != here {
-                let engine = Engine::new(sandbox.scope(), Workplace::default());
-                look(&engine, &format!("--sandbox {} ", sandbox.name));
-            }
-        }
-        if (here.is_some() || scope.is_none()) && state.join("host").is_dir() {
-            let engine = Engine::new(&state.join("host"), Workplace::default());
-            look(&engine, "--host ");
-        }
-    }
-    out
+/// The flags of the other places in which a project of that name is up.
+pub(crate) fn project_elsewhere(common: &Common, scope: &Scope, name: &Name) -> Vec<String> {
+    elsewhere::with(common, Some(scope.here()), Some(name), |s| {
+        s.project == *name
+    })
 }
 
 /// The project of a command about a node. If it is not clear which one, the help says where a node of
@@ -109,13 +71,9 @@ pub(crate) fn present(
     scope::present(common, &scope.engine).map_err(|error| {
         let places = node.map(|node| elsewhere(common, Some(scope), None, node));
         match (error, node, places.as_deref()) {
-            (VerbError::Usage(message, _), Some(node), Some(places @ [_, ..])) => VerbError::usage(
-                message,
-                format!(
-                    "there is a node {node}; name its project with {}",
-                    places.join(" or ")
-                ),
-            ),
+            (VerbError::Usage(message, _), Some(node), Some(places @ [_, ..])) => {
+                VerbError::usage(message, is_elsewhere("node", node, places))
+            }
             (error, ..) => error,
         }
     })
@@ -154,6 +112,8 @@ pub(crate) enum NodeOrNetwork<'a> {
 /// The node or network that a name means. A network is preferred to nodes that have the name as a
 /// further one. `beside` are other words that the command takes there.
 pub(crate) fn part<'a>(
+    common: &Common,
+    scope: &Scope,
     settled: &'a Settled,
     text: &str,
     beside: &[&str],
@@ -174,23 +134,53 @@ pub(crate) fn part<'a>(
     let networks = settled.networks.iter().map(|n| n.name.as_ref());
     let known = nodes.chain(networks).chain(beside.iter().copied());
     let known: Vec<&str> = known.collect();
+    let help = part_elsewhere(common, scope, settled, text);
     Err(VerbError::usage(
         format!("project {} has no node or network {text}", settled.project),
-        format!("name one of: {}", listed(&known)),
+        help.unwrap_or_else(|| format!("name one of: {}", listed(&known))),
     ))
 }
 
-/// An end of a policy, as files name it: a further name of nodes stands for all of them.
-pub(crate) fn endpoints(settled: &Settled, text: &str) -> Vec<String> {
+/// Where a node or a network of that name exists.
+fn part_elsewhere(common: &Common, scope: &Scope, settled: &Settled, text: &str) -> Option<String> {
+    let name: Name = text.parse().ok()?;
+    let project = &settled.project;
+    let nodes = elsewhere(common, Some(scope), Some(project), &name);
+    let (what, places) = match nodes.is_empty() {
+        false => ("node", nodes),
+        true => ("network", network_elsewhere(common, scope, project, &name)),
+    };
+    (!places.is_empty()).then(|| is_elsewhere(what, &name, &places))
+}
+
+/// An end of a policy, as files name it: a further name of nodes stands for all of them. One that this project
+/// does not have, but another one, is an error.
+pub(crate) fn endpoints(
+    common: &Common,
+    scope: &Scope,
+    settled: &Settled,
+    text: &str,
+) -> Result<Vec<String>, VerbError> {
     const WORDS: [&str; 3] = ["host", "outside", "any"];
     let own = |name: &Name| settled.network(name).is_some() || settled.owner(name).is_some();
     let nodes = match text.strip_prefix("node:").unwrap_or(text).parse::<Name>() {
         Ok(name) if !WORDS.contains(&text) && !own(&name) => settled.named(&name),
         _ => Vec::new(),
     };
-    match nodes.is_empty() {
-        true => vec![text.to_owned()],
-        false => nodes.iter().map(|n| policy_name(settled, n)).collect(),
+    if !nodes.is_empty() {
+        return Ok(nodes.iter().map(|n| policy_name(settled, n)).collect());
+    }
+    let name = ["node:", "network:"]
+        .iter()
+        .find_map(|prefix| text.strip_prefix(prefix));
+    let name = name.unwrap_or(text);
+    let known = WORDS.contains(&name) || name.parse().is_ok_and(|name| own(&name));
+    match part_elsewhere(common, scope, settled, name).filter(|_| !known) {
+        Some(help) => Err(VerbError::usage(
+            format!("project {} has no node or network {name}", settled.project),
+            help,
+        )),
+        None => Ok(vec![text.to_owned()]),
     }
 }
 

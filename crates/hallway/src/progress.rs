@@ -44,6 +44,16 @@ impl Bar {
         }
     }
 
+    /// Shows a text in the place of the bar, cut to the width of the terminal.
+    fn say(&mut self, text: &str) {
+        let text: String = text.chars().take(ui::width() - 1).collect();
+        let columns = text.chars().count();
+        let rest = " ".repeat(self.columns.saturating_sub(columns));
+        ui::err(&format!("\r{text}{rest}\r{text}"));
+        self.columns = columns;
+        self.drawn = Some(Instant::now());
+    }
+
     /// Removes the bar; the next line begins in its place.
     fn clear(&mut self) {
         if self.drawn.take().is_some() {
@@ -87,7 +97,8 @@ impl<'a> Reporter<'a> {
         }
     }
 
-    /// Printed after a second, and again when the wait is ten times as long.
+    /// Printed after a second, and again when the wait is ten times as long; on a terminal the same line counts
+    /// the seconds.
     fn waiting_for(&mut self, node: &str, awaited: &Awaited, waited: Duration) {
         if self.waiting.as_ref().is_none_or(|(name, _)| name != node) {
             self.waiting = Some((node.to_owned(), WAIT_SHOWN));
@@ -95,13 +106,18 @@ impl<'a> Reporter<'a> {
         let Some((_, due)) = self.waiting.as_mut().filter(|(_, due)| waited >= *due) else {
             return;
         };
-        *due = waited * 10;
-        self.clear();
         let seconds = waited.as_secs();
-        ui::note(
-            self.common,
-            format!("waiting for {node}{awaited}, {seconds} s"),
-        );
+        let text = format!("waiting for {node}{awaited}, {seconds} s");
+        match &mut self.bar {
+            Some(bar) => {
+                *due = Duration::from_secs(seconds + 1);
+                bar.say(&text);
+            }
+            None => {
+                *due = waited * 10;
+                ui::note(self.common, text);
+            }
+        }
     }
 }
 

@@ -9,16 +9,19 @@ use hallway_engine::place;
 use hallway_engine::sandbox::{self, Making, Sandbox};
 use hallway_engine::{Cancel, Engine, Failure, Lock, Reason, Record, Workplace, state};
 use hallway_plan::Settled;
-use hallway_spec::{Name, listed};
+use hallway_spec::Name;
 use rustix::fs::{AtFlags, Mode, OFlags};
 
 use crate::args::{Common, FileArg};
 use crate::diagnose::VerbError;
+use crate::elsewhere::{Here, up_elsewhere};
 use crate::environment::{calling_user, of_caller, passed_on};
 use crate::places;
 use crate::unusable::{self, Unusable};
 
-pub(crate) use crate::chosen::{project, project_or_stray, say_which};
+pub(crate) use crate::chosen::{
+    ToRemove, not_up, project, project_or_stray, running, same_file, say_which, to_remove,
+};
 pub(crate) use crate::state_dir::state_dir;
 
 /// This program, for separate processes that are started from it.
@@ -75,6 +78,14 @@ impl Scope {
             || "on this host".to_owned(),
             |s| format!("in sandbox {}", s.name),
         )
+    }
+
+    /// The place, for a search in others.
+    pub(crate) fn here(&self) -> Here<'_> {
+        Here {
+            engine: &self.engine,
+            sandbox: self.sandbox.as_ref(),
+        }
     }
 
     /// Whether the sandbox's state directory was removed.
@@ -270,6 +281,11 @@ pub(crate) fn here(common: &Common) -> Result<Scope, VerbError> {
     Scope::existing(common)?.map_or_else(|| Err(not_here(common)), Ok)
 }
 
+/// Where something is up, if nothing is here: in other places of this user, or of the one who called by sudo.
+pub(crate) fn elsewhere(common: &Common, scope: Option<&Scope>) -> Option<String> {
+    of_caller().or_else(|| up_elsewhere(common, scope.map(Scope::here)))
+}
+
 /// The sandbox does not run, or nothing is known of what it contains.
 pub(crate) fn not_here(common: &Common) -> VerbError {
     let name = &common.sandbox;
@@ -282,7 +298,7 @@ pub(crate) fn not_here(common: &Common) -> VerbError {
     };
     VerbError::usage(
         format!("nothing is up: sandbox {name} does not run"),
-        of_caller().unwrap_or_else(help),
+        elsewhere(common, None).unwrap_or_else(help),
     )
 }
 
@@ -300,16 +316,4 @@ pub(crate) fn built(record: &Record) -> Option<Settled> {
     let mut settled = record.applied.clone().or_else(|| record.pending.clone())?;
     places::of_file(&mut settled, record);
     Some(settled)
-}
-
-/// There is no such project.
-pub(crate) fn not_up(engine: &Engine, name: &Name) -> VerbError {
-    let known: Vec<String> = engine.projects().iter().map(ToString::to_string).collect();
-    let help = if known.is_empty() {
-        let help = || "nothing is up here; hallway up FILE builds a project".to_owned();
-        of_caller().unwrap_or_else(help)
-    } else {
-        format!("name one with -p: {}", listed(&known))
-    };
-    VerbError::usage(format!("project {name} is not up"), help)
 }

@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use hallway_import::{File, Format, restore_places, without_places};
-use hallway_spec::{Name, TEXT_MAX, name_of, parse_bytes};
+use hallway_spec::{Name, TEXT_MAX, listed, name_of, parse_bytes};
 use rustix::io::Errno;
 
 use crate::args::{Common, FileArg};
@@ -150,20 +150,44 @@ fn bytes(common: Option<&Common>, path: &PathBuf) -> Result<Vec<u8>, VerbError> 
 
 /// What to do about a word that is not a file: it may be a project, or as in Compose a service.
 fn instead_of_a_file(common: Option<&Common>, word: &str) -> String {
-    let engine = common.and_then(records);
-    let project = engine.zip(word.parse::<Name>().ok());
-    let project = project.filter(|(engine, name)| engine.projects().contains(name));
-    let of_projects = |word: &String| ["down", "graph", "test"].contains(&word.as_str());
-    match (project, environment::words().find(of_projects)) {
-        (Some(_), Some(verb)) => format!("{word} is a project: hallway {verb} -p {word}"),
-        (Some((engine, name)), None) => {
-            let path = engine.built_from(&name).ok().flatten();
-            let path = path.unwrap_or_else(|| "FILE".to_owned());
-            format!("{word} is a project, built from {path}: name that file")
+    const OTHERWISE: &str = "name a file that exists and may be read";
+    let verbs = ["up", "apply", "down", "graph", "test", "plan", "validate"];
+    let verb = environment::words().find(|word| verbs.contains(&word.as_str()));
+    let verb = verb.unwrap_or_default();
+    let of_projects = ["down", "graph", "test"].contains(&verb.as_str());
+    let Some((engine, name)) = common.and_then(records).zip(word.parse::<Name>().ok()) else {
+        return OTHERWISE.to_owned();
+    };
+    let up = engine.projects();
+    if up.contains(&name) {
+        if of_projects {
+            return format!("{word} is a project: hallway {verb} -p {word}");
         }
-        (None, _) => format!(
-            "name a file that exists and may be read; for the program of one node: hallway start {word}, hallway stop {word}"
-        ),
+        let path = engine.built_from(&name).ok().flatten();
+        let path = path.unwrap_or_else(|| "FILE".to_owned());
+        return format!("{word} is a project, built from {path}: name that file");
+    }
+    let program = match verb.as_str() {
+        "up" | "apply" => Some("start"),
+        "down" => Some("stop"),
+        _ => None,
+    };
+    let has = |project: &Name| {
+        let record = engine.record(project).ok().flatten();
+        let built = record.and_then(|r| r.applied);
+        built.is_some_and(|settled| !settled.named(&name).is_empty())
+    };
+    match program.filter(|_| up.iter().any(has)) {
+        Some(program) => {
+            format!(
+                "{word} is a node, whose program has commands of its own: hallway {program} {word}"
+            )
+        }
+        None if of_projects && !up.is_empty() => {
+            let names = listed(&up);
+            format!("{OTHERWISE}, or with -p a project that is up: {names}")
+        }
+        None => OTHERWISE.to_owned(),
     }
 }
 

@@ -15,7 +15,7 @@ use crate::args::{Common, FileArg, PairArgs};
 use crate::diagnose::VerbError;
 use crate::failure::CommandError;
 use crate::scope::{self, Scope};
-use crate::source::{self, Input};
+use crate::source::{self, Input, discover};
 use crate::{named, places};
 
 /// A project for which questions can be answered.
@@ -65,15 +65,27 @@ impl Subject {
             Some(_) => None,
             None => Scope::existing(common)?,
         };
-        let running = scope.as_ref().map(|s| Self::of_scope(common, s));
+        let running = match &scope {
+            Some(scope) => scope::running(common, &scope.engine)?.map(|name| (scope, name)),
+            None => None,
+        };
         let mut subject = match running {
-            Some(Ok(subject)) => {
-                scope::say_which(common, &subject.settled.project);
-                subject
+            Some((scope, name)) => {
+                scope::say_which(common, &name);
+                let named = Common {
+                    project: Some(name),
+                    ..common.clone()
+                };
+                Self::of_scope(&named, scope)?
             }
-            // Something may be up that cannot be read: it is not what the file says.
-            Some(Err(error @ VerbError::Failed(_))) => return Err(error),
-            Some(Err(_)) | None => Self::of_file(common, file)?,
+            None if file.path().is_none()
+                && scope.is_none()
+                && discover(file)?.paths.is_empty()
+                && scope::elsewhere(common, None).is_some() =>
+            {
+                return Err(scope::not_here(common));
+            }
+            None => Self::of_file(common, file)?,
         };
         subject.scope = scope;
         Ok(subject)

@@ -89,6 +89,11 @@ pub(crate) fn columns() -> usize {
     terminal(std::io::stdout()).unwrap_or(100)
 }
 
+/// The width of the terminal, from 40 columns on; without one there is no limit.
+pub(crate) fn stdout_width() -> usize {
+    terminal(std::io::stdout()).unwrap_or(usize::MAX)
+}
+
 /// Prints a line of data.
 pub(crate) fn line(text: impl AsRef<str>) {
     out(&format!("{}\n", text.as_ref()));

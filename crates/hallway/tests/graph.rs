@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 
-use hallway_testkit::{Hallway, sh};
+use hallway_testkit::{Hallway, sh, wait_for};
 
 const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples");
 
@@ -79,6 +79,41 @@ fn what_is_up_and_what_is_missing() {
     h.ok("down");
 }
 
+/// A program that ended with an error, or was stopped, has a mark; one that finished its work has none.
+fn programs_that_do_not_run() {
+    let h = hallway();
+    let file = "nodes:
+  dies: { command: \"sh -c 'sleep 0.5; exit 3'\" }
+  done: { command: \"true\" }
+  runs: { command: sleep 1000 }
+  halts: { command: sleep 1001 }
+";
+    h.up(file).ok();
+    let h = h.project("up");
+    h.ok("stop halts");
+    wait_for("the end", || h.ok("status").contains("exited with 3"));
+    let tree = h.ok("graph --live");
+    let line = |node: &str| tree.lines().find(|l| l.contains(node)).unwrap();
+    assert!(line("dies").contains("✗ dies") && line("dies").contains("(exited with 3)"));
+    assert!(line("halts").contains("✗ halts") && line("halts").contains("(stopped)"));
+    assert!(
+        line("runs").contains("✓ runs") && line("done").contains("✓ done"),
+        "{tree}"
+    );
+    h.ok("graph --live -o /run/keep.svg");
+    let svg = std::fs::read_to_string("/run/keep.svg").unwrap();
+    assert_eq!(svg.matches("class=\"card missing\"").count(), 2);
+    let shown = texts("/run/keep.svg");
+    assert!(shown.iter().any(|t| t == "exited with 3"), "{shown:?}");
+    let chart = h.ok("graph --live --format mermaid");
+    assert!(
+        chart.contains("dies<br/>exited with 3\"]:::missing"),
+        "{chart}"
+    );
+    assert!(!h.ok("graph").contains('✗'));
+    h.ok("down");
+}
+
 fn without_a_file_or_a_project() {
     let h = Hallway::sandbox(env!("CARGO_BIN_EXE_hallway"));
     h.run(&["graph"]).exits(2).says("hallway.yaml");
@@ -121,5 +156,6 @@ hallway_testkit::tests![
     a_large_star,
     every_example_in_every_format,
     what_is_up_and_what_is_missing,
+    programs_that_do_not_run,
     without_a_file_or_a_project,
 ];

@@ -315,11 +315,37 @@ fn arguments_that_change_nothing() {
         ("down p", "p is a project: hallway down -p p"),
         ("graph p", "p is a project: hallway graph -p p"),
         ("up p", "p is a project, built from /run/f.yaml"),
-        ("up rep-1", "hallway start rep-1"),
+        (
+            "up rep-1",
+            "rep-1 is a node, whose program has commands of its own: hallway start rep-1",
+        ),
+        ("down rep-1", "hallway stop rep-1"),
+        ("down nope", "or with -p a project that is up: p"),
+        ("lclean", "hallway down removes the project"),
+        ("linfo", "hallway status"),
+        ("lstart", "hallway up FILE"),
+        ("dump", "hallway status"),
+        ("logs --until 1s", "hallway logs --since 10m"),
+        ("down --all", "hallway down -p NAME"),
+        (
+            "network add x --subnet 10.0.0.0",
+            "it has no length: write it like 10.0.0.0/24",
+        ),
+        (
+            "connect rep-1 a --address 10.0.0.5/24",
+            "leave out the length: 10.0.0.5",
+        ),
     ] {
         let words: Vec<&str> = words.split(' ').collect();
         h.run(&words).exits(2).says(said);
     }
+    let unknown = h.run(&["restart", "--nope"]).exits(2);
+    assert!(!unknown.err.contains("as a value"), "{}", unknown.err);
+    // Only the names, for other programs.
+    assert_eq!(h.ok("ls -q"), "p\n");
+    assert_eq!(h.ok("network ls -q"), "a\n");
+    let nodes = h.ok("node ls -q");
+    assert!(nodes.lines().any(|l| l == "rep-1"), "{nodes}");
     h.ok("down");
 }
 

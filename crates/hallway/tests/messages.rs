@@ -92,7 +92,7 @@ fn prompts() {
         let path = format!("/run/{name}");
         std::fs::write(
             &path,
-            "#!/bin/sh\nprintf '%s|%s' \"$PS1\" \"$PROMPT_COMMAND\"\n",
+            "#!/bin/sh\nprintf '%s|%s' \"$PS1\" \"$PROMPT_COMMAND$*\"\n",
         )
         .unwrap();
         sh(&format!("chmod 755 {path}"));
@@ -103,6 +103,37 @@ fn prompts() {
     assert_eq!(shell("dash"), "web$ |");
     assert!(shell("bash").starts_with("web:\\w\\$ |PS1="));
     assert_eq!(shell("zsh"), "web:%~%# |");
+    let fish = shell("fish");
+    assert!(
+        fish.contains("|--init-command function fish_prompt;"),
+        "{fish}"
+    );
+    assert!(fish.contains("echo -n 'web:'(prompt_pwd)"), "{fish}");
+    h.ok("down");
+}
+
+/// Root of a sandbox is another user than root of the machine, and may not read its home: shells get
+/// another one, and print no errors for it.
+fn a_home_that_is_closed() {
+    let map = std::fs::read_to_string("/proc/self/uid_map").unwrap();
+    if !map.trim_end().ends_with(" 4294967295") {
+        skip("needs root of the machine");
+    }
+    sh(
+        "mkdir -m 700 /run/home; printf '#!/bin/sh\necho home $HOME\n' > /run/shell; chmod 755 /run/shell",
+    );
+    let h = Hallway::sandbox(PROGRAM).project("p");
+    h.up("nodes: { web: {} }\n").ok();
+    let home = |words: &[&str]| {
+        let mut command = h.command(words);
+        command.env("SHELL", "/run/shell").env("HOME", "/run/home");
+        String::from_utf8(command.output().unwrap().stdout).unwrap()
+    };
+    for words in [["shell", "web"], ["sandbox", "shell"]] {
+        assert_eq!(home(&words), "home /\n", "{words:?}");
+    }
+    sh("chmod 711 /run/home");
+    assert_eq!(home(&["shell", "web"]), "home /run/home\n");
     h.ok("down");
 }
 
@@ -195,6 +226,10 @@ nodes:
         plan,
         "-p p up /run/a-file-with-a-long-name-of-its-own.yaml",
         "-p p status",
+        "-p p validate /run/a-file-with-a-long-name-of-its-own.yaml",
+        "-p p explain a b:80",
+        "-p p reach b a:9999",
+        "-p p graph",
         "up /run/another-file-with-a-long-name.yaml",
         "doctor",
         "-p p down",
@@ -384,6 +419,7 @@ fn run_example(h: &Hallway, example: &str) -> Option<String> {
 }
 
 hallway_testkit::tests![
+    a_home_that_is_closed,
     examples_of_help,
     names_that_are_elsewhere,
     messages_in_a_pipe,

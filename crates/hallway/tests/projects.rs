@@ -57,6 +57,7 @@ fn the_name_of_a_project() {
 fn another_file_does_not_replace_a_project() {
     let h = sandbox();
     write("/run/a/shop.yaml", "nodes: { a: {} }\n");
+    write("/run/e/shop.yaml", "nodes: { a: {} }\n");
     write("/run/b/shop.yaml", "nodes: { b: {} }\n");
     write("/run/c/lab.yaml", "name: shop\nnodes: { c: {} }\n");
     h.run(&["up", "/run/a/shop.yaml"]).ok();
@@ -67,7 +68,14 @@ fn another_file_does_not_replace_a_project() {
         .says("--replace");
     h.run(&["plan", "/run/b/shop.yaml"])
         .exits(0)
-        .says("hallway up --replace carries them out");
+        .says("hallway up --replace carries them out")
+        .says("shop is up from /run/a/shop.yaml, which is another file than /run/b/shop.yaml");
+    let equal = h.run(&["plan", "/run/e/shop.yaml"]).exits(0);
+    assert!(equal.out.contains("matches this file"), "{}", equal.out);
+    drop(equal.says("shop is up from /run/a/shop.yaml, which is another file"));
+    h.run(&["test", "-f", "/run/e/shop.yaml"])
+        .exits(2)
+        .says("shop is up from /run/a/shop.yaml, which is another file");
     h.run(&["exec", "a", "--", "true"]).ok();
     // Nor do other commands change it.
     write("/run/b/shop/hallway.yaml", "nodes: { b: {} }\n");
@@ -132,10 +140,39 @@ fn the_project_that_is_meant() {
     h.run(&["exec", "c", "--", "true"]).ok();
     assert!(!h.run(&["explain", "c", "c"]).err.contains("using project"));
     h.run(&["down"]).exits(0).says("idle is down");
-    h.run(&["down"]).exits(0).says("lab is down");
+    // Its own project is not up: that of a file elsewhere is only removed by its name.
+    h.run(&["down"])
+        .exits(2)
+        .says("project idle, whose file is in this directory, is not up; project lab is up, from /run/lab.yaml")
+        .says("hallway down -p lab");
+    h.run(&["graph"]).exits(0).says("using project lab");
+    sh("mkdir -p /run/bare; echo 'nodes: [' > /run/desk/hallway.yaml");
+    h.run(&["down"])
+        .exits(2)
+        .says("hallway.yaml in this directory has errors");
+    let bare = sandbox().within("/run/bare");
+    bare.run(&["-p", "nope", "explain", "a", "b"])
+        .exits(2)
+        .says("project nope is not up");
+    write("/run/other.yaml", "nodes: { a: {} }\n");
+    bare.run(&["up", "/run/other.yaml"]).ok();
+    for words in [
+        ["explain", "a", "b"].as_slice(),
+        &["graph"],
+        &["test"],
+        &["down"],
+    ] {
+        bare.run(words).exits(2).says("several projects are up");
+    }
+    bare.run(&["down", "-p", "other"]).ok();
+    bare.run(&["down"])
+        .exits(0)
+        .says("lab is down in sandbox default")
+        .says("; it was built from /run/lab.yaml");
     h.run(&["config"]).exits(2).says("hallway validate");
     assert!(h.run(&["version"]).ok().starts_with("hallway "));
-    for words in [["-q", "version"], ["help", "version"], ["-q", "--version"]] {
+    assert!(h.run(&["--help"]).ok().contains("  version "));
+    for words in [["-q", "version"], ["-q", "--version"]] {
         assert!(h.run(&words).ok().starts_with("hallway "), "{words:?}");
     }
 }
@@ -308,6 +345,24 @@ fn attached_until_interrupted() {
     h.run(&["ls"]).exits(0).says("nothing is up");
 }
 
+/// `up --attach` ends when all programs have ended, and removes the project.
+fn attached_until_all_have_ended() {
+    let h = sandbox();
+    write(
+        "/run/short.yaml",
+        "nodes:
+  a: { command: \"sh -c 'echo from a'\" }
+  b: { command: \"sh -c 'sleep 1; echo from b; exit 3'\" }
+",
+    );
+    let ran = h.run(&["up", "--attach", "/run/short.yaml"]).exits(0);
+    for line in ["a | from a", "b | from b", "b exited with 3"] {
+        assert!(ran.out.lines().any(|l| l == line), "{line}: {}", ran.out);
+    }
+    drop(ran.says("short is down"));
+    h.run(&["ls"]).exits(0).says("nothing is up");
+}
+
 /// Programs for administrators are found in nodes and sandboxes, even if PATH lacks them.
 fn programs_for_administrators_are_found() {
     let h = sandbox();
@@ -431,6 +486,7 @@ hallway_testkit::tests![
     what_up_waits_for,
     programs_stop_and_start,
     attached_until_interrupted,
+    attached_until_all_have_ended,
     names_are_completed,
     programs_for_administrators_are_found,
 ];

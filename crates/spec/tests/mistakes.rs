@@ -230,3 +230,53 @@ fn expectations_about_one_pair_contradict_each_other() {
         assert!(!contradicts(one, other), "{one}; {other}");
     }
 }
+
+/// The help for the only problem of a text.
+#[track_caller]
+fn help(text: &str) -> String {
+    let found = parse("f.yaml", text).unwrap_err().problems;
+    let all: Vec<String> = found.iter().map(Diagnostic::message).collect();
+    assert_eq!(all.len(), 1, "{all:?}");
+    found[0].help().unwrap()
+}
+
+#[test]
+fn a_misspelt_key_is_the_only_problem_of_its_value() {
+    let nodes = "nodes: { a: {}, b: {} }";
+    for (text, said) in [
+        (
+            "expect: [{ from: a, to: b, prot: tcp }]",
+            "did you mean port?",
+        ),
+        (
+            "policies: [{ from: a, to: b, prots: [tpc/x] }]",
+            "did you mean ports?",
+        ),
+    ] {
+        assert!(
+            help(&format!("{nodes}\n{text}\n")).starts_with(said),
+            "{text}"
+        );
+    }
+    assert!(
+        help("servces: { a: { image: x } }\n")
+            .starts_with("did you mean services? With that key this is a Compose file")
+    );
+}
+
+#[test]
+fn names_in_capitals_are_found() {
+    let text = "nodes: { database: {}, b: {} }\npolicies: [{ from: b, to: DATABASE }]\n";
+    assert_eq!(help(text), "did you mean database?");
+}
+
+#[test]
+fn a_route_on_a_network_without_a_subnet_in_the_file() {
+    let text = "nodes: { a: { networks: [n], routes: [{ to: 10.9.0.0/16, via: 10.0.0.5 }] } }\nnetworks: { n: {} }\n";
+    assert_eq!(
+        help(text),
+        "the subnet of n is chosen when it is built: write the one that 10.0.0.5 is in, like subnet: 10.0.0.0/24"
+    );
+    let none = "nodes: { a: { routes: [{ to: 10.9.0.0/16, via: 10.0.0.5 }] } }\n";
+    assert!(help(none).starts_with("put the node on a network"));
+}

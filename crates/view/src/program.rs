@@ -86,6 +86,28 @@ impl Program {
         }
     }
 
+    /// What is wrong with it, for a picture: it does not run although it has not finished its work, or is
+    /// unhealthy.
+    #[must_use]
+    pub fn fault(&self) -> Option<String> {
+        let exit = match self.signal {
+            Some(signal) => Exit::Signal(signal),
+            None => Exit::Code(self.exit_code.unwrap_or(0)),
+        };
+        match self.state {
+            ProgramState::Exited if exit != Exit::Code(0) => Some(exit.to_string()),
+            ProgramState::Restarting => Some(format!("restarting, {exit}")),
+            ProgramState::Stopped => Some("stopped".to_owned()),
+            ProgramState::Running if self.health == Some(Health::Unhealthy) => {
+                Some("unhealthy".to_owned())
+            }
+            ProgramState::Exited
+            | ProgramState::Waiting
+            | ProgramState::Starting
+            | ProgramState::Running => None,
+        }
+    }
+
     /// When it ended, and the last line of its log.
     fn end(&self) -> String {
         let ago = self.ended_seconds_ago.map(|seconds| match seconds {

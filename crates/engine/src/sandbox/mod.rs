@@ -11,6 +11,7 @@ mod process;
 mod refusal;
 mod running;
 mod subordinates;
+pub(crate) mod uplink;
 
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -103,11 +104,11 @@ pub enum Internet {
 const TURNED_OFF: &str = "turned off";
 
 impl Internet {
-    /// Why there is no internet access although the caller requests it.
+    /// Why there is no internet access although the caller requests it, and what to do about that.
     #[must_use]
-    pub fn missing(&self) -> Option<&str> {
+    pub fn missing(&self) -> Option<(&str, &'static str)> {
         match self {
-            Self::None(why) if why != TURNED_OFF => Some(why),
+            Self::None(why) if why != TURNED_OFF => Some((why, uplink::remedy(why))),
             Self::None(_) | Self::Pasta(_) => None,
         }
     }

@@ -9,6 +9,7 @@ use rustix::process::{Pid, Signal};
 
 use super::Internet;
 use super::process::start_time;
+use super::uplink::{NO_PASTA, has_default_route, no_default_route, open_tun, tun_closed};
 use crate::record::{Store, store::read};
 
 /// PATH is not searched.
@@ -23,8 +24,11 @@ pub(crate) fn program() -> Option<&'static str> {
 /// Starts pasta for the holder's namespaces. Without pasta the sandbox has no internet access.
 pub(super) fn start(holder: i32, store: &Store) -> Internet {
     let Some(program) = program() else {
-        return Internet::None("pasta is not installed (package passt)".into());
+        return Internet::None(NO_PASTA.into());
     };
+    if let Err(error) = open_tun() {
+        return Internet::None(tun_closed(&error));
+    }
     // pasta makes it; a file of an earlier sandbox with this name must not prevent that.
     let pid_file = store.scope().join("pasta.pid");
     if let Err(failure) = store.remove_file(&pid_file) {
@@ -65,7 +69,11 @@ pub(super) fn start(holder: i32, store: &Store) -> Internet {
         match child.try_wait() {
             Ok(Some(status)) if status.success() => break,
             Ok(Some(_)) => {
-                return Internet::None(format!("pasta failed: {}", last_error(&mut child)));
+                let error = last_error(&mut child);
+                return Internet::None(match has_default_route() {
+                    true => format!("pasta failed: {error}"),
+                    false => no_default_route(&error),
+                });
             }
             Ok(None) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(2)),
             _ => {

@@ -103,12 +103,11 @@ impl Engine {
                     BindCause::NoSuchAddress if on_machine => {
                         missing.insert(listen.address.ip());
                     }
-                    BindCause::InUse => failures.push(self.not_bound(settled, error)),
+                    BindCause::InUse => add(&mut failures, self.not_bound(settled, error)),
                     _ => return Err(self.not_bound(settled, error)),
                 },
             }
         }
-        failures.dedup_by(|a, b| a.place == b.place && a.reason == b.reason);
         if let Some(failure) = Failure::of_many(failures) {
             return Err(failure);
         }
@@ -205,6 +204,14 @@ impl Engine {
             *name != settled.project
                 && applied.is_some_and(|a| publish_of(&a, port, protocol).is_some())
         })
+    }
+}
+
+/// Adds a failure that is not among these: a port is bound on several addresses.
+fn add(failures: &mut Vec<Failure>, failure: Failure) {
+    let same = |f: &Failure| f.place == failure.place && f.reason == failure.reason;
+    if !failures.iter().any(same) {
+        failures.push(failure);
     }
 }
 

@@ -324,7 +324,7 @@ pub(crate) enum Verb {
         /// The network
         network: Name,
         /// A fixed address; may be given twice, for IPv4 and IPv6
-        #[arg(long)]
+        #[arg(long, value_parser = parts::address)]
         address: Vec<IpAddr>,
     },
     /// Disconnect a node from a network
@@ -395,4 +395,6 @@ pub(crate) enum Verb {
         #[arg(long, value_name = "DIR")]
         output: Option<std::path::PathBuf>,
     },
+    /// Print the version
+    Version,
 }

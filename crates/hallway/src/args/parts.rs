@@ -8,6 +8,25 @@ use ipnet::IpNet;
 
 use super::FormatArg;
 
+/// A prefix, as IP address and length.
+pub(super) fn prefix(text: &str) -> Result<IpNet, String> {
+    text.parse().map_err(|_| match text.parse::<IpAddr>() {
+        Ok(address) => format!(
+            "it has no length: write it like {address}/{}",
+            if address.is_ipv4() { 24 } else { 64 }
+        ),
+        Err(_) => "it is not an IP address with a length, like 10.9.0.0/24".to_owned(),
+    })
+}
+
+/// An address alone.
+pub(super) fn address(text: &str) -> Result<IpAddr, String> {
+    text.parse().map_err(|_| match text.parse::<IpNet>() {
+        Ok(net) => format!("leave out the length: {}", net.addr()),
+        Err(_) => "it is not an IP address, like 10.9.0.5".to_owned(),
+    })
+}
+
 #[derive(Debug, Clone, ClapArgs)]
 pub(crate) struct PolicyArgs {
     /// The client: a node, a network, host, outside, any, an address or a prefix
@@ -84,10 +103,10 @@ pub(crate) enum NetworkVerb {
         /// The name of the network
         name: Name,
         /// Its prefix; may be given twice, for IPv4 and IPv6; without it a free one is chosen
-        #[arg(long)]
+        #[arg(long, value_parser = prefix)]
         subnet: Vec<IpNet>,
         /// The host's address in the network; without it the first one of the prefix
-        #[arg(long)]
+        #[arg(long, value_parser = address)]
         gateway: Vec<IpAddr>,
         /// No route to other networks and no published ports
         #[arg(long)]

@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 use hallway_engine::failure::FileAction;
 use hallway_engine::{Cancel, Failure, state};
 use hallway_view::json::{Endpoints, Measurement, Version};
-use hallway_view::table::columns;
 
 use crate::args::{BenchVerb, Common, Format};
 use crate::diagnose::VerbError;
@@ -42,7 +41,11 @@ pub(crate) fn run(common: &Common, verb: BenchVerb) -> Result<ExitCode, VerbErro
     let rows = outcome?;
     match format.format {
         Format::Json => ui::json(&rows),
-        Format::Text => ui::out(&table(&rows)),
+        Format::Text => {
+            ui::table(&table(&rows));
+            ui::line("");
+            ui::table(&table_of_endpoints(&rows));
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -271,7 +274,7 @@ ip netns exec n{node} ip route add default via 10.64.0.1"
     (up, down + "ip link del br0\n")
 }
 
-fn table(rows: &[Measurement]) -> String {
+fn table(rows: &[Measurement]) -> Vec<Vec<String>> {
     let heads = [
         "NODES", "", "HALLWAY", "LOOP", "", "SCRIPT", "", "AGAIN", "", "FIRST", "ONE MORE", "",
     ];
@@ -299,11 +302,11 @@ fn table(rows: &[Measurement]) -> String {
         line.extend(script(row.script_down, row.down));
         lines.push(line);
     }
-    columns(&lines) + "\n" + &table_of_endpoints(rows)
+    lines
 }
 
 /// The time for one node, by the number of other nodes.
-fn table_of_endpoints(rows: &[Measurement]) -> String {
+fn table_of_endpoints(rows: &[Measurement]) -> Vec<Vec<String>> {
     let heads = [
         "BESIDE",
         "ONE NODE",
@@ -317,7 +320,7 @@ fn table_of_endpoints(rows: &[Measurement]) -> String {
     ];
     let mut lines = vec![heads.map(str::to_owned).to_vec()];
     let Some(first) = rows.first().map(|row| row.endpoints) else {
-        return String::new();
+        return Vec::new();
     };
     let ratio = |of: u64, to: u64| format!("×{:.2}", of as f64 / to.max(1) as f64);
     let others = |time: Option<u64>, ours: u64| match time {
@@ -347,5 +350,5 @@ fn table_of_endpoints(rows: &[Measurement]) -> String {
         line.extend(others(of.cni_detach, of.detach_port));
         lines.push(line);
     }
-    columns(&lines)
+    lines
 }

@@ -20,7 +20,7 @@ use crate::args::{CaptureArgs, Common, Format};
 use crate::diagnose::VerbError;
 use crate::failure::CommandError;
 use crate::named::{self, NodeOrNetwork};
-use crate::scope::{here, present};
+use crate::scope::{Scope, here, present};
 use crate::ui;
 
 /// How often to check whether to end.
@@ -34,7 +34,7 @@ pub(crate) fn run(common: &Common, args: &CaptureArgs) -> Result<ExitCode, VerbE
     };
     let scope = here(common)?;
     let (_, settled) = present(common, &scope.engine)?;
-    let target = target(&settled, &args.target)?;
+    let target = target(common, &scope, &settled, &args.target)?;
     let text = args.filter.join(" ");
     let filter = Filter::parse(&text, &settled).map_err(|e| wrong_filter(&text, &e))?;
     let ended = Arc::new(AtomicBool::new(false));
@@ -123,7 +123,12 @@ fn create(path: &Path) -> Result<File, VerbError> {
     })
 }
 
-fn target(settled: &Settled, text: &str) -> Result<Target, VerbError> {
+fn target(
+    common: &Common,
+    scope: &Scope,
+    settled: &Settled,
+    text: &str,
+) -> Result<Target, VerbError> {
     let (name, interface) = match text.split_once(':') {
         Some((name, interface)) => (name, Some(interface.to_owned())),
         None => (text, None),
@@ -131,7 +136,7 @@ fn target(settled: &Settled, text: &str) -> Result<Target, VerbError> {
     if name == "host" {
         return Ok(Target::Host(interface));
     }
-    let node = match named::part(settled, name, &["host"])? {
+    let node = match named::part(common, scope, settled, name, &["host"])? {
         NodeOrNetwork::Node(node) => node,
         NodeOrNetwork::Network(network) if interface.is_none() => {
             return Ok(Target::Network(network.name.clone()));

@@ -7,10 +7,9 @@ use hallway_engine::{Caller, Removed};
 
 use crate::args::{Common, FileArg};
 use crate::diagnose::VerbError;
-use crate::environment::of_caller;
 use crate::progress::Reporter;
-use crate::scope::{Scope, project, project_or_stray};
-use crate::{interrupt, ui};
+use crate::scope::{Scope, ToRemove, elsewhere, project, to_remove};
+use crate::{interrupt, named, ui};
 
 pub(crate) fn run(common: &Common, file: &FileArg) -> Result<ExitCode, VerbError> {
     let started = Instant::now();
@@ -19,7 +18,7 @@ pub(crate) fn run(common: &Common, file: &FileArg) -> Result<ExitCode, VerbError
     }
     let cancel = interrupt::until_begun();
     let Some(scope) = Scope::existing_to_change(common, &cancel)? else {
-        let more = of_caller().map_or(String::new(), |more| format!("; {more}"));
+        let more = elsewhere(common, None).map_or(String::new(), |more| format!("; {more}"));
         let text = format!(
             "nothing is up: sandbox {} does not run{more}",
             common.sandbox
@@ -27,7 +26,7 @@ pub(crate) fn run(common: &Common, file: &FileArg) -> Result<ExitCode, VerbError
         ui::note(common, text);
         return Ok(ExitCode::SUCCESS);
     };
-    let name = project_or_stray(common, file, &scope.engine)?;
+    let ToRemove { name, unnamed } = to_remove(common, file, &scope.engine)?;
     let place = scope.words();
     let mut reporter = Reporter::new(common);
     let mut caller = Caller {
@@ -35,10 +34,18 @@ pub(crate) fn run(common: &Common, file: &FileArg) -> Result<ExitCode, VerbError
         cancel: &cancel,
     };
     let text = match scope.engine.down(&name, &mut caller)? {
-        Removed::Nothing => format!("{name} is not up {place}: nothing to remove"),
+        Removed::Nothing => {
+            let places = named::project_elsewhere(common, &scope, &name);
+            let places = match places.is_empty() {
+                true => String::new(),
+                false => format!("; it is up elsewhere: {}", places.join(" or ")),
+            };
+            format!("{name} is not up {place}: nothing to remove{places}")
+        }
         Removed::Project => {
             let time = ui::duration(started.elapsed());
-            format!("{name} is down {place} ({time})")
+            let from = unnamed.map_or(String::new(), |path| format!("; it was built from {path}"));
+            format!("{name} is down {place} ({time}){from}")
         }
     };
     drop(reporter);

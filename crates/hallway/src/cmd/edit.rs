@@ -1,13 +1,14 @@
 //! The verbs for single changes: each edits the project's file on record, and applies it.
 
+mod errors;
+
 use std::net::IpAddr;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use hallway_engine::{Caller, Cancel, EditError};
 use hallway_plan::Settled;
-use hallway_spec::problem::{NameProblem, ProblemKind, ValueProblem};
-use hallway_spec::{Action, Edit, Name, NewNetwork, NewNode, Problems, listed};
+use hallway_spec::{Action, Edit, Name, NewNetwork, NewNode, listed};
 use ipnet::IpNet;
 
 use crate::args::{Common, FileArg, LinkVerb, NetworkVerb, NodeVerb, PolicyArgs, PolicyVerb, Verb};
@@ -118,55 +119,17 @@ fn apply(
                 false => apply(common, scope, project, &meant, cancel),
             }
         }
-        Err(EditError::Refused(why)) => Err(VerbError::refused(&why)),
+        Err(EditError::Refused(why)) => {
+            let places = |network: &Name| named::network_elsewhere(common, scope, project, network);
+            Err(errors::refused(&why, places))
+        }
         Err(EditError::Invalid(problems)) => {
             let places = |network: &Name| named::network_elsewhere(common, scope, project, network);
-            Err(of_arguments(problems, places))
+            Err(errors::of_arguments(problems, places))
         }
         Err(EditError::Conflict(failure)) => Err(VerbError::Failed(failure).with_code(2)),
         Err(EditError::Failed(failure)) => Err(VerbError::Failed(failure)),
     }
-}
-
-/// Problems of the edited text, in words of the command line: the user has not written that text.
-/// `places` are the flags of other projects that have a network.
-fn of_arguments(mut problems: Problems, places: impl Fn(&Name) -> Vec<String>) -> VerbError {
-    for problem in &mut problems.problems {
-        if let ProblemKind::Name(NameProblem::UnknownNetwork {
-            network, nearest, ..
-        }) = &problem.kind
-        {
-            let places = places(network);
-            let help = match nearest {
-                _ if !places.is_empty() => format!(
-                    "there is a network {network} elsewhere; name its project with {}",
-                    places.join(" or ")
-                ),
-                Some(near) => format!("did you mean {near}?"),
-                None => format!(
-                    "hallway network add {network} adds it; hallway network ls lists the others"
-                ),
-            };
-            return VerbError::usage(format!("there is no network {network}"), help);
-        }
-        if let ProblemKind::Value(ValueProblem::Unexpected { path, .. }) = &mut problem.kind
-            && let Some((_, key)) = path.rsplit_once('.')
-        {
-            let option = match key.split('[').next().unwrap_or(key) {
-                "ports" => "--port",
-                "subnet" => "--subnet",
-                "gateway" => "--gateway",
-                "address" => "--address",
-                "ready" => "--ready",
-                "mtu" => "--mtu",
-                "vlan" => "--vlan",
-                "parent" => "--parent",
-                _ => continue,
-            };
-            *path = option.to_owned();
-        }
-    }
-    VerbError::Argument(problems)
 }
 
 /// The same change with the own names of nodes instead of further names.
@@ -199,19 +162,25 @@ fn meant(common: &Common, scope: &Scope, project: &Name, change: &Edit) -> Resul
             ports,
         } => Edit::Policy {
             action,
-            from: endpoints(&settled, &from),
-            to: endpoints(&settled, &to),
+            from: endpoints(common, scope, &settled, &from)?,
+            to: endpoints(common, scope, &settled, &to)?,
             ports,
         },
         other => other,
     })
 }
 
-fn endpoints(settled: &Settled, texts: &[String]) -> Vec<String> {
-    let all = texts
-        .iter()
-        .flat_map(|text| named::endpoints(settled, text));
-    all.collect()
+fn endpoints(
+    common: &Common,
+    scope: &Scope,
+    settled: &Settled,
+    texts: &[String],
+) -> Result<Vec<String>, VerbError> {
+    let mut all = Vec::new();
+    for text in texts {
+        all.extend(named::endpoints(common, scope, settled, text)?);
+    }
+    Ok(all)
 }
 
 /// What has been done.

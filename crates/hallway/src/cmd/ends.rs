@@ -14,6 +14,8 @@ pub(super) struct Ends {
     client: Option<Client>,
     /// By program: how often it was started again, at the last end that was reported.
     reported: BTreeMap<String, u32>,
+    /// Whether there are programs, and all have ended by themselves.
+    pub(super) all: bool,
 }
 
 impl Ends {
@@ -22,6 +24,7 @@ impl Ends {
             project: project.clone(),
             client: None,
             reported: BTreeMap::new(),
+            all: false,
         }
     }
 
@@ -40,6 +43,9 @@ impl Ends {
             return Vec::new();
         };
         self.client = Some(client);
+        // Those that a command stopped may be started again.
+        let ended = |p: &ProgramStatus| p.state == ProgramState::Exited && p.exit.is_some();
+        self.all = !programs.is_empty() && programs.iter().all(ended);
         programs.iter().filter_map(|p| self.end(p)).collect()
     }
 

@@ -148,7 +148,7 @@ fn print(events: impl Iterator<Item = Occurrence>, format: Format) {
     for event in events {
         match format {
             Format::Json => ui::json_line(&event),
-            Format::Text => ui::line(format!("{} {}", clock(event.time), event.message)),
+            Format::Text => ui::text(&format!("{} {}", clock(event.time), event.message)),
         }
     }
 }

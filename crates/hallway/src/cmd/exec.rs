@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use hallway_engine::account;
@@ -13,6 +14,7 @@ use hallway_spec::{NETNS_DIRECTORY, Name, listed};
 
 use crate::args::{Common, EnterArgs, ExecArgs};
 use crate::diagnose::VerbError;
+use crate::elsewhere::{is_elsewhere, up_elsewhere};
 use crate::failure::CommandError;
 use crate::named;
 use crate::scope::{self, Scope};
@@ -38,9 +40,7 @@ pub(crate) fn run(common: &Common, args: ExecArgs) -> Result<ExitCode, VerbError
         }
         enter.working_dir = Some(directory);
     }
-    if let Some(text) = other_user(&enter.command, &node).filter(|_| has_one_user()) {
-        ui::note(common, text);
-    }
+    note_other_user(common, &enter.command, node.as_ref());
     Err(failed(enter.exec()))
 }
 
@@ -66,11 +66,16 @@ fn variables(given: &[String]) -> Result<Vec<(String, String)>, VerbError> {
 }
 
 /// A note for a program that becomes another user, if that user does not exist.
-fn other_user(command: &[String], node: &Name) -> Option<String> {
+pub(crate) fn note_other_user(common: &Common, command: &[String], node: &str) {
+    if let Some(text) = other_user(command, node).filter(|_| has_one_user()) {
+        ui::note(common, text);
+    }
+}
+
+fn other_user(command: &[String], node: &str) -> Option<String> {
     let program = Path::new(command.first()?).file_name()?.to_str()?;
     let instead = match program {
-        "tcpdump" if command.iter().any(|word| word.starts_with("-Z")) => return None,
-        "tcpdump" => format!("write tcpdump -Z root, or use hallway capture {node}"),
+        "tcpdump" => format!("use hallway capture {node}, with -w FILE for a file"),
         "su" | "sudo" | "runuser" if command.len() > 1 => "run the command without it".to_owned(),
         _ => return None,
     };
@@ -91,7 +96,7 @@ fn has_one_user() -> bool {
 /// A note for shells in which no program can become another user.
 pub(crate) fn note_one_user(common: &Common) {
     if has_one_user() {
-        let text = "su, sudo and tcpdump become another user, and this sandbox has one user only, you: write tcpdump -Z root, or use hallway capture NODE";
+        let text = "su, sudo and tcpdump become another user, and this sandbox has one user only, you: instead of tcpdump use hallway capture NODE";
         ui::note(common, text);
     }
 }
@@ -100,8 +105,9 @@ pub(crate) fn shell(common: &Common, at: &EnterArgs) -> Result<ExitCode, VerbErr
     let program = program();
     let inside = inside(common, at, vec![program.clone()])?;
     let mut enter = inside.enter;
-    let prompt = prompt(&program, inside.node.as_ref());
-    enter.environment.extend(prompt);
+    let place = inside.node.as_ref();
+    enter.command.extend(arguments(&program, place));
+    enter.environment.extend(prompt(&program, place));
     note_one_user(common);
     Err(failed(enter.exec()))
 }
@@ -111,24 +117,58 @@ pub(crate) fn failed(error: EnterError) -> VerbError {
     VerbError::Command(error.into()).with_code(code)
 }
 
+/// The name of a shell; /bin/sh is a link to one of them.
+fn name_of_shell(shell: &str) -> String {
+    let shell = std::fs::canonicalize(shell).unwrap_or_else(|_not_there| shell.into());
+    let name = shell.file_name().and_then(|n| n.to_str());
+    name.unwrap_or_default().to_owned()
+}
+
 /// The variables that make a shell show its node in the prompt. bash sets its prompt by files that
 /// it reads when it starts; PROMPT_COMMAND is executed after that, and is needed once. Other shells
 /// write the directory in another way, or cannot.
 pub(crate) fn prompt(shell: &str, place: &str) -> Vec<(String, String)> {
-    // /bin/sh is a link to one of them.
-    let shell = std::fs::canonicalize(shell).unwrap_or_else(|_not_there| shell.into());
-    let name = shell.file_name().and_then(|n| n.to_str());
-    let prompt = match name {
-        Some("bash") => format!("{place}:\\w\\$ "),
-        Some("zsh") => format!("{place}:%~%# "),
+    let name = name_of_shell(shell);
+    let prompt = match name.as_str() {
+        "bash" => format!("{place}:\\w\\$ "),
+        "zsh" => format!("{place}:%~%# "),
         _ => format!("{place}$ "),
     };
     let mut out = vec![("PS1".to_owned(), prompt.clone())];
-    if name == Some("bash") {
+    if name == "bash" {
         let command = format!("PS1='{prompt}'; unset PROMPT_COMMAND");
         out.push(("PROMPT_COMMAND".to_owned(), command));
     }
+    if home_is_closed() {
+        out.push(("HOME".to_owned(), "/".to_owned()));
+    }
     out
+}
+
+/// The arguments for the same: the prompt of fish is a function, which its files define.
+pub(crate) fn arguments(shell: &str, place: &str) -> Vec<String> {
+    if name_of_shell(shell) != "fish" {
+        return Vec::new();
+    }
+    let prompt = format!(
+        "function fish_prompt; set -l end '$ '; test (id -u) = 0; and set end '# '; echo -n '{place}:'(prompt_pwd)\"$end\"; end"
+    );
+    vec!["--init-command".to_owned(), prompt]
+}
+
+/// Whether root of this sandbox may not read the files of the user's home: that of root of the machine, who
+/// does not exist in the sandbox. Shells print an error for each of them.
+fn home_is_closed() -> bool {
+    /// The number of users who do not exist in a user namespace.
+    const UNKNOWN: u32 = 65534;
+    let Some(home) = std::env::var_os("HOME").map(PathBuf::from) else {
+        return false;
+    };
+    let closed = |path: &Path, right: u32| {
+        let file = path.metadata();
+        file.is_ok_and(|file| file.uid() == UNKNOWN && file.mode() & right == 0)
+    };
+    closed(&home, 0o1) || closed(&home.join(".bashrc"), 0o4)
 }
 
 /// The user's shell.
@@ -154,8 +194,10 @@ fn entry(common: &Common, at: &EnterArgs, command: Vec<String>) -> Result<Inside
     if scope::lost_sandbox(common)?.is_some() {
         return Err(scope::not_here(common));
     }
-    let scope = Scope::existing(common)?
-        .ok_or_else(|| CommandError::SandboxNotUp(common.sandbox.clone()))?;
+    let scope = Scope::existing(common)?.ok_or_else(|| CommandError::SandboxNotUp {
+        sandbox: common.sandbox.clone(),
+        elsewhere: node_elsewhere(common, &at.node),
+    })?;
     let (project, settled) = named::present(common, &scope, Some(&at.node))?;
     let meant = named::nodes(common, &scope, &settled, &at.node)?;
     let node = chosen(&meant, at)?;
@@ -181,6 +223,15 @@ fn entry(common: &Common, at: &EnterArgs, command: Vec<String>) -> Result<Inside
     Ok(Inside { enter, node })
 }
 
+/// Where a node is if this sandbox does not run; or what else is up.
+fn node_elsewhere(common: &Common, node: &Name) -> Option<String> {
+    let places = named::elsewhere(common, None, None, node);
+    match places.is_empty() {
+        true => up_elsewhere(common, None),
+        false => Some(is_elsewhere("node", node, &places)),
+    }
+}
+
 /// The node of that number among those of a name.
 fn chosen<'a>(meant: &[&'a Node], at: &EnterArgs) -> Result<&'a Node, VerbError> {
     let index = at.index.map_or(1, NonZeroUsize::get);
@@ -201,16 +252,16 @@ mod tests {
     use super::*;
 
     #[test]
-    #[allow(clippy::unwrap_used)] // what fails is the test
     fn programs_that_become_another_user_are_known() {
-        let node: Name = "web".parse().unwrap();
         let said = |line: &str| {
             let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
-            other_user(&words, &node).unwrap_or_default()
+            other_user(&words, "web").unwrap_or_default()
         };
         assert!(said("/usr/bin/tcpdump -i eth0").contains("hallway capture web"));
         assert!(said("su nobody -c id").contains("one user only"));
-        for line in ["tcpdump -Z root -i eth0", "ping -c 1 db", "su"] {
+        // It cannot become the same user again either.
+        assert!(said("tcpdump -Z root -i eth0").contains("hallway capture web"));
+        for line in ["ping -c 1 db", "su"] {
             assert_eq!(said(line), "", "{line}");
         }
     }

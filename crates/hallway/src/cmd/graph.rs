@@ -8,14 +8,12 @@ use hallway_plan::Settled;
 use hallway_spec::Name;
 use hallway_view::graph::{Graph, dot, mermaid, svg, text};
 
+use super::list::programs;
 use crate::args::{Common, GraphArgs, Picture};
 use crate::diagnose::VerbError;
-use crate::scope::{Scope, here, present, project};
+use crate::scope::{Scope, here, present, project, running, say_which};
 use crate::source::read;
 use crate::ui;
-
-/// The smallest width of a tree, in columns.
-const NARROW: u16 = 40;
 
 pub(crate) fn run(common: &Common, args: &GraphArgs) -> Result<ExitCode, VerbError> {
     if let Some(ending) = args.unknown_ending() {
@@ -25,7 +23,7 @@ pub(crate) fn run(common: &Common, args: &GraphArgs) -> Result<ExitCode, VerbErr
         ));
     }
     // Before a sandbox is entered, since the terminal and the file are the user's.
-    let width = terminal();
+    let width = ui::stdout_width();
     let existing = match args.live {
         true => Some(existing(common, args)?),
         false => None,
@@ -36,7 +34,11 @@ pub(crate) fn run(common: &Common, args: &GraphArgs) -> Result<ExitCode, VerbErr
     };
     let mut graph = Graph::new(&settled);
     if args.live {
-        graph = graph.with(&settled, &live(&settled)?);
+        // Without an answer of the keeper, the note below says what is known.
+        let programs = existing
+            .as_ref()
+            .and_then(|(scope, ..)| programs(&scope.engine, &settled).ok());
+        graph = graph.with(&settled, &live(&settled)?, &programs.unwrap_or_default());
     }
     let picture = match args.picture() {
         Picture::Text => text(&graph, width),
@@ -82,7 +84,7 @@ fn existing(common: &Common, args: &GraphArgs) -> Result<(Scope, Name, Settled),
     let scope = here(common)?;
     let mut common = common.clone();
     if args.file.path().is_some() {
-        common.project = Some(project(&common, &args.file, None)?);
+        common.project = Some(project(&common, &args.file, Some(&scope.engine))?);
     }
     let (name, settled) = present(&common, &scope.engine)?;
     Ok((scope, name, settled))
@@ -92,26 +94,18 @@ fn existing(common: &Common, args: &GraphArgs) -> Result<(Scope, Name, Settled),
 fn settled(common: &Common, args: &GraphArgs) -> Result<Settled, VerbError> {
     if args.file.path().is_none()
         && let Some(scope) = Scope::existing(common)?
+        && let Some(name) = running(common, &scope.engine)?
     {
-        match present(common, &scope.engine) {
-            Ok((_, settled)) => return Ok(settled),
-            Err(error @ VerbError::Failed(_)) => return Err(error),
-            Err(_) => {}
-        }
+        say_which(common, &name);
+        let named = Common {
+            project: Some(name),
+            ..common.clone()
+        };
+        return Ok(present(&named, &scope.engine)?.1);
     }
     let input = read(common, &args.file)?;
     let planned = Engine::plan_from_nothing(&input.project.topology, &[], OtherNamespaces::Assumed);
     Ok(planned
         .map_err(|f| VerbError::of(f, &input.path, &input.text))?
         .settled)
-}
-
-fn terminal() -> usize {
-    let size = rustix::termios::tcgetwinsize(std::io::stdout());
-    let columns = size.map_or(0, |s| s.ws_col);
-    // Not a terminal: no limit of the width.
-    if columns == 0 {
-        return usize::MAX;
-    }
-    usize::from(columns.max(NARROW))
 }

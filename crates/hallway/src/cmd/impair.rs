@@ -11,7 +11,6 @@ use hallway_spec::{
     Bandwidth, Edit, Impaired, ImpairmentChange, Impairments, InvalidName, Name, nearest,
 };
 use hallway_view::json;
-use hallway_view::table::columns;
 
 use super::edit;
 use crate::args::{Common, Format};
@@ -185,5 +184,5 @@ fn list(chosen: &[(&Node, &Interface)], format: Format) {
             ]);
         }
     }
-    ui::out(&columns(&rows));
+    ui::table(&rows);
 }

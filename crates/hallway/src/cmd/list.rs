@@ -61,7 +61,7 @@ fn program(engine: &Engine, settled: &Settled, status: ProgramStatus) -> Program
 pub(crate) fn inspect(common: &Common, name: &Name) -> Result<ExitCode, VerbError> {
     let scope = here(common)?;
     let (project, settled) = named::present(common, &scope, Some(name))?;
-    let node = match named::part(&settled, name.as_ref(), &[])? {
+    let node = match named::part(common, &scope, &settled, name.as_ref(), &[])? {
         named::NodeOrNetwork::Node(node) => node,
         named::NodeOrNetwork::Network(network) => {
             ui::json(&NetworkDetails::new(&settled, network));
@@ -101,6 +101,15 @@ pub(crate) fn list(
     let scope = here(common)?;
     let (_, settled) = present(common, &scope.engine)?;
     match (format, listing) {
+        (Format::Text, Listing::Nodes) if common.quiet => {
+            settled.nodes.iter().for_each(|n| ui::line(n.name.as_ref()));
+        }
+        (Format::Text, Listing::Networks) if common.quiet => {
+            settled
+                .networks
+                .iter()
+                .for_each(|n| ui::line(n.name.as_ref()));
+        }
         (Format::Text, _) => ui::table(&rows(listing, &settled)),
         (Format::Json, Listing::Nodes) => {
             ui::json(&json::nodes(&settled, &programs(&scope.engine, &settled)?))

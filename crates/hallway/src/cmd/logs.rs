@@ -166,8 +166,8 @@ fn by_time(
     }
 }
 
-/// Prints what programs have written since their start and what they write from now on, until the
-/// caller cancels or the project is down.
+/// Prints what programs have written since their start and what they write from now on, until all have
+/// ended, the caller cancels, or the project is down.
 pub(super) fn follow(engine: &Engine, settled: &Settled, cancel: &Cancel) -> Result<(), Failure> {
     let nodes: Vec<Name> = settled.programs().map(|p| p.name.clone()).collect();
     let mut sources = sources(engine, settled, &nodes);
@@ -182,7 +182,7 @@ pub(super) fn follow(engine: &Engine, settled: &Settled, cancel: &Cancel) -> Res
         let ended = ends.look(engine);
         print_more(&mut sources, &lines)?;
         ended.iter().for_each(ui::line);
-        if !goes_on(engine, &settled.project, cancel)? {
+        if ends.all || !goes_on(engine, &settled.project, cancel)? {
             return Ok(());
         }
     }

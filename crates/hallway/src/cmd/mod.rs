@@ -226,6 +226,10 @@ fn machine(common: &Common, verb: Verb) -> Result<ExitCode, VerbError> {
             Ok(ExitCode::SUCCESS)
         }
         Verb::Man { output } => man::run(output.as_deref()),
+        Verb::Version => {
+            crate::version();
+            Ok(ExitCode::SUCCESS)
+        }
         verb => edit::run(common, verb),
     }
 }

@@ -41,6 +41,8 @@ pub(crate) fn run(
         |s| s.words(),
     );
     let steps = steps(&planned);
+    let other = planned.other_file(&input.path);
+    let other = other.filter(|_| !input.path.is_empty() && !input.is_named(common));
     if as_json {
         ui::json(&PlannedSteps {
             schema_version: Version,
@@ -49,42 +51,46 @@ pub(crate) fn run(
             steps: &steps,
             dropped: &planned.dropped,
         });
-    } else if common.quiet {
-        // The exit code is the answer.
-    } else if steps.is_empty() {
-        ui::text(&format!(
-            "{} matches its file {place}; nothing to change",
-            topology.name
-        ));
-        left(&planned);
-    } else {
-        for one in &steps {
-            ui::text(&step::line(one));
-        }
-        if let Some(words) = dropped(&planned) {
-            let words = format!("{words}; hallway export prints a file with them");
-            ui::text(&styled(YELLOW, words));
-        }
-        left(&planned);
-        let (count, name) = (steps.len(), &topology.name);
-        let up = match planned.other_file(&input.path) {
-            Some(_) if !input.path.is_empty() && !input.is_named(common) => "hallway up --replace",
-            _ => "hallway up",
-        };
-        ui::note(
-            common,
-            format!(
-                "{} to build {name} {place}; {up} carries {} out",
-                ui::counted(count, "step", "steps"),
-                if count == 1 { "it" } else { "them" }
-            ),
+    } else if !common.quiet {
+        // With it, the exit code is the answer.
+        print(common, &planned, &steps, &place, other.is_some());
+    }
+    if let Some(other) = other {
+        let (name, path) = (&topology.name, &input.path);
+        let text = format!(
+            "{name} is up from {other}, which is another file than {path}: hallway up refuses that without --replace"
         );
+        ui::note(common, text);
     }
     Ok(ExitCode::from(if detailed && !steps.is_empty() {
         2
     } else {
         0
     }))
+}
+
+/// Prints the steps. With `replaces`, they replace what another file built.
+fn print(common: &Common, planned: &Planned, steps: &[Described], place: &str, replaces: bool) {
+    let name = &planned.settled.project;
+    if steps.is_empty() {
+        let file = if replaces { "this file" } else { "its file" };
+        ui::text(&format!("{name} matches {file} {place}; nothing to change"));
+        left(planned);
+        return;
+    }
+    for one in steps {
+        ui::text(&step::line(one));
+    }
+    if let Some(words) = dropped(planned) {
+        let words = format!("{words}; hallway export prints a file with them");
+        ui::text(&styled(YELLOW, words));
+    }
+    left(planned);
+    let count = ui::counted(steps.len(), "step", "steps");
+    let replace = if replaces { " --replace" } else { "" };
+    let them = if steps.len() == 1 { "it" } else { "them" };
+    let text = format!("{count} to build {name} {place}; hallway up{replace} carries {them} out");
+    ui::note(common, text);
 }
 
 /// What keeps the project from working, and is left to others.
@@ -139,7 +145,7 @@ pub(crate) fn validate(
     match (read(common, file), format) {
         (Ok(input), Format::Text) => {
             let topology = &input.project.topology;
-            ui::line(format!(
+            ui::text(&format!(
                 "{} is valid: project {}, {}, {}, {}, {}",
                 input.path,
                 topology.name,

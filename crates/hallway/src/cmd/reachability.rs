@@ -36,7 +36,7 @@ pub(crate) fn explain(
         }),
         Format::Text => {
             for one in &paths {
-                ui::line(path::headline(one));
+                ui::hanging(&path::headline(one), 4);
                 ui::text(&path::reason(&one.reason, &subject.file));
                 ui::text(&path::hops(one, common.verbose > 0));
             }
@@ -127,15 +127,16 @@ fn show(attempt: &Attempt<'_>, predicted: &Path, file: &str) {
         ..predicted.clone()
     };
     let more = attempt.measured.as_ref().map(words).unwrap_or_default();
-    ui::line(format!("{}{}", path::headline(&shown), styled(DIM, more)));
+    let headline = format!("{}{}", path::headline(&shown), styled(DIM, more));
+    ui::hanging(&headline, 4);
     if attempt.agrees {
         ui::text(&path::reason(&predicted.reason, file));
     } else if shown.outcome != Outcome::Unknown {
-        ui::line(format!(
+        ui::text(&format!(
             "  although predicted {}: {}",
             predicted.outcome, predicted.reason.text
         ));
-        ui::line(format!(
+        ui::text(&format!(
             "  help: hallway trace {from} {to} shows where it goes",
             from = predicted.from,
             to = target(predicted)

@@ -65,6 +65,7 @@ fn list(common: &Common, format: Format) -> Result<ExitCode, VerbError> {
     match format {
         Format::Json => ui::json(&values),
         Format::Text if values.is_empty() => ui::note(common, "no sandbox runs"),
+        Format::Text if common.quiet => values.iter().for_each(|v| ui::line(&v.name)),
         Format::Text => ui::table(&rows),
     }
     for lost in values.iter().filter(|v| v.problem.is_some()) {
@@ -82,10 +83,14 @@ fn list(common: &Common, format: Format) -> Result<ExitCode, VerbError> {
 fn shell(common: &Common, command: Vec<String>) -> Result<ExitCode, VerbError> {
     let sandbox = scope::sandbox(common, &interrupt::waiting())?;
     sandbox.enter_for_program()?;
+    let place = format!("sandbox {}", sandbox.name);
     let command = if command.is_empty() {
         super::exec::note_one_user(common);
-        vec![super::exec::program()]
+        let program = super::exec::program();
+        let arguments = super::exec::arguments(&program, &place);
+        std::iter::once(program).chain(arguments).collect()
     } else {
+        super::exec::note_other_user(common, &command, "NODE");
         command
     };
     let Some((program, arguments)) = command.split_first() else {
@@ -96,10 +101,7 @@ fn shell(common: &Common, command: Vec<String>) -> Result<ExitCode, VerbError> {
     let error = command
         .args(arguments)
         .env("PATH", hallway_engine::enter::search_path())
-        .envs(super::exec::prompt(
-            program,
-            &format!("sandbox {}", sandbox.name),
-        ))
+        .envs(super::exec::prompt(program, &place))
         .exec();
     Err(super::exec::failed(EnterError::of_program(
         program, None, error,

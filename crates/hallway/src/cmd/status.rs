@@ -16,9 +16,10 @@ use hallway_view::tree;
 use super::list::programs;
 use crate::args::{Common, FileArg, Format};
 use crate::diagnose::VerbError;
-use crate::environment::of_caller;
 use crate::failure::CommandError;
-use crate::scope::{LOST, LOST_HELP, Scope, built, not_here, not_up, project_or_stray, state_dir};
+use crate::scope::{
+    LOST, LOST_HELP, Scope, built, elsewhere, not_here, not_up, project_or_stray, state_dir,
+};
 use crate::source::discover;
 use crate::ui;
 
@@ -258,30 +259,35 @@ fn marks(marks: Marks) -> String {
 }
 
 pub(crate) fn projects(common: &Common, all: bool, format: Format) -> Result<ExitCode, VerbError> {
+    let mut scope = None;
     let (values, code) = match all {
         true => everywhere(common)?,
-        false => (here_only(common)?, ExitCode::SUCCESS),
+        false => {
+            scope = Scope::examined(common)?;
+            (here_only(scope.as_ref())?, ExitCode::SUCCESS)
+        }
     };
     match format {
         Format::Json => ui::json(&values),
         Format::Text if values.is_empty() => {
             let help = || "hallway up FILE builds something".to_owned();
-            let help = of_caller().unwrap_or_else(help);
+            let help = elsewhere(common, scope.as_ref()).unwrap_or_else(help);
             ui::note(common, format!("nothing is up; {help}"));
         }
+        Format::Text if common.quiet => values.iter().for_each(|v| ui::line(v.project.as_ref())),
         Format::Text => ui::table(&rows(&values, all)),
     }
     Ok(code)
 }
 
 /// The projects of the command line's scope.
-fn here_only(common: &Common) -> Result<Vec<ProjectEntry>, VerbError> {
+fn here_only(scope: Option<&Scope>) -> Result<Vec<ProjectEntry>, VerbError> {
     let mut values = Vec::new();
-    if let Some(scope) = Scope::examined(common)? {
+    if let Some(scope) = scope {
         let mut names = scope.engine.projects();
         names.extend(scope.engine.strays()?.projects);
         for some in names.chunks(ASKED_AT_ONCE) {
-            values.extend(entries(&scope, some)?);
+            values.extend(entries(scope, some)?);
         }
     }
     Ok(values)

@@ -15,7 +15,7 @@ use super::prove::{Asked, Proof, Row, expectations, measure, print, without_hops
 use super::up;
 use crate::args::{Common, FileArg, TestArgs};
 use crate::diagnose::VerbError;
-use crate::scope::{Scope, here};
+use crate::scope::{Scope, here, same_file};
 use crate::source::{Input, input, read};
 use crate::subject::Subject;
 use crate::{interrupt, ui};
@@ -98,6 +98,7 @@ fn subject(common: &Common, file: &FileArg, scope: &Scope) -> Result<Subject, Ve
         return Subject::of_scope(common, scope);
     }
     let input = read(common, file)?;
+    same_file(common, &input, &scope.engine)?;
     let named = Common {
         project: Some(input.project.topology.name.clone()),
         ..common.clone()

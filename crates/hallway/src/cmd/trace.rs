@@ -84,10 +84,10 @@ fn entry<'a>(traced: &'a Traced, predicted: &'a Path) -> Trace<'a> {
 }
 
 fn show(path: &Path, predicted: &Path, subject: &Subject, how: &Options) {
-    ui::line(path::headline(path));
+    ui::hanging(&path::headline(path), 4);
     ui::text(&path::reason(&path.reason, &subject.file));
     if !predicted.outcome.agrees(path.outcome) {
-        ui::line(format!(
+        ui::text(&format!(
             "  although predicted {}: {}",
             predicted.outcome, predicted.reason.text
         ));

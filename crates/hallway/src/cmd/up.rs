@@ -103,7 +103,7 @@ pub(crate) fn build<'s>(
     applied.map_err(|failure| VerbError::of(failure, &input.path, &input.text))
 }
 
-/// Follows the logs; when the caller cancels, the project is removed.
+/// Follows the logs; when all programs have ended, or the caller cancels, the project is removed.
 fn attached(
     common: &Common,
     scope: &Scope,
@@ -150,9 +150,8 @@ fn done(common: &Common, scope: &Scope, applied: &Applied<'_>, path: &str, start
     if !common.quiet {
         ui::text(&tree::project(settled, &[]));
     }
-    if let Some(why) = no_internet(scope, &applied.planned) {
-        let text =
-            format!("nodes cannot reach the internet: {why}; hallway doctor shows what is missing");
+    if let Some((why, remedy)) = no_internet(scope, &applied.planned) {
+        let text = format!("nodes cannot reach the internet: {why}; {remedy}");
         ui::note(common, text);
     }
 }
@@ -169,13 +168,13 @@ fn from_another_file(common: &Common, applied: &Applied<'_>, path: &str) {
 
 /// Why nodes that need internet access have none, for the first project of a sandbox. A project
 /// with a network that represents the outside world needs none.
-fn no_internet<'s>(scope: &'s Scope, planned: &Planned) -> Option<&'s str> {
-    let why = scope.sandbox.as_ref()?.internet.missing()?;
+fn no_internet<'s>(scope: &'s Scope, planned: &Planned) -> Option<(&'s str, &'static str)> {
+    let missing = scope.sandbox.as_ref()?.internet.missing()?;
     let settled = &planned.settled;
     let first = planned.record.is_none() && scope.engine.projects().len() == 1;
     let wanted = settled.inner_networks().any(|n| !n.internal)
         && !settled.networks.iter().any(|n| n.outside);
-    (first && wanted).then_some(why)
+    (first && wanted).then_some(missing)
 }
 
 /// Tests the file's expectations of what was built; if one is not met, the former state is

@@ -7,6 +7,51 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 const INSTEAD_OF_FLAGS: &[(&[&str], &[&str], &str)] = &[
     (&["gc"], &["--force", "-f"], "hallway gc --yes"),
     (
+        &["gc"],
+        &["--dry-run"],
+        "leave it out: hallway gc removes nothing without --yes",
+    ),
+    (
+        &["down"],
+        &["--dry-run"],
+        "hallway plan --format shell --remove FILE shows what is removed",
+    ),
+    (
+        &[],
+        &["--dry-run"],
+        "hallway plan FILE shows what hallway up would do",
+    ),
+    (
+        &["logs"],
+        &["--until"],
+        "hallway logs --since 10m -t: the lines of the last ten minutes, each with its time",
+    ),
+    (
+        &["logs"],
+        &["--index"],
+        "name the node: hallway logs NODE; hallway node ls lists them",
+    ),
+    (
+        &["up"],
+        &["--timestamps"],
+        "hallway up, then hallway logs -f -t",
+    ),
+    (
+        &["start", "restart"],
+        &["--wait", "--wait-timeout"],
+        "leave it out; hallway up waits until all programs are ready",
+    ),
+    (
+        &["graph"],
+        &["--mermaid", "--dot", "--svg", "--drawio"],
+        "hallway graph --format mermaid, dot or svg",
+    ),
+    (
+        &["down"],
+        &["--all", "-a"],
+        "hallway down -p NAME removes one project, hallway sandbox rm NAME ends a sandbox with all of its projects; hallway ls --all lists them",
+    ),
+    (
         &["up"],
         &["--force-recreate", "--always-recreate-deps"],
         "hallway up changes what differs from the file; hallway restart starts all programs again",

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use crate::problem::{HopRole, NodeProblem};
-use crate::{IpVersion, Node, Problem, StaticRoute, Topology};
+use crate::{IpVersion, Name, Node, Problem, StaticRoute, Topology};
 
 /// Every next hop is another address on one of the node's own prefixes, no destination is one of these,
 /// and no two routes of a node have one destination.
@@ -54,6 +54,7 @@ fn one(
             via,
             to,
             prefixes,
+            open: open(topology, node, via),
         });
     };
     if prefixes.contains(&to) {
@@ -79,6 +80,16 @@ fn one(
 }
 
 /// The addresses that the file gives to a node.
+/// The networks of a node that get a prefix of that IP version when they are built.
+fn open(topology: &Topology, node: &Node, via: IpAddr) -> Vec<Name> {
+    let networks = node.attachments.iter().filter_map(|a| {
+        let mut all = topology.networks.iter();
+        all.find(|n| n.name == a.network)
+    });
+    let open = networks.filter(|n| n.subnets.is_empty() && n.external.is_none() && via.is_ipv4());
+    open.map(|n| n.name.clone()).collect()
+}
+
 fn addresses<'t>(topology: &'t Topology, node: &'t Node) -> impl Iterator<Item = IpAddr> + 't {
     let attached = node.attachments.iter().flat_map(|a| &a.addresses).copied();
     let ends = topology.links.iter().flat_map(|l| &l.ends);

@@ -129,9 +129,9 @@ impl Causes {
                 delays.any(|key| place.key.starts_with(key.as_str()))
             }
             ProblemKind::Value(ValueProblem::Unexpected { path, found, .. }) => {
-                self.read_as.contains(path)
-                    || path.ends_with(".namespace") && self.is_of_bad_name(found)
+                self.is_read_as(path) || path.ends_with(".namespace") && self.is_of_bad_name(found)
             }
+            ProblemKind::Value(problem) if is_of_text(problem) => self.is_read_as(&place.key),
             ProblemKind::Network(NetworkProblem::AddressOutside { network, .. }) => {
                 self.subnets.contains(&format!("networks.{network}"))
             }
@@ -177,6 +177,13 @@ impl Causes {
         }
     }
 
+    /// Whether a value, or one of a list, is that of a misspelt key, and so perhaps of another kind.
+    fn is_read_as(&self, key: &str) -> bool {
+        let item = key.strip_suffix(']').and_then(|key| key.rsplit_once('['));
+        let list = item.map_or(key, |(list, _)| list);
+        self.read_as.contains(key) || self.read_as.contains(list)
+    }
+
     /// Whether a value is `node:` and a name that is refused where it is defined.
     fn is_of_bad_name(&self, found: &Found) -> bool {
         let Found::Scalar(text) = found else {
@@ -195,6 +202,22 @@ impl Causes {
         let text = self.names.get(&problem.place.offset);
         *error != InvalidName::Empty && text.is_some_and(|text| !said.insert(text.clone()))
     }
+}
+
+/// Whether a text is not one of the kind that its key takes.
+fn is_of_text(problem: &ValueProblem) -> bool {
+    matches!(
+        problem,
+        ValueProblem::Port(_)
+            | ValueProblem::Service(_)
+            | ValueProblem::Publish(_)
+            | ValueProblem::Mac(_)
+            | ValueProblem::Bandwidth(_)
+            | ValueProblem::Impairment(_)
+            | ValueProblem::Command(_)
+            | ValueProblem::Name(_)
+            | ValueProblem::PortName(_)
+    )
 }
 
 /// The mapping of the network, of a key that decides about its subnet.

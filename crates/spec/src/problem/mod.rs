@@ -14,6 +14,9 @@ mod value;
 mod warning;
 
 use std::fmt;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
 
 use crate::{Diagnostic, Label, Name, Place, listed};
 
@@ -186,6 +189,17 @@ fn did_you_mean(nearest: Option<&String>, otherwise: &str) -> String {
     nearest.map_or_else(
         || otherwise.to_owned(),
         |near| format!("did you mean {near}?"),
+    )
+}
+
+/// What to do about an address on networks whose subnet is not in the file.
+fn chosen_subnet(networks: &[Name], address: IpAddr) -> String {
+    let length = if address.is_ipv4() { 24 } else { 64 };
+    let example = IpNet::new(address, length).map(|net| net.trunc());
+    let example = example.map_or_else(|_| address.to_string(), |net| net.to_string());
+    format!(
+        "the subnet of {} is chosen when it is built: write the one that {address} is in, like subnet: {example}",
+        list(networks)
     )
 }
 

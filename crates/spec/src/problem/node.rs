@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::{Code, Details, list, of_nodes};
+use super::{Code, Details, chosen_subnet, list, of_nodes};
 use crate::{IpVersion, Label, Name, Place, PortRange, Protocol};
 
 /// Problems of a node.
@@ -145,6 +145,8 @@ pub enum NodeProblem {
         to: IpNet,
         /// The prefixes that the node is on.
         prefixes: Vec<IpNet>,
+        /// Those of its networks whose prefix is not in the file.
+        open: Vec<Name>,
     },
     /// A route whose next hop is an address that nothing else can have.
     #[error("node {node}: {via} cannot be the next hop of the route to {to}: it is {role}")]
@@ -363,6 +365,7 @@ impl Details for NodeProblem {
             Self::MasqueradeWithoutForwarding(node) => {
                 format!("write forwarding: true for {node}, or remove masquerade")
             }
+            Self::NextHop { open, via, .. } if !open.is_empty() => chosen_subnet(open, *via),
             Self::NextHop { prefixes, .. } if prefixes.is_empty() => {
                 "put the node on a network or a cable: a next hop is an address on one of its prefixes"
                     .into()

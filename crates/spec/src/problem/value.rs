@@ -203,6 +203,11 @@ fn unknown(key: &str, nearest: Option<&str>, known: &[&str]) -> String {
     if let Some(instead) = elsewhere::instead(key, known) {
         return instead.to_owned();
     }
+    // Only the file itself has both.
+    let is_file = ["nodes", "expect"].iter().all(|k| known.contains(k));
+    if let Some(of) = other_file(key).filter(|_| is_file && nearest.is_none()) {
+        return of;
+    }
     match nearest {
         Some(near) if known.len() > LISTED_MAX => format!("did you mean {near}?"),
         Some(near) => format!("did you mean {near}? Known keys: {}", list(known)),
@@ -211,6 +216,19 @@ fn unknown(key: &str, nearest: Option<&str>, known: &[&str]) -> String {
         }
         None => format!("known keys: {}", list(known)),
     }
+}
+
+/// What a misspelt key means by which files of other formats are recognised.
+fn other_file(key: &str) -> Option<String> {
+    let formats = [
+        ("services", "a Compose file"),
+        ("topology", "a containerlab topology"),
+    ];
+    let near = crate::nearest(key, formats.iter().map(|(key, _)| *key))?;
+    let (_, format) = formats.iter().find(|(key, _)| *key == near)?;
+    Some(format!(
+        "did you mean {near}? With that key this is {format}; a hallway file has nodes"
+    ))
 }
 
 fn of(path: &str) -> String {

@@ -120,5 +120,6 @@ fn is_plain(node: &Node) -> bool {
         && !node.router
         && node.joined.is_none()
         && node.state != Presence::Missing
+        && node.faults.is_empty()
         && !missing
 }

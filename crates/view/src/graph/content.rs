@@ -164,6 +164,8 @@ pub(super) fn card(node: &Node, apart: bool) -> Vec<Line> {
         }
         lines.push(line);
     }
+    let faults = node.faults.iter();
+    lines.extend(faults.map(|fault| Line::new(fault, Set::Alarm)));
     let ports = node.ports.iter();
     lines.extend(ports.map(|p| Line::new(&p.to_string(), Set::Port)));
     lines

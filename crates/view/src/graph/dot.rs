@@ -40,8 +40,16 @@ pub fn dot(graph: &Graph) -> String {
         }
         for (position, node) in graph.nodes.iter().enumerate() {
             if graph.stands_outside(node) == outside {
-                let colour = colour(node.state, "#444444");
-                let name = quoted(&node.name);
+                let state = match node.faults.is_empty() {
+                    true => node.state,
+                    false => Presence::Missing,
+                };
+                let colour = colour(state, "#444444");
+                let lines: Vec<&str> = std::iter::once(&node.name)
+                    .chain(&node.faults)
+                    .map(String::as_str)
+                    .collect();
+                let name = quoted(&lines.join("\n"));
                 let _ = writeln!(out, "    node{position} [label={name}, color=\"{colour}\"]");
             }
         }

@@ -115,6 +115,8 @@ pub struct Row {
     pub at: (i32, i32),
     /// The visible text.
     pub text: String,
+    /// Why the policy has no arrow, from the left edge on; empty if it has one.
+    pub note: Label,
 }
 
 /// An endpoint of policies: a head, and a line down from it.
@@ -148,7 +150,7 @@ pub struct ArrowLine {
 }
 
 /// Text around a point.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Label {
     /// The centre of its base line.
     pub middle: (i32, i32),

@@ -1,11 +1,11 @@
 //! The policies below a picture: a list, and beside it an arrow for each, between columns for their
-//! endpoints. If there is no room for both side by side the list is below the arrows; with too many
-//! columns for a page there is only the list.
+//! endpoints. If there is no room for both side by side the list is below the arrows. Policies whose endpoints
+//! have no room on a page get no arrow, and the picture says so.
 
 use super::drawing::{ArrowLine, Column, EDGE, GAP, Label, Layout, PAD, Rect, Row};
 use super::measure::{Face, fit, fit_name, width};
 use super::model::Graph;
-use super::policy::{Party, Policy};
+use super::policy::{Arrow, Party, Policy};
 
 const ROW: i32 = 24;
 pub(super) const HEAD: i32 = 40;
@@ -26,6 +26,8 @@ const CHIP: i32 = 24;
 /// The widths of the arrows and of the parts beside them.
 struct Ladder {
     parties: Vec<Party>,
+    /// For each policy, whether it gets its arrows.
+    drawn: Vec<bool>,
     pitch: i32,
     /// The width left of the arrows.
     head: i32,
@@ -36,35 +38,82 @@ struct Ladder {
 }
 
 impl Ladder {
-    /// `None` if there are no arrows, or too many columns.
+    /// `None` if there are no arrows.
     fn new(graph: &Graph) -> Option<Self> {
-        let arrows = || graph.policies.iter().flat_map(Policy::drawn);
+        let all = graph.policies.iter();
+        let mut out = Self::of(graph, all.map(|p| !p.drawn().is_empty()).collect());
+        if out.width() > PAGE {
+            (out.head, out.words) = (ROW_HEAD + PAD, false);
+        }
+        if out.width() > PAGE {
+            out = Self::fitting(graph);
+        }
+        (!out.parties.is_empty()).then_some(out)
+    }
+
+    /// With the first policies whose endpoints fit on the page; others may have only endpoints of these.
+    fn fitting(graph: &Graph) -> Self {
+        let mut best = Self::of(graph, vec![false; graph.policies.len()]);
+        (best.head, best.words) = (ROW_HEAD + PAD, false);
+        for (position, policy) in graph.policies.iter().enumerate() {
+            if policy.drawn().is_empty() {
+                continue;
+            }
+            let mut drawn = best.drawn.clone();
+            if let Some(own) = drawn.get_mut(position) {
+                *own = true;
+            }
+            let mut with = Self::of(graph, drawn);
+            (with.head, with.words) = (best.head, best.words);
+            if with.width() <= PAGE {
+                best = with;
+            }
+        }
+        best
+    }
+
+    /// With the arrows of these policies.
+    fn of(graph: &Graph, drawn: Vec<bool>) -> Self {
+        let shown = graph.policies.iter().zip(&drawn);
+        let arrows: Vec<&Arrow> = shown
+            .filter(|(_, drawn)| **drawn)
+            .flat_map(|(policy, _)| policy.drawn())
+            .collect();
         let mut parties: Vec<Party> = Vec::new();
-        for party in arrows().flat_map(|a| [&a.from, &a.to]) {
+        for party in arrows.iter().flat_map(|a| [&a.from, &a.to]) {
             if !parties.contains(party) {
                 parties.push(party.clone());
             }
         }
         parties.sort_by_key(|p| rank(graph, p));
-        let last = parties.last()?;
         let chips = parties.iter().map(|p| chip_width(graph, p) + 12);
         let pitch = chips.max().unwrap_or(0).max(84);
-        let to_itself = arrows().any(|a| a.from == a.to && a.from == *last);
+        let last = parties.last();
+        let to_itself = arrows
+            .iter()
+            .any(|a| a.from == a.to && Some(&a.from) == last);
         let words = graph
             .policies
             .iter()
             .map(|p| width(&p.words, 12, Face::Sans));
-        let mut out = Self {
+        Self {
             rest: if to_itself { pitch / 2 } else { 0 },
             pitch,
             head: (words.max().unwrap_or(0).min(WORDS) + ROW_HEAD + PAD).max(HEADING),
             words: true,
             parties,
-        };
-        if out.width() > PAGE {
-            (out.head, out.words) = (ROW_HEAD + PAD, false);
+            drawn,
         }
-        (out.width() <= PAGE).then_some(out)
+    }
+
+    /// The arrows of a policy, and why it has none.
+    fn arrows<'p>(&self, position: usize, policy: &'p Policy) -> (&'p [Arrow], &'static str) {
+        match (policy.drawn(), self.drawn.get(position)) {
+            ([], _) if policy.arrows.is_empty() => (&[], ""),
+            ([], _) => (&[], "no arrow: too many pairs"),
+            (_, Some(false) | None) => (&[], "no arrow: no room for its ends"),
+            (arrows, Some(true)) => (arrows, ""),
+        }
     }
 
     fn width(&self) -> i32 {
@@ -156,6 +205,7 @@ impl Layout {
         for (position, policy) in graph.policies.iter().enumerate() {
             let (column, row) = (position / per_column, position % per_column);
             self.rows.push(Row {
+                note: Label::default(),
                 policy: position,
                 at: (
                     EDGE + PAD + column as i32 * each,
@@ -173,8 +223,13 @@ impl Layout {
         let head = top + if ladder.words { 12 } else { HEAD };
         let mut y = head + CHIP + 8;
         for (position, policy) in graph.policies.iter().enumerate() {
-            let arrows = policy.drawn();
+            let (arrows, why) = ladder.arrows(position, policy);
             self.rows.push(Row {
+                note: Label {
+                    middle: (left + ladder.head, y + 22),
+                    text: why.to_owned(),
+                    whole: String::new(),
+                },
                 policy: position,
                 at: (left, y + 22),
                 text: match ladder.words {

@@ -88,8 +88,12 @@ fn network_line(out: &mut String, indent: &str, graph: &Graph, position: usize) 
 }
 
 fn node_line(out: &mut String, position: usize, node: &Node) {
-    let class = class(node.state, "member");
-    let name = label(&node.name);
+    let class = match node.faults.is_empty() {
+        true => class(node.state, "member"),
+        false => "missing",
+    };
+    let lines = std::iter::once(&node.name).chain(&node.faults);
+    let name = lines.map(|l| label(l)).collect::<Vec<_>>().join("<br/>");
     let _ = writeln!(out, "    node{position}[\"{name}\"]:::{class}");
 }
 

@@ -14,6 +14,7 @@ mod elements;
 mod ladder;
 mod layers;
 mod layout;
+mod live;
 mod measure;
 mod mermaid;
 mod model;

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use hallway_spec::{Mode, Name, Protocol};
 
-use hallway_plan::observed::{Counters, Live};
+use hallway_plan::observed::Counters;
 use hallway_plan::program::{self, Program};
 use hallway_plan::settled::{self, InterfaceRef, Plug, Settled};
 use hallway_plan::shaping::Shaping;
@@ -79,6 +79,8 @@ pub struct Node {
     pub joined: Option<String>,
     /// Whether its namespace exists.
     pub state: Presence,
+    /// What is wrong with its programs, like `exited with 3`.
+    pub faults: Vec<String>,
 }
 
 /// A node's interface.
@@ -157,38 +159,6 @@ impl Graph {
         }
     }
 
-    /// Marks existing and missing objects.
-    #[must_use]
-    pub fn with(mut self, settled: &Settled, live: &Live) -> Self {
-        let state = |there| {
-            if there {
-                Presence::Present
-            } else {
-                Presence::Missing
-            }
-        };
-        let has = |link: &str| live.links.iter().any(|l| l == link);
-        for network in &mut self.networks {
-            network.state = match &network.bridge {
-                Some(bridge) => state(has(bridge)),
-                None => Presence::Unknown,
-            };
-        }
-        for (shown, node) in self.nodes.iter_mut().zip(&settled.nodes) {
-            let seen = live.nodes.get(&node.name);
-            shown.state = state(seen.is_some());
-            for (to, interface) in shown.interfaces.iter_mut().zip(&node.interfaces) {
-                to.counters = seen.and_then(|s| s.get(&interface.name)).copied();
-                let other_end = match &interface.plug {
-                    Plug::Port { link, .. } => has(link),
-                    Plug::Macvlan { .. } | Plug::Cable => true,
-                };
-                to.state = state(to.counters.is_some() && other_end);
-            }
-        }
-        self
-    }
-
     /// The networks by which packets leave, masqueraded or with their own addresses.
     pub fn open_networks(&self) -> impl Iterator<Item = &Network> {
         self.networks.iter().filter(|n| !n.internal && !n.outside)
@@ -200,19 +170,6 @@ impl Graph {
         let networks = node.networks();
         let outside = |n: &usize| self.networks.get(*n).is_some_and(|n| n.outside);
         !networks.is_empty() && networks.iter().all(outside)
-    }
-
-    /// The number of missing objects.
-    #[must_use]
-    pub fn missing(&self) -> usize {
-        let networks = self.networks.iter().map(|n| n.state);
-        let nodes = self.nodes.iter().map(|n| n.state);
-        let interfaces = self.nodes.iter().flat_map(|n| &n.interfaces);
-        networks
-            .chain(nodes)
-            .chain(interfaces.map(|i| i.state))
-            .filter(|s| *s == Presence::Missing)
-            .count()
     }
 }
 
@@ -324,6 +281,7 @@ fn node(settled: &Settled, node: &settled::Node) -> Node {
         router: node.forwarding,
         joined: (node.joined.as_ref()).map(|joined| format!("in {}", joined.reference)),
         state: Presence::Unknown,
+        faults: Vec::new(),
     }
 }
 

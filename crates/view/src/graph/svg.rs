@@ -7,7 +7,7 @@ use super::content::{INSET, Line, MARK_WIDTH, Mark, Set};
 use super::drawing::{Card, Drawn, Group, HOST, Layout, Rect, TITLE, Wire};
 use super::elements::{Drawing, colour, dashes, escape};
 use super::measure::{Face, fit, width};
-use super::model::{Graph, Presence};
+use super::model::{Graph, Node, Presence};
 
 const STYLE: &str = "
 text { font-family: system-ui, -apple-system, 'Segoe UI', sans-serif; fill: #1b1f24 }
@@ -209,7 +209,8 @@ impl Drawing {
 
     fn card(&mut self, graph: &Graph, card: &Card) {
         let nodes = card.nodes.iter().filter_map(|n| graph.nodes.get(*n));
-        let missing = nodes.into_iter().any(|n| n.state == Presence::Missing);
+        let wrong = |n: &Node| n.state == Presence::Missing || !n.faults.is_empty();
+        let missing = nodes.into_iter().any(wrong);
         let class = if missing { "card missing" } else { "card" };
         self.rect(card.rect, 6, class, "");
         self.lines(&card.lines, card.rect.x + INSET, card.rect.y + 7);

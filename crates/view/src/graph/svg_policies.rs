@@ -16,7 +16,11 @@ impl Drawing {
         let at = (table.x + 20, table.y + HEAD - 14);
         self.text(at, "name", "policies", None);
         let at = (table.x + 96, table.y + HEAD - 14);
-        self.text(at, "dim", "the first that matches decides", None);
+        let decides = match layout.arrows.is_empty() {
+            true => "the first that matches decides; no arrows: too many pairs",
+            false => "the first that matches decides",
+        };
+        self.text(at, "dim", decides, None);
         for column in &layout.columns {
             self.column(column);
         }
@@ -40,6 +44,9 @@ impl Drawing {
             self.rect(tag, 9, class, "");
             self.text((x + 31, y), "tag", word, None);
             self.text((x + ROW_HEAD, y), "word", &row.text, Some(&policy.words));
+            if !row.note.text.is_empty() {
+                self.text(row.note.middle, "dim label", &row.note.text, None);
+            }
         }
         for arrow in &layout.arrows {
             let allow = graph.policies.get(arrow.policy).is_some_and(|p| p.allow);

@@ -63,7 +63,7 @@ fn mark(state: Presence) -> &'static str {
 fn node_mark(node: &Node) -> &'static str {
     let whole = (node.interfaces.iter()).all(|i| i.state != Presence::Missing);
     match node.state {
-        Presence::Present if !whole => "✗ ",
+        Presence::Present if !whole || !node.faults.is_empty() => "✗ ",
         state => mark(state),
     }
 }
@@ -188,7 +188,8 @@ fn rest(node: &Node) -> Vec<String> {
     let ports = node.ports.iter().map(ToString::to_string);
     let router = node.router.then(|| "router".to_owned());
     let others = node.joined.iter().chain(&node.commands).cloned();
-    ports.chain(router).chain(others).collect()
+    let faults = node.faults.iter().map(|fault| format!("({fault})"));
+    ports.chain(router).chain(others).chain(faults).collect()
 }
 
 fn cables(graph: &Graph) -> Vec<Branch> {

@@ -204,6 +204,10 @@ pub struct CableEnd<'a> {
 /// A policy line.
 #[derive(Debug, Serialize)]
 pub struct Policy<'a> {
+    /// Of this shape.
+    pub schema_version: Version<1>,
+    /// Its number in the order in which policies decide, from 1 on.
+    pub number: usize,
     /// Allow or deny.
     pub action: Action,
     /// The policy as text, with the names of the file.
@@ -351,6 +355,8 @@ impl<'a> Policy<'a> {
     #[must_use]
     pub fn new(policy: &'a settled::Policy) -> Self {
         Self {
+            schema_version: Version,
+            number: policy.number(),
             action: policy.action,
             words: &policy.words,
             line: policy.place.is_in_file().then_some(policy.place.line),

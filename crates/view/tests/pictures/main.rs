@@ -115,7 +115,7 @@ fn what_is_missing_is_marked() {
     let eth0 = [("eth0".to_owned(), counters)];
     live.nodes
         .insert("web".parse().unwrap(), eth0.into_iter().collect());
-    let graph = Graph::new(&settled).with(&settled, &live);
+    let graph = Graph::new(&settled).with(&settled, &live, &[]);
     let tree = text(&graph, 100);
     for words in [
         "✓ apps",

@@ -61,6 +61,7 @@ prop_compose! {
             router: false,
             joined: None,
             state: Presence::Missing,
+            faults: Vec::new(),
         }
     }
 }

@@ -238,3 +238,33 @@ fn a_thousand_nodes_on_one_network() {
     assert_eq!(last.lines.last().unwrap().text, "and 881 more: n119 … n999");
     assert!(layout.height < 1300, "{}", layout.height);
 }
+
+/// Policies whose endpoints do not fit on a page beside the others have no arrow, and the picture says so; the
+/// others keep theirs.
+#[test]
+fn more_endpoints_of_policies_than_fit() {
+    let mut file = String::from("name: many\nnetworks:\n");
+    for n in 0..20 {
+        file.push_str(&format!("  net{n}: {{ subnet: 10.0.{n}.0/24 }}\n"));
+    }
+    file.push_str("nodes: { a: { networks: [net0] } }\npolicies:\n");
+    for n in 1..20 {
+        let from = n - 1;
+        file.push_str(&format!(
+            "  - {{ from: net{from}, to: net{n}, ports: [80/tcp] }}\n"
+        ));
+    }
+    file.push_str("  - { from: net3, to: net1 }\n");
+    let layout = Layout::new(&Graph::new(&settled(&file)));
+    assert!(layout.arrows.len() > 8, "{}", layout.arrows.len());
+    assert!(
+        layout
+            .columns
+            .iter()
+            .all(|c| c.rect.right() <= layout.width)
+    );
+    let notes = layout.rows.iter().filter(|r| !r.note.text.is_empty());
+    assert_eq!(notes.count() + layout.arrows.len(), 20);
+    // One with endpoints that are there already has its arrow.
+    assert!(layout.arrows.iter().any(|a| a.policy == 19));
+}
