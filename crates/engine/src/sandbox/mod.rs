@@ -26,7 +26,6 @@ pub use holder::hold;
 pub(crate) use ids::Ids;
 pub use marks::of_user;
 pub(crate) use pasta::program as pasta_program;
-pub(crate) use refusal::{forbidden, refused};
 pub use running::{clear, ensure, find, list, lost, on_records};
 pub(crate) use subordinates::{Given, candidates, map as map_further_ids};
 
