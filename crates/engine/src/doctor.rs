@@ -1,9 +1,11 @@
-//! What this machine can do, what is missing, and the effect of that. What `up` needs is tried in
-//! namespaces that are removed with the process that makes them; nothing of the machine is changed.
+//! What this machine can do, what is missing, and the effect of that. What `up` needs is tried where `up` works;
+//! nothing of the machine is changed.
 
 mod attempt;
 mod check;
 mod ids;
+mod place;
+mod words;
 
 use std::path::Path;
 
@@ -15,16 +17,17 @@ use hallway_plan::mark;
 pub use attempt::attempt;
 pub use check::{Check, CheckOutcome};
 pub use ids::user_namespace;
+pub use place::Place;
 
 use check::check;
 
 use crate::sandbox::{pasta_program, uplink};
-use crate::{Failure, Reason, place};
+use crate::{Failure, Reason, place as surroundings};
 
-/// Checks the machine.
+/// Checks the machine. `place`: where `up` works, or why it has no place.
 #[must_use]
-pub fn checks() -> Vec<Check> {
-    if !place::has_proc() {
+pub fn checks(place: &Result<Place, Failure>) -> Vec<Check> {
+    if !surroundings::has_proc() {
         let advice = "nothing can be built without it, or looked at: mount -t proc proc /proc";
         return vec![check(
             "/proc",
@@ -36,8 +39,16 @@ pub fn checks() -> Vec<Check> {
     }
     let mut out = vec![kernel()];
     out.extend(chroot());
-    out.extend(attempt::checks());
-    out.extend(ids::of_sandboxes());
+    match place {
+        Ok(place) => out.extend(attempt::checks(place)),
+        Err(failure) => {
+            let (error, help) = words::of(failure);
+            out.push(check("state", false, CheckOutcome::Missing, error, &help));
+        }
+    }
+    if matches!(place, Ok(Place::Sandbox { .. })) {
+        out.extend(ids::of_sandboxes());
+    }
     out.extend([
         netlink(),
         br_netfilter(),
@@ -72,7 +83,7 @@ fn kernel() -> Check {
 /// A root directory that is not a mount point.
 fn chroot() -> Option<Check> {
     let reason = Reason::Chroot;
-    place::is_chroot().then(|| {
+    surroundings::is_chroot().then(|| {
         let help = Failure::from(Reason::Chroot).help().unwrap_or_default();
         check(
             "root directory",
@@ -178,7 +189,10 @@ fn name_servers() -> Check {
         CheckOutcome::Warning,
         match good {
             true => "those of the host, for nodes without servers of their own".to_owned(),
-            false => format!("{}, on localhost", found.unreachable.join(", ")),
+            false => format!(
+                "{}, on localhost or link-local",
+                found.unreachable.join(", ")
+            ),
         },
         "nodes cannot reach them: give the nodes servers with dns: [ADDRESS]",
     )

@@ -263,6 +263,10 @@ impl Engine {
         let applied = record.as_ref().and_then(|r| r.applied.as_ref());
         let pending = record.as_ref().and_then(|r| r.pending.as_ref());
         let known: Vec<&Settled> = pending.into_iter().chain(applied).collect();
+        if has_new_subnet(topology, applied) {
+            observed.in_use = observe::in_use::read(&mut self.kernel())
+                .map_err(|e| Failure::caused(Reason::Kernel, e))?;
+        }
         let mut around = Surroundings::new(&topology.name, &observed, &known);
         around.sandbox = self.workplace.holder.is_some();
         let mut settled = settle(topology, applied, &around).map_err(conflicts)?;
@@ -312,7 +316,7 @@ impl Engine {
         Ok(())
     }
 
-    /// The destinations of every route of the scope, and the subnets of its links.
+    /// The destinations of every route of the scope, the subnets of its links, and addresses that it uses.
     pub(crate) fn prefixes_in_use(&self) -> Result<Vec<IpNet>, Failure> {
         let mut kernel = self.kernel();
         let routes = kernel
@@ -321,9 +325,24 @@ impl Engine {
         let addresses = kernel
             .addresses()
             .map_err(|e| Failure::caused(Reason::Kernel, e))?;
-        let routed = routes.into_iter().map(|r| r.to);
-        Ok(routed.chain(addresses.into_iter().map(|a| a.net)).collect())
+        let used =
+            observe::in_use::read(&mut kernel).map_err(|e| Failure::caused(Reason::Kernel, e))?;
+        let used = used.into_iter().map(|u| IpNet::from(u.address));
+        let addresses = addresses.into_iter().map(|a| a.net).chain(used);
+        Ok(routes.into_iter().map(|r| r.to).chain(addresses).collect())
     }
+}
+
+/// Whether a network is to be built with a subnet that was not built before.
+fn has_new_subnet(topology: &Topology, applied: Option<&Settled>) -> bool {
+    let built = |network: &hallway_spec::Network| {
+        let before = applied.and_then(|a| a.network(&network.name));
+        before.is_some_and(|before| {
+            let mut subnets = network.subnets.iter();
+            subnets.all(|s| before.subnets.iter().any(|b| b.net == s.net))
+        })
+    };
+    topology.networks.iter().any(|n| !built(n))
 }
 
 /// The namespaces of others that the nodes on record join.

@@ -97,9 +97,9 @@ pub enum Warning {
         "IPv6 is turned off on this host: the project's nodes reach one another by it, but not the outside, and nothing is published on it"
     )]
     Ipv6Off,
-    /// The host's name servers are on its own localhost, and no others are configured.
+    /// The host's name servers are on its own localhost or have link-local addresses, and no others are configured.
     #[error(
-        "the host's name servers ({}) are on its localhost, which nodes cannot reach: nodes cannot resolve names of hosts outside", servers.join(", ")
+        "the host's name servers ({}) are on its localhost or have link-local addresses, which nodes cannot reach: nodes cannot resolve names of hosts outside", servers.join(", ")
     )]
     NameServers {
         /// The servers.

@@ -2,9 +2,10 @@
 //!
 //! A resolver of the host itself, like systemd-resolved at 127.0.0.53, cannot be reached from a
 //! node: localhost is the node there. Such resolvers write the servers that they use into a file.
+//! Neither can a server with a link-local IPv6 address: the link that its zone names is the host's.
 
 use std::io::Read as _;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use crate::etc::RESOLV_CONF;
 
@@ -34,6 +35,12 @@ pub fn of_host() -> NameServers {
 }
 
 impl NameServers {
+    /// The addresses of the servers.
+    pub(crate) fn addresses(&self) -> Vec<IpAddr> {
+        let all = servers(&self.text).filter(|s| !is_out_of_reach(s));
+        all.filter_map(|server| server.parse().ok()).collect()
+    }
+
     /// The servers, if all of them are addresses of the host itself, which nodes may only ask if a policy
     /// says so.
     #[must_use]
@@ -61,25 +68,26 @@ fn read(path: &str) -> String {
 }
 
 fn choose(own: &str, upstream: impl Iterator<Item = String>) -> NameServers {
-    let local: Vec<String> = servers(own)
-        .filter(|s| is_local(s))
+    let out_of_reach: Vec<String> = servers(own)
+        .filter(|s| is_out_of_reach(s))
         .map(str::to_owned)
         .collect();
-    if local.is_empty() {
+    if out_of_reach.is_empty() {
         return NameServers {
             text: own.to_owned(),
             unreachable: Vec::new(),
         };
     }
     let mut all = std::iter::once(own.to_owned()).chain(upstream);
-    match all.find(|text| servers(text).any(|s| !is_local(s))) {
+    match all.find(|text| servers(text).any(|s| !is_out_of_reach(s))) {
         Some(text) => NameServers {
-            text: without_local(&text),
+            text: without(&text, is_out_of_reach),
             unreachable: Vec::new(),
         },
+        // A program would wait for these; it is refused at once on localhost, or uses that of the node.
         None => NameServers {
-            text: own.to_owned(),
-            unreachable: local,
+            text: without(own, is_link_local),
+            unreachable: out_of_reach,
         },
     }
 }
@@ -94,16 +102,22 @@ fn server(line: &str) -> Option<&str> {
     (words.next() == Some("nameserver")).then(|| words.next())?
 }
 
-fn is_local(server: &str) -> bool {
-    let address = server.split('%').next().unwrap_or(server);
-    let address: Result<IpAddr, _> = address.parse();
-    address.is_ok_and(|a| a.is_loopback() || a.is_unspecified())
+fn is_out_of_reach(server: &str) -> bool {
+    let address: Result<IpAddr, _> = server.parse();
+    let local = address.is_ok_and(|a| a.is_loopback() || a.is_unspecified());
+    local || is_link_local(server)
 }
 
-fn without_local(text: &str) -> String {
+/// Of one link; a zone is the name of a link.
+fn is_link_local(server: &str) -> bool {
+    let address: Result<Ipv6Addr, _> = server.parse();
+    server.contains('%') || address.is_ok_and(|a| a.is_unicast_link_local())
+}
+
+fn without(text: &str, left_out: impl Fn(&str) -> bool) -> String {
     let lines = text
         .lines()
-        .filter(|line| !server(line).is_some_and(is_local));
+        .filter(|line| !server(line).is_some_and(&left_out));
     lines.map(|line| format!("{line}\n")).collect()
 }
 
@@ -132,6 +146,20 @@ mod tests {
         let upstream = "nameserver 192.0.2.1\nsearch example.com\n";
         let chosen = choose(STUB, [String::new(), upstream.to_owned()].into_iter());
         assert_eq!(chosen.text, upstream);
+    }
+
+    #[test]
+    fn servers_of_one_link_are_left_out() {
+        let text = "nameserver fe80::1%eth0\nnameserver 192.0.2.1\nnameserver fe80::2\n";
+        let chosen = choose(text, std::iter::empty());
+        assert_eq!(chosen.text, "nameserver 192.0.2.1\n");
+        assert_eq!(chosen.unreachable.len(), 0);
+        let upstream = "nameserver fe80::1%2\nsearch a\n";
+        let chosen = choose(upstream, std::iter::once(STUB.to_owned()));
+        assert_eq!(chosen.text, "search a\n");
+        assert_eq!(chosen.unreachable, ["fe80::1%2"]);
+        let chosen = choose(STUB, std::iter::once(upstream.to_owned()));
+        assert_eq!((chosen.text.as_str(), chosen.unreachable.len()), (STUB, 1));
     }
 
     #[test]

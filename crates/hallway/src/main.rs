@@ -59,7 +59,7 @@ fn main() -> ExitCode {
         Some("__program") => {
             return internal(hallway_keeper::run_program().map_err(|e| e.to_string()));
         }
-        Some("__try") if words.next().is_some() => {
+        Some("__ids") => {
             if hallway_engine::doctor::user_namespace() {
                 ui::line("");
                 std::io::stdin().read_line(&mut String::new()).ok();
@@ -67,10 +67,7 @@ fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
         Some("__try") => {
-            for line in hallway_engine::doctor::attempt() {
-                ui::line(line);
-            }
-            return ExitCode::SUCCESS;
+            return internal(cmd::doctor::attempt(words).map_err(|f| f.to_string()));
         }
         Some("__bare") => {
             let nodes = words.next().unwrap_or_default();

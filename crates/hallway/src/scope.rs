@@ -44,6 +44,17 @@ fn making(common: &Common, implicit: bool) -> Result<Making<'static>, Failure> {
     })
 }
 
+/// What the engine needs of this process.
+pub(crate) fn workplace() -> Result<Workplace, Failure> {
+    Ok(Workplace {
+        program: PROGRAM.into(),
+        open_files: Some(raise_open_files()),
+        environment: passed_on(),
+        caller: calling_user()?,
+        ..Workplace::default()
+    })
+}
+
 /// The command line's sandbox, if it runs and its state directory was removed.
 pub(crate) fn lost_sandbox(common: &Common) -> Result<Option<Sandbox>, Failure> {
     match common.host {
@@ -54,6 +65,7 @@ pub(crate) fn lost_sandbox(common: &Common) -> Result<Option<Sandbox>, Failure> 
 
 /// The command line's sandbox, started if it does not run.
 pub(crate) fn sandbox(common: &Common, cancel: &Cancel) -> Result<Sandbox, Failure> {
+    place::check()?;
     let name = common.sandbox.as_ref();
     sandbox::ensure(&state_dir(common)?, name, &making(common, false)?, cancel)
 }
@@ -97,13 +109,7 @@ impl Scope {
     pub(crate) fn enter(common: &Common, implicit: bool, cancel: &Cancel) -> Result<Self, Failure> {
         place::check()?;
         let state = state_dir(common)?;
-        let mut workplace = Workplace {
-            program: PROGRAM.into(),
-            open_files: Some(raise_open_files()),
-            environment: passed_on(),
-            caller: calling_user()?,
-            ..Workplace::default()
-        };
+        let mut workplace = workplace()?;
         if common.host {
             return Ok(Self::host(&state, workplace));
         }
@@ -114,7 +120,7 @@ impl Scope {
             error: e.to_string(),
         })?;
         workplace.porter = Some(porter);
-        Self::inside(sandbox, workplace, Some(hold))
+        Self::made(sandbox, workplace, hold)
     }
 
     /// As [`Self::existing`]; also a sandbox whose state directory was removed, of which only the marks
@@ -151,7 +157,20 @@ impl Scope {
             program: PROGRAM.into(),
             ..Workplace::default()
         };
-        Self::inside(sandbox, workplace, Some(hold))
+        Self::made(sandbox, workplace, hold)
+    }
+
+    /// A sandbox that may have been made for this command: if it cannot be entered, it does not stay.
+    fn made(sandbox: Sandbox, workplace: Workplace, hold: Lock) -> Result<Self, Failure> {
+        let unused = sandbox.clone();
+        Self::inside(sandbox, workplace, Some(hold)).map_err(|mut failure| {
+            let removed = match unused.implicit {
+                true => unused.remove_if_unused(),
+                false => Ok(()),
+            };
+            failure.also.extend(removed.err());
+            failure
+        })
     }
 
     /// Ends a temporary sandbox with everything in it.

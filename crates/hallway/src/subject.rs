@@ -115,6 +115,7 @@ impl Subject {
         let takes = |node: &&Node| node.interfaces.iter().any(|i| !i.sources.is_empty());
         let takers = self.settled.nodes.iter().filter(takes);
         let mut wanted: BTreeSet<Name> = takers.map(|n| n.name.clone()).collect();
+        wanted.extend(self.may_have_asked(questions)?);
         let mut known = BTreeSet::new();
         // What was read may lead packets through further nodes.
         loop {
@@ -138,6 +139,18 @@ impl Subject {
             self.environment.inside.extend(seen);
             known.append(&mut wanted);
         }
+    }
+
+    /// The nodes whose programs may have added an address of these questions.
+    fn may_have_asked(&self, questions: &[Question]) -> Result<BTreeSet<Name>, VerbError> {
+        let world = self.world()?;
+        let ends = questions.iter().flat_map(|q| [&q.from, &q.to]);
+        let addresses = ends.filter_map(|end| match end {
+            Party::Address(address) => Some(*address),
+            _ => None,
+        });
+        let nodes = addresses.flat_map(|address| world.may_have_added(address));
+        Ok(nodes.map(|node| node.name.clone()).collect())
     }
 
     /// The same for the questions of the file's `expect` lines.

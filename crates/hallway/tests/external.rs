@@ -205,6 +205,16 @@ fn refused() {
         let text = format!("networks: {{ lab: {{ {network} }} }}\n{nodes}\n");
         h.up(&text).says(says).exits(2);
     }
+    let joined = "networks: { lab: { external: true, bridge: br0 } }\nnodes: { a: { networks: { lab: { address: 10.50.0.11 } }, ports: [\"80:80\"] }, b: { networks: { lab: { address: 10.50.0.12 } } } }\n";
+    h.up(joined)
+        .says("all its networks are external")
+        .says("its own address on that bridge")
+        .exits(2);
+    let joined = joined.replace(", ports: [\"80:80\"]", "");
+    for policy in ["from: a, to: b", "from: a, to: host", "from: host, to: a"] {
+        let text = format!("{joined}policies: [ {{ action: deny, {policy} }} ]\n");
+        h.up(&text).says("network lab is external").exits(2);
+    }
     before.unchanged();
     let sandbox = Hallway::sandbox(env!("CARGO_BIN_EXE_hallway"));
     sandbox

@@ -54,8 +54,11 @@ fn read_only_settings() {
     assert!(said.contains("Read-only file system"), "{said}");
     assert!(said.contains("remount,rw,bind /proc/sys"), "{said}");
     assert!(!sh("ip link").contains("br-apps"));
-    let said = fails(before, "doctor");
-    assert!(said.contains("missing  settings of links"), "{said}");
+    for doctor in ["--host doctor", "doctor"] {
+        let said = fails(before, doctor);
+        assert!(said.contains("missing  settings of links"), "{said}");
+        assert!(said.contains("remount,rw,bind /proc/sys"), "{said}");
+    }
 }
 
 /// A chroot whose root directory is not a mount point.
@@ -90,16 +93,19 @@ fn chrooted(tree: &str, arguments: &str) -> String {
     sh("unshare -m sh -e /run/tree.sh")
 }
 
-/// A system call filter like those of containers: no namespaces, no mounts.
+/// A filter of system calls, with their numbers on x86_64 as the first argument; with unshare also of the others
+/// that make namespaces.
 const FILTER: &str = r#"
 import ctypes, os, struct, sys
 op = lambda code, k, yes=0, no=0: struct.pack("HBBI", code, yes, no, k)
 DENY, ALLOW, NOSYS = 0x00050001, 0x7fff0000, 0x00050026
 program = [op(0x20, 0)]
-for number in (272, 165, 166, 308, 155): # unshare, mount, umount2, setns, pivot_root
+numbers = [int(number) for number in sys.argv[1].split(",")]
+for number in numbers:
     program += [op(0x15, number, 0, 1), op(6, DENY)]
-program += [op(0x15, 435, 0, 1), op(6, NOSYS)] # clone3
-program += [op(0x15, 56, 0, 3), op(0x20, 16), op(0x45, 0x7e020000, 0, 1), op(6, DENY)] # clone
+if 272 in numbers:
+    program += [op(0x15, 435, 0, 1), op(6, NOSYS)] # clone3
+    program += [op(0x15, 56, 0, 3), op(0x20, 16), op(0x45, 0x7e020000, 0, 1), op(6, DENY)] # clone
 program += [op(6, ALLOW)]
 code = ctypes.create_string_buffer(b"".join(program))
 class Filter(ctypes.Structure):
@@ -108,41 +114,139 @@ libc = ctypes.CDLL(None, use_errno=True)
 assert libc.prctl(38, 1, 0, 0, 0) == 0
 given = Filter(len(program), ctypes.cast(code, ctypes.c_void_p))
 assert libc.prctl(22, 2, ctypes.byref(given), 0, 0) == 0
-os.execv(sys.argv[1], sys.argv[1:])
+os.execv(sys.argv[2], sys.argv[2:])
 "#;
+
+/// unshare, mount, pivot_root: no namespaces, no mounts.
+const NAMESPACES: &str = "272,165,155";
 
 /// What a command prints with a filter of system calls; it must fail.
 #[track_caller]
-fn filtered(arguments: &str) -> String {
+fn filtered(calls: &str, arguments: &str) -> String {
     std::fs::write("/run/web.yaml", WEB).unwrap();
     std::fs::write("/run/filter.py", FILTER).unwrap();
     sh(&format!(
         "export HALLWAY_STATE_DIR=/run/state HALLWAY_PASTA=0
-        ! python3 /run/filter.py {PROGRAM} {arguments} >/run/said 2>&1; cat /run/said"
+        ! python3 /run/filter.py {calls} {PROGRAM} {arguments} >/run/said 2>&1; cat /run/said"
     ))
+}
+
+fn only_x86_64() {
+    if std::env::consts::ARCH != "x86_64" {
+        hallway_testkit::skip("the numbers of system calls are those of x86_64");
+    }
 }
 
 /// In a container with such a filter, root gets a message what the container needs; nothing is
 /// left.
 fn with_a_filter_of_system_calls() {
-    if std::env::consts::ARCH != "x86_64" {
-        hallway_testkit::skip("the numbers of system calls are those of x86_64");
-    }
-    let said = filtered("up /run/web.yaml");
+    only_x86_64();
+    let said = filtered(NAMESPACES, "up /run/web.yaml");
     assert!(said.contains("does not allow a sandbox"), "{said}");
     assert!(said.contains("--security-opt seccomp=unconfined"), "{said}");
     assert!(!said.contains("run hallway as root"), "{said}");
-    let said = filtered("--host up /run/web.yaml");
+    let said = filtered(NAMESPACES, "--host up /run/web.yaml");
     assert!(
         said.contains("this process is root but is not allowed"),
         "{said}"
     );
     assert!(!said.contains("run as root"), "{said}");
-    let said = filtered("doctor");
-    assert!(said.contains("missing  network namespaces"), "{said}");
+    for (doctor, missing) in [
+        ("--host doctor", "missing  network namespaces"),
+        ("doctor", "missing  user namespaces"),
+    ] {
+        let said = filtered(NAMESPACES, doctor);
+        assert!(said.contains(missing), "{said}");
+        assert!(said.contains("seccomp=unconfined"), "{said}");
+    }
     // Nothing is left that makes a later command fail.
     Hallway::host(PROGRAM).run(&["down", "-p", "web"]).exits(0);
     Hallway::host(PROGRAM).up(WEB).ok();
+}
+
+/// Other system calls that are needed: the same message from `up` and from `doctor`, and nothing is made.
+fn with_a_filter_of_single_system_calls() {
+    only_x86_64();
+    for (number, name) in [("308", "setns"), ("166", "umount2"), ("434", "pidfd_open")] {
+        for place in ["", "--host "] {
+            for verb in [
+                "up /run/web.yaml",
+                "doctor",
+                "test --ephemeral /run/web.yaml",
+            ] {
+                if verb.starts_with("test") && !place.is_empty() {
+                    continue;
+                }
+                let said = filtered(number, &format!("{place}{verb}"));
+                let words = format!("may not use the system call {name}");
+                assert!(said.contains(&words), "{place}{verb}: {said}");
+                assert!(said.contains("seccomp=unconfined"), "{place}{verb}: {said}");
+                if verb == "doctor" {
+                    assert!(said.contains("missing  system calls"), "{said}");
+                }
+            }
+        }
+        assert_eq!(sh("pgrep -f '__hol[d]' || true"), "");
+        assert_eq!(sh("ls /run/netns 2>/dev/null || true"), "");
+    }
+    // A sandbox that is there is not said to be of another user.
+    let h = Hallway::sandbox(PROGRAM);
+    h.up(WEB).ok();
+    let said = filtered("308", "status");
+    assert!(said.contains("cannot be entered"), "{said}");
+    assert!(said.contains("seccomp=unconfined"), "{said}");
+    assert!(!said.contains("user"), "{said}");
+    h.project("web").ok("down");
+}
+
+/// Without a capability, `doctor` misses what `up` fails for, with the same words.
+fn without_capabilities() {
+    for (capability, place, up, doctor) in [
+        (
+            "net_admin",
+            "--host ",
+            "this process is root but is not allowed",
+            "missing  bridges",
+        ),
+        (
+            "sys_admin",
+            "--host ",
+            "this process is root but is not allowed",
+            "missing  network namespaces",
+        ),
+        (
+            "sys_admin",
+            "",
+            "does not allow a sandbox",
+            "missing  user namespaces",
+        ),
+        ("setuid", "", "--cap-add SETUID", "missing  user namespaces"),
+    ] {
+        std::fs::write("/run/web.yaml", WEB).unwrap();
+        let run = |arguments: &str| {
+            sh(&format!(
+                "export HALLWAY_STATE_DIR=/run/state HALLWAY_PASTA=0
+                ! setpriv --bounding-set=-{capability} --inh-caps=-{capability} {PROGRAM} {place}{arguments} 2>&1"
+            ))
+        };
+        let said = run("up /run/web.yaml");
+        assert!(said.contains(up), "{capability}: {said}");
+        let said = run("doctor");
+        assert!(said.contains(doctor), "{capability}: {said}");
+        assert!(said.contains("--cap-add"), "{capability}: {said}");
+    }
+    // With all of them a project is built there, and nothing of it stays.
+    for place in ["", "--host "] {
+        let said = sh(&format!(
+            "HALLWAY_STATE_DIR=/run/state HALLWAY_PASTA=0 {PROGRAM} {place}doctor || true"
+        ));
+        assert!(
+            said.contains("ok       a project: built"),
+            "{place}: {said}"
+        );
+        assert!(!said.contains("missing"), "{place}: {said}");
+        assert_eq!(sh("ls /run/state 2>/dev/null || true"), "");
+    }
 }
 
 /// Runs its argument as root of an outer user namespace that has the users up to 1000.
@@ -168,7 +272,7 @@ fn without_user_namespaces() {
     std::fs::copy(PROGRAM, "/run/bin/hallway").unwrap();
     let user = "setpriv --reuid 1000 --regid 1000 --clear-groups --inh-caps=-all --bounding-set=-all env HALLWAY_STATE_DIR=/run/own/state HALLWAY_PASTA=0";
     let filter = match std::env::consts::ARCH {
-        "x86_64" => "python3 /run/filter.py ",
+        "x86_64" => "python3 /run/filter.py 272,165,155 ",
         _ => "true ", // its numbers of system calls are those of x86_64
     };
     let limit = "echo 0 > /proc/sys/user/max_user_namespaces; ";
@@ -262,6 +366,8 @@ hallway_testkit::tests![
     read_only_settings,
     in_a_chroot,
     with_a_filter_of_system_calls,
+    with_a_filter_of_single_system_calls,
+    without_capabilities,
     without_user_namespaces,
     without_br_netfilter,
     few_open_files,

@@ -107,6 +107,40 @@ fn traced_and_explained() {
     h.ok("down");
 }
 
+/// Between members of one network, by addresses of their link: on a bridge and on a lan.
+fn by_link_local_addresses() {
+    let h = hallway().project("p");
+    h.up("
+networks: { lan: { subnet: [10.117.0.0/24, \"fd17::/64\"] }, pl: { mode: lan, subnet: \"fd18::/64\" } }
+nodes: { b: { networks: [lan, pl] }, c: { networks: [lan, pl] }, d: { networks: [lan] } }
+policies: [ { from: b, to: d, ports: [ospf] }, { action: deny, from: b, to: d } ]
+")
+    .ok();
+    let of = |node: &str, link: &str| {
+        let shown = sh(&format!(
+            "ip -n {node} -6 -o addr show dev {link} scope link"
+        ));
+        let net = shown.split_whitespace().nth(3).unwrap_or_default();
+        format!("[{}%{link}]", net.split('/').next().unwrap_or_default())
+    };
+    for (node, link, service, code) in [
+        ("c", "eth0", "ospf", 0),
+        ("c", "eth0", "gre", 0),
+        ("c", "eth0", "5000/sctp", 0),
+        ("c", "eth1", "ospf", 0),
+        ("c", "eth1", "5000/sctp", 0),
+        ("d", "eth0", "ospf", 0),
+        ("d", "eth0", "gre", 1),
+    ] {
+        let to = format!("{}:{service}", of(node, link));
+        for verb in ["explain", "reach", "trace"] {
+            let ran = h.run(&[verb, "b", &to]);
+            assert_eq!(ran.code, code, "{verb} {to}: {}{}", ran.out, ran.err);
+        }
+    }
+    h.ok("down");
+}
+
 fn what_is_no_service_is_refused() {
     let h = hallway();
     let file = |service: &str, key: &str| {
@@ -138,5 +172,6 @@ fn what_is_no_service_is_refused() {
 hallway_testkit::tests![
     policies_name_any_ip_protocol,
     traced_and_explained,
+    by_link_local_addresses,
     what_is_no_service_is_refused,
 ];

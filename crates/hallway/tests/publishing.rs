@@ -420,6 +420,11 @@ expect:
     }
     let why = h.run(&["explain", "host", "127.0.0.1:30000"]).exits(1).out;
     assert!(why.contains("localhost does not serve"), "{why}");
+    assert!(why.contains("more than 4096 ports"), "{why}");
+    h.up(&file("\"1-2\", \"1-2/udp\"").replace("30000/tcp, reachable: false", "1/tcp"))
+        .ok();
+    let why = h.run(&["explain", "host", "127.0.0.9:1"]).exits(1).out;
+    assert!(why.contains("at 127.0.0.1 and ::1 only"), "{why}");
 }
 
 /// At one address of the host, too.

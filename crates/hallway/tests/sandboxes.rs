@@ -350,7 +350,22 @@ nodes:
     before.unchanged();
 }
 
+/// From another user namespace its processes cannot be found: it is not said to have ended.
+fn not_ended_from_another_user_namespace() {
+    let h = hallway();
+    h.up("nodes: { a: {} }\n").ok();
+    let program = env!("CARGO_BIN_EXE_hallway");
+    let said = sh(&format!(
+        "export HALLWAY_STATE_DIR=/run/state; ! unshare -Ur {program} sandbox rm 2>&1"
+    ));
+    assert!(said.contains("cannot be ended from here"), "{said}");
+    assert!(said.contains("another user namespace"), "{said}");
+    assert!(h.ok("sandbox ls").contains("default"));
+    h.ok("sandbox rm");
+}
+
 hallway_testkit::tests![
+    not_ended_from_another_user_namespace,
     every_example_without_touching_the_machine,
     published_on_the_real_localhost,
     published_by_another_sandbox,

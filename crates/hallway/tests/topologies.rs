@@ -145,6 +145,31 @@ fn what_can_have_no_effect_is_refused() {
             "network a is internal",
         ),
         (
+            format!("{base}, internal: true"),
+            "policies: [ { from: x, to: 203.0.113.9 } ]",
+            "network a is internal",
+        ),
+        (
+            format!("{base}, internal: true"),
+            "policies: [ { from: outside, to: a } ]",
+            "network a is internal",
+        ),
+        (
+            base.to_owned(),
+            "policies: [ { from: 203.0.113.0/24, to: x } ]",
+            "nat: false",
+        ),
+        (
+            base.to_owned(),
+            "policies: [ { action: deny, between: [outside, host] } ]",
+            "between the host and the outside",
+        ),
+        (
+            base.to_owned(),
+            "policies: [ { action: deny, from: host, to: 203.0.113.9 } ]",
+            "between the host and the outside",
+        ),
+        (
             format!("{base}, mode: lan"),
             "policies: [ { from: y, to: a } ]",
             "network a is a lan",
@@ -170,6 +195,34 @@ fn what_can_have_no_effect_is_refused() {
     h.up("networks: { a: { subnet: 10.1.0.0/24, mode: lan } }\nnodes: { x: { networks: [a], ports: [\"80:80\"] } }\n")
         .exits(2)
         .says("publish");
+}
+
+/// A policy that allows something from outside has an effect where a later one denies the rest; and one about a
+/// prefix behind a router is about nodes.
+fn exceptions_from_outside() {
+    let h = hallway();
+    h.up("
+networks:
+  a: { subnet: 10.1.0.0/24 }
+  i: { subnet: 10.2.0.0/24, internal: true }
+  w: { subnet: 203.0.113.0/24, outside: true }
+nodes:
+  web: { networks: [a], command: hallway serve 80, ready: 80/tcp, ports: [\"8080:80\"] }
+  router: { networks: { a: { address: 10.1.0.9 }, i: { address: 10.2.0.9 } }, forwarding: true }
+  x: { networks: [i], routes: [ { to: 192.168.7.0/24, via: 10.2.0.9 } ] }
+  one: { networks: { w: { address: 203.0.113.9 } } }
+  two: { networks: { w: { address: 203.0.113.10 } } }
+policies:
+  - { from: x, to: 192.168.7.0/24 }
+  - { from: 203.0.113.9, to: web, ports: [80/tcp] }
+  - { action: deny, from: outside, to: web }
+expect:
+  - { from: one, to: host, port: 8080/tcp }
+  - { from: two, to: host, port: 8080/tcp, reachable: false }
+")
+        .ok();
+    h.run(&["test"]).ok();
+    h.ok("down");
 }
 
 /// The first address belongs to a node, a prefix of two addresses has two nodes, and the host has no
@@ -458,6 +511,7 @@ hallway_testkit::tests![
     outside_and_on_a_network_without_nat,
     an_internal_network_leaks_nothing,
     what_can_have_no_effect_is_refused,
+    exceptions_from_outside,
     a_lan_is_a_switch_without_the_host,
     a_lan_with_several_subnets,
     a_lan_passes_every_frame,

@@ -21,6 +21,7 @@
 
 pub mod addr;
 mod announce;
+pub mod calls;
 #[cfg(test)]
 mod captured;
 pub mod conntrack;

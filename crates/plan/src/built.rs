@@ -78,6 +78,7 @@ pub fn built(settled: &Settled) -> (Observed, Vec<(String, u64)>) {
             namespaces,
             joined,
             noted: Vec::new(),
+            in_use: Vec::new(),
             tables,
             rules,
             guard: Seen::Present(Guarded::of(settled, &[], |_| false).ruleset(&settled.project)),

@@ -4,6 +4,7 @@ mod address;
 mod by_source;
 mod files;
 mod forwarding;
+mod in_use;
 mod live;
 mod route;
 
@@ -24,6 +25,7 @@ pub use address::{AddressFault, SeenAddress};
 pub use by_source::BySource;
 pub use files::{FileAccess, SeenFile, SeenFiles};
 pub use forwarding::SeenForwarding;
+pub use in_use::{SeenUse, UsedBy};
 pub use live::{Counters, Live};
 pub use route::{SeenNeighbour, SeenRoute};
 
@@ -78,6 +80,8 @@ pub struct Observed {
     /// Unreachable routes with hallway's marks that no other project needs; looked at when a project
     /// without a record is removed.
     pub unclaimed: BTreeSet<IpNet>,
+    /// Addresses of others that the host uses; looked at when new subnets are to be made.
+    pub in_use: Vec<SeenUse>,
     /// The project's own tables with all that is in them; no tables when it has none.
     pub rules: Seen<Ruleset>,
     /// The tables of the project's guard; no tables when it has none.

@@ -41,6 +41,15 @@ text_type!(Name, InvalidName);
 /// RFC 1035's limit for one label, so that every name can be a host name.
 const NAME_MAX: usize = 63;
 
+/// Names that every node has for itself.
+const OF_LOOPBACK: [&str; 3] = ["localhost", "ip6-localhost", "ip6-loopback"];
+
+/// Whether each node resolves that name to its own loopback: it can be no name of another address.
+#[must_use]
+pub fn is_of_loopback(name: &str) -> bool {
+    OF_LOOPBACK.iter().any(|own| own.eq_ignore_ascii_case(name))
+}
+
 impl FromStr for Name {
     type Err = InvalidName;
 

@@ -31,6 +31,13 @@ pub fn is_taken(taken: &[IpNet], net: &IpNet) -> bool {
     taken.any(|t| t.contains(net) || net.contains(t))
 }
 
+/// Whether a subnet that is chosen may overlap this prefix.
+#[must_use]
+pub fn may_be_chosen(net: &IpNet) -> bool {
+    let mut pools = POOLS.iter().map(|pool| IpNet::V4(*pool));
+    pools.any(|pool| pool.contains(net) || net.contains(&pool))
+}
+
 /// The pools in words.
 #[must_use]
 pub fn pools() -> String {

@@ -1,8 +1,12 @@
-//! What `up` needs of the kernel, tried in namespaces of a process that are removed with it.
+//! What `up` needs, tried in the place where it works: a sandbox that is removed afterwards, or namespaces of a
+//! process that are removed with it.
 
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use hallway_kernel::link::{self, BridgeSpec};
+use hallway_kernel::link::{self, BridgeSpec, LinkChange};
+use hallway_kernel::mount::Propagation;
 use hallway_kernel::sys::NamespaceKind;
 use hallway_kernel::{Kernel, KernelError};
 use hallway_nftables::Transaction;
@@ -10,18 +14,18 @@ use hallway_plan::rules::ruleset;
 use hallway_plan::{Surroundings, settle};
 
 use super::check::{Check, CheckOutcome, check};
+use super::place::Place;
+use super::words::{self, CALLS, LINKS, MACVLAN, NET, NETEM, RULES, SETTINGS, USER, VLAN, WHOLE};
+use crate::event::Silent;
 use crate::failure::Refusal;
-use crate::sandbox::{forbidden, refused};
+use crate::sandbox::{self, Making};
+use crate::transaction::{Caller, Request};
+use crate::{Cancel, Engine, Failure, Reason, Workplace, place, state};
 
-/// What is tried, in this order: each needs those before.
-const USER: &str = "user namespaces";
-const NET: &str = "network namespaces";
-const LINKS: &str = "bridges";
-const SETTINGS: &str = "settings of links";
-const RULES: &str = "nf_tables";
-const NETEM: &str = "netem";
-const MACVLAN: &str = "macvlan";
-const VLAN: &str = "VLANs";
+/// The state directory of a trial on the host, in a /run of its own.
+const HOST_STATE: &str = "/run/hallway/host";
+/// How long the program of the project may take.
+const READY_LIMIT: Duration = Duration::from_secs(30);
 
 /// A project with rules of every kind.
 const PROJECT: &str = "
@@ -30,28 +34,117 @@ nodes: { x: { networks: [a], ports: [\"8080:80\"] }, y: { networks: [b] } }
 policies: [{ from: x, to: y, ports: [80/tcp] }]
 ";
 
-/// Tries everything in this process, which has one thread and ends afterwards. One line for each:
-/// what was tried, a tab, and the error, which is empty if it worked.
-#[must_use]
-pub fn attempt() -> Vec<String> {
-    let mut out = Vec::new();
-    let mut kernel = Kernel::new();
-    let mut note = |what: &str, result: Result<(), String>| {
-        let failed = result.is_err();
-        out.push(format!("{what}\t{}", result.err().unwrap_or_default()));
+/// A project with a program, which is built.
+const BUILT: &str = "
+name: try
+networks: { a: { subnet: 10.0.0.0/24 }, b: { subnet: 10.0.1.0/24, internal: true } }
+nodes: { x: { networks: [a], command: hallway serve 80, ready: 80/tcp }, y: { networks: [b] } }
+policies: [{ from: x, to: y, ports: [80/tcp] }]
+";
+
+/// Lines for the process that started this one: what was tried, the error, and what to do if that is known
+/// here, with tabs between.
+struct Notes {
+    lines: Vec<String>,
+    in_sandbox: bool,
+}
+
+impl Notes {
+    /// Whether it failed.
+    fn add(&mut self, what: &str, error: Option<(String, String)>) -> bool {
+        let failed = error.is_some();
+        let (error, help) = error.unwrap_or_default();
+        let text = |text: String| text.replace(['\n', '\t'], " ");
+        let line = format!("{what}\t{}\t{}", text(error), text(help));
+        self.lines.push(line);
         failed
+    }
+
+    fn failure(&mut self, what: &str, result: Result<(), Failure>) -> bool {
+        self.add(what, result.err().map(|f| words::of(&f)))
+    }
+
+    /// If this process is not allowed it, that is the reason, whatever is missing.
+    fn kernel(&mut self, what: &str, result: Result<(), KernelError>) -> bool {
+        let in_sandbox = self.in_sandbox;
+        let help = |e: &KernelError| match (e.is_not_permitted(), in_sandbox) {
+            (true, true) => Refusal::Step(String::new()).help().to_owned(),
+            (true, false) => {
+                let failure = Failure::caused(Reason::Kernel, e.clone());
+                failure.help().unwrap_or_default()
+            }
+            (false, _) => String::new(),
+        };
+        self.add(what, result.err().map(|e| (e.to_string(), help(&e))))
+    }
+
+    fn there(&mut self, what: &str, result: Result<bool, KernelError>) {
+        match result {
+            Ok(false) => self.add(what, Some(("not in this kernel".into(), String::new()))),
+            other => self.kernel(what, other.map(drop)),
+        };
+    }
+}
+
+/// Tries everything in this process, which has one thread and ends afterwards; `name` is that of the sandbox
+/// which the process that started this one removes.
+#[must_use]
+pub fn attempt(place: &Place, name: &str, mut workplace: Workplace) -> Vec<String> {
+    let mut notes = Notes {
+        lines: Vec::new(),
+        in_sandbox: *place != Place::Host,
     };
-    let user = kernel.unshare(&[NamespaceKind::User]);
-    let failed = note(USER, user.map_err(|e| e.errno.to_string()));
-    // Root does not need this.
-    if failed && !rustix::process::geteuid().is_root() {
-        return out;
+    let mut kernel = Kernel::new();
+    if notes.failure(CALLS, place::check_calls()) {
+        return notes.lines;
     }
-    let words = |e: KernelError| e.to_string();
-    let made = kernel.unshare(&[NamespaceKind::Mount, NamespaceKind::Net]);
-    if note(NET, made.map_err(words)) {
-        return out;
+    let scope = match place {
+        Place::Host => {
+            if notes.kernel(NET, private(&mut kernel)) {
+                return notes.lines;
+            }
+            PathBuf::from(HOST_STATE)
+        }
+        Place::Sandbox { state, map_root } => {
+            let making = Making {
+                program: &workplace.program,
+                implicit: true,
+                internet: false,
+                map_root: *map_root,
+                caller: workplace.caller,
+            };
+            let made = sandbox::ensure(state, name, &making, &Cancel::default());
+            let entered = made.and_then(|sandbox| {
+                workplace.holder = Some(sandbox.pid);
+                sandbox.enter()
+            });
+            if notes.failure(USER, entered) || notes.kernel(NET, kernel.create_netns().map(drop)) {
+                return notes.lines;
+            }
+            sandbox::directory(state, name)
+        }
+    };
+    let parts = parts(&mut kernel, &mut notes);
+    if parts {
+        let built = build(&Engine::new(&scope, workplace));
+        notes.failure(WHOLE, built);
     }
+    notes.lines
+}
+
+/// Namespaces in which this process may change everything: nothing of the machine is changed.
+fn private(kernel: &mut Kernel) -> Result<(), KernelError> {
+    kernel.unshare(&[NamespaceKind::Mount, NamespaceKind::Net])?;
+    kernel.make_private(Path::new("/"), Propagation::Private)?;
+    kernel.mount_tmpfs(Path::new("/run"))
+}
+
+/// Tries what a project consists of; whether a project can be built.
+fn parts(kernel: &mut Kernel, notes: &mut Notes) -> bool {
+    let up = LinkChange {
+        up: Some(true),
+        ..LinkChange::default()
+    };
     let bridge = link::create_bridge(&BridgeSpec {
         name: "br-try",
         group: 0,
@@ -59,41 +152,75 @@ pub fn attempt() -> Vec<String> {
         mtu: None,
         nf_call: false,
     });
-    note(LINKS, kernel.run(bridge).map_err(words));
+    let made = kernel.run(link::change_link("lo", &up));
+    let made = made.and_then(|()| kernel.run(bridge));
+    let mut failed = notes.kernel(LINKS, made);
     let setting = kernel.write_sysctl("net/ipv4/conf/br-try/forwarding", "1");
-    note(SETTINGS, setting.map_err(words));
-    note(RULES, load(&mut kernel));
-    let netem = kernel.has_netem().map_err(words);
-    let there = |has: bool| {
-        has.then_some(())
-            .ok_or_else(|| "not in this kernel".to_owned())
+    failed |= notes.kernel(SETTINGS, setting);
+    failed |= match load(kernel) {
+        Ok(()) => notes.add(RULES, None),
+        Err(Some(error)) => notes.kernel(RULES, Err(error)),
+        Err(None) => notes.add(RULES, Some(("a defect of hallway".into(), String::new()))),
     };
-    note(NETEM, netem.and_then(there));
+    notes.there(NETEM, kernel.has_netem());
     for (what, kind) in [(MACVLAN, "macvlan"), (VLAN, "vlan")] {
-        let has = kernel.has_link_kind(kind).map_err(words);
-        note(what, has.and_then(there));
+        notes.there(what, kernel.has_link_kind(kind));
     }
-    out
+    !failed
 }
 
-fn load(kernel: &mut Kernel) -> Result<(), String> {
-    let project = hallway_spec::parse("try.yaml", PROJECT).map_err(|e| format!("{e:?}"))?;
-    let settled =
-        settle(&project.topology, None, &Surroundings::default()).map_err(|e| format!("{e:?}"))?;
+/// Builds a project as `up` does, and removes it.
+fn build(engine: &Engine) -> Result<(), Failure> {
+    let defect = || Failure::from(Reason::Bug("a file of its own was refused"));
+    let project = hallway_spec::parse("try.yaml", BUILT).map_err(|_problems| defect())?;
+    let request = Request {
+        topology: &project.topology,
+        source: BUILT,
+        path: None,
+        ready_limit: READY_LIMIT,
+        repair: false,
+        allow_through: &[],
+        replace: false,
+    };
+    let cancel = Cancel::default();
+    let mut reporter = Silent;
+    let mut caller = Caller {
+        reporter: &mut reporter,
+        cancel: &cancel,
+    };
+    let built = engine.up(&request, &mut caller).map(drop);
+    let removed = engine.down(&project.topology.name, &mut caller).map(drop);
+    built.and(removed)
+}
+
+/// No error: the project was refused.
+fn load(kernel: &mut Kernel) -> Result<(), Option<KernelError>> {
+    let project = hallway_spec::parse("try.yaml", PROJECT).map_err(|_problems| None)?;
+    let settled = settle(&project.topology, None, &Surroundings::default());
+    let settled = settled.map_err(|_conflicts| None)?;
     let mut transaction = Transaction::new();
     for table in &ruleset(&settled).tables {
         transaction.replace(table);
     }
-    kernel.commit(&transaction).map_err(|e| e.to_string())
+    kernel.commit(&transaction).map_err(Some)
 }
 
 /// Runs this program in a separate process that tries it, and reads the results.
-pub(super) fn checks() -> Vec<Check> {
-    let ran = Command::new("/proc/self/exe")
-        .arg("__try")
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .output();
+pub(super) fn checks(place: &Place) -> Vec<Check> {
+    let name = format!("doctor-{}", std::process::id());
+    let mut command = Command::new("/proc/self/exe");
+    command.args(["__try", &name]);
+    match place {
+        Place::Host => {}
+        Place::Sandbox { state, map_root } => {
+            command.arg(state).args(map_root.then_some("map-root"));
+        }
+    }
+    let ran = command.stdin(Stdio::null()).stderr(Stdio::null()).output();
+    let removed = match place {
+        Place::Host => Ok(()),
+        Place::Sandbox { state, .. } => remove(state, &name),
+    };
     let text = match ran {
         Ok(ran) => String::from_utf8_lossy(&ran.stdout).into_owned(),
         Err(error) => {
@@ -106,108 +233,25 @@ pub(super) fn checks() -> Vec<Check> {
             )];
         }
     };
-    let lines = text.lines().filter_map(|line| line.split_once('\t'));
-    let root = rustix::process::geteuid().is_root();
-    lines
-        .map(|(what, error)| of_line(what, error, if root { None } else { forbidden() }))
-        .collect()
-}
-
-/// `refusal`: the setting that forbids this user to make namespaces, if there is one.
-fn of_line(what: &str, error: &str, refusal: Option<Refusal>) -> Check {
-    let good = error.is_empty();
-    let found = |good_words: &str| match good {
-        true => good_words.to_owned(),
-        false => error.to_owned(),
+    let parts = |line: &str| {
+        let mut parts = line.splitn(3, '\t').map(str::to_owned);
+        Some((parts.next()?, parts.next()?, parts.next()?))
     };
-    match what {
-        USER => {
-            let refusal = refused(error.parse().unwrap_or(1));
-            let words = match good {
-                true => "allowed: one was made".to_owned(),
-                false => refusal.to_string(),
-            };
-            // Root builds sandboxes without them.
-            let root = rustix::process::geteuid().is_root();
-            let otherwise = if root {
-                CheckOutcome::Warning
-            } else {
-                CheckOutcome::Missing
-            };
-            check(USER, good, otherwise, words, refusal.help())
-        }
-        // AppArmor allows the user namespace, but refuses what needs rights in it.
-        NET if !good && refusal.is_some() => {
-            let refusal = refusal.as_ref();
-            let words = refusal.map(ToString::to_string).unwrap_or_default();
-            let help = refusal.map_or("", Refusal::help);
-            check(NET, good, CheckOutcome::Missing, words, help)
-        }
-        NET => check(
-            NET,
-            good,
-            CheckOutcome::Missing,
-            found("allowed: one was made"),
-            "nothing can be built without: run hallway as root, or the container with a profile that allows unshare (docker run --security-opt seccomp=unconfined --cap-add SYS_ADMIN)",
-        ),
-        LINKS => check(
-            LINKS,
-            good,
-            CheckOutcome::Missing,
-            found("one was made"),
-            "bridged networks need them: modprobe bridge veth, or mode: routed",
-        ),
-        SETTINGS => check(
-            SETTINGS,
-            good,
-            CheckOutcome::Missing,
-            found("one was changed"),
-            "nothing can be built without: /proc/sys is read-only, as in a container: run it with --privileged, or as root: mount -o remount,rw,bind /proc/sys",
-        ),
-        NETEM | MACVLAN | VLAN => optional(what, error),
-        _ => check(
-            RULES,
-            good,
-            CheckOutcome::Missing,
-            found("rules of every kind were loaded"),
-            "load what they need: modprobe -a nf_tables nft_ct nft_nat nft_masq nft_fib_inet nft_reject_inet",
-        ),
-    }
+    let lines = text.lines().filter_map(parts);
+    let mut out: Vec<Check> = lines
+        .map(|(what, error, help)| words::of_line(&what, &error, &help, place))
+        .collect();
+    out.extend(removed.err().map(|failure| {
+        let (error, help) = words::of(&failure);
+        check(WHOLE, false, CheckOutcome::Missing, error, &help)
+    }));
+    out
 }
 
-/// What only some files need.
-fn optional(what: &str, error: &str) -> Check {
-    let (name, advice) = match what {
-        NETEM => (
-            NETEM,
-            "delay, loss and other impairments need it: modprobe sch_netem; bandwidth needs none",
-        ),
-        MACVLAN => (MACVLAN, "networks with parent need it: modprobe macvlan"),
-        _ => (
-            VLAN,
-            "networks with vlan need them, unless the VLAN's link is there already: modprobe 8021q",
-        ),
-    };
-    let found = if error.is_empty() { "available" } else { error };
-    check(name, error.is_empty(), CheckOutcome::Warning, found, advice)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn apparmor_is_named_where_it_refuses() {
-        let found = of_line(NET, "Operation not permitted", Some(Refusal::AppArmor));
-        assert!(
-            found
-                .found
-                .contains("apparmor_restrict_unprivileged_userns = 1")
-        );
-        assert!(found.advice.contains("hallway install apparmor"));
-        let found = of_line(NET, "", Some(Refusal::AppArmor));
-        assert_eq!(found.outcome, CheckOutcome::Ok);
-        let found = of_line(NET, "Operation not permitted", None);
-        assert!(found.advice.contains("docker run"));
-    }
+/// Removes the sandbox, and the directories that it was the first in.
+fn remove(state: &Path, name: &str) -> Result<(), Failure> {
+    let removed = sandbox::find(state, name).map_or(Ok(()), |s| s.remove());
+    sandbox::clear(state, name);
+    state::remove_if_empty(state);
+    removed
 }

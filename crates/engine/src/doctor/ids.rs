@@ -9,8 +9,6 @@ use hallway_kernel::sys::NamespaceKind;
 use super::check::{Check, CheckOutcome, check};
 use crate::sandbox::{Given, Ids, candidates, map_further_ids};
 
-/// The argument of the process.
-const WORD: &str = "ids";
 const NAME: &str = "users of a sandbox";
 const ADVICE: &str = "su, tcpdump and other programs that change their user do not work in a sandbox: install the package uidmap, and as root: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 USER (with ids that no user has)";
 
@@ -30,7 +28,7 @@ pub(super) fn of_sandboxes() -> Option<Check> {
         });
     }
     let mut child = Command::new("/proc/self/exe")
-        .args(["__try", WORD])
+        .arg("__ids")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())

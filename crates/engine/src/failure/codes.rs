@@ -77,6 +77,8 @@ hallway_spec::codes! {
         NoProc = "no-proc",
         /// The root directory is that of a chroot.
         Chroot = "chroot",
+        /// A filter of system calls refuses one that hallway needs.
+        CallRefused = "system-call",
         /// The machine does not allow user namespaces.
         NoUserNamespaces = "no-user-namespaces",
         /// A sandbox cannot be made, entered or ended.
@@ -103,7 +105,7 @@ hallway_spec::codes! {
         NoFile = "no-file",
         /// A program failed that the programs which depend on it do not require (`required: false`).
         NotRequired = "not-required",
-        /// The host's name servers are on its own localhost, which nodes cannot reach.
+        /// The host's name servers are on its own localhost or have link-local addresses, which nodes cannot reach.
         NameServers = "name-servers",
         /// IPv6 is turned off on the host, and the project has IPv6.
         Ipv6Off = "ipv6-off",

@@ -1,6 +1,6 @@
 //! What to do about each failure.
 
-use hallway_kernel::KernelError;
+use hallway_kernel::{KernelError, calls};
 use rustix::io::Errno;
 
 use super::Reason;
@@ -76,8 +76,10 @@ pub(super) fn help(reason: &Reason, cause: Option<&KernelError>) -> Option<Strin
         Reason::NoPrograms { .. } => "hallway up starts them".into(),
         Reason::NoProc
         | Reason::Chroot
+        | Reason::CallRefused { .. }
         | Reason::NoUserNamespaces(_)
         | Reason::SandboxIds { .. }
+        | Reason::SandboxNotReached { .. }
         | Reason::SandboxNotEntered { .. }
         | Reason::Porter { .. }
         | Reason::UserNotMapped { .. }
@@ -142,10 +144,12 @@ fn of_place(reason: &Reason) -> Option<String> {
         Reason::Chroot => {
             "run hallway outside of the chroot, or enter the directory with pivot_root, as systemd-nspawn, bwrap and containers do; with --host it is enough that the directory is a mount point: mount --bind DIR DIR; chroot DIR".into()
         }
-        Reason::SandboxIds { .. } => "run as root, or allow it: see hallway doctor".into(),
-        Reason::SandboxNotEntered { .. } => {
-            "a sandbox belongs to the user who made it; hallway sandbox ls lists yours".into()
+        Reason::CallRefused { .. } => ALLOW_CALLS.into(),
+        Reason::SandboxIds { .. } if rustix::process::geteuid().is_root() => {
+            "root needs the capabilities SETUID and SETGID for this: run the container with --cap-add SETUID --cap-add SETGID, or build with --host".into()
         }
+        Reason::SandboxIds { .. } => "run as root, or allow it: see hallway doctor".into(),
+        Reason::SandboxNotEntered { .. } | Reason::SandboxNotReached { .. } => not_reached(),
         Reason::UserNotMapped { .. } => {
             "leave user out: programs in a sandbox have the rights of the user who made it; or build with --host as root".into()
         }
@@ -153,6 +157,17 @@ fn of_place(reason: &Reason) -> Option<String> {
         Reason::Porter { .. } => "run hallway again, or without published ports".into(),
         _ => return None,
     })
+}
+
+/// What to do about a filter of system calls.
+const ALLOW_CALLS: &str = "run the container or service with a profile that allows it (docker run --security-opt seccomp=unconfined), or hallway outside of it";
+
+/// Why processes of a sandbox cannot be reached.
+fn not_reached() -> String {
+    match calls::refused() {
+        Some(call) => format!("the system call {} is refused: {ALLOW_CALLS}", call.name),
+        None => "only the user who made a sandbox reaches it, and not from another user namespace (unshare --user, a container) than the one that it was made in".into(),
+    }
 }
 
 /// What to do about a well-known error of the kernel.

@@ -1,7 +1,9 @@
 //! Why something could not be done: what failed, the kernel's error, what to do.
 
 mod action;
+mod code;
 mod codes;
+mod detail;
 mod diagnostic;
 mod help;
 mod not_ready;
@@ -14,8 +16,9 @@ use hallway_spec::Place;
 
 pub use action::FileAction;
 pub use codes::{FailureCode, WarningCode};
+pub use detail::Detail;
 pub use not_ready::NotReady;
-pub use reason::{Detail, Reason};
+pub use reason::Reason;
 pub use refusal::Refusal;
 
 /// Something that could not be done: what, why, where, and what to do.

@@ -8,18 +8,7 @@ use hallway_plan::compare::Difference;
 use hallway_spec::{Name, Protocol};
 
 use super::words::{named, quoted};
-use super::{FailureCode, FileAction, NotReady, Refusal};
-
-/// A failure of a kind that has an error type of its own: its code, message and help.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Detail {
-    /// The stable code.
-    pub code: FailureCode,
-    /// The message, with all causes.
-    pub message: String,
-    /// What to do.
-    pub help: String,
-}
+use super::{Detail, FileAction, NotReady, Refusal};
 
 /// What failed. `Display` is the message; [`Reason::code`] the stable code.
 ///
@@ -302,6 +291,16 @@ pub enum Reason {
         "this is a chroot, in which the kernel allows neither sandboxes nor separate mounts for programs"
     )]
     Chroot,
+    /// A filter of system calls refuses one that hallway needs.
+    #[error(
+        "this process may not use the system call {name} ({error}), which hallway needs: a filter of system calls (seccomp) forbids it"
+    )]
+    CallRefused {
+        /// The system call.
+        name: &'static str,
+        /// The error.
+        error: String,
+    },
     /// The machine does not allow user namespaces.
     #[error("this machine does not allow a sandbox: {0}")]
     NoUserNamespaces(Refusal),
@@ -320,6 +319,12 @@ pub enum Reason {
     /// The sandbox cannot be entered.
     #[error("the sandbox {name} cannot be entered")]
     SandboxNotEntered {
+        /// Its name.
+        name: String,
+    },
+    /// Processes of a sandbox run, but cannot be examined.
+    #[error("the sandbox {name} cannot be ended from here: its processes cannot be examined")]
+    SandboxNotReached {
         /// Its name.
         name: String,
     },
@@ -347,54 +352,4 @@ pub enum Reason {
     /// A defect of hallway.
     #[error("a defect of hallway: {0}")]
     Bug(&'static str),
-}
-
-impl Reason {
-    /// The stable code of this kind of failure.
-    #[must_use]
-    pub fn code(&self) -> &'static str {
-        let code = match self {
-            Self::Conflict(conflict) => return conflict.code.text(),
-            Self::Interrupted { .. } => FailureCode::Interrupted,
-            Self::StateFile { .. } | Self::StateLeft { .. } => FailureCode::StateDirectory,
-            Self::StateUnsafe { .. } => FailureCode::StateUnsafe,
-            Self::SetUserId => FailureCode::SetUserId,
-            Self::CallingUser { .. } => FailureCode::CallingUser,
-            Self::NoStateDirectory { .. } => FailureCode::NoStateDirectory,
-            Self::RecordVersion { .. } => FailureCode::RecordVersion,
-            Self::RecordDamaged { .. } => FailureCode::RecordDamaged,
-            Self::Kernel => FailureCode::Kernel,
-            Self::Step { .. } => FailureCode::StepFailed,
-            Self::NotKept { .. } => FailureCode::NotKept,
-            Self::NodeNotKept { .. } => FailureCode::NodeNotKept,
-            Self::NetnsDirectory { .. } | Self::NetnsCovered { .. } => FailureCode::NetnsDirectory,
-            Self::OtherFile { .. } => FailureCode::OtherFile,
-            Self::NoBrNetfilter { .. } => FailureCode::NoBrNetfilter,
-            Self::NoNetem { .. } => FailureCode::NoNetem,
-            Self::NoLinkKind { .. } => FailureCode::NoLinkKind,
-            Self::AddressLeased { .. } => FailureCode::AddressLeased,
-            Self::PortPublished { .. } | Self::PortInUse { .. } | Self::PortTranslated { .. } => {
-                FailureCode::PortInUse
-            }
-            Self::NotBound(detail) | Self::Setting(detail) | Self::Keeper(detail) => detail.code,
-            Self::NotReady { .. } => FailureCode::NotReady,
-            Self::ExpectationFailed => FailureCode::ExpectationFailed,
-            Self::SourceUnreadable { .. } => FailureCode::SourceUnreadable,
-            Self::UserUnknown { .. } | Self::UserNotMapped { .. } => FailureCode::User,
-            Self::NoPrograms { .. } => FailureCode::NoProgram,
-            Self::Porter { .. } => FailureCode::Porter,
-            Self::NoProc => FailureCode::NoProc,
-            Self::Chroot => FailureCode::Chroot,
-            Self::NoUserNamespaces(_) => FailureCode::NoUserNamespaces,
-            Self::SandboxNotMade { .. }
-            | Self::SandboxIds { .. }
-            | Self::SandboxNotEntered { .. }
-            | Self::SandboxNotEnded { .. } => FailureCode::Sandbox,
-            Self::NoInterface => FailureCode::NoSuchInterface,
-            Self::Capture | Self::CaptureEnded => FailureCode::Capture,
-            Self::NodeMissing { .. } => FailureCode::NodeMissing,
-            Self::Bug(_) => FailureCode::Bug,
-        };
-        code.text()
-    }
 }

@@ -4,6 +4,7 @@
 pub(crate) mod by_source;
 mod entries;
 mod forwarding;
+pub(crate) mod in_use;
 pub(crate) mod joined;
 mod keeper;
 mod namespaces;
@@ -85,6 +86,7 @@ pub(crate) fn network(kernel: &mut Kernel, project: &Name) -> Result<Observed, K
         joined: Default::default(),
         tables: tables::read(kernel)?,
         entries: entries::read(kernel)?,
+        in_use: Vec::new(),
         unclaimed: BTreeSet::new(),
         rules: Seen::Present(kernel.tables_named(&mark::table(project))?),
         guard: Seen::Present(kernel.tables_named(&mark::guard_table(project))?),

@@ -36,7 +36,16 @@ pub fn inside(settled: &Settled, nodes: &BTreeSet<Name>) -> BTreeMap<Name, Insid
 fn read(kernel: &mut Kernel, node: &Node) -> Result<Inside, KernelError> {
     let links = kernel.links()?;
     let filters = kernel.rp_filter()?;
-    let addresses: Vec<IpNet> = kernel.addresses()?.iter().map(|a| a.net).collect();
+    let found = kernel.addresses()?;
+    let addresses: Vec<IpNet> = found.iter().map(|a| a.net).collect();
+    let name_of = |index: u32| {
+        let link = links.iter().find(|l| l.index == index)?;
+        Some(link.name.clone())
+    };
+    let on = found
+        .iter()
+        .filter_map(|a| Some((name_of(a.index)?, a.net)));
+    let on = on.collect();
     let mut routing = own_rules(kernel)?;
     routing.extend(own_routes(kernel, node, &addresses)?);
     let filter_of = |index: u32| filters.get(&index).copied();
@@ -45,6 +54,7 @@ fn read(kernel: &mut Kernel, node: &Node) -> Result<Inside, KernelError> {
             .filter_map(|link| Some((link.name.clone(), filter_of(link.index)?)))
             .collect(),
         addresses: addresses.iter().map(IpNet::addr).collect(),
+        on,
         routing,
         xdp: (links.iter())
             .filter(|link| link.xdp.is_some())

@@ -21,10 +21,16 @@ impl Sandbox {
         let deadline = Instant::now() + Duration::from_secs(2);
         loop {
             let members = self.members();
-            if members.is_empty() {
-                break;
+            let runs = start_time(self.pid) == Some(self.started);
+            if members.is_empty() && !runs {
+                return Ok(());
             }
             let late = Instant::now() > deadline;
+            // The holder runs, and its namespaces cannot be examined. That is also so while it ends.
+            if members.is_empty() && late {
+                let name = self.name.clone();
+                return Err(Reason::SandboxNotReached { name }.into());
+            }
             let signal = if late { Signal::KILL } else { Signal::TERM };
             for pid in members {
                 if let Some(pid) = Pid::from_raw(pid) {
@@ -40,7 +46,6 @@ impl Sandbox {
             }
             std::thread::sleep(Duration::from_millis(5));
         }
-        Ok(())
     }
 
     /// Every other process in the sandbox: in its user namespace or, if it has none of its own, in

@@ -18,7 +18,6 @@ use super::ids::{self, Ids};
 use super::marks::{self, IMPLICIT, READY};
 use super::orphans::RUN_MARK;
 use super::{Making, refusal};
-use crate::failure::Refusal;
 use crate::keeper::KeeperError;
 use crate::keeper::wait::{self, ANSWER_LIMIT};
 use crate::observe::NETNS_DIRECTORY;
@@ -143,7 +142,7 @@ fn answer_to(error: &KernelError) -> String {
 
 fn step_failed(answer: &str) -> Failure {
     match answer.strip_prefix(FORBIDDEN) {
-        Some(error) => Reason::NoUserNamespaces(Refusal::Step(error.to_owned())).into(),
+        Some(error) => Reason::NoUserNamespaces(refusal::of_step(error)).into(),
         None => not_made(answer.to_owned()),
     }
 }

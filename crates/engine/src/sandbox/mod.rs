@@ -29,7 +29,6 @@ pub(crate) use ids::Ids;
 pub use marks::of_user;
 pub use orphans::end_orphans;
 pub(crate) use pasta::program as pasta_program;
-pub(crate) use refusal::{forbidden, refused};
 pub use running::{clear, ensure, find, list, lost, marked, on_records, usable};
 pub(crate) use subordinates::{Given, candidates, map as map_further_ids};
 

@@ -6,7 +6,7 @@ use crate::failure::Refusal;
 use crate::{Failure, Reason};
 
 /// The setting of this machine that forbids user namespaces to ordinary users, if one does.
-pub(crate) fn forbidden() -> Option<Refusal> {
+fn forbidden() -> Option<Refusal> {
     if setting("kernel/unprivileged_userns_clone") == Some(0) {
         return Some(Refusal::TurnedOff);
     }
@@ -27,8 +27,16 @@ pub(super) fn explain(errno: i32) -> Failure {
     Reason::NoUserNamespaces(refused(errno)).into()
 }
 
+/// Why a step in the user namespace was not permitted. AppArmor allows the user namespace, but refuses what
+/// needs rights in it.
+pub(super) fn of_step(error: &str) -> Refusal {
+    let root = rustix::process::geteuid().is_root();
+    let setting = forbidden().filter(|_| !root);
+    setting.unwrap_or_else(|| Refusal::Step(error.to_owned()))
+}
+
 /// The same as a value.
-pub(crate) fn refused(errno: i32) -> Refusal {
+fn refused(errno: i32) -> Refusal {
     forbidden().unwrap_or_else(|| match errno == Errno::NOSPC.raw_os_error() {
         true => Refusal::LimitReached,
         false => Refusal::Other(std::io::Error::from_raw_os_error(errno).to_string()),

@@ -2,16 +2,45 @@
 
 use std::process::ExitCode;
 
-use hallway_engine::doctor::{Check, CheckOutcome, checks};
+use hallway_engine::Failure;
+use hallway_engine::doctor::{self, Check, CheckOutcome, Place, checks};
 use hallway_view::json::{self, CheckEntry, Version};
 
 use crate::args::{Common, Format};
 use crate::diagnose::VerbError;
+use crate::scope::{state_dir, workplace};
 use crate::ui;
 use hallway_view::style::{GREEN, RED, YELLOW, styled};
 
-pub(crate) fn run(_common: &Common, format: Format) -> Result<ExitCode, VerbError> {
-    let checks = checks();
+/// Where `up` works with these arguments.
+fn place(common: &Common) -> Result<Place, Failure> {
+    match common.host {
+        true => Ok(Place::Host),
+        false => Ok(Place::Sandbox {
+            state: state_dir(common)?,
+            map_root: common.map_root,
+        }),
+    }
+}
+
+/// Tries what `up` needs, in this process, by the words of the process that started it.
+pub(crate) fn attempt(mut words: impl Iterator<Item = String>) -> Result<(), Failure> {
+    let name = words.next().unwrap_or_default();
+    let place = match words.next() {
+        None => Place::Host,
+        Some(state) => Place::Sandbox {
+            state: state.into(),
+            map_root: words.next().is_some(),
+        },
+    };
+    for line in doctor::attempt(&place, &name, workplace()?) {
+        ui::line(line);
+    }
+    Ok(())
+}
+
+pub(crate) fn run(common: &Common, format: Format) -> Result<ExitCode, VerbError> {
+    let checks = checks(&place(common));
     match format {
         Format::Json => {
             ui::json(&checks.iter().map(entry).collect::<Vec<_>>());

@@ -3,7 +3,7 @@
 pub(crate) mod bench;
 pub(crate) mod capture;
 mod convert;
-mod doctor;
+pub(crate) mod doctor;
 mod down;
 mod edit;
 mod ends;

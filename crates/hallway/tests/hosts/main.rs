@@ -4,6 +4,7 @@
 
 mod by_source;
 mod firewalls;
+mod in_use;
 mod names;
 mod outsides;
 mod projects;
@@ -23,6 +24,9 @@ use firewalls::{
     zones_of_firewalld_are_understood,
 };
 use hallway_testkit::{Hallway, sh, wait_for};
+use in_use::{
+    a_connection_with_a_removed_node_is_no_conflict, addresses_in_use_are_not_taken_over,
+};
 use names::nodes_get_servers_that_they_can_reach;
 use outsides::{
     a_link_that_is_down_is_no_reason_to_warn, addresses_for_documentation_that_are_used,
@@ -114,6 +118,8 @@ hallway_testkit::tests![
     longer_routes_are_said_and_predicted,
     what_is_used_is_not_taken_away,
     automatic_subnets_avoid_routes,
+    addresses_in_use_are_not_taken_over,
+    a_connection_with_a_removed_node_is_no_conflict,
     every_uplink_there_is,
     an_uplink_that_comes_up_later,
     an_uplink_that_gets_another_name,

@@ -38,4 +38,12 @@ pub(crate) fn nodes_get_servers_that_they_can_reach() {
     // No server that a node could reach: a warning with what to do.
     sh("rm /run/systemd/resolve/resolv.conf");
     h.up(WEB).says("127.0.0.53").says("dns: [ADDRESS]").ok();
+    // The same of a link-local server: the zone is a link of the host.
+    sh(
+        "cd /run/systemd/resolve; printf 'nameserver fe80::1%%eth0\nsearch a.example\n' > stub-resolv.conf",
+    );
+    h.up(WEB).says("fe80::1%eth0").says("dns: [ADDRESS]").ok();
+    assert_eq!(of("web"), "search a.example\n");
+    let said = h.run(&["doctor"]).out;
+    assert!(said.contains("fe80::1%eth0"), "{said}");
 }

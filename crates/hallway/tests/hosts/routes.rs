@@ -4,13 +4,13 @@ use hallway_testkit::{Hallway, Snapshot, sh};
 
 use crate::{hallway, lan};
 
-fn file(subnet: &str) -> String {
+pub(crate) fn file(subnet: &str) -> String {
     format!(
         "name: p\nnetworks: {{ n: {{ subnet: {subnet} }} }}\nnodes: {{ a: {{ networks: [n] }} }}\n"
     )
 }
 
-fn works(h: &Hallway, subnet: &str, address: &str) {
+pub(crate) fn works(h: &Hallway, subnet: &str, address: &str) {
     h.up(&file(subnet)).ok();
     sh(&format!("ping -c 1 -W 30 {address}"));
     h.up(&file(subnet)).says("nothing").ok();

@@ -79,3 +79,53 @@ pub(crate) fn lans_with_one_subnet() {
     assert_eq!(kernel.matches("10.0.0.5/24").count(), 2, "{kernel}");
     h.ok("down");
 }
+
+/// Addresses that programs add on lans and with `sources: any`, with the routes that they give: read from the
+/// nodes that may have them.
+pub(crate) fn addresses_that_programs_add() {
+    let h = Hallway::host(env!("CARGO_BIN_EXE_hallway")).project("p");
+    h.up("networks:
+  l: { mode: lan, subnet: 10.11.0.0/24 }
+  raw: { mode: lan }
+  front: { subnet: 10.9.0.0/24 }
+nodes:
+  k1: { networks: { l: { address: 10.11.0.11 }, raw: {} }, command: hallway serve 80, ready: 80/tcp, forwarding: true }
+  k2: { networks: { l: { address: 10.11.0.12 } } }
+  kc: { networks: { l: { address: 10.11.0.13 } }, routes: [ { to: 172.16.5.0/24, via: 10.11.0.11 } ] }
+  q: { networks: [raw], command: hallway serve 80, ready: 80/tcp }
+  any: { networks: { front: { address: 10.9.0.13, sources: any } }, command: hallway serve 80, ready: 80/tcp }
+  c: { networks: { front: { address: 10.9.0.14 } } }
+")
+    .ok();
+    explained(&h, "kc", "10.11.0.100:80", &["unreachable"]);
+    sh(
+        "ip -n k1 addr add 10.11.0.100/24 dev eth0; ip -n k1 addr add 172.16.5.1/24 dev eth1
+        ip -n q addr add 172.16.5.2/24 dev eth0; ip -n any addr add 10.9.0.77/32 dev eth0",
+    );
+    for (from, to) in [
+        ("kc", "10.11.0.100:80"),
+        ("k2", "10.11.0.100"),
+        ("kc", "172.16.5.1:80"),
+        ("q", "172.16.5.1:80"),
+        ("k1", "172.16.5.2:80"),
+        ("c", "10.9.0.77:80"),
+        ("host", "10.9.0.77:80"),
+    ] {
+        explained(&h, from, to, &["open"]);
+        h.run(&["reach", from, to]).exits(0);
+        h.run(&["trace", from, to]).exits(0);
+    }
+    // A reply needs a route that q does not have.
+    explained(&h, "kc", "172.16.5.2:80", &["unreachable"]);
+    assert_eq!(h.run(&["reach", "kc", "172.16.5.2:80"]).code, 1);
+    // Two have it: which one answers is not known.
+    sh("ip -n k2 addr add 10.11.0.100/24 dev eth0");
+    let said = h.run(&["explain", "kc", "10.11.0.100:80"]);
+    assert!(
+        said.out.contains("k1") || said.err.contains("k1"),
+        "{}{}",
+        said.out,
+        said.err
+    );
+    h.ok("down");
+}

@@ -9,7 +9,7 @@ mod special;
 
 use hallway_testkit::projects::{Project, project};
 use hallway_testkit::{Hallway, milliseconds, patience, sh, try_sh, wait_for};
-use lans::lans_with_one_subnet;
+use lans::{addresses_that_programs_add, lans_with_one_subnet};
 use nodes::{addresses_that_move, destinations_that_nodes_change, routes_in_nodes, rules_in_nodes};
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 use replies::{
@@ -444,6 +444,7 @@ hallway_testkit::tests![
     rules_in_nodes,
     destinations_that_nodes_change,
     lans_with_one_subnet,
+    addresses_that_programs_add,
     addresses_of_no_machine,
     a_reply_of_a_published_port_by_a_router,
     a_connection_that_only_begins,

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use hallway_spec::{Section, SysctlKey, Value};
+use hallway_spec::{Section, SysctlKey, Value, is_of_loopback};
 
 use super::service::Service;
 use crate::entries::Entries;
@@ -15,7 +15,9 @@ pub(crate) type Has<'a> = &'a dyn Fn(Section, &str) -> bool;
 /// `hostname`, `extra_hosts`, `dns_search` and `sysctls`.
 pub(super) fn of_node(value: &Value, has: Has<'_>, out: &mut Entries, findings: &mut Findings) {
     let given = |key: &str| value.get(key).filter(|_| has(Section::Node, key));
-    if let Some(hostname) = given("hostname") {
+    if let Some(hostname) = given("hostname")
+        && !left_out(hostname.text().unwrap_or_default(), findings)
+    {
         out.text("hostname", hostname);
     }
     if let Some(search) = given("dns_search") {
@@ -25,7 +27,7 @@ pub(super) fn of_node(value: &Value, has: Has<'_>, out: &mut Entries, findings: 
         out.one_or_many("dns_search", &search.place, items.collect());
     }
     if let Some(hosts) = given("extra_hosts")
-        && let Some(value) = extra_hosts(hosts)
+        && let Some(value) = extra_hosts(hosts, findings)
     {
         out.set("extra_hosts", &hosts.place, value);
     }
@@ -37,14 +39,25 @@ pub(super) fn of_node(value: &Value, has: Has<'_>, out: &mut Entries, findings: 
     sysctls(value.get("sysctls"), has, out, findings);
 }
 
+/// Whether it is a name that every node has for itself.
+fn left_out(name: &str, findings: &mut Findings) -> bool {
+    let loopback = is_of_loopback(name);
+    if loopback {
+        findings.note(format!(
+            "the further name {name} is left out: it means each node itself"
+        ));
+    }
+    loopback
+}
+
 /// Names with their addresses: a mapping, or a list of lines if a name has several.
-fn extra_hosts(hosts: &Value) -> Option<Value> {
+fn extra_hosts(hosts: &Value, findings: &mut Findings) -> Option<Value> {
     let mut all: Vec<(String, Value)> = Vec::new();
     let mut add = |name: &str, at: &Value, address: &str| {
         let inner = address.strip_prefix('[').and_then(|a| a.strip_suffix(']'));
         let address = Value::of_text(&at.place, inner.unwrap_or(address));
         let same = |(n, a): &(String, Value)| n == name && a.text() == address.text();
-        if !all.iter().any(same) {
+        if !all.iter().any(same) && !left_out(name, findings) {
             all.push((name.to_owned(), address));
         }
     };
@@ -135,6 +148,9 @@ pub(super) fn of_attachment(
         .map_or(&service.place, |v| &v.place);
     let mut names: Vec<Value> = Vec::new();
     let mut add = |name: &str, at: &Value| {
+        if left_out(name, findings) {
+            return;
+        }
         let there = names.iter().any(|n| n.text() == Some(name));
         if !there && !service.nodes.iter().any(|n| n == name) {
             names.push(Value::of_text(&at.place, name));
@@ -175,6 +191,17 @@ mod tests {
             "hostname: web\ndns_search: a.example\nextra_hosts:\n  api: 10.0.0.9\n  six: \"fd00::1\"\n  up: host-gateway\nforwarding: true\nsysctls:\n  net.core.somaxconn: \"1024\"\n"
         );
         assert_eq!(ignored, ["sysctls kernel.x"]);
+    }
+
+    #[test]
+    fn names_of_the_loopback_are_left_out() {
+        let text = "hostname: localhost\nextra_hosts: { localhost: 10.0.0.9, api: 10.0.0.8 }\n";
+        let value = Value::read(text).unwrap();
+        let (mut out, mut findings) = (Entries::default(), Findings::default());
+        of_node(&value, &|_, _| true, &mut out, &mut findings);
+        let written = crate::render::render(&out.into_map(&value.place));
+        assert_eq!(written, "extra_hosts:\n  api: 10.0.0.8\n");
+        assert_eq!(findings.notes.len(), 1, "{:?}", findings.notes);
     }
 
     #[test]

@@ -52,19 +52,28 @@ pub enum RawAnswer {
 }
 
 impl RawSocket {
-    /// Opens a socket for packets to or from an address; that of a server is bound to it.
+    /// Opens a socket for packets to an address.
     ///
     /// # Errors
-    /// EPERM without CAP_NET_RAW, EADDRNOTAVAIL when no interface has the address of a server.
-    pub fn open(protocol: u8, address: IpAddr, server: bool) -> Result<Self, Errno> {
+    /// EPERM without CAP_NET_RAW.
+    pub fn open(protocol: u8, address: IpAddr) -> Result<Self, Errno> {
         let number = RawProtocol::new(u32::from(protocol)).ok_or(Errno::INVAL)?;
         let number = Some(Protocol::from_raw(number));
         let fd = socket_with(family(address), SocketType::RAW, FLAGS, number)?;
-        if server {
-            bind(&fd, &SocketAddr::new(address, 0))?;
-        }
         let v4 = address.is_ipv4();
         Ok(Self { fd, protocol, v4 })
+    }
+
+    /// Opens a socket for packets to this address of this machine; one of a single link has the number of
+    /// its interface.
+    ///
+    /// # Errors
+    /// EPERM without CAP_NET_RAW, EADDRNOTAVAIL when no interface has the address.
+    pub fn listen(protocol: u8, mut address: SocketAddr) -> Result<Self, Errno> {
+        let socket = Self::open(protocol, address.ip())?;
+        address.set_port(0);
+        bind(&socket.fd, &address)?;
+        Ok(socket)
     }
 
     /// Sends a probe.

@@ -68,6 +68,8 @@ pub struct Inside {
     pub rp_filter: BTreeMap<String, u32>,
     /// Its addresses, those of its programs too.
     pub addresses: Vec<IpAddr>,
+    /// The same with their prefixes, by interface.
+    pub on: Vec<(String, IpNet)>,
     /// Tables that are not hallway's with chains that packets pass.
     pub tables: Vec<Table>,
     /// The numbers of its links.

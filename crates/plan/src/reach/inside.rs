@@ -2,8 +2,10 @@
 
 use std::net::IpAddr;
 
-use hallway_spec::Name;
+use hallway_spec::{IpVersion, Name};
+use ipnet::IpNet;
 
+use super::added::may_add;
 use super::has::Has;
 use super::path::Location;
 use super::world::{World, owns};
@@ -19,6 +21,22 @@ pub(super) enum Neighbour<'a> {
 }
 
 impl<'a> World<'a> {
+    /// The nodes whose programs may have added an address that is not of the file.
+    pub fn may_have_added(&self, address: IpAddr) -> impl Iterator<Item = &'a Node> {
+        let known = self.is_host(address) || self.owner(address).is_some();
+        let version = IpVersion::of(address);
+        let settled = self.settled;
+        let may = move |i: &Interface| may_add(settled, i, version);
+        let nodes = settled.nodes.iter().filter(move |_| !known);
+        nodes.filter(move |node| node.interfaces.iter().any(may))
+    }
+
+    /// The addresses that its programs have added, with the positions of the interfaces.
+    pub(super) fn added(&self, node: &Node) -> impl Iterator<Item = (usize, IpNet)> {
+        let all = self.added.get(&node.name).into_iter().flatten();
+        all.copied()
+    }
+
     /// Whether a node has an address, of the file or of a program in it.
     pub(super) fn has(&self, node: &Node, address: IpAddr) -> Has {
         if owns(node, address) {
@@ -70,6 +88,10 @@ impl<'a> World<'a> {
                 false => Neighbour::None,
             };
         }
+        let several = self.members_added(network, address);
+        if !several.is_empty() {
+            return Neighbour::MayBe(several.iter().map(|(n, _)| n.name.clone()).collect());
+        }
         let Some(on) = self.network(network).map(|n| &n.name) else {
             return Neighbour::None;
         };
@@ -104,11 +126,15 @@ impl<'a> World<'a> {
     }
 
     /// Whether a node answers ARP requests for an address at an interface (arp_ignore).
-    pub(super) fn answers(&self, node: &Node, interface: usize, address: IpAddr) -> bool {
-        let Some(interface) = node.interfaces.get(interface) else {
+    pub(super) fn answers(&self, node: &Node, position: usize, address: IpAddr) -> bool {
+        let Some(interface) = node.interfaces.get(position) else {
             return false;
         };
-        let here = || interface.addresses.iter().any(|a| a.addr() == address);
+        let added = || {
+            let mut all = self.added(node);
+            all.any(|(at, net)| at == position && net.addr() == address)
+        };
+        let here = || interface.addresses.iter().any(|a| a.addr() == address) || added();
         match setting(node, &interface.name, "arp_ignore") {
             _ if address.is_ipv6() => true,
             8 => false,
@@ -128,7 +154,7 @@ impl<'a> World<'a> {
 }
 
 /// What a node may take besides its own addresses.
-fn takes(node: &Node) -> impl Iterator<Item = &ipnet::IpNet> {
+fn takes(node: &Node) -> impl Iterator<Item = &IpNet> {
     let sources = node.interfaces.iter().flat_map(|i| &i.sources);
     sources.filter(|net| net.prefix_len() > 0)
 }

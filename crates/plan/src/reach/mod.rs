@@ -2,6 +2,7 @@
 //! through the same rules that are loaded into the kernel. Nothing here uses a kernel, so the
 //! answer is available before anything is built; `hallway test` compares it with real packets.
 
+mod added;
 mod bridge;
 mod code;
 mod conntrack;
@@ -19,6 +20,7 @@ mod inside;
 mod link_local;
 mod measured;
 mod nat;
+mod next_hop;
 mod node;
 mod node_rules;
 mod owners;

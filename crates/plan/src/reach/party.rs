@@ -311,7 +311,11 @@ impl World<'_> {
             (_, Location::Outside) => IpVersion::ALL.map(|v| self.anywhere(v)).to_vec(),
         };
         // Every node has ::1, without another address of its version too.
-        let speaks = |a: &IpAddr, node| meant(*a).is_loopback() || speaks(node, IpVersion::of(*a));
+        let speaks = |a: &IpAddr, node: &Node| {
+            let version = IpVersion::of(*a);
+            let mut added = self.added(node).map(|(_, net)| IpVersion::of_net(&net));
+            meant(*a).is_loopback() || speaks(node, version) || added.any(|v| v == version)
+        };
         all.retain(|a| viewer.is_none_or(|node| speaks(a, node)));
         if let Party::Address(own) = from {
             all.retain(|a| IpVersion::of(*a) == IpVersion::of(*own));

@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
-use hallway_spec::{IpVersion, Mode, Name};
+use hallway_spec::{Mode, Name};
 use ipnet::IpNet;
 
+use super::added;
 use super::context::context;
 use super::environment::Environment;
 use super::has::Has;
@@ -47,6 +48,9 @@ pub struct World<'a> {
     pub(super) bridge: Evaluator<'a>,
     pub(super) environment: Environment,
     members: BTreeMap<(usize, IpAddr), (&'a Node, usize)>,
+    /// The same of addresses that programs have added.
+    members_added: BTreeMap<(usize, IpAddr), Vec<(&'a Node, usize)>>,
+    pub(super) added: BTreeMap<&'a Name, Vec<(usize, IpNet)>>,
     /// Each address of an interface, with the nodes that have it and the positions of the interfaces.
     pub(super) owners: BTreeMap<IpAddr, Vec<(&'a Node, usize)>>,
     nodes: BTreeMap<&'a Name, &'a Node>,
@@ -123,6 +127,18 @@ impl<'a> World<'a> {
                 }
             }
         }
+        let mut added: BTreeMap<&Name, Vec<(usize, IpNet)>> = BTreeMap::new();
+        let mut members_added: BTreeMap<(usize, IpAddr), Vec<(&Node, usize)>> = BTreeMap::new();
+        for (node, index, net) in added::of(settled, &environment) {
+            let address = net.addr();
+            added.entry(&node.name).or_default().push((index, net));
+            owners.entry(address).or_default().push((node, index));
+            let network = node.interfaces.get(index).and_then(|i| i.plug.network());
+            if let Some(position) = network.and_then(|n| positions.get(n)) {
+                let all = members_added.entry((*position, address)).or_default();
+                all.push((node, index));
+            }
+        }
         Some(Self {
             settled,
             inet: Evaluator::new(rules, Family::Inet)?,
@@ -130,6 +146,8 @@ impl<'a> World<'a> {
             stand_ins: StandIns::new(settled, &environment),
             environment,
             members,
+            members_added,
+            added,
             owners,
             nodes: settled.nodes.iter().map(|n| (&n.name, n)).collect(),
             tables: (settled.nodes.iter())
@@ -229,7 +247,17 @@ impl<'a> World<'a> {
 
     /// The node that has an address on a network, and the position of its interface.
     pub(super) fn member(&self, network: usize, address: IpAddr) -> Option<(&'a Node, usize)> {
-        self.members.get(&(network, address)).copied()
+        let of_file = self.members.get(&(network, address)).copied();
+        of_file.or_else(|| match self.members_added(network, address) {
+            [one] => Some(*one),
+            _ => None,
+        })
+    }
+
+    /// The nodes whose programs have added an address on a network.
+    pub(super) fn members_added(&self, network: usize, address: IpAddr) -> &[(&'a Node, usize)] {
+        let all = self.members_added.get(&(network, address));
+        all.map_or(&[], Vec::as_slice)
     }
 
     /// A node that has the address.
@@ -240,6 +268,7 @@ impl<'a> World<'a> {
         on_network
             .map(|(node, _)| node)
             .or_else(|| self.settled.nodes.iter().find(|n| owns(n, address)))
+            .or_else(|| self.owners.get(&address)?.first().map(|(node, _)| *node))
             .or_else(|| {
                 self.takers(address)
                     .find(|n| self.has(n, address) == Has::Yes)
@@ -286,51 +315,6 @@ impl<'a> World<'a> {
             .iter()
             .position(|i| i.name == far.interface)?;
         Some((node, position))
-    }
-
-    /// How a node sends a packet: by the longest prefix; of equal ones, by the first.
-    pub(super) fn next_hop(&self, node: &Node, to: IpAddr) -> Option<NextHop> {
-        if is_link_local6(to) {
-            return self.on_link(node, to);
-        }
-        let connected = node.interfaces.iter().enumerate().flat_map(|(at, i)| {
-            let nets = i
-                .addresses
-                .iter()
-                .filter(|a| a.prefix_len() < a.max_prefix_len());
-            nets.map(move |net| (net.trunc(), None, at))
-        });
-        let routed = node.routes.iter().map(|r| (r.to, r.via, r.interface));
-        let mut best: Option<(IpNet, Option<IpAddr>, usize)> = None;
-        for (net, via, at) in connected.chain(routed) {
-            let longer = best.is_none_or(|(b, _, _)| net.prefix_len() > b.prefix_len());
-            if net.contains(&to) && longer {
-                best = Some((net, via, at));
-            }
-        }
-        best.map(|(net, via, interface)| NextHop {
-            prefix_len: net.prefix_len(),
-            interface,
-            address: via.unwrap_or(to),
-            via,
-        })
-    }
-
-    /// The source address a node chooses for a next hop.
-    pub(super) fn source(&self, node: &Node, next: &NextHop) -> Option<IpAddr> {
-        let version = IpVersion::of(next.address);
-        let interface = node.interfaces.get(next.interface)?;
-        let near = interface
-            .addresses
-            .iter()
-            .find(|a| a.contains(&next.address));
-        let first = |i: &Interface| {
-            let mut all = i.addresses.iter().map(IpNet::addr);
-            all.find(|a| IpVersion::of(*a) == version)
-        };
-        near.map(IpNet::addr)
-            .or_else(|| first(interface))
-            .or_else(|| node.interfaces.iter().find_map(first))
     }
 
     /// How the host sends a packet.

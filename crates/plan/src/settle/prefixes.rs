@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use crate::mark;
-use crate::observed::Observed;
+use crate::observed::{Observed, SeenUse, UsedBy};
 use crate::target::LOCAL_TABLE;
 
 /// A prefix that is not this project's.
@@ -76,7 +76,43 @@ pub(super) fn foreign_prefixes(seen: &Observed, ours: &BTreeSet<u32>) -> Vec<Hel
             ));
         }
     }
+    let used = seen.in_use.iter();
+    out.extend(used.filter_map(|used| held_by_use(seen, ours, used)));
     out
+}
+
+/// An address of others that the host uses, if it is not by a link of the project.
+fn held_by_use(seen: &Observed, ours: &BTreeSet<u32>, used: &SeenUse) -> Option<Held> {
+    let net = IpNet::from(used.address);
+    let address = used.address;
+    let clause = match used.by {
+        UsedBy::NameServer => {
+            // Where no route leads to it, nobody asks it.
+            let mut routes = seen.host.routes.iter();
+            routes.find(|r| {
+                let leads = !r.unreachable && r.table != LOCAL_TABLE && r.to.contains(&net);
+                leads && !r.interface.is_some_and(|i| ours.contains(&i))
+            })?;
+            format!("the host asks the name server {address}")
+        }
+        // One with a node that was removed is from an address that the host has no longer.
+        UsedBy::Connection { own } => {
+            let mut addresses = seen.host.addresses.iter();
+            addresses.find(|a| a.net.addr() == own && !ours.contains(&a.interface))?;
+            format!("the host has an open connection with {address}")
+        }
+        UsedBy::Neighbour { interface } if ours.contains(&interface) => return None,
+        UsedBy::Neighbour { interface } => {
+            let link = seen.host.links.iter().find(|l| l.index == interface)?;
+            format!("a machine on {} has the address {address}", link.name)
+        }
+    };
+    let held = Held {
+        net,
+        clause,
+        of_project: false,
+    };
+    (!is_special(&net)).then_some(held)
 }
 
 fn is_special(net: &IpNet) -> bool {

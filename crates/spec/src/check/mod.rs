@@ -5,6 +5,7 @@ mod dependencies;
 mod expectations;
 mod interfaces;
 mod limits;
+mod outside;
 mod policies;
 mod published;
 mod routes;

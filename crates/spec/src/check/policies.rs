@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::outside::Outside;
 use crate::problem::{PolicyProblem, WarningKind};
 use crate::{Action, Endpoint, Mode, Name, Network, Node, Policy, Problem, Topology, Warning};
 
 /// Every policy that allows something allows something possible.
 pub(super) fn check(topology: &Topology, problems: &mut Vec<Problem>) {
     let lans = OfLan::new(topology);
+    let outside = Outside::new(topology);
     for policy in &topology.policies {
         let mut ends = policy.pairs.iter().flat_map(|(from, to)| [from, to]);
         if let Some(kind) = ends.find_map(|end| lans.problem(end)) {
@@ -15,13 +17,13 @@ pub(super) fn check(topology: &Topology, problems: &mut Vec<Problem>) {
             continue;
         }
         let mut pairs = policy.pairs.iter();
-        if let Some(kind) = pairs.find_map(|pair| beside_the_rules(topology, pair)) {
+        if let Some(kind) = pairs.find_map(|pair| beside_the_rules(topology, &outside, pair)) {
             problems.push(Problem::new(&policy.place, kind));
             continue;
         }
         let allows = policy.action == Action::Allow;
         for (from, to) in policy.pairs.iter().filter(|_| allows) {
-            let kind = impossible(topology, from, to);
+            let kind = impossible(topology, &outside, policy.index, (from, to));
             problems.extend(kind.map(|kind| Problem::new(&policy.place, kind)));
         }
     }
@@ -70,9 +72,10 @@ impl<'a> OfLan<'a> {
 }
 
 /// Both ends are nodes of one network where hallway filters nothing between members: an external one, or one that
-/// represents the outside. Neither does it filter what comes to the host from an external one.
+/// represents the outside. Neither does it filter between the host and the outside.
 fn beside_the_rules(
     topology: &Topology,
+    outside: &Outside<'_>,
     (from, to): &(Endpoint, Endpoint),
 ) -> Option<PolicyProblem> {
     let of = |endpoint: &Endpoint| {
@@ -84,34 +87,60 @@ fn beside_the_rules(
         let mut networks = topology.networks.iter();
         networks.find(|n| n.name == *only && (n.external.is_some() || n.outside))
     };
-    let external = |network: &Network| PolicyProblem::OfExternal(network.name.clone());
+    let name = |network: &Network| network.name.clone();
     match (of(from), of(to), from, to) {
-        (Some(one), Some(other), ..) if one.name == other.name => Some(match one.outside {
-            true => PolicyProblem::InOutside(one.name.clone()),
-            false => external(one),
+        (Some(one), Some(other), ..) if one.name == other.name => Some(match one.external {
+            Some(_) => PolicyProblem::OfExternal(name(one)),
+            None => PolicyProblem::InOutside(name(one)),
         }),
-        (Some(one), _, _, Endpoint::Host) | (_, Some(one), Endpoint::Host, _) => {
-            (!one.outside).then(|| external(one))
+        (Some(one), _, _, Endpoint::Host) | (_, Some(one), Endpoint::Host, _)
+            if one.external.is_some() =>
+        {
+            Some(PolicyProblem::OfExternal(name(one)))
+        }
+        (.., Endpoint::Host, end) | (.., end, Endpoint::Host) if outside.contains(end) => {
+            Some(PolicyProblem::HostAndOutside)
         }
         _ => None,
     }
 }
 
-/// Why no connection from one to the other can be allowed.
-fn impossible(topology: &Topology, from: &Endpoint, to: &Endpoint) -> Option<PolicyProblem> {
-    match (from, to) {
-        (Endpoint::Outside, Endpoint::Outside | Endpoint::Any) => None,
-        (Endpoint::Outside, to) if routed_outside(topology, to) => None,
-        (Endpoint::Outside, _) => Some(PolicyProblem::FromOutside),
-        (from, Endpoint::Outside) => {
-            let network = internal(topology, from)?;
-            Some(PolicyProblem::InternalToOutside {
-                network: network.name.clone(),
-                place: network.place.clone(),
-            })
+/// Why no connection from one to the other can be allowed, by the policy with this number.
+fn impossible(
+    topology: &Topology,
+    outside: &Outside<'_>,
+    index: usize,
+    (from, to): (&Endpoint, &Endpoint),
+) -> Option<PolicyProblem> {
+    let of_internal = |endpoint| {
+        let network: &Network = internal(topology, endpoint)?;
+        Some(PolicyProblem::InternalToOutside {
+            network: network.name.clone(),
+            place: network.place.clone(),
+        })
+    };
+    match (outside.contains(from), outside.contains(to)) {
+        (false, false) | (true, true) => None,
+        (false, true) => of_internal(from),
+        (true, false) if matches!(to, Endpoint::Any) => None,
+        (true, false) => {
+            if let Some(problem) = of_internal(to) {
+                return Some(problem);
+            }
+            let published = outside.denied_after(index) && publishes(topology, to);
+            (!published && !routed_outside(topology, to)).then_some(PolicyProblem::FromOutside)
         }
-        _ => None,
     }
+}
+
+/// Whether some of these nodes have published ports.
+fn publishes(topology: &Topology, endpoint: &Endpoint) -> bool {
+    let mut nodes = topology.nodes.iter().filter(|n| !n.ports.is_empty());
+    nodes.any(|node| match endpoint {
+        Endpoint::Node(name) => name == &node.name,
+        Endpoint::Network(name) => node.attachments.iter().any(|a| &a.network == name),
+        _ => true,
+    })
 }
 
 /// Whether outside can reach some of these addresses by routing: on a network without NAT.

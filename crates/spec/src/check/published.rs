@@ -41,7 +41,10 @@ fn unreachable(node: &Node, on: &[&Network]) -> Option<NodeProblem> {
         return None;
     }
     let first = on.first()?;
-    let reason = if on.iter().all(|n| n.outside) {
+    let external = on.iter().find(|n| n.external.is_some());
+    let reason = if on.iter().all(|n| n.outside) && external.is_some() {
+        Unpublishable::External
+    } else if on.iter().all(|n| n.outside) {
         Unpublishable::Outside
     } else if on.iter().all(|n| n.mode == Mode::Lan) {
         Unpublishable::Lan
@@ -50,11 +53,14 @@ fn unreachable(node: &Node, on: &[&Network]) -> Option<NodeProblem> {
     } else {
         Unpublishable::Internal
     };
+    let shown = external
+        .filter(|_| reason == Unpublishable::External)
+        .unwrap_or(first);
     Some(NodeProblem::PublishUnreachable {
         node: node.name.clone(),
         reason,
-        network: first.name.clone(),
-        network_place: first.place.clone(),
+        network: shown.name.clone(),
+        network_place: shown.place.clone(),
     })
 }
 

@@ -7,7 +7,9 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use super::program::word;
 use super::sidecars::{self, Shared, Whose};
-use super::values::{Named, check_delay, impairments, interface, items, limit, mac, named};
+use super::values::{
+    Named, check_delay, further_name, impairments, interface, items, limit, mac, named,
+};
 use super::{ports, program};
 use crate::document::{AttachmentKeys, LimitsKeys, NodeKeys, RouteKeys};
 use crate::problem::{Required, ValueProblem};
@@ -82,7 +84,10 @@ fn node(r: &mut Reader<'_>, entry: Named) -> (Node, NodeKeys) {
     node.forwarding = forwarding.and_then(|at| r.boolean(at)).unwrap_or(false);
     node.connections = keys.limits.as_ref().and_then(|at| connections(r, at));
     let hostname = keys.hostname.as_ref();
-    node.hostname = hostname.and_then(|at| r.checked(at, "a host name"));
+    node.hostname = hostname.and_then(|at| {
+        let name = r.checked(at, "a host name")?;
+        further_name(r, &r.place(at), name)
+    });
     if let Some(at) = &keys.sysctls {
         sysctls(r, at, &mut node);
     }
@@ -189,7 +194,9 @@ fn attachment(r: &mut Reader<'_>, at: &At, network: Name, place: Place) -> Attac
     out.masquerade = may(keys.masquerade);
     out.sources = sources(r, keys.sources.as_ref());
     for item in items(r, keys.aliases.as_ref()) {
-        out.aliases.extend(r.checked::<Name>(&item, "a name"));
+        let name = r.checked::<Name>(&item, "a name");
+        let name = name.and_then(|name| further_name(r, &r.place(&item), name));
+        out.aliases.extend(name);
     }
     out
 }
@@ -289,7 +296,11 @@ fn extra_hosts(r: &mut Reader<'_>, at: &At) -> Vec<(Name, ExtraHost)> {
         for field in r.fields(at, None, "a mapping from names to addresses").0 {
             let value = at.key(&field.name, field.value);
             match field.name.parse::<Name>() {
-                Ok(name) => out.extend(r.value(&value, EXPECTED).map(|address| (name, address))),
+                Ok(name) => {
+                    let name = further_name(r, &field.key_place, name);
+                    let address = r.value(&value, EXPECTED);
+                    out.extend(name.zip(address));
+                }
                 Err(error) => r.report_at(&field.key_place, ValueProblem::Name(error)),
             }
         }
@@ -305,7 +316,10 @@ fn extra_hosts(r: &mut Reader<'_>, at: &At) -> Vec<(Name, ExtraHost)> {
             Some((name.trim().parse().ok()?, address.trim().parse().ok()?))
         });
         match read {
-            Some(line) => out.push(line),
+            Some((name, address)) => {
+                let name = further_name(r, &r.place(&item), name);
+                out.extend(name.map(|name| (name, address)));
+            }
             None => r.unexpected(&item, LINE),
         }
     }

@@ -3,7 +3,10 @@
 use crate::document::ImpairmentKeys;
 use crate::problem::ValueProblem;
 use crate::reader::{At, Reader};
-use crate::{Bandwidth, Delay, Impairments, InterfaceName, InvalidImpairment, Mac, Name, Place};
+use crate::{
+    Bandwidth, Delay, Impairments, InterfaceName, InvalidImpairment, Mac, Name, Place,
+    is_of_loopback,
+};
 
 /// Names with a special meaning in policies, or in every node.
 const RESERVED: [&str; 4] = ["host", "outside", "any", "localhost"];
@@ -41,6 +44,15 @@ pub(super) fn named(r: &mut Reader<'_>, at: &At, expected: &'static str) -> (Vec
         }
     }
     (out, refused)
+}
+
+/// A further name for an address: none of the loopback.
+pub(super) fn further_name(r: &mut Reader<'_>, place: &Place, name: Name) -> Option<Name> {
+    if is_of_loopback(name.as_ref()) {
+        r.report_at(place, ValueProblem::ReservedName(name));
+        return None;
+    }
+    Some(name)
 }
 
 /// A bandwidth limit.

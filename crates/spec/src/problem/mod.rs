@@ -10,6 +10,7 @@ mod network;
 mod node;
 mod policy;
 mod text;
+mod unpublishable;
 mod value;
 mod warning;
 
@@ -24,9 +25,10 @@ pub use code::{Code, WarningCode};
 pub use import::ImportProblem;
 pub use name::NameProblem;
 pub use network::{NetworkProblem, ReservedAddress};
-pub use node::{HopRole, NodeProblem, Unpublishable};
+pub use node::{HopRole, NodeProblem};
 pub use policy::PolicyProblem;
 pub use text::{OtherFormat, TextProblem};
+pub use unpublishable::Unpublishable;
 pub use value::{Found, Required, ValueProblem};
 pub use warning::{Warning, WarningKind};
 

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
+use super::unpublishable::Unpublishable;
 use super::{Code, Details, chosen_subnet, list, of_nodes};
 use crate::{IpVersion, Label, Name, Place, PortRange, Protocol};
 
@@ -214,30 +215,6 @@ pub enum HopRole {
     Network(IpNet),
 }
 
-/// Why published ports have no effect.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unpublishable {
-    /// All networks are internal, or some are and the others outside.
-    Internal,
-    /// All networks are outside.
-    Outside,
-    /// All networks are lans.
-    Lan,
-    /// All networks have a parent.
-    Macvlan,
-}
-
-impl std::fmt::Display for Unpublishable {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Internal => "internal",
-            Self::Outside => "outside",
-            Self::Lan => "lans",
-            Self::Macvlan => "past the host (parent)",
-        })
-    }
-}
-
 fn circle(names: &[Name]) -> String {
     let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
     names.join(" → ")
@@ -293,15 +270,10 @@ impl Details for NodeProblem {
                 network,
                 network_place,
                 ..
-            } => match reason {
-                Unpublishable::Lan => {
-                    Label::new(network_place, format!("network {network} is a lan"))
-                }
-                Unpublishable::Macvlan => {
-                    Label::new(network_place, format!("network {network} has parent"))
-                }
-                _ => Label::new(network_place, format!("network {network} is {reason}")),
-            },
+            } => Label::new(
+                network_place,
+                format!("network {network} {}", reason.of_one()),
+            ),
             Self::PublishedTwice {
                 owner,
                 owner_ports,
@@ -328,7 +300,7 @@ impl Details for NodeProblem {
                 "put it on a network: the host reaches nodes through networks, not through links"
                     .into()
             }
-            Self::PublishUnreachable { reason, .. } => where_else(*reason).into(),
+            Self::PublishUnreachable { reason, .. } => reason.where_else().into(),
             Self::PublishWithoutAddress { address, .. } => format!(
                 "give one of its networks an IPv{} subnet too",
                 IpVersion::of(*address)
@@ -382,19 +354,5 @@ impl Details for NodeProblem {
             Self::CableRole { .. } => "give this end another address".into(),
             Self::RouteTwice { .. } => "remove one of the two".into(),
         })
-    }
-}
-
-/// Where a node can publish, or that it need not.
-fn where_else(reason: Unpublishable) -> &'static str {
-    match reason {
-        Unpublishable::Internal => {
-            "an internal network is not connected to the outside, so the port could not be reached: remove internal, or put the node on another network too"
-        }
-        Unpublishable::Macvlan => "others reach the node by its own address there: remove ports",
-        Unpublishable::Outside => "nodes of an outside network are reached directly: remove ports",
-        Unpublishable::Lan => {
-            "the host has no address on a lan: put the node on another network too, or remove ports"
-        }
     }
 }

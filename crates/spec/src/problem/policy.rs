@@ -42,15 +42,18 @@ pub enum PolicyProblem {
         "network {0} represents the outside: packets between its nodes do not pass hallway's rules"
     )]
     InOutside(Name),
+    /// It is about packets between the host and the outside.
+    #[error("packets between the host and the outside do not pass hallway's rules")]
+    HostAndOutside,
     /// A policy or expectation has the name of a port that has no meaning there, or several.
     #[error(transparent)]
     PortName(#[from] UnresolvedPort),
-    /// It allows connections from outside.
+    /// It allows connections from outside, and nothing denies them.
     #[error(
         "from outside, nodes are reached only through published ports, except on networks with nat: false"
     )]
     FromOutside,
-    /// It allows an internal network to reach the outside.
+    /// It allows an internal network to reach the outside, or the outside to reach it.
     #[error("network {network} is internal: it is not connected to the outside")]
     InternalToOutside {
         /// The network.
@@ -87,6 +90,7 @@ impl Details for PolicyProblem {
             Self::OfMacvlan(_) | Self::OfExternal(_) => {
                 "remove this policy; rules about that network belong on its other machines"
             }
+            Self::HostAndOutside => "remove it; rules about that belong in the host's firewall",
             Self::OfLan(_) => "remove mode: lan from the network, or this policy",
             Self::ToItself => "remove it",
             Self::ExpectContradiction { .. } => "remove one of the two",
@@ -94,7 +98,7 @@ impl Details for PolicyProblem {
                 "write networks or shorter prefixes instead of many nodes or long ones"
             }
             Self::FromOutside => {
-                "give the node ports: [\"8080:80\"] instead of this policy; or set nat: false for its network, if outside has a route to its addresses"
+                "give the node ports: [\"8080:80\"] instead of this policy; to open them to these addresses only, deny the others in a later policy: { action: deny, from: outside, to: NODE }; or set nat: false for its network, if outside has a route to its addresses"
             }
             Self::InternalToOutside { .. } => "remove internal: true, or this policy",
         };

@@ -110,7 +110,7 @@ impl<'a> Attempt<'a> {
     }
 
     fn begin_raw(&mut self, protocol: u8) -> Result<(), Errno> {
-        let socket = RawSocket::open(protocol, self.aim.to, false)?;
+        let socket = RawSocket::open(protocol, self.aim.to)?;
         let port = self.aim.service.port();
         // A bound socket keeps the source port reserved.
         let bound = (port != 0)

@@ -48,8 +48,9 @@ impl Listeners {
         let (at, address, transport) = &key;
         let tcp = *transport == AimTransport::Tcp;
         if let AimTransport::Raw(protocol) = *transport {
-            let ip = address.ip();
-            let made = inside(settled, at, || Ok(RawSocket::open(protocol, ip, true)))?;
+            let made = inside(settled, at, || {
+                Ok(RawSocket::listen(protocol, on_its_link(*address)?))
+            })?;
             let listener = match made {
                 Ok(socket) => {
                     self.raw.push((socket, address.port()));

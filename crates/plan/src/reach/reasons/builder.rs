@@ -131,7 +131,9 @@ impl Reasons<'_> {
                     publish.protocol,
                     match publish.protocol {
                         Protocol::Sctp => "its listeners are for tcp and udp".to_owned(),
-                        _ => format!("the range has more than {LOCALHOST_PORTS_MAX} ports"),
+                        _ if publish.host_ports.len() > LOCALHOST_PORTS_MAX =>
+                            format!("the range has more than {LOCALHOST_PORTS_MAX} ports"),
+                        _ => "its listeners are at 127.0.0.1 and ::1 only".to_owned(),
                     }
                 ),
             )
