@@ -6,6 +6,7 @@ use super::inside::Neighbour;
 use super::node::{NodePort, frame, link_of, unanswered};
 use super::packet::Packet;
 use super::passing::{Class, Passing};
+use super::path::{HopEvent, Location};
 use super::walk::{DropReason, Walk, WalkResult};
 use super::world::{HostPort, HostRoute, NextHop};
 use crate::settled::Node;
@@ -82,6 +83,13 @@ impl<'w> Walk<'w> {
             let on_bridge = HostRoute::Network(port.position, from.name);
             let source = self.world.host_source(&on_bridge, to);
             self.after_routing(&mut packet, state, NO_PORT, from, source)?;
+            // To a neighbour that it has not sent to before, the kernel sends the frame by the bridge itself.
+            let link = HopEvent::Link {
+                link: from.name.to_owned(),
+                kind: "bridge",
+            };
+            self.hop(Location::Host, link, packet.flow);
+            self.by_device(Hook::Egress, from.name, &packet, Some(state))?;
             return self.out_of_bridge(far, interface, [0; 6], packet);
         }
         let context = frame(&packet, (port.link, ""), port.mac);

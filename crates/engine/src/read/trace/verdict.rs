@@ -32,11 +32,7 @@ pub(super) struct Observations<'a> {
 const BUT_NOT_THE_REPLY: &str = "the request arrives, but not the reply: ";
 
 /// Reasons for which the host has no way for a packet.
-const OF_ROUTES: [ReasonCode; 3] = [
-    ReasonCode::NoRoute,
-    ReasonCode::DroppingRoute,
-    ReasonCode::Diverted,
-];
+const OF_ROUTES: [ReasonCode; 2] = [ReasonCode::NoRoute, ReasonCode::DroppingRoute];
 
 fn reason(code: ReasonCode, text: impl Into<String>, help: impl Into<String>) -> Reason {
     Reason {
