@@ -109,6 +109,7 @@ impl Engine {
             }));
             differences.extend(attached(applied, &observed));
             differences.extend(without_packets(self.kernel(), applied));
+            differences.extend(self.unmarking(applied)?);
         }
         let gone = marks.is_empty() && observed.keeper == Seen::Absent;
         let state = match &record {

@@ -34,6 +34,8 @@ const RT_SCOPE_LINK: u8 = 253;
 const RT_SCOPE_NOWHERE: u8 = 255;
 const RTA_SRC: u16 = 2;
 const RTA_IIF: u16 = 3;
+const RTNH_F_DEAD: u32 = 1;
+const RTNH_F_LINKDOWN: u32 = 16;
 const RTN_UNICAST: u8 = 1;
 const RTN_LOCAL: u8 = 2;
 const RTN_MULTICAST: u8 = 5;
@@ -210,6 +212,12 @@ pub struct RouteInfo {
     pub metrics: RouteMetrics,
     /// The outgoing interface of the first of several next hops, which are not read further.
     pub multipath: Option<u32>,
+    /// It is only for packets with this type of service; 0 for all.
+    pub tos: u8,
+    /// Its interface has no carrier (RTNH_F_LINKDOWN).
+    pub no_carrier: bool,
+    /// The kernel does not use it (RTNH_F_DEAD): without a carrier, where the interface is set so.
+    pub dead: bool,
 }
 
 impl RouteInfo {
@@ -235,6 +243,7 @@ pub(crate) fn parse(body: &[u8]) -> Option<RouteInfo> {
         std::net::Ipv6Addr::UNSPECIFIED.into()
     };
     let to = attrs.find(RTA_DST).and_then(address_of).unwrap_or(any);
+    let flags = u32_of(body.get(8..12)?)?;
     Some(RouteInfo {
         to: IpNet::new(to, prefix).ok()?,
         via: next_hop(attrs),
@@ -255,6 +264,10 @@ pub(crate) fn parse(body: &[u8]) -> Option<RouteInfo> {
             .map(|metrics| RouteMetrics::parse(Attrs(metrics)))
             .unwrap_or_default(),
         multipath: attrs.find(RTA_MULTIPATH).and_then(first_interface),
+        // For IPv6 the kernel does not compare it.
+        tos: if v4 { *body.get(3)? } else { 0 },
+        no_carrier: flags & RTNH_F_LINKDOWN != 0,
+        dead: flags & RTNH_F_DEAD != 0,
     })
 }
 
@@ -304,20 +317,8 @@ impl Kernel {
         let address = |w: &mut Writer, kind, address: IpAddr| w.attr(kind, &address_bytes(address));
         let bits = if question.to.is_ipv4() { 32 } else { 128 };
         let source_bits = question.from.map_or(0, |_| bits);
-        let head = [
-            family(question.to),
-            bits,
-            source_bits,
-            0,
-            0,
-            0,
-            0,
-            0,
-            0,
-            0,
-            0,
-            0,
-        ];
+        let mut head = [0; 12];
+        head[..3].copy_from_slice(&[family(question.to), bits, source_bits]);
         let mut w = Writer::with_header(&head);
         address(&mut w, RTA_DST, question.to);
         if let Some(from) = question.from {

@@ -24,10 +24,13 @@ const FRA_SUPPRESS_PREFIXLEN: u16 = 14;
 const FRA_TABLE: u16 = 15;
 const FRA_FWMASK: u16 = 16;
 const FRA_OIFNAME: u16 = 17;
+const FRA_L3MDEV: u16 = 19;
 const FRA_PROTOCOL: u16 = 21;
-/// FRA_FLOW, FRA_TUN_ID, FRA_UID_RANGE, FRA_IP_PROTO, FRA_SPORT_RANGE, FRA_DPORT_RANGE, FRA_DSCP,
-/// FRA_FLOWLABEL.
-const OTHERS: [u16; 8] = [11, 12, 20, 22, 23, 24, 25, 26];
+const FRA_IP_PROTO: u16 = 22;
+const FRA_SPORT_RANGE: u16 = 23;
+const FRA_DPORT_RANGE: u16 = 24;
+/// FRA_FLOW, FRA_TUN_ID, FRA_UID_RANGE, FRA_DSCP, FRA_FLOWLABEL.
+const OTHERS: [u16; 5] = [11, 12, 20, 25, 26];
 const FIB_RULE_INVERT: u32 = 2;
 
 /// What a rule does with a packet that it matches (FR_ACT_*).
@@ -67,6 +70,14 @@ pub struct RoutingRule {
     pub oif: Option<String>,
     /// Packet mark: value and mask.
     pub mark: Option<(u32, u32)>,
+    /// Packets that pass a VRF, whose table is looked up; never set in a rule to be added.
+    pub l3mdev: bool,
+    /// IP protocol; never set in a rule to be added.
+    pub ip_protocol: Option<u8>,
+    /// The first and the last source port; never set in a rule to be added.
+    pub source_ports: Option<(u16, u16)>,
+    /// The same of the destination.
+    pub ports: Option<(u16, u16)>,
     /// It applies to packets that do not match.
     pub not: bool,
     /// What it does.
@@ -91,6 +102,10 @@ impl RoutingRule {
             iif: None,
             oif: None,
             mark: None,
+            l3mdev: false,
+            ip_protocol: None,
+            source_ports: None,
+            ports: None,
             not: false,
             action: RuleAction::Table(table),
             suppress_prefix_length: None,
@@ -105,7 +120,18 @@ impl RoutingRule {
         let nets = self.from.is_none() && self.to.is_none();
         let links = self.iif.is_none() && self.oif.is_none();
         let given = self.mark.is_some() || self.suppress_prefix_length.is_some();
-        nets && links && !given && !self.not && !self.has_others
+        nets && links
+            && !given
+            && !self.not
+            && !self.l3mdev
+            && !self.is_by_service()
+            && !self.has_others
+    }
+
+    /// Whether it is about some protocols or ports.
+    #[must_use]
+    pub fn is_by_service(&self) -> bool {
+        self.ip_protocol.is_some() || self.source_ports.is_some() || self.ports.is_some()
     }
 
     fn object(&self) -> String {
@@ -212,6 +238,12 @@ pub(crate) fn parse(body: &[u8]) -> Option<RoutingRule> {
         to: net(FRA_DST, 1),
         iif: attrs.find(FRA_IIFNAME).map(string_of),
         oif: attrs.find(FRA_OIFNAME).map(string_of),
+        l3mdev: attrs
+            .find(FRA_L3MDEV)
+            .is_some_and(|v| v.first() == Some(&1)),
+        ip_protocol: attrs.find(FRA_IP_PROTO).and_then(|v| v.first().copied()),
+        source_ports: attrs.find(FRA_SPORT_RANGE).and_then(ports),
+        ports: attrs.find(FRA_DPORT_RANGE).and_then(ports),
         mark: number(FRA_FWMARK).map(|value| (value, number(FRA_FWMASK).unwrap_or(u32::MAX))),
         not: u32_of(body.get(8..)?)? & FIB_RULE_INVERT != 0,
         action: match *body.get(7)? {
@@ -233,6 +265,12 @@ pub(crate) fn parse(body: &[u8]) -> Option<RoutingRule> {
             || OTHERS.iter().any(|kind| attrs.find(*kind).is_some())
             || number(FRA_SUPPRESS_IFGROUP).is_some_and(|group| group != u32::MAX),
     })
+}
+
+/// struct fib_rule_port_range.
+fn ports(range: &[u8]) -> Option<(u16, u16)> {
+    let number = |at: usize| Some(u16::from_ne_bytes(*range.get(at..)?.first_chunk()?));
+    Some((number(0)?, number(2)?))
 }
 
 impl Kernel {

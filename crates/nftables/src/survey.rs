@@ -2,7 +2,7 @@
 //! expressions that are unknown in this crate, and test unknown fields of the packet.
 
 use crate::expr::{Expr, Verdict};
-use crate::{Chain, Policy, Set, Table};
+use crate::{Chain, IpVersion, Policy, Set, Table};
 
 mod load;
 mod loaded;
@@ -60,6 +60,8 @@ pub struct Passage {
     pub mark: Mark,
     /// The mark of its connection after that.
     pub connection_mark: Mark,
+    /// The last rule that set the mark, or may have.
+    pub marked_by: Option<RulePlace>,
     /// A rule exempts it from connection tracking; false if that is not certain.
     pub untracked: Option<(RulePlace, bool)>,
 }
@@ -87,6 +89,7 @@ pub fn fate(table: &Table, chain: &Chain, packet: &Packet<'_>) -> Passage {
         maybe: Vec::new(),
         doubtful: false,
         place: end.clone(),
+        marked_by: None,
         untracked: None,
     };
     let by_policy = || {
@@ -108,6 +111,7 @@ pub fn fate(table: &Table, chain: &Chain, packet: &Packet<'_>) -> Passage {
         },
         mark: survey.packet.mark,
         connection_mark: survey.packet.connection_mark,
+        marked_by: survey.marked_by,
         untracked: survey.untracked,
     }
 }
@@ -121,6 +125,7 @@ struct Survey<'a> {
     doubtful: bool,
     /// The present rule.
     place: RulePlace,
+    marked_by: Option<RulePlace>,
     untracked: Option<(RulePlace, bool)>,
 }
 
@@ -215,6 +220,11 @@ impl Survey<'_> {
                 Expr::Masquerade { .. } => {
                     return (answer, Act::Translate(Translation::Masquerade));
                 }
+                Expr::Dnat { version, .. }
+                    if *version != IpVersion::of(self.packet.context.from) =>
+                {
+                    Matches::No.into()
+                }
                 Expr::Dnat { address, port, .. } => {
                     return (answer, Act::Translate(self.to(&registers, *address, *port)));
                 }
@@ -263,6 +273,7 @@ impl Survey<'_> {
 
     fn set_mark(&mut self, mark: Mark) {
         self.packet.mark = self.possibly(self.packet.mark, mark);
+        self.marked_by = Some(self.place.clone());
     }
 
     fn set_connection_mark(&mut self, mark: Mark) {

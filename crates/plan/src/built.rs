@@ -9,8 +9,9 @@ use hallway_spec::Joined;
 use crate::exit::SeenProgram;
 use crate::mark;
 use crate::observed::{
-    FileAccess, NamespaceState, Observed, PresentNamespace, Seen, SeenAddress, SeenEntry, SeenFile,
-    SeenFiles, SeenJoined, SeenKeeper, SeenLink, SeenNamespace, SeenRoute, SeenSpace, SeenTable,
+    Dropping, FileAccess, NamespaceState, Observed, PresentNamespace, Seen, SeenAddress, SeenEntry,
+    SeenFile, SeenFiles, SeenJoined, SeenKeeper, SeenLink, SeenNamespace, SeenRoute, SeenSpace,
+    SeenTable,
 };
 use crate::rules::{Guarded, ruleset};
 use crate::settled::{InterfaceRef, Plug, Settled};
@@ -260,6 +261,10 @@ fn route(wanted: &Route, space: &SeenSpace) -> SeenRoute {
         table: MAIN_TABLE,
         metric: wanted.metric(),
         via,
+        drops: (wanted.kind == RouteKind::Unreachable).then_some(Dropping::Unreachable),
+        limited: false,
+        no_carrier: false,
+        dead: false,
         further: None,
         multipath: false,
     }

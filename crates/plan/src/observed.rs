@@ -27,7 +27,7 @@ pub use files::{FileAccess, SeenFile, SeenFiles};
 pub use forwarding::SeenForwarding;
 pub use in_use::{SeenUse, UsedBy};
 pub use live::{Counters, Live};
-pub use route::{SeenNeighbour, SeenRoute};
+pub use route::{Dropping, SeenNeighbour, SeenRoute};
 
 /// Knowledge about an object: what was not examined counts neither as absent nor as present.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

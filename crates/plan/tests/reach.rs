@@ -415,6 +415,8 @@ nodes: { web: { networks: [a], ports: [\"8080:80\"], command: x } }
         to: to.parse().unwrap(),
         link: Some((link.to_owned(), 0)),
         via,
+        drops: None,
+        no_carrier: false,
     };
     let environment = Environment {
         host_addresses: ["172.17.0.1", "192.0.2.5"]

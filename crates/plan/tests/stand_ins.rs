@@ -46,6 +46,8 @@ policies: [{ from: V4NET, to: b }, { from: 198.18.0.0/24, to: b, ports: [80] }, 
             to: to.parse().unwrap(),
             link: Some(("eth0".to_owned(), 0)),
             via,
+            drops: None,
+            no_carrier: false,
         };
         let of_host = of_host.map(|net| net.parse::<ipnet::IpNet>().unwrap());
         let environment = Environment {

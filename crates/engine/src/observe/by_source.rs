@@ -77,7 +77,7 @@ fn by_source(rules: &[RoutingRule], host: &SeenSpace) -> BySource {
         return BySource::default();
     }
     let near = host.routes.iter().filter(|route| {
-        let straight = route.via.is_none() && !route.multipath && !route.unreachable;
+        let straight = route.via.is_none() && !route.multipath && route.drops.is_none();
         straight
             && route.table == MAIN_TABLE
             && route.to.prefix_len() > 0
@@ -96,7 +96,8 @@ fn of_source(rule: &RoutingRule) -> Option<IpNet> {
         _ => false,
     };
     let further = rule.to.is_some() || rule.iif.is_some() || rule.oif.is_some();
-    let further = further || rule.mark.is_some() || rule.not || rule.has_others;
+    let further = further || rule.mark.is_some() || rule.l3mdev || rule.is_by_service();
+    let further = further || rule.not || rule.has_others;
     rule.from.filter(|_| own && !further)
 }
 

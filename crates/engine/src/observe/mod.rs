@@ -12,6 +12,8 @@ mod neighbours;
 mod space;
 mod tables;
 
+pub(crate) use space::dropping;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 

@@ -12,7 +12,7 @@ use hallway_kernel::qdisc::{Netem, QdiscInfo};
 use hallway_kernel::route::{RouteInfo, RouteKind};
 use hallway_kernel::sysctl::SysctlReader;
 use hallway_kernel::{Kernel, KernelError};
-use hallway_plan::observed::{AddressFault, SeenAddress, SeenLink, SeenRoute, SeenSpace};
+use hallway_plan::observed::{AddressFault, Dropping, SeenAddress, SeenLink, SeenRoute, SeenSpace};
 use hallway_plan::rules::nf_version;
 use hallway_plan::shaping::{Queueing, Shaping};
 use hallway_plan::target::{BY_KERNEL, BridgeFlag, Initial, PortFlag, Setting};
@@ -53,6 +53,10 @@ pub(super) fn read(
         multipath: r.multipath.is_some(),
         protocol: r.protocol,
         unreachable: r.is_unreachable(),
+        drops: dropping(r.kind),
+        limited: r.tos != 0,
+        no_carrier: r.no_carrier,
+        dead: r.dead,
         table: r.table,
         metric: r.metric,
         via: r.via,
@@ -73,6 +77,16 @@ pub(super) fn read(
         links,
         ..SeenSpace::default()
     })
+}
+
+/// How routes of a kind drop packets. One of the kind throw has the next routing rule tried.
+pub(crate) fn dropping(kind: RouteKind) -> Option<Dropping> {
+    match kind {
+        RouteKind::Blackhole => Some(Dropping::Silently),
+        RouteKind::Prohibit => Some(Dropping::Prohibited),
+        RouteKind::Unreachable => Some(Dropping::Unreachable),
+        _ => None,
+    }
 }
 
 /// What a route has beside what hallway sets. The kernel notes the address that its own are made with.

@@ -8,13 +8,15 @@ use hallway_kernel::route::{RouteInfo, RouteKind};
 use hallway_kernel::rule::{RoutingRule, RuleAction};
 use hallway_kernel::{Kernel, KernelError};
 use hallway_nftables::IpVersion;
-use hallway_plan::observed::SeenLink;
+use hallway_plan::observed::{Dropping, SeenLink};
 use hallway_plan::reach::{Diverted, HostRule, Looks, Remedy, TableRoute, by_longer_routes};
 use hallway_plan::rules::ip_version;
 use hallway_plan::settled::{Node, Settled};
 use hallway_plan::target::{DEFAULT_TABLE, LOCAL_TABLE, MAIN_TABLE};
 use hallway_plan::{Observed, mark};
 use ipnet::IpNet;
+
+use crate::observe::dropping;
 
 /// The routing rules; none on a kernel without them.
 pub(crate) fn routing_rules(kernel: &mut Kernel) -> Result<Vec<RoutingRule>, KernelError> {
@@ -39,6 +41,8 @@ pub(crate) fn diverted(
 ) -> Result<Vec<Diverted>, KernelError> {
     let rules = routing_rules(kernel)?;
     let mut out = diverted_by(&rules, kernel, seen, settled)?;
+    // What a repair mends is a difference of its own.
+    out.retain(|diverted| diverted.remedy != Remedy::Repair);
     let nets: Vec<IpNet> = subnets(settled).collect();
     let of_project = |link: &&SeenLink| {
         let alias = link.alias.as_deref().and_then(mark::parse_alias);
@@ -77,6 +81,7 @@ pub(super) fn host_rules(
         let found = all.find(|l| Some(l.index) == route.interface)?;
         Some((found.name.clone(), found.group))
     };
+    let has_vrf = links.iter().any(|l| l.kind.as_deref() == Some("vrf"));
     let mut out = Vec::new();
     for version in [IpVersion::V4, IpVersion::V6] {
         let mut rules: Vec<&RoutingRule> = rules.iter().filter(|r| r.version == version).collect();
@@ -85,14 +90,19 @@ pub(super) fn host_rules(
             rule.is_unconditional() && rule.action == RuleAction::Table(MAIN_TABLE)
         };
         let before = rules.iter().take_while(|rule| !is_main(rule));
-        out.extend(before.filter_map(|rule| host_rule(rule, &routes, &link)));
+        out.extend(before.filter_map(|rule| host_rule(rule, &routes, &link, has_vrf)));
     }
     Ok(out)
 }
 
 type LinkOf<'a> = dyn Fn(&RouteInfo) -> Option<(String, u32)> + 'a;
 
-fn host_rule(rule: &RoutingRule, routes: &[RouteInfo], link: &LinkOf<'_>) -> Option<HostRule> {
+fn host_rule(
+    rule: &RoutingRule,
+    routes: &[RouteInfo],
+    link: &LinkOf<'_>,
+    has_vrf: bool,
+) -> Option<HostRule> {
     let shortest = rule
         .suppress_prefix_length
         .map_or(0, |s| s.saturating_add(1));
@@ -104,7 +114,7 @@ fn host_rule(rule: &RoutingRule, routes: &[RouteInfo], link: &LinkOf<'_>) -> Opt
         RuleAction::Table(table) => {
             Looks::Table(table, destinations(table, shortest, routes, link))
         }
-        _ => Looks::Nowhere,
+        action => Looks::Nowhere(dropping_of(action)),
     };
     Some(HostRule {
         version: ip_version(rule.version),
@@ -112,11 +122,24 @@ fn host_rule(rule: &RoutingRule, routes: &[RouteInfo], link: &LinkOf<'_>) -> Opt
         from: rule.from,
         to: rule.to,
         iif: rule.iif.clone(),
-        never: rule.mark.is_some() || rule.oif.is_some(),
+        mark: rule.mark,
+        ip_protocol: rule.ip_protocol,
+        source_ports: rule.source_ports,
+        ports: rule.ports,
+        never: rule.oif.is_some() || rule.l3mdev && !has_vrf,
         not: rule.not,
-        others: rule.has_others,
+        others: rule.has_others || rule.l3mdev && has_vrf,
         looks,
     })
+}
+
+/// How a rule without a table drops packets.
+fn dropping_of(action: RuleAction) -> Dropping {
+    match action {
+        RuleAction::Unreachable => Dropping::Unreachable,
+        RuleAction::Prohibit => Dropping::Prohibited,
+        _ => Dropping::Silently,
+    }
 }
 
 /// The routes of a table: of equal ones, the one with the lowest metric is used. Without those by which the
@@ -127,7 +150,10 @@ fn destinations(
     routes: &[RouteInfo],
     link: &LinkOf<'_>,
 ) -> Vec<TableRoute> {
-    let mut of_table: Vec<&RouteInfo> = routes.iter().filter(|r| r.table == table).collect();
+    let mut of_table: Vec<&RouteInfo> = (routes
+        .iter()
+        .filter(|r| r.table == table && !r.dead && r.tos == 0))
+    .collect();
     of_table.sort_by_key(|r| (r.to, r.metric));
     of_table.dedup_by_key(|r| r.to);
     let used = of_table
@@ -135,8 +161,9 @@ fn destinations(
         .filter(|r| r.kind != RouteKind::Throw && u32::from(r.to.prefix_len()) >= shortest);
     used.map(|r| TableRoute {
         to: r.to,
-        drops: !matches!(r.kind, RouteKind::Unicast),
+        drops: dropping(r.kind),
         link: link(r),
+        no_carrier: r.no_carrier,
     })
     .collect()
 }
@@ -203,7 +230,7 @@ fn of_net(
                 .is_none_or(|s| u32::from(length) > s)
         };
         let before = Remedy::RuleBefore(rule.priority.saturating_sub(1));
-        let (by, remedy) = match rule.action {
+        let (by, remedy, drops) = match rule.action {
             RuleAction::Goto(_) | RuleAction::Nothing => continue,
             RuleAction::Table(MAIN_TABLE) if looks_at(net.prefix_len()) => return None,
             RuleAction::Table(table) => {
@@ -225,14 +252,19 @@ fn of_net(
                     words(route, links),
                     rule.priority
                 );
-                (by, remedy)
+                (by, remedy, dropping(route.kind))
             }
-            _ => {
+            action => {
                 let by = format!("the routing rule {}, which drops packets", rule.priority);
-                (by, before)
+                (by, before, Some(dropping_of(action)))
             }
         };
-        return Some(Diverted { net, by, remedy });
+        return Some(Diverted {
+            net,
+            by,
+            remedy,
+            drops,
+        });
     }
     None
 }
@@ -240,8 +272,9 @@ fn of_net(
 /// Whether a packet to the network matches the rule, whatever its source. Packets of nodes have no
 /// mark.
 fn applies(rule: &RoutingRule, net: &IpNet) -> bool {
-    let limited = rule.from.is_some() || rule.iif.is_some() || rule.oif.is_some();
-    let matches = rule.mark.is_none() && rule.to.is_none_or(|to| to.contains(net));
+    let by_link = rule.iif.is_some() || rule.oif.is_some();
+    let limited = rule.from.is_some() || by_link || rule.is_by_service();
+    let matches = rule.mark.is_none() && !rule.l3mdev && rule.to.is_none_or(|to| to.contains(net));
     !limited && !rule.has_others && matches != rule.not
 }
 
@@ -272,6 +305,9 @@ mod tests {
             table,
             metrics: Default::default(),
             multipath: None,
+            tos: 0,
+            no_carrier: false,
+            dead: false,
         }
     }
 

@@ -45,7 +45,7 @@ pub fn environment(settled: &Settled) -> Result<Environment, KernelError> {
             .routes
             .iter()
             .filter(|r| of_every_source(r.table, &rules))
-            .any(|r| r.to.prefix_len() == 0 && !r.unreachable),
+            .any(|r| r.to.prefix_len() == 0 && r.drops.is_none() && !r.dead),
         host_addresses: host_addresses(&seen, settled),
         routes: routes(&seen, &rules, &settled.project),
         policy_routed: policy_routed(&rules),
@@ -55,6 +55,7 @@ pub fn environment(settled: &Settled) -> Result<Environment, KernelError> {
         marked: marked(&rules, &foreign),
         own_routes: own_routes(&kernel, settled),
         projects: projects(&mut kernel, &seen, settled)?,
+        guarded: guarded(&mut kernel, &settled.project)?,
         foreign,
         no_echo,
         indexes: (seen.host.links.iter())
@@ -74,8 +75,11 @@ pub fn environment(settled: &Settled) -> Result<Environment, KernelError> {
 /// Whether the routes of a table are about packets from every source.
 fn of_every_source(table: u32, rules: &[RoutingRule]) -> bool {
     let leads = |rule: &&RoutingRule| rule.action == RuleAction::Table(table);
-    let limited = |r: &RoutingRule| r.from.is_some() || r.iif.is_some() || r.oif.is_some();
-    rules.is_empty() || rules.iter().filter(leads).any(|rule| !limited(rule))
+    let plain = |r: &RoutingRule| RoutingRule {
+        suppress_prefix_length: None,
+        ..r.clone()
+    };
+    rules.is_empty() || (rules.iter().filter(leads)).any(|rule| plain(rule).is_unconditional())
 }
 
 /// The ports on which programs of the host receive packets.
@@ -97,6 +101,7 @@ fn routes(seen: &Observed, rules: &[RoutingRule], project: &Name) -> Vec<HostNet
     };
     let known = seen.host.routes.iter().filter(|r| {
         r.table != LOCAL_TABLE
+            && !(r.dead || r.limited)
             && of_every_source(r.table, rules)
             && (r.protocol != mark::ROUTE_PROTOCOL || of_another(r))
     });
@@ -106,8 +111,10 @@ fn routes(seen: &Observed, rules: &[RoutingRule], project: &Name) -> Vec<HostNet
             HostNet {
                 to: route.to,
                 via: route.via.is_some(),
+                drops: route.drops,
+                no_carrier: route.no_carrier,
                 // Routes that drop packets have no link, or the loopback.
-                link: match route.unreachable || route.interface.is_none() {
+                link: match route.drops.is_some() || route.interface.is_none() {
                     true => None,
                     false => named.filter(|(name, _)| name != "lo"),
                 },
@@ -180,6 +187,13 @@ fn projects(
         .collect();
     let tables = others.into_iter().map(mark::table);
     tables.map(|table| kernel.tables_named(&table)).collect()
+}
+
+/// Whether a project's guard exists; of one that is not up, whether it will.
+fn guarded(kernel: &mut Kernel, project: &Name) -> Result<bool, KernelError> {
+    let tables = kernel.tables()?;
+    let exists = |name: &str| tables.iter().any(|t| t.name == name);
+    Ok(exists(&mark::guard_table(project)) || !exists(&mark::table(project)))
 }
 
 /// Tables of others with chains that packets pass.

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use hallway_plan::compare::attached;
+use hallway_nftables::survey::may_mark;
+use hallway_nftables::{Base, Hook, Priority, Table};
+use hallway_plan::compare::{Difference, Fact, ObjectPlace, attached};
 use hallway_plan::reach::{Environment, Party, Path, Question, ReasonCode, Service, World};
 use hallway_plan::rules;
 use hallway_plan::settled::{Node, Policy, PolicySide};
@@ -14,7 +16,7 @@ use super::Caller;
 use super::listeners::without_packets;
 use crate::event::Warning;
 use crate::read::diverted::diverted;
-use crate::read::environment::environment;
+use crate::read::environment::{environment, foreign};
 use crate::{Engine, Failure, Planned, Reason};
 
 /// A service that many nodes use: a firewall usually treats other services in the same way.
@@ -61,6 +63,11 @@ impl Engine {
             return Ok(());
         }
         let around = environment(settled).map_err(|e| Failure::caused(Reason::Kernel, e))?;
+        // The keeper makes it at the end of the run.
+        let around = Environment {
+            guarded: true,
+            ..around
+        };
         let addresses = addresses(&around);
         let rules = rules::ruleset(settled);
         let Some(world) = World::new(settled, &rules, around) else {
@@ -69,7 +76,11 @@ impl Engine {
         let mut blocked: BTreeMap<(bool, String, String), Vec<String>> = BTreeMap::new();
         let mut add = |what: String, paths: Vec<Path>| {
             for reason in paths.into_iter().map(|p| p.reason) {
-                let others = [ReasonCode::ForeignRule, ReasonCode::WrongWay];
+                let others = [
+                    ReasonCode::ForeignRule,
+                    ReasonCode::LostMark,
+                    ReasonCode::WrongWay,
+                ];
                 if others.contains(&reason.code) {
                     let wrong_way = reason.code == ReasonCode::WrongWay;
                     let cause = (wrong_way, reason.text, reason.help);
@@ -91,6 +102,48 @@ impl Engine {
         }
         Ok(())
     }
+}
+
+impl Engine {
+    /// The rules of other programs by which the guard drops packets of the project.
+    pub(crate) fn unmarking(&self, settled: &Settled) -> Result<Vec<Difference>, Failure> {
+        let failed = |e| Failure::caused(Reason::Kernel, e);
+        let tables = foreign(&mut self.kernel()).map_err(failed)?;
+        if !tables.iter().any(may_unmark) {
+            return Ok(Vec::new());
+        }
+        let around = environment(settled).map_err(failed)?;
+        let addresses = addresses(&around);
+        let rules = rules::ruleset(settled);
+        let Some(world) = World::new(settled, &rules, around) else {
+            return Ok(Vec::new());
+        };
+        let mut out: Vec<Difference> = Vec::new();
+        let paths = questions(&world, &addresses).into_iter();
+        for path in paths.flat_map(|(_, question)| question.predict(&world)) {
+            let (code, reason) = (path.reason.code, path.reason);
+            let found = Difference {
+                place: ObjectPlace::Host,
+                fact: Fact::Unmarked {
+                    by: reason.text,
+                    help: reason.help,
+                },
+            };
+            if code == ReasonCode::LostMark && !out.contains(&found) {
+                out.push(found);
+            }
+        }
+        Ok(out)
+    }
+}
+
+/// Whether a table may set marks after hallway's chains and before the guard's.
+fn may_unmark(table: &Table) -> bool {
+    let late = |base: Base| {
+        let hooks = [Hook::Forward, Hook::Input, Hook::Output];
+        hooks.contains(&base.hook) && base.priority >= Priority::FILTER
+    };
+    may_mark(table) && table.chains.iter().filter_map(|c| c.base).any(late)
 }
 
 /// The addresses at which the host is reached from outside: the first one of each IP version, and the

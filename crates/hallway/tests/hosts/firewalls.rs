@@ -151,8 +151,10 @@ pub(crate) fn what_is_not_known_is_said() {
         nft 'table inet mine { chain forward { type filter hook forward priority 0; policy accept; meta random < 1 drop\n}\n}'");
     let h = hallway();
     h.up(WEB).ok();
-    let said = h.ok("-p web explain web 192.168.1.254:443");
-    assert!(said.contains("is not known"), "{said}");
+    let said = h.run(&["-p", "web", "explain", "web", "192.168.1.254:443"]);
+    let said = said.exits(1).out;
+    assert!(said.contains("443/tcp: not known"), "{said}");
+    assert!(said.contains("meta random"), "{said}");
 }
 
 /// The accepts of `--allow-through`: in the right place of each firewall, added again when it has

@@ -6,6 +6,7 @@ mod by_source;
 mod firewalls;
 mod in_use;
 mod names;
+mod order;
 mod outsides;
 mod projects;
 mod remedies;
@@ -28,6 +29,11 @@ use in_use::{
     a_connection_with_a_removed_node_is_no_conflict, addresses_in_use_are_not_taken_over,
 };
 use names::nodes_get_servers_that_they_can_reach;
+use order::{
+    a_rule_that_sets_the_whole_mark, an_uplink_without_a_carrier,
+    routes_of_others_to_the_same_subnet, routes_that_drop_packets,
+    rules_that_are_about_other_packets, up_puts_its_routes_first,
+};
 use outsides::{
     a_link_that_is_down_is_no_reason_to_warn, addresses_for_documentation_that_are_used,
     machines_outside_do_not_reach_it, no_connection_is_tracked_after_down,
@@ -130,4 +136,10 @@ hallway_testkit::tests![
     no_connection_is_tracked_after_down,
     a_link_that_is_down_is_no_reason_to_warn,
     addresses_for_documentation_that_are_used,
+    routes_of_others_to_the_same_subnet,
+    routes_that_drop_packets,
+    rules_that_are_about_other_packets,
+    an_uplink_without_a_carrier,
+    a_rule_that_sets_the_whole_mark,
+    up_puts_its_routes_first,
 ];

@@ -227,11 +227,11 @@ pub(crate) fn rules_and_routes_that_stop_packets() {
             "while ip rule del to 10.9.0.2; do :; done 2>/dev/null; while ip rule del priority 5; do :; done 2>/dev/null; true",
         );
     }
-    // Whether a packet matches is not known: that is said, and where it may matter.
+    // One for some packets is said with its conditions.
     sh("ip rule add ipproto tcp dport 80 blackhole priority 5");
     let answer = h.run(&["explain", "host", &address]).out;
     assert!(
-        answer.contains("the routing rule 5 (with further conditions)"),
+        answer.contains("the routing rule 5 (ipproto tcp dport 80)"),
         "{answer}"
     );
     assert_eq!(h.run(&["reach", "host", &address]).code, 1);

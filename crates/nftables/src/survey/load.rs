@@ -135,6 +135,9 @@ pub(super) fn other_ct(packet: &Packet<'_>, attrs: Attrs<'_>) -> Load {
         // No program of this machine has given it a helper.
         6 => Load::Missing,
         7 => exactly([if tuple.from.is_ipv4() { 2 } else { 10 }]),
+        // NFT_CT_SRC_IP to NFT_CT_DST_IP6: of connections of one IP version.
+        19 | 20 if !tuple.from.is_ipv4() => Load::Missing,
+        21 | 22 if tuple.from.is_ipv4() => Load::Missing,
         8 | 19 | 21 => address(tuple.from),
         9 | 20 | 22 => address(tuple.to),
         10 => exactly([packet.context.protocol]),

@@ -9,6 +9,7 @@ use super::packet::{Mark, Translation};
 use super::reject::of_nftables;
 use super::sets::{MapVerdict, Registers, put, verdict};
 use super::xt;
+use crate::IpVersion;
 use crate::expr::{Reg, Verdict};
 use crate::wire::{Attrs, be32_of, string_of};
 
@@ -35,6 +36,10 @@ impl Survey<'_> {
                 let reply = of_nftables(number(attrs, 1), code, self.packet.context.from.is_ipv4());
                 Step::Ends(Act::Drop(reply))
             }
+            // NFTA_TPROXY_FAMILY, NFTA_NAT_FAMILY: in a table of the family inet packets of the other IP
+            // version pass.
+            "tproxy" if self.is_of_other_version(number(attrs, 1)) => Matches::No.into(),
+            "nat" if self.is_of_other_version(number(attrs, 2)) => Matches::No.into(),
             "queue" | "synproxy" | "tproxy" | "fwd" => Step::Ends(Act::Unknown),
             "nat" => Step::Ends(Act::Translate(nat(attrs, registers))),
             "masq" => Step::Ends(Act::Translate(Translation::Masquerade)),
@@ -72,6 +77,12 @@ impl Survey<'_> {
                 Matches::Maybe.into()
             }
         }
+    }
+
+    /// Whether a family is that of the other IP version; one of both is not.
+    fn is_of_other_version(&self, family: Option<u32>) -> bool {
+        let of = family.and_then(|number| IpVersion::of_nfproto(u8::try_from(number).ok()?));
+        of.is_some_and(|of| of != IpVersion::of(self.packet.context.from))
     }
 
     /// Those that load a property have a register for it; others change the packet.

@@ -45,6 +45,7 @@ impl Difference {
             }
             Fact::AddressElsewhere { link, address, .. } => (link, address),
             Fact::Diverted(diverted) => return Some(diverted.remedy()),
+            Fact::Unmarked { help, .. } => return Some(help.clone()),
             Fact::PortTaken { .. } => {
                 let remedy = "let that program listen on another port, or publish another one";
                 return Some(remedy.into());
@@ -91,7 +92,13 @@ impl Difference {
             | Fact::RouteLeft { .. }
             | Fact::UplinkNoteLeft { .. }
             | Fact::NodeTable { wanted: None, .. } => left("is no longer wanted"),
+            Fact::RouteBehind { first, .. } => words(
+                "first",
+                &format!("behind that of {first}"),
+                format!("{object} comes after another one by {first}, which takes its packets"),
+            ),
             Fact::Diverted(_) | Fact::PortTaken { .. } => self.diverted(object),
+            Fact::Unmarked { by, .. } => words("the bits of hallway's rules", "none", by.clone()),
             Fact::Attached { .. } => left("is another program's, and may drop or redirect packets"),
             Fact::Neighbour { wanted, found, .. } => is(print::mac(wanted), mac(found.as_ref())),
             Fact::Forwarding { .. } => left("does not come from frames"),

@@ -61,6 +61,7 @@ impl Difference {
             | Fact::AddressFaulty { link, address, .. } => format!("address {address} of {link}"),
             Fact::AddressElsewhere { link, address, .. } => format!("address {address} on {link}"),
             Fact::Diverted(diverted) => format!("route to {}", diverted.net),
+            Fact::Unmarked { .. } => "mark of packets".to_owned(),
             Fact::PortTaken { listener, .. } => format!("port {listener}"),
             Fact::Attached { link, .. } => format!("XDP program of {link}"),
             Fact::Forwarding { bridge, port, mac } => {
@@ -68,7 +69,9 @@ impl Difference {
             }
             Fact::Neighbour { link, address, .. } => format!("neighbour {address} of {link}"),
             Fact::RoutingRuleMissing { rule } => rule_words(rule),
-            Fact::RouteMissing { route, .. } | Fact::RouteLeft { route } => route_words(route),
+            Fact::RouteMissing { route, .. }
+            | Fact::RouteBehind { route, .. }
+            | Fact::RouteLeft { route } => route_words(route),
             Fact::Setting { link, setting, .. } => setting_of(*setting, link.as_deref()),
             Fact::Sysctl { key, .. } => key.to_string(),
             Fact::Shaping {

@@ -92,6 +92,13 @@ pub enum Fact {
     },
     /// The host sends packets for a network elsewhere, by a route or a routing rule of others.
     Diverted(Diverted),
+    /// A rule of others sets the whole mark of packets, and the guard drops them.
+    Unmarked {
+        /// The rule, and what it does.
+        by: String,
+        /// What can be done about it.
+        help: String,
+    },
     /// A program of XDP gets the packets of a link first.
     Attached {
         /// The link.
@@ -142,6 +149,13 @@ pub enum Fact {
         /// This route replaces the first one with its destination and metric, which is of the same
         /// link.
         replaces: bool,
+    },
+    /// A route exists, but the kernel uses another one to the same destination, which comes before it.
+    RouteBehind {
+        /// The route.
+        route: Route,
+        /// The link of the other one.
+        first: String,
     },
     /// A route that hallway made and that is no longer wanted is still there.
     RouteLeft {
@@ -306,6 +320,7 @@ impl Fact {
                 ..
             } | Self::Diverted(_)
                 | Self::Attached { .. }
+                | Self::Unmarked { .. }
                 | Self::PortTaken { .. }
         )
     }

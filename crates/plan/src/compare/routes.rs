@@ -8,6 +8,7 @@ use super::index::{Before, Index};
 use super::{Fact, Instead};
 use crate::mark;
 use crate::observed::SeenRoute;
+use crate::reach::{first_of, is_mended};
 use crate::target::{BY_KERNEL, Route, RouteKind, RouteOrigin, Space, is_multicast};
 
 /// The differences of the routes of a namespace.
@@ -29,6 +30,31 @@ pub(super) fn compare(wanted: &Space, before: &Before<'_>, seen: &Index<'_>, out
         if !still.contains(*route) && has_route(seen, route) {
             out.push(Fact::RouteLeft {
                 route: (*route).clone(),
+            });
+        }
+    }
+}
+
+/// Routes of the project that the kernel does not use, since another one comes before, where they can be put
+/// first: of two routes that the kernel makes with addresses, the older one is first, so a bridge that was
+/// down loses its place.
+pub(super) fn in_order(wanted: &Space, seen: &Index<'_>, out: &mut Vec<Fact>) {
+    for route in wanted.kernel_routes() {
+        let RouteKind::Link { link, .. } = &route.kind else {
+            continue;
+        };
+        let to = seen.routes_to(&route.to);
+        let of_link = |r: &&&SeenRoute| {
+            r.interface.and_then(|i| seen.name(i)) == Some(link) && r.metric == route.metric()
+        };
+        let (Some(own), Some(first)) = (to.iter().find(of_link), first_of(to)) else {
+            continue;
+        };
+        if !std::ptr::eq(*own, first) && is_mended(own, first) {
+            let by = first.interface.and_then(|i| seen.name(i));
+            out.push(Fact::RouteBehind {
+                route,
+                first: by.unwrap_or("no link").to_owned(),
             });
         }
     }

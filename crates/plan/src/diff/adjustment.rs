@@ -4,7 +4,7 @@ use crate::compare::Fact;
 use crate::step::Adjustment;
 use crate::target::{RouteKind, Setting};
 
-const LEFT_ROUTES: u8 = 0;
+pub(super) const LEFT_ROUTES: u8 = 0;
 const LEFT_ADDRESSES: u8 = 1;
 const FIRST_SETTINGS: u8 = 2;
 pub(super) const LINKS: u8 = 3;
@@ -76,9 +76,11 @@ pub(super) fn adjustment(fact: &Fact) -> Option<(u8, Adjustment)> {
         | Fact::AddressElsewhere { .. }
         | Fact::Diverted(_)
         | Fact::Attached { .. }
+        | Fact::Unmarked { .. }
         | Fact::PortTaken { .. }
         | Fact::RouteMissing { .. }
         | Fact::RouteLeft { .. }
+        | Fact::RouteBehind { .. }
         | Fact::UplinkForwarding { .. }
         | Fact::UplinkNoteLeft { .. }
         | Fact::UplinkNoteMissing { .. }

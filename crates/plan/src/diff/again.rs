@@ -6,7 +6,7 @@ use crate::settled::carries_ipv6;
 use crate::step::{Adjustment, Cause, Op};
 use crate::target::{Link, Route, RouteKind, Space, Target};
 
-use super::adjustment::{ADDRESSES, ROUTES, SETTINGS};
+use super::adjustment::{ADDRESSES, LEFT_ROUTES, ROUTES, SETTINGS};
 
 /// A step with its place in the order.
 pub(super) type Planned = (u8, Op, Cause);
@@ -29,6 +29,11 @@ pub(super) fn again(target: &Target, difference: &Difference) -> Vec<(u8, Op)> {
             repaired: true,
             ..
         } => of(link).map(|(link, routes)| addresses(link, &routes)),
+        // A new route comes before those that exist.
+        Fact::RouteBehind { route, .. } => Some(vec![
+            (LEFT_ROUTES, Adjustment::RemoveRoute(route.clone())),
+            (ROUTES, Adjustment::AddRoute(route.clone())),
+        ]),
         fact @ Fact::Attribute { link, .. } if starts_ipv6(fact) => {
             of(link).map(|(link, routes)| ipv6(link, &routes))
         }

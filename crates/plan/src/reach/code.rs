@@ -55,6 +55,10 @@ codes! {
     OtherRoute = "other-route",
     /// A route, or a routing rule of the host (ip rule), of another program leads past the network.
     Diverted = "diverted",
+    /// A route of the host drops the packet: one of the kind blackhole, prohibit or unreachable.
+    DroppingRoute = "dropping-route",
+    /// The link that the host sends the packet by has no carrier.
+    NoCarrier = "no-carrier",
     /// The packet goes to others by an external network: what they do is not predicted.
     External = "external",
     /// The host and macvlan interfaces of one of its links do not reach one another by that link.
@@ -83,6 +87,8 @@ codes! {
     NoCommonFamily = "no-common-family",
     /// A rule or a chain's policy that is not hallway's drops it.
     ForeignRule = "foreign-rule",
+    /// A rule that is not hallway's sets the whole mark of packets, and the keeper's guard drops them.
+    LostMark = "lost-mark",
     /// `trace`: a rule of hallway's drops it, different from the prediction.
     OwnRule = "own-rule",
     /// `trace`: the request arrives, and nothing listens there.

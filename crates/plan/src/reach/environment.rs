@@ -9,7 +9,7 @@ use ipnet::IpNet;
 
 use super::host_rules::{Diverted, HostRule, OwnRouting};
 use super::packet::Flow;
-use crate::observed::BySource;
+use crate::observed::{BySource, Dropping};
 
 /// What reachability depends on besides the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +45,8 @@ pub struct Environment {
     pub projects: Vec<Ruleset>,
     /// Tables of others with chains that packets pass.
     pub foreign: Vec<Table>,
+    /// The keeper's guard exists, or will when the project is up.
+    pub guarded: bool,
     /// The IP versions of which the host answers no echo requests (icmp_echo_ignore_all).
     pub no_echo: Vec<IpVersion>,
     /// The numbers of the host's links.
@@ -89,6 +91,10 @@ pub struct HostNet {
     pub link: Option<(String, u32)>,
     /// By a router there, not straight to the destination.
     pub via: bool,
+    /// How the route drops packets, if it does.
+    pub drops: Option<Dropping>,
+    /// The link has no carrier.
+    pub no_carrier: bool,
 }
 
 impl Default for Environment {
@@ -108,6 +114,7 @@ impl Default for Environment {
             own_routes: BTreeMap::new(),
             projects: Vec::new(),
             foreign: Vec::new(),
+            guarded: true,
             no_echo: Vec::new(),
             indexes: BTreeMap::new(),
             rp_filter: BTreeMap::new(),

@@ -157,16 +157,7 @@ impl Question {
             found.failure = Some(ExchangeFailure::Namesake(at.clone()));
             return found;
         }
-        found.unsure = walk.unsure.take();
-        if at == Location::Outside
-            && end.at != Location::Host
-            && world.environment.misses_routes_of(address, source)
-        {
-            let words = format!(
-                "the routing of replies, for which the host has rules for packets from {address} but not from the node,"
-            );
-            found.unsure.get_or_insert(words);
-        }
+        found.unsure = (walk.unsure.take()).or_else(|| world.misses_rules(&at, &end, &flow));
         if let Some(setting) = self.silent(world, &end) {
             found.end = Some((end.at.clone(), end.packet.flow));
             found.failure = Some(ExchangeFailure::Silent(setting));
@@ -186,6 +177,7 @@ impl Question {
         };
         found.changed = walk.changed.take();
         let doubt = walk.unsure.take().or(walk.rerouted.take());
+        let doubt = doubt.or_else(|| walk.another_way_back(&at, &flow));
         found.unsure = found.unsure.or(doubt);
         found
     }

@@ -2,111 +2,16 @@
 
 use hallway_nftables::evaluate::PacketContext;
 use hallway_nftables::survey::{self, Fate, Mark, Passage, RulePlace, Tuple};
-use hallway_spec::Name;
 
-use hallway_nftables::{Chain, ChainType, Family, Hook, Priority, Table, print};
+use hallway_nftables::{Chain, ChainType, Family, Priority, Table, print};
 
 use super::conntrack::TrackingState;
-use super::packet::{Flow, Packet};
+use super::packet::Flow;
+use super::passing::{CONNTRACK, Class, Passing};
 use super::path::{HopEvent, Location};
 use super::remedy::{Dropped, remedy};
 use super::walk::{Changed, DropReason, Foreign, Walk};
 use super::world::UPLINK;
-
-/// The first priority of chains that find packets tracked: NF_IP_PRI_CONNTRACK.
-const CONNTRACK: i32 = -200;
-
-/// Which chains a packet passes.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Class<'p> {
-    /// Those for IP.
-    Routed,
-    /// Those of bridges.
-    Bridge,
-    /// Those of a device.
-    Device(&'p str),
-}
-
-/// A packet at the hooks of chains.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Passing<'p> {
-    pub(super) class: Class<'p>,
-    /// The node that they are in; none on the host.
-    pub(super) node: Option<&'p Name>,
-    pub(super) hook: Hook,
-    /// The first and the last priority of the chains.
-    pub(super) priorities: (i32, i32),
-    pub(super) packet: &'p Packet,
-    /// Its connection; none before it is tracked.
-    pub(super) state: Option<TrackingState>,
-    pub(super) context: PacketContext<'p>,
-    /// The last of its possible destination ports, where it may have one of several.
-    pub(super) last_port: Option<u16>,
-}
-
-impl<'p> Passing<'p> {
-    /// Every chain of a hook.
-    pub(super) fn all(
-        class: Class<'p>,
-        hook: Hook,
-        packet: &'p Packet,
-        state: Option<TrackingState>,
-        context: PacketContext<'p>,
-    ) -> Self {
-        Self {
-            class,
-            node: None,
-            hook,
-            priorities: (i32::MIN, i32::MAX),
-            packet,
-            state,
-            context,
-            last_port: None,
-        }
-    }
-
-    /// Every chain for IP packets of a hook.
-    pub(super) fn routed(
-        hook: Hook,
-        packet: &'p Packet,
-        state: Option<TrackingState>,
-        context: PacketContext<'p>,
-    ) -> Self {
-        Self::all(Class::Routed, hook, packet, state, context)
-    }
-
-    /// Only the chains up to a priority, without those before connection tracking.
-    pub(super) fn up_to(self, last: Priority) -> Self {
-        Self {
-            priorities: (CONNTRACK, last.0),
-            ..self
-        }
-    }
-
-    /// Only the chains after a priority, up to another one.
-    pub(super) fn between(self, first: Priority, last: Priority) -> Self {
-        Self {
-            priorities: (first.0 + 1, last.0),
-            ..self
-        }
-    }
-
-    /// Only the chains after a priority.
-    pub(super) fn after(self, priority: Priority) -> Self {
-        Self {
-            priorities: (priority.0 + 1, i32::MAX),
-            ..self
-        }
-    }
-
-    /// Only the chains before connection tracking.
-    fn early(self) -> Self {
-        Self {
-            priorities: (i32::MIN, CONNTRACK - 1),
-            ..self
-        }
-    }
-}
 
 impl<'w> Walk<'w> {
     /// A packet with the names and device groups of the host's links, where they are known.
@@ -145,7 +50,9 @@ impl<'w> Walk<'w> {
         let early = passing.priorities.1 < CONNTRACK;
         for (table, chain) in self.chains_of_others(passing, &[ChainType::Filter, ChainType::Route])
         {
-            let passage = self.survey(table, chain, passing);
+            let passage = self.surveyed(table, chain, passing);
+            self.notes_bits(table, chain, passing, &passage);
+            let passage = self.without_own_bits(passage, passing);
             (self.mark, self.connection_mark) = (passage.mark, passage.connection_mark);
             match (&passage.untracked, early) {
                 (Some((place, true)), true) => {
@@ -258,7 +165,7 @@ impl<'w> Walk<'w> {
     }
 
     /// The effect of a chain.
-    pub(super) fn survey(&self, table: &Table, chain: &Chain, passing: &Passing<'_>) -> Passage {
+    fn surveyed(&self, table: &Table, chain: &Chain, passing: &Passing<'_>) -> Passage {
         let context = match passing.class {
             Class::Routed => self.with_links(&passing.context),
             _ => passing.context,
@@ -301,9 +208,18 @@ impl<'w> Walk<'w> {
                 ..context
             },
         };
-        let passage = survey::fate(table, chain, &seen);
-        // Bits of hallway's own rules are not part of what others have set.
-        let own = context.mark & !self.mark.value;
+        survey::fate(table, chain, &seen)
+    }
+
+    /// The effect of a chain, without bits of hallway's own rules: they are not part of what others have
+    /// set.
+    pub(super) fn survey(&self, table: &Table, chain: &Chain, passing: &Passing<'_>) -> Passage {
+        let passage = self.surveyed(table, chain, passing);
+        self.without_own_bits(passage, passing)
+    }
+
+    fn without_own_bits(&self, passage: Passage, passing: &Passing<'_>) -> Passage {
+        let own = passing.context.mark & !self.mark.value;
         Passage {
             mark: Mark {
                 value: passage.mark.value & !own,

@@ -8,9 +8,9 @@ use hallway_spec::Mode;
 
 use super::conntrack::TrackingState;
 use super::context::context;
-use super::foreign::Passing;
 use super::inside::Neighbour;
 use super::packet::{Packet, PacketKind};
+use super::passing::Passing;
 use super::path::{HopEvent, Location};
 use super::walk::{Arrival, DropReason, Walk, WalkResult};
 use super::world::{HostPort, HostRoute, UPLINK};
@@ -146,12 +146,14 @@ impl<'w> Walk<'w> {
             self.ruled_by(rules, &ruling, hook, packet.flow)?;
             context.mark = ruling.mark;
         }
-        let context = self.with_links(&context);
-        let all = Passing::routed(hook, packet, Some(*state), context);
+        let named = self.with_links(&context);
+        let all = Passing::routed(hook, packet, Some(*state), named);
+        self.unmarking = None;
         self.pass_foreign(&match hook {
             Hook::Output => all.after(Priority::DSTNAT),
             _ => all,
-        })
+        })?;
+        self.by_keeper_guard(hook, &context, packet.flow)
     }
 
     /// The filters of every project, in the order in which packets pass them: each finds the marks of the
@@ -253,6 +255,8 @@ impl<'w> Walk<'w> {
         self.filter_hook(&packet, &state, NO_PORT, to, Hook::Output)?;
         if packet.flow.to != asked {
             route = self.host_route(&packet, NO_PORT)?;
+        } else if matches!(route, HostRoute::Uplink(_) | HostRoute::ByRule(..)) {
+            self.by_mark(&packet);
         }
         if matches!(route, HostRoute::Local) {
             self.loops(Location::Host, packet.flow);

@@ -4,8 +4,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::rc::Rc;
 
 use super::conntrack::{TrackedConnection, TrackingState};
-use super::foreign::{Passing, rule_words, shows};
+use super::foreign::{rule_words, shows};
 use super::packet::{Flow, Packet};
+use super::passing::Passing;
 use super::path::{HopEvent, Location};
 use super::walk::{Changed, Walk};
 use super::world::HostPort;

@@ -4,9 +4,9 @@ use hallway_spec::{Mode, Share};
 
 use super::conntrack::TrackingState;
 use super::context::context;
-use super::foreign::{Class, Passing};
 use super::has::Has;
 use super::packet::{Flow, Packet};
+use super::passing::{Class, Passing};
 use super::path::{HopEvent, Location};
 use super::router::Tracked;
 use super::single_link::{host_has, is_link_local6};
@@ -25,6 +25,7 @@ impl<'w> Walk<'w> {
     pub(super) fn send(&mut self, at: &Location, packet: Packet) -> WalkResult {
         self.routers = 0;
         self.mark = Mark::NONE;
+        self.by_rule = None;
         match at {
             Location::Host => self.leave_host(packet),
             Location::Outside => {
@@ -255,7 +256,12 @@ impl<'w> Walk<'w> {
             let ruling = self.world.bridge.evaluate(chain, &context);
             self.ruled(&ruling, Hook::Prerouting, Family::Bridge, packet.flow)?;
         }
-        self.by_bridge(Hook::Prerouting, &packet, context)?;
+        let passing = Passing::all(Class::Bridge, Hook::Prerouting, &packet, None, context);
+        match self.world.hooked(port.network) {
+            // The rest is passed after the inet hooks.
+            true => self.pass_foreign(&passing.before_inet())?,
+            false => self.pass_foreign(&passing)?,
+        }
         let bridge = port.network.bridge.as_deref().unwrap_or_default();
         let from = HostPort {
             name: bridge,
@@ -267,9 +273,10 @@ impl<'w> Walk<'w> {
         };
         if to_host {
             self.hop(Location::Host, link, packet.flow);
-            self.by_bridge(Hook::Input, &packet, context)?;
-            self.by_device(Hook::Ingress, bridge, &packet, None)?;
-            return self.host_in(packet, from);
+            if self.world.hooked(port.network) {
+                return self.to_bridge(port, from, packet);
+            }
+            return self.into_host(port, from, packet);
         }
         let (far, interface) = self.member(port, next)?;
         self.hop(Location::Host, link, packet.flow);

@@ -9,10 +9,11 @@ use hallway_nftables::{ChainType, Hook, Priority};
 
 use super::conntrack::{TrackedConnection, TrackingState};
 use super::context::context;
-use super::foreign::{Passing, rule_words};
+use super::foreign::rule_words;
 use super::has::Has;
 use super::nat::translate;
 use super::packet::{Flow, Packet, PacketKind};
+use super::passing::Passing;
 use super::router::Tracked;
 use super::walk::{Changed, DropReason, Walk};
 use super::world::{NextHop, World};

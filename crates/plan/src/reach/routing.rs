@@ -7,35 +7,55 @@ use std::net::IpAddr;
 use hallway_spec::IpVersion;
 use ipnet::IpNet;
 
+use hallway_nftables::survey::Mark;
+
 use super::conntrack::TrackingState;
 use super::host_rules::{HostRule, Looks, OwnRouting};
+use super::matching::{Matches, in_range, marked};
 use super::packet::Packet;
 use super::path::{HopEvent, Location};
 use super::walk::{DropReason, Walk};
 use super::world::{HostPort, HostRoute, NextHop, UPLINK, World};
 use crate::settled::Node;
 
-/// Whether a rule is about a packet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Matches {
-    Yes,
-    Perhaps,
-    No,
-}
-
 impl HostRule {
-    fn matches(&self, packet: &Packet, link: &str) -> Matches {
+    /// Whether the rule is about a packet.
+    fn matches(&self, packet: &Packet, link: &str, mark: Mark) -> Matches {
         let flow = &packet.flow;
         let net = |net: Option<IpNet>, of| net.is_none_or(|net| net.contains(&of));
         let known = net(self.from, flow.from)
             && net(self.to, flow.to)
             && self.iif.as_deref().is_none_or(|iif| iif == link)
+            && self.ip_protocol.is_none_or(|p| p == flow.protocol)
             && !self.never;
-        match (known, self.others, self.not) {
-            (true, true, _) => Matches::Perhaps,
-            (known, _, not) if known != not => Matches::Yes,
-            _ => Matches::No,
-        }
+        let port = |range, port| match range {
+            None => Matches::Yes,
+            Some(_) if !flow.has_ports() => Matches::No,
+            Some(range) => in_range(port, range),
+        };
+        let all = [
+            Matches::of(known),
+            self.mark
+                .map_or(Matches::Yes, |wanted| marked(wanted, mark)),
+            port(self.source_ports, flow.source_port),
+            port(self.ports, flow.port),
+            if self.others {
+                Matches::Perhaps
+            } else {
+                Matches::Yes
+            },
+        ];
+        let answer = all.into_iter().fold(Matches::Yes, Matches::and);
+        if self.not { answer.not() } else { answer }
+    }
+
+    /// Whether it is about the packets of a port that was asked, and not about those of the port that the
+    /// node answers from.
+    pub(super) fn misses(&self, protocol: u8, asked: u16, own: u16) -> bool {
+        let about = self.ip_protocol.is_none_or(|p| p == protocol) && !self.not;
+        let contains = |(first, last): (u16, u16), port| (first..=last).contains(&port);
+        let ports = self.source_ports.filter(|_| about);
+        ports.is_some_and(|range| contains(range, asked) && !contains(range, own))
     }
 }
 
@@ -70,13 +90,13 @@ impl<'w> Walk<'w> {
                 if let Some(found) = diverted.find(|d| d.net.contains(&packet.flow.to)) {
                     return Err(DropReason::Diverted(found.clone()));
                 }
-                self.by_routing_rules(packet, from, true)?;
+                self.by_routing_rules(packet, from, Some(link))?;
                 link
             }
             HostRoute::Uplink(_) | HostRoute::ByRule(..) | HostRoute::None => {
-                self.by_mark(packet);
-                if let Some((link, group)) = self.by_routing_rules(packet, from, false)? {
-                    route = HostRoute::ByRule(link, *group);
+                match self.by_routing_rules(packet, from, None)? {
+                    Some((link, group)) => route = HostRoute::ByRule(link, *group),
+                    None => self.dropped_by_route(packet)?,
                 }
                 UPLINK.name
             }
@@ -95,8 +115,28 @@ impl<'w> Walk<'w> {
         Ok(route)
     }
 
-    /// Routes that the host chooses by marks of other programs are not known.
-    fn by_mark(&mut self, packet: &Packet) {
+    /// The route of the table main drops the packet, or its link has no carrier.
+    fn dropped_by_route(&self, packet: &Packet) -> Result<(), DropReason> {
+        let to = packet.flow.to;
+        let Some(route) = self.world.environment.route(to) else {
+            return Ok(());
+        };
+        match (route.drops, &route.link) {
+            (Some(how), _) => Err(DropReason::DroppingRoute { net: route.to, how }),
+            (None, Some((link, _))) if route.no_carrier => Err(DropReason::NoCarrier {
+                link: link.clone(),
+                to,
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// The host chooses a route again for what it sends itself, if a rule of another program has marked it:
+    /// whether by such a chain is not known.
+    pub(super) fn by_mark(&mut self, packet: &Packet) {
+        if self.mark == Mark::NONE {
+            return;
+        }
         let version = IpVersion::of(packet.flow.to);
         let mut rules = self.world.environment.marked.iter();
         if let Some((_, rule)) = rules.find(|(of, _)| *of == version) {
@@ -134,7 +174,7 @@ impl<'w> Walk<'w> {
         &mut self,
         packet: &Packet,
         from: HostPort<'w>,
-        to_network: bool,
+        to_network: Option<&str>,
     ) -> Result<Option<&'w (String, u32)>, DropReason> {
         let environment = &self.world.environment;
         let link = match from.name {
@@ -146,29 +186,54 @@ impl<'w> Walk<'w> {
         };
         let version = IpVersion::of(packet.flow.to);
         for rule in environment.rules.iter().filter(|r| r.version == version) {
-            let matches = rule.matches(packet, link);
+            let matches = rule.matches(packet, link, self.mark);
             if let Looks::Main(longer) = rule.looks {
                 let length = environment
                     .route(packet.flow.to)
                     .map_or(0, |r| r.to.prefix_len());
-                if matches == Matches::Yes && (to_network || length > longer) {
+                if matches == Matches::Yes && (to_network.is_some() || length > longer) {
                     return Ok(None);
                 }
                 continue;
             }
-            match (matches, rule.found(&packet.flow.to)) {
-                (Matches::Yes, Some((net, true))) => {
-                    return Err(DropReason::Diverted(rule.diverts(net)));
-                }
-                (Matches::Yes, Some((_, false))) => return Ok(rule.leaves_by(&packet.flow.to)),
-                (Matches::Perhaps, Some((net, true))) => {
+            let Some((net, drops)) = rule.found(&packet.flow.to) else {
+                continue;
+            };
+            let route = rule.route(&packet.flow.to);
+            let leaves_by = route.and_then(|route| route.link.as_ref());
+            let to_it = to_network.is_some() && leaves_by.map(|(l, _)| l.as_str()) == to_network;
+            match matches {
+                Matches::No => {}
+                Matches::Perhaps if drops.is_none() && to_it => {}
+                Matches::Perhaps => {
                     let words = rule.diverts(net).by;
                     self.rerouted.get_or_insert(words);
                 }
-                _ => {}
+                Matches::Yes if to_it => return Ok(None),
+                Matches::Yes if drops.is_some() || to_network.is_some() => {
+                    return Err(DropReason::Diverted(rule.diverts(net)));
+                }
+                Matches::Yes => return self.leaves_by_rule(rule, packet, leaves_by),
             }
         }
         Ok(None)
+    }
+
+    fn leaves_by_rule(
+        &mut self,
+        rule: &'w HostRule,
+        packet: &Packet,
+        leaves_by: Option<&'w (String, u32)>,
+    ) -> Result<Option<&'w (String, u32)>, DropReason> {
+        let to = packet.flow.to;
+        if let Some((link, _)) = leaves_by {
+            if rule.route(&to).is_some_and(|route| route.no_carrier) {
+                let link = link.clone();
+                return Err(DropReason::NoCarrier { link, to });
+            }
+            self.by_rule = Some((link.as_str(), rule));
+        }
+        Ok(leaves_by)
     }
 
     /// What a program of XDP does with packets is not known.

@@ -7,8 +7,9 @@ use hallway_nftables::survey::{Fate, Translation};
 use hallway_nftables::{ChainType, Hook, Priority};
 use hallway_spec::{IpVersion, Place, Protocol};
 
-use super::foreign::{Passing, rule_words, shown_by};
+use super::foreign::{rule_words, shown_by};
 use super::packet::{Flow, Packet, PacketKind};
+use super::passing::Passing;
 use super::walk::Walk;
 use super::world::{HostPort, UPLINK, World};
 use crate::settled::Publish;

@@ -8,10 +8,11 @@ use hallway_spec::Name;
 use ipnet::IpNet;
 
 use super::conntrack::Table;
-use super::host_rules::Diverted;
+use super::host_rules::{Diverted, HostRule};
 use super::packet::{Flow, Packet};
 use super::path::{Hop, HopEvent, Location, Outcome};
 use super::world::World;
+use crate::observed::Dropping;
 use hallway_nftables::evaluate::{Evaluator, RuleVerdict};
 use hallway_nftables::survey::{DropReply, Mark};
 use hallway_nftables::{Family, Hook};
@@ -40,6 +41,10 @@ pub(super) enum DropReason {
     },
     /// A routing rule of another program takes it elsewhere.
     Diverted(Diverted),
+    /// A route of the host drops it.
+    DroppingRoute { net: IpNet, how: Dropping },
+    /// The link that the host sends it by has no carrier.
+    NoCarrier { link: String, to: IpAddr },
     /// It goes to a machine on an external network that is not a node, or from there to the outside.
     External { network: Name, to: IpAddr },
     /// From the host to a macvlan interface of one of its links, or the other way.
@@ -68,6 +73,8 @@ pub(super) enum DropReason {
     Loop,
     /// By a rule of another program.
     Foreign(Foreign),
+    /// By the keeper's guard, since this rule of another program removes the bits that it looks for.
+    Unmarked(Changed),
 }
 
 /// A chain of another program that drops packets.
@@ -93,6 +100,17 @@ pub(super) struct Changed {
     pub(super) help: String,
 }
 
+/// A chain of another program that removes bits of hallway from the mark of a packet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Unmarking {
+    /// Those bits.
+    pub(super) bits: u32,
+    /// It removes them in any case.
+    pub(super) certain: bool,
+    /// The rule.
+    pub(super) rule: Changed,
+}
+
 impl DropReason {
     /// The outcome for the sender.
     pub(super) fn outcome(&self) -> Outcome {
@@ -101,8 +119,10 @@ impl DropReason {
             | Self::NotForwarding { .. }
             | Self::Impaired { .. }
             | Self::WrongWay { .. }
-            | Self::Diverted(_)
+            | Self::Unmarked(_)
             | Self::Loop => Outcome::Filtered,
+            Self::DroppingRoute { how, .. } => dropping(Some(*how)),
+            Self::Diverted(diverted) => dropping(diverted.drops),
             Self::Foreign(foreign) => match foreign.reply {
                 DropReply::None | DropReply::Prohibited => Outcome::Filtered,
                 DropReply::Refused => Outcome::Refused,
@@ -116,8 +136,17 @@ impl DropReason {
             Self::NoRoute { .. }
             | Self::Elsewhere { .. }
             | Self::PastHost { .. }
+            | Self::NoCarrier { .. }
             | Self::Neighbour { .. } => Outcome::Unreachable,
         }
+    }
+}
+
+/// The outcome for the sender of a packet that a route drops, or that leaves another way.
+fn dropping(how: Option<Dropping>) -> Outcome {
+    match how {
+        Some(Dropping::Unreachable) => Outcome::Unreachable,
+        Some(Dropping::Silently | Dropping::Prohibited) | None => Outcome::Filtered,
     }
 }
 
@@ -141,11 +170,15 @@ pub(super) struct Walk<'w> {
     pub(super) unsure: Option<String>,
     /// A rule of the host by which a packet may leave another way than predicted.
     pub(super) rerouted: Option<String>,
+    /// The link by which the current packet leaves the host by a routing rule, and the rule.
+    pub(super) by_rule: Option<(&'w str, &'w HostRule)>,
     /// A rule of another program that changes what becomes of the connection.
     pub(super) changed: Option<Changed>,
     /// The mark that rules of other programs have given the current packet, and its connection.
     pub(super) mark: Mark,
     pub(super) connection_mark: Mark,
+    /// A chain of another program has removed bits of hallway from the mark at the present hook.
+    pub(super) unmarking: Option<Unmarking>,
     /// Such a rule has exempted the current packet from connection tracking.
     pub(super) exempt: bool,
 }
@@ -170,9 +203,11 @@ impl<'w> Walk<'w> {
             ),
             unsure: None,
             rerouted: None,
+            by_rule: None,
             changed: None,
             mark: Mark::NONE,
             connection_mark: Mark::NONE,
+            unmarking: None,
             exempt: false,
         }
     }

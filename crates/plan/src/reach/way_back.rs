@@ -3,14 +3,46 @@
 
 use std::net::IpAddr;
 
-use super::packet::Packet;
+use hallway_spec::IpVersion;
+
+use super::packet::{Flow, Packet};
 use super::path::Location;
-use super::walk::{DropReason, Walk};
-use super::world::{HostPort, HostRoute, UPLINK};
+use super::walk::{Arrival, DropReason, Walk};
+use super::world::{HostPort, HostRoute, UPLINK, World};
 use crate::settled::Node;
 
 /// The route back has to be by the same interface; any route is enough in the loose mode.
 const STRICT: u32 = 1;
+
+impl World<'_> {
+    /// The routing rules of the host for packets from what a machine outside asked, an address or a port,
+    /// that are not about the replies of the node, in words: those have other ones while they are routed.
+    pub(super) fn misses_rules(
+        &self,
+        at: &Location,
+        end: &Arrival,
+        asked: &Flow,
+    ) -> Option<String> {
+        if *at != Location::Outside || end.at == Location::Host {
+            return None;
+        }
+        let environment = &self.environment;
+        if environment.misses_routes_of(asked.to, asked.from) {
+            return Some(format!(
+                "the routing of replies, for which the host has rules for packets from {} but not from the node,",
+                asked.to
+            ));
+        }
+        let version = IpVersion::of(asked.to);
+        let mut rules = environment.rules.iter().filter(|r| r.version == version);
+        let own = end.packet.flow.port;
+        let rule = rules.find(|r| r.misses(asked.protocol, asked.port, own))?;
+        Some(format!(
+            "the routing of replies, for which the host has {} but none for packets from port {own} of the node,",
+            rule.words()
+        ))
+    }
+}
 
 impl<'w> Walk<'w> {
     /// In a node.
@@ -84,6 +116,21 @@ impl<'w> Walk<'w> {
                 strict: back.is_some(),
             }),
         }
+    }
+
+    /// The routing rule of the host by which the reply to a machine outside leaves by another link than
+    /// the request came in by, in words. Whether others carry it there is not known.
+    pub(super) fn another_way_back(&self, at: &Location, asked: &Flow) -> Option<String> {
+        let (link, rule) = self.by_rule.filter(|_| *at == Location::Outside)?;
+        let by_address = self.link_of_asked(asked.from, asked.to);
+        let environment = &self.world.environment;
+        let came = by_address.or(environment.uplink(asked.from).map(|(link, _)| link))?;
+        (came != link).then(|| {
+            format!(
+                "{}, by which the reply leaves by {link} and not by {came} as the request came,",
+                rule.words()
+            )
+        })
     }
 
     /// The link by which a packet from outside comes in where it is not the one by which the host

@@ -14,7 +14,7 @@ use super::has::Has;
 use super::packet::Flow;
 use super::single_link::{host_has, is_link_local6, link_local};
 use super::stand_in::StandIns;
-use crate::rules::router;
+use crate::rules::{Guarded, router};
 use crate::settled::{Interface, Network, Node, Plug, Settled};
 use hallway_nftables::evaluate::{Evaluator, PacketContext, PacketVerdict};
 use hallway_nftables::{ChainType, Family, Hook, Ruleset};
@@ -55,6 +55,8 @@ pub struct World<'a> {
     pub(super) owners: BTreeMap<IpAddr, Vec<(&'a Node, usize)>>,
     nodes: BTreeMap<&'a Name, &'a Node>,
     pub(super) stand_ins: StandIns,
+    /// The guard's tables.
+    pub(super) guard: Ruleset,
     /// The tables inside nodes that translate addresses.
     tables: BTreeMap<&'a Name, Ruleset>,
 }
@@ -145,6 +147,7 @@ impl<'a> World<'a> {
             bridge: Evaluator::new(rules, Family::Bridge)?,
             stand_ins: StandIns::new(settled, &environment),
             environment,
+            guard: Guarded::of(settled).ruleset(&settled.project),
             members,
             members_added,
             added,

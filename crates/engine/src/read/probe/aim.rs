@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use hallway_plan::reach::{HopEvent, Location, Path, Service};
+use hallway_plan::reach::{HopEvent, Location, Outcome, Path, Service};
 use hallway_spec::Protocol;
 
 /// An attempt to make.
@@ -36,10 +36,16 @@ impl Aim {
         // The host's own services are not tested, except what a policy allows. A listener is opened
         // for blocked traffic too: otherwise traffic that passes against the file would look
         // blocked.
+        // Also where a doubt is all that is against it.
+        let arrives = path.destination().is_some();
+        let open = match path.outcome {
+            Outcome::Unknown => arrives,
+            outcome => outcome.reachable(),
+        };
         let listens = path.service != Service::Icmp;
         let target = path.target.clone().filter(|(at, _)| match at {
             Location::Node(_) => listens,
-            Location::Host => listens && path.outcome.reachable(),
+            Location::Host => listens && open,
             Location::Outside => false,
         });
         Some(Self {
@@ -55,8 +61,8 @@ impl Aim {
                     (HopEvent::Link { link, .. }, Location::Host) => Some(link.clone()),
                     _ => None,
                 }),
-            answered: path.outcome.reachable(),
-            one_way: path.destination().is_some() && !path.outcome.reachable(),
+            answered: open,
+            one_way: arrives && !open,
         })
     }
 

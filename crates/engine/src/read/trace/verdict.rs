@@ -31,6 +31,9 @@ pub(super) struct Observations<'a> {
 
 const BUT_NOT_THE_REPLY: &str = "the request arrives, but not the reply: ";
 
+/// Reasons for which the host has no way for a packet.
+const OF_ROUTES: [ReasonCode; 2] = [ReasonCode::NoRoute, ReasonCode::DroppingRoute];
+
 fn reason(code: ReasonCode, text: impl Into<String>, help: impl Into<String>) -> Reason {
     Reason {
         code,
@@ -68,7 +71,7 @@ impl Observations<'_> {
             return self.dropped_by_rule(self.reply_hops, BUT_NOT_THE_REPLY);
         }
         if let Some((at, PathEnd::NoRoute(to))) = &self.request {
-            return self.or_predicted(&[ReasonCode::NoRoute], || no_route(at, *to, ""));
+            return self.or_predicted(&OF_ROUTES, || no_route(at, *to, ""));
         }
         for (end, before) in [(&self.request, ""), (&self.reply, BUT_NOT_THE_REPLY)] {
             if let Some((at, PathEnd::WrongInterface(from, by))) = end {
@@ -96,8 +99,12 @@ impl Observations<'_> {
             ReasonCode::OtherRoute,
             ReasonCode::External,
             ReasonCode::PastHost,
+            ReasonCode::Diverted,
+            ReasonCode::DroppingRoute,
+            ReasonCode::NoCarrier,
             // Chains of devices are not reported.
             ReasonCode::ForeignRule,
+            ReasonCode::LostMark,
             ReasonCode::SpoofedSource,
             ReasonCode::NoCommonFamily,
             ReasonCode::Asymmetric,

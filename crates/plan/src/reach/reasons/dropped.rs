@@ -12,8 +12,8 @@ use super::super::walk::DropReason;
 use super::builder::{Reasons, reason};
 use super::reserved::{elsewhere, namesake, no_node, no_route_of_host};
 use super::simple::{
-    by_foreign, by_node, by_route_of_others, by_routing, may_have, mismatch, no_addresses,
-    own_route, past_host, wrong_way,
+    by_dropping_route, by_foreign, by_node, by_route_of_others, by_routing, by_unmarking, may_have,
+    mismatch, no_addresses, no_carrier, own_route, past_host, wrong_way,
 };
 use crate::rules::purpose;
 use crate::settled::Network;
@@ -137,7 +137,10 @@ impl Reasons<'_> {
             )
             .help(format!("hallway impair {node}:{interface} loss=0%")),
             DropReason::Foreign(foreign) => by_foreign(foreign),
+            DropReason::Unmarked(rule) => by_unmarking(rule),
             DropReason::Diverted(diverted) => by_route_of_others(diverted),
+            DropReason::DroppingRoute { net, how } => by_dropping_route(net, *how),
+            DropReason::NoCarrier { link, to } => no_carrier(link, *to),
             DropReason::Loop => reason(
                 ReasonCode::Loop,
                 "routing loop: routers forward the packet to each other",

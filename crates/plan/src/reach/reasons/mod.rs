@@ -25,7 +25,7 @@ pub(super) fn conclude(
     found: &ExchangeResult,
 ) -> (Outcome, Reason) {
     let reasons = Reasons { world, question };
-    let (outcome, mut reason) = match &found.failure {
+    let (mut outcome, mut reason) = match &found.failure {
         Some(failure) => (failure.outcome(), reasons.failure(failure, address, found)),
         None => reasons.success(found),
     };
@@ -51,6 +51,7 @@ pub(super) fn conclude(
         let more =
             format!("; whether {rule} lets it pass is not known: hallway trace shows what happens");
         reason.text.push_str(&more);
+        outcome = Outcome::Unknown;
     }
     (outcome, reason)
 }

@@ -11,8 +11,9 @@ use super::super::host_rules::Diverted;
 use super::super::packet::Flow;
 use super::super::party::Party;
 use super::super::path::{Location, Reason};
-use super::super::walk::Foreign;
+use super::super::walk::{Changed, Foreign};
 use super::builder::reason;
+use crate::observed::Dropping;
 
 /// Whether one of them has it depends on its programs.
 pub(super) fn may_have(to: IpAddr, nodes: &[Name]) -> Reason {
@@ -82,6 +83,39 @@ pub(super) fn past_host(network: &Name) -> Reason {
 pub(super) fn by_route_of_others(diverted: &Diverted) -> Reason {
     let text = format!("the host sends it elsewhere, {diverted}");
     reason(ReasonCode::Diverted, text).help(diverted.remedy())
+}
+
+/// A rule of another program removes bits of the mark.
+pub(super) fn by_unmarking(rule: &Changed) -> Reason {
+    let words = &rule.words;
+    reason(
+        ReasonCode::LostMark,
+        format!(
+            "{words}, which is not hallway's, sets the whole mark of the packet: hallway's guard drops what has lost the bits of hallway's rules"
+        ),
+    )
+    .help(rule.help.clone())
+}
+
+/// A route of the host's table main, for which other programs are responsible.
+pub(super) fn by_dropping_route(net: &IpNet, how: Dropping) -> Reason {
+    let kind = how.word();
+    let ip = if net.addr().is_ipv6() { "ip -6" } else { "ip" };
+    reason(
+        ReasonCode::DroppingRoute,
+        format!("the host's route to {net} is of the kind {kind}, which drops packets"),
+    )
+    .help(format!("{ip} route del {kind} {net}"))
+}
+
+pub(super) fn no_carrier(link: &str, to: IpAddr) -> Reason {
+    reason(
+        ReasonCode::NoCarrier,
+        format!("the host sends packets to {to} by {link}, which has no carrier"),
+    )
+    .help(format!(
+        "connect {link}, or add a route to {to} by another link"
+    ))
 }
 
 pub(super) fn by_foreign(foreign: &Foreign) -> Reason {
