@@ -147,7 +147,7 @@ impl<'a> World<'a> {
             bridge: Evaluator::new(rules, Family::Bridge)?,
             stand_ins: StandIns::new(settled, &environment),
             environment,
-            guard: Guarded::of(settled).ruleset(&settled.project),
+            guard: Guarded::of(settled, &[], |_| false).ruleset(&settled.project),
             members,
             members_added,
             added,
