@@ -10,21 +10,23 @@ use super::FormatArg;
 
 /// A prefix, as IP address and length.
 pub(super) fn prefix(text: &str) -> Result<IpNet, String> {
-    text.parse().map_err(|_| match text.parse::<IpAddr>() {
-        Ok(address) => format!(
-            "it has no length: write it like {address}/{}",
-            if address.is_ipv4() { 24 } else { 64 }
-        ),
-        Err(_) => "it is not an IP address with a length, like 10.9.0.0/24".to_owned(),
-    })
+    text.parse()
+        .map_err(|_invalid| match text.parse::<IpAddr>() {
+            Ok(address) => format!(
+                "it has no length: write it like {address}/{}",
+                if address.is_ipv4() { 24 } else { 64 }
+            ),
+            Err(_) => "it is not an IP address with a length, like 10.9.0.0/24".to_owned(),
+        })
 }
 
 /// An address alone.
 pub(super) fn address(text: &str) -> Result<IpAddr, String> {
-    text.parse().map_err(|_| match text.parse::<IpNet>() {
-        Ok(net) => format!("leave out the length: {}", net.addr()),
-        Err(_) => "it is not an IP address, like 10.9.0.5".to_owned(),
-    })
+    text.parse()
+        .map_err(|_invalid| match text.parse::<IpNet>() {
+            Ok(net) => format!("leave out the length: {}", net.addr()),
+            Err(_) => "it is not an IP address, like 10.9.0.5".to_owned(),
+        })
 }
 
 #[derive(Debug, Clone, ClapArgs)]
