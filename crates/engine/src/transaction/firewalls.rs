@@ -25,6 +25,13 @@ const HTTPS: PortProto = PortProto {
     protocol: Protocol::Tcp,
 };
 
+/// Why something of others drops packets.
+const BLOCKED: [ReasonCode; 3] = [
+    ReasonCode::ForeignRule,
+    ReasonCode::LostMark,
+    ReasonCode::WrongWay,
+];
+
 impl Engine {
     /// Warns of what rules of other programs drop, one warning for each chain, and of what their routing
     /// rules send elsewhere.
@@ -76,12 +83,7 @@ impl Engine {
         let mut blocked: BTreeMap<(bool, String, String), Vec<String>> = BTreeMap::new();
         let mut add = |what: String, paths: Vec<Path>| {
             for reason in paths.into_iter().map(|p| p.reason) {
-                let others = [
-                    ReasonCode::ForeignRule,
-                    ReasonCode::LostMark,
-                    ReasonCode::WrongWay,
-                ];
-                if others.contains(&reason.code) {
+                if BLOCKED.contains(&reason.code) {
                     let wrong_way = reason.code == ReasonCode::WrongWay;
                     let cause = (wrong_way, reason.text, reason.help);
                     let by = blocked.entry(cause).or_default();

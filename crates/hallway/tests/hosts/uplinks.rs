@@ -270,7 +270,7 @@ pub(crate) fn link_local_addresses_are_refused_at_once() {
     assert!(!web().contains("fwmark"), "{}", web());
     sh("nft add table inet marks; nft add chain inet marks pre '{ type filter hook prerouting priority mangle; }'
         nft add rule inet marks pre tcp dport 80 meta mark set 0x1");
-    h.run(&["-p", "web", "explain", "web", "outside:80"])
+    h.run(&["-p", "web", "explain", "-4", "web", "outside:80"])
         .exits(0);
     sh("ip route add prohibit default table 200");
     assert!(web().contains("(fwmark 0x1)"), "{}", web());

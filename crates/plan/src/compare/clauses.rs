@@ -92,13 +92,10 @@ impl Difference {
             | Fact::RouteLeft { .. }
             | Fact::UplinkNoteLeft { .. }
             | Fact::NodeTable { wanted: None, .. } => left("is no longer wanted"),
-            Fact::RouteBehind { first, .. } => words(
-                "first",
-                &format!("behind that of {first}"),
-                format!("{object} comes after another one by {first}, which takes its packets"),
-            ),
-            Fact::Diverted(_) | Fact::PortTaken { .. } => self.diverted(object),
-            Fact::Unmarked { by, .. } => words("the bits of hallway's rules", "none", by.clone()),
+            Fact::Diverted(_)
+            | Fact::PortTaken { .. }
+            | Fact::RouteBehind { .. }
+            | Fact::Unmarked { .. } => self.diverted(object),
             Fact::Attached { .. } => left("is another program's, and may drop or redirect packets"),
             Fact::Neighbour { wanted, found, .. } => is(print::mac(wanted), mac(found.as_ref())),
             Fact::Forwarding { .. } => left("does not come from frames"),
@@ -123,12 +120,8 @@ impl Difference {
                 words("as written", &found, format!("{object}: {shown}"))
             }
             Fact::AddressFaulty { fault, .. } => {
-                let found = format!("without {fault}");
-                words(
-                    &format!("with {fault}"),
-                    &found,
-                    format!("{object} is {found}"),
-                )
+                let (with, found) = (format!("with {fault}"), format!("without {fault}"));
+                words(&with, &found, format!("{object} is {found}"))
             }
             Fact::Attribute { wanted, found, .. } => is(wanted.to_string(), found.to_string()),
             Fact::RouteMissing { route, found, .. } => is(next_hop(route), instead(found.as_ref())),
@@ -174,6 +167,12 @@ impl Difference {
                 &diverted.to_string(),
                 format!("{object} is another one: packets are sent elsewhere, {diverted}"),
             ),
+            Fact::RouteBehind { first, .. } => words(
+                "first",
+                &format!("behind that of {first}"),
+                format!("{object} comes after another one by {first}, which takes its packets"),
+            ),
+            Fact::Unmarked { by, .. } => words("the bits of hallway's rules", "none", by.clone()),
             _ => words("as written", "other", object),
         }
     }

@@ -49,7 +49,7 @@ impl<'w> Walk<'w> {
 
     /// A frame to the bridge itself, whose frames pass the inet hooks: if one of them gives the packet the
     /// address of a member as its destination, the bridge passes it on to that member.
-    pub(super) fn to_bridge(
+    pub(super) fn bridge_takes(
         &mut self,
         port: &NodePort<'w>,
         from: HostPort<'w>,
@@ -99,7 +99,7 @@ impl<'w> Walk<'w> {
     }
 
     /// Into the host, by a bridge whose frames do not pass the inet hooks.
-    pub(super) fn into_host(
+    pub(super) fn host_takes(
         &mut self,
         port: &NodePort<'w>,
         from: HostPort<'w>,

@@ -274,9 +274,9 @@ impl<'w> Walk<'w> {
         if to_host {
             self.hop(Location::Host, link, packet.flow);
             if self.world.hooked(port.network) {
-                return self.to_bridge(port, from, packet);
+                return self.bridge_takes(port, from, packet);
             }
-            return self.into_host(port, from, packet);
+            return self.host_takes(port, from, packet);
         }
         let (far, interface) = self.member(port, next)?;
         self.hop(Location::Host, link, packet.flow);
