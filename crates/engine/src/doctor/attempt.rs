@@ -155,8 +155,10 @@ fn parts(kernel: &mut Kernel, notes: &mut Notes) -> bool {
     let made = kernel.run(link::change_link("lo", &up));
     let made = made.and_then(|()| kernel.run(bridge));
     let mut failed = notes.kernel(LINKS, made);
-    let setting = kernel.write_sysctl("net/ipv4/conf/br-try/forwarding", "1");
-    failed |= notes.kernel(SETTINGS, setting);
+    if !failed {
+        let setting = kernel.write_sysctl("net/ipv4/conf/br-try/forwarding", "1");
+        failed |= notes.kernel(SETTINGS, setting);
+    }
     failed |= match load(kernel) {
         Ok(()) => notes.add(RULES, None),
         Err(Some(error)) => notes.kernel(RULES, Err(error)),

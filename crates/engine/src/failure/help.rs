@@ -27,18 +27,14 @@ pub(super) fn help(reason: &Reason, cause: Option<&KernelError>) -> Option<Strin
         Reason::StateFile { .. }
         | Reason::StateUnsafe { .. }
         | Reason::StateLeft { .. }
-        | Reason::NetnsCovered { .. } => return of_state(reason),
+        | Reason::NetnsCovered { .. }
+        | Reason::RecordVersion { .. }
+        | Reason::RecordDamaged { .. } => return of_state(reason),
         Reason::CallingUser { .. } | Reason::SetUserId | Reason::UserUnknown { .. } => {
             return of_user(reason);
         }
         Reason::NoStateDirectory { .. } => {
             "set XDG_RUNTIME_DIR, or make a directory with mkdir -m 700 and give it with --state-dir or HALLWAY_STATE_DIR".into()
-        }
-        Reason::RecordVersion { .. } => {
-            "use the version of hallway that built the project; hallway down removes the project by its marks".into()
-        }
-        Reason::RecordDamaged { .. } => {
-            "hallway up FILE builds the project again; hallway down removes it by its marks".into()
         }
         Reason::Kernel
         | Reason::Step { .. }
@@ -189,6 +185,12 @@ fn of_errno(error: &KernelError) -> Option<String> {
 /// The same for files, directories and mounts.
 fn of_state(reason: &Reason) -> Option<String> {
     Some(match reason {
+        Reason::RecordVersion { .. } => {
+            "use the version of hallway that built the project; hallway down removes the project by its marks".into()
+        }
+        Reason::RecordDamaged { .. } => {
+            "hallway up FILE builds the project again; hallway down removes it by its marks".into()
+        }
         Reason::StateFile { .. } => "give another place with --state-dir or HALLWAY_STATE_DIR".into(),
         Reason::NetnsCovered { path, .. } => {
             format!("unmount it, then run this again: umount {}", path.display())

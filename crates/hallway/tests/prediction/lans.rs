@@ -93,14 +93,14 @@ nodes:
   k2: { networks: { l: { address: 10.11.0.12 } } }
   kc: { networks: { l: { address: 10.11.0.13 } }, routes: [ { to: 172.16.5.0/24, via: 10.11.0.11 } ] }
   q: { networks: [raw], command: hallway serve 80, ready: 80/tcp }
-  any: { networks: { front: { address: 10.9.0.13, sources: any } }, command: hallway serve 80, ready: 80/tcp }
+  free: { networks: { front: { address: 10.9.0.13, sources: any } }, command: hallway serve 80, ready: 80/tcp }
   c: { networks: { front: { address: 10.9.0.14 } } }
 ")
     .ok();
     explained(&h, "kc", "10.11.0.100:80", &["unreachable"]);
     sh(
         "ip -n k1 addr add 10.11.0.100/24 dev eth0; ip -n k1 addr add 172.16.5.1/24 dev eth1
-        ip -n q addr add 172.16.5.2/24 dev eth0; ip -n any addr add 10.9.0.77/32 dev eth0",
+        ip -n q addr add 172.16.5.2/24 dev eth0; ip -n free addr add 10.9.0.77/32 dev eth0",
     );
     for (from, to) in [
         ("kc", "10.11.0.100:80"),
