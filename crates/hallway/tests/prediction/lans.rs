@@ -116,7 +116,12 @@ nodes:
         h.run(&["trace", from, to]).exits(0);
     }
     // A reply needs a route that q does not have.
-    explained(&h, "kc", "172.16.5.2:80", &["unreachable"]);
+    explained(
+        &h,
+        "kc",
+        "172.16.5.2:80",
+        &["filtered", "but not the reply"],
+    );
     assert_eq!(h.run(&["reach", "kc", "172.16.5.2:80"]).code, 1);
     // Two have it: which one answers is not known.
     sh("ip -n k2 addr add 10.11.0.100/24 dev eth0");
