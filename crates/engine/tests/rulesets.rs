@@ -30,7 +30,7 @@ policies:
   - { action: deny, between: [web, b] }
   - { from: apps, to: host, ports: [22/tcp] }
   - { action: deny, from: host, to: store }
-  - { from: 192.0.2.0/24, to: db }
+  - { from: 10.8.0.0/25, to: web }
 "#;
 
 fn rules_of(name: &str, text: &str) -> Ruleset {

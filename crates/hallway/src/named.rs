@@ -42,7 +42,7 @@ pub(crate) fn elsewhere(
     elsewhere::with(common, here, apart_from, |s| !s.named(name).is_empty())
 }
 
-/// As [`elsewhere`], for a network.
+/// As [`elsewhere()`], for a network.
 pub(crate) fn network_elsewhere(
     common: &Common,
     scope: &Scope,

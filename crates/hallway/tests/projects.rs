@@ -168,7 +168,7 @@ fn the_project_that_is_meant() {
     bare.run(&["down"])
         .exits(0)
         .says("lab is down in sandbox default")
-        .says("; it was built from /run/lab.yaml");
+        .says("; it was built from run/lab.yaml");
     h.run(&["config"]).exits(2).says("hallway validate");
     assert!(h.run(&["version"]).ok().starts_with("hallway "));
     assert!(h.run(&["--help"]).ok().contains("  version "));

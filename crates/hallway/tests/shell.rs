@@ -307,7 +307,7 @@ policies:
   - { action: deny, between: [one, two] }
   - { from: mesh, to: host, ports: [53/udp] }
   - { from: host, to: small }
-  - { from: 192.0.2.0/24, to: mesh }
+  - { from: mesh, to: 192.0.2.0/24 }
   - { action: deny, from: mesh, to: outside }
 ";
     let path = "/run/up.hallway.yaml";

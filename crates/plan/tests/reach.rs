@@ -159,7 +159,7 @@ fn an_internal_network_sends_nothing_outside() {
 nodes:
   db: { networks: [store] }
   visitor: { networks: { world: { address: 203.0.113.9 } } }
-policies: [{ from: db, to: 203.0.113.9/32 }]
+policies: [{ from: any, to: 203.0.113.9/32 }]
 ";
     let path = ask(text, "db", "visitor:80").remove(0);
     assert_eq!(

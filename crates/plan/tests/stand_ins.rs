@@ -26,7 +26,7 @@ fn a_machine_outside_has_no_address_that_is_in_use() {
 nodes:
   a: { networks: [n], command: x, ports: [\"8080:80\"] }
   b: { networks: [m], routes: [{ to: 203.0.113.0/24, via: 10.2.0.9 }, { to: \"3fff::/64\", via: \"fd02::9\" }] }
-policies: [{ from: V4NET, to: b }, { from: 198.18.0.0/24, to: b, ports: [80] }, { from: b, to: host }]
+policies: [{ from: V4NET, to: b }, { from: b, to: 198.18.0.0/24, ports: [80] }, { from: b, to: host }]
 ";
     let pairs = [
         ("a", "outside"),

@@ -16,6 +16,7 @@ mod impair;
 mod install;
 mod list;
 mod logs;
+mod ls;
 mod man;
 mod plan;
 mod programs;
@@ -137,7 +138,7 @@ fn logged(common: &Common, verb: Verb) -> Result<ExitCode, VerbError> {
 fn show(common: &Common, verb: Verb) -> Result<ExitCode, VerbError> {
     match verb {
         Verb::Status { format, exit_code } => status::status(common, format.format, exit_code),
-        Verb::Ls { all, format } => status::projects(common, all, format.format),
+        Verb::Ls { all, format } => ls::projects(common, all, format.format),
         Verb::Inspect { name } => list::inspect(common, &name),
         Verb::Node {
             verb: NodeVerb::Ls { format },

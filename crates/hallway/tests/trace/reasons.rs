@@ -24,7 +24,7 @@ links:
 policies:
   - { action: deny, from: app, to: db, ports: [3306/tcp] }
   - { from: apps, to: db }
-  - { from: hidden, to: 203.0.113.9/32 }
+  - { from: any, to: 203.0.113.9/32 }
 ";
 
 pub(crate) fn shop() -> Hallway {

@@ -31,8 +31,9 @@ impl<'a> Outside<'a> {
                 !all.is_empty() && all.iter().all(|n| is_outside_network(topology, n))
             }),
             Endpoint::Cidr(net) => {
-                let mut inside = inside.iter();
-                !inside.any(|i| overlap(i, net)) && !(chosen && may_be_chosen(net))
+                let within = inside.iter().any(|i| overlap(i, net));
+                let perhaps = chosen && may_be_chosen(net);
+                !(within || perhaps)
             }
             Endpoint::Host | Endpoint::Any => false,
         };

@@ -170,13 +170,13 @@ fn arrows_name_networks_and_nodes() {
     );
     let more = SHOP.replace(
         "policies: [",
-        "policies: [{ from: apps, to: store }, { from: host, to: 10.200.0.0/16 }, { from: any, to: outside }, ",
+        "policies: [{ from: apps, to: store }, { from: apps, to: 10.200.0.0/16 }, { from: any, to: outside }, ",
     );
     let graph = Graph::new(&settled(&more));
     let of = |n: usize| graph.policies[n].arrows.clone();
     assert_eq!(of(0), [arrow(Party::Network(0), Party::Network(1), false)]);
     let prefix = Party::Prefix("10.200.0.0/16".into());
-    assert_eq!(of(1), [arrow(Party::Host, prefix, false)]);
+    assert_eq!(of(1), [arrow(Party::Network(0), prefix, false)]);
     assert_eq!(of(2), [arrow(Party::Any, Party::Outside, false)]);
 }
 

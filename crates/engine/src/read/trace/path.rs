@@ -27,15 +27,13 @@ impl Tracer<'_> {
         let destination = self.predicted.destination().map(|(at, _)| at.clone());
         let (mut arrived, mut silent) = (None, None);
         for (position, known) in exchanges.iter().enumerate() {
-            let target = if position + 1 < count {
-                Some(Location::Host)
-            } else {
-                destination.clone()
+            let target = match position + 1 < count {
+                true => Some(Location::Host),
+                false => destination.clone(),
             };
-            let origin = if position == 0 {
-                self.from.clone()
-            } else {
-                Location::Host
+            let origin = match position {
+                0 => self.from.clone(),
+                _ => Location::Host,
             };
             let (mut there, end) = self.hops(known, FlowDirection::Request, &origin);
             self.connection(known, &mut there);
