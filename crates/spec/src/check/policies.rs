@@ -16,17 +16,30 @@ pub(super) fn check(topology: &Topology, problems: &mut Vec<Problem>) {
             problems.push(Problem::new(&policy.place, kind));
             continue;
         }
-        let mut pairs = policy.pairs.iter();
-        if let Some(kind) = pairs.find_map(|pair| beside_the_rules(topology, &outside, pair)) {
-            problems.push(Problem::new(&policy.place, kind));
-            continue;
-        }
-        let allows = policy.action == Action::Allow;
-        for (from, to) in policy.pairs.iter().filter(|_| allows) {
-            let kind = impossible(topology, &outside, policy.index, (from, to));
-            problems.extend(kind.map(|kind| Problem::new(&policy.place, kind)));
-        }
+        let kind = reason(policy, |pair| beside_the_rules(topology, &outside, pair));
+        let kind = kind.or_else(|| match policy.action {
+            Action::Allow => reason(policy, |(from, to)| {
+                impossible(topology, &outside, policy.index, (from, to))
+            }),
+            Action::Deny => None,
+        });
+        problems.extend(kind.map(|kind| Problem::new(&policy.place, kind)));
     }
+}
+
+/// Why a policy has no effect: that of one of its pairs of names, or of the first pair if all have one. Of a
+/// list of prefixes, some may be of networks that this project does not have.
+fn reason(
+    policy: &Policy,
+    of_pair: impl Fn(&(Endpoint, Endpoint)) -> Option<PolicyProblem>,
+) -> Option<PolicyProblem> {
+    let is_prefix = |end: &Endpoint| matches!(end, Endpoint::Cidr(_));
+    let mut named = (policy.pairs.iter()).filter(|(from, to)| !is_prefix(from) && !is_prefix(to));
+    named.find_map(&of_pair).or_else(|| {
+        let mut all = policy.pairs.iter().map(of_pair);
+        let first = all.next().flatten()?;
+        all.all(|kind| kind.is_some()).then_some(first)
+    })
 }
 
 /// Networks whose packets do not pass the host, and nodes that are on such networks only, with one of
