@@ -89,57 +89,26 @@ pub(crate) struct ToRemove {
     pub(crate) unnamed: Option<String>,
 }
 
-/// The project that `down` removes. One that was built from a file elsewhere is not removed in the place of
-/// that of this directory's own file.
+/// The project that `down` removes.
 pub(crate) fn to_remove(
     common: &Common,
     file: &FileArg,
     engine: &Engine,
 ) -> Result<ToRemove, VerbError> {
     let name = project_or_stray(common, file, engine)?;
-    let from = engine.built_from(&name).ok().flatten();
     let given = common.project.is_some() || file.path().is_some();
-    let Some(from) = from.filter(|_| !given) else {
-        return Ok(ToRemove {
-            name,
-            unnamed: None,
-        });
-    };
-    let own = match of_directory(common, file) {
-        Ok(Some(found)) if found.name == name => {
-            return Ok(ToRemove {
-                name,
-                unnamed: None,
-            });
-        }
-        Ok(found) => found.map(|found| {
-            let own = found.name;
-            format!("project {own}, whose file is in this directory, is not up")
-        }),
-        // Of several files, none is that of the directory.
-        Err(_) => (discover(file).ok())
-            .and_then(|files| Some(files.paths.first()?.display().to_string()))
-            .map(|path| {
-                format!("{path} in this directory has errors, so its project is not known")
-            }),
-    };
-    let here = std::env::current_dir().ok();
-    let here = here.as_deref();
-    let elsewhere = Path::new(&from).parent() != here;
-    match own.filter(|_| elsewhere) {
-        Some(own) => Err(VerbError::usage(
-            format!("{own}; project {name} is up, from {from}"),
-            format!("to remove that one, name it: hallway down -p {name}"),
-        )),
-        None => {
-            let below = here.and_then(|here| Path::new(&from).strip_prefix(here).ok());
-            let near = below.map(|path| path.display().to_string());
-            Ok(ToRemove {
-                name,
-                unnamed: Some(near.unwrap_or(from)),
-            })
-        }
-    }
+    let of_directory = of_directory(common, file).ok().flatten();
+    let named = given || of_directory.is_some_and(|found| found.name == name);
+    let from = engine.built_from(&name).ok().flatten();
+    let unnamed = from.filter(|_| !named).map(|from| {
+        // A process in a sandbox may have `/` as its directory.
+        let here = std::env::current_dir().ok();
+        let here = here.filter(|here| here.parent().is_some());
+        let below =
+            here.and_then(|here| Some(Path::new(&from).strip_prefix(here).ok()?.to_owned()));
+        below.map_or(from.clone(), |below| below.display().to_string())
+    });
+    Ok(ToRemove { name, unnamed })
 }
 
 /// Refuses a file whose project was built from another file.
