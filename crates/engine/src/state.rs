@@ -53,8 +53,8 @@ pub fn named(path: &Path) -> Result<PathBuf, Failure> {
     Ok(private::physical(&absolute).unwrap_or(absolute))
 }
 
-/// Whether the state of a scope may be kept in this directory: it does not exist, or its owner, who is
-/// this user, and nobody else can read and change it.
+/// Whether the state of a scope may be kept in this directory: it does not exist, or belongs to this
+/// user, and no other user can read or change it.
 ///
 /// # Errors
 /// [`crate::Reason::StateUnsafe`], with what is wrong.

@@ -122,7 +122,7 @@ fn done(result: Result<ExitCode, diagnose::VerbError>, common: &args::Common) ->
 /// clap's message, or a better one where what was meant is clear.
 fn wrong_usage(mut error: clap::Error) -> ExitCode {
     if error.kind() == ErrorKind::UnknownArgument {
-        // That the flag can be passed as a value after `--`, which nobody means.
+        // The tip that the flag can be passed as a value after `--` does not help here.
         error.remove(ContextKind::Suggested);
     }
     let error = &error;

@@ -34,7 +34,7 @@ pub fn refused() -> Option<RefusedCall> {
     })
 }
 
-/// The kernel answers EINVAL: nobody enters the user namespace that he is in.
+/// The kernel answers EINVAL: a process cannot enter the user namespace that it is in.
 fn enter_own() -> Result<(), Errno> {
     let Ok(own) = File::open("/proc/self/ns/user") else {
         return Ok(()); // a kernel without user namespaces

@@ -13,7 +13,14 @@ use hallway_plan::target::{DEFAULT_TABLE, LOCAL_TABLE, MAIN_TABLE};
 use ipnet::IpNet;
 
 use super::space;
-use crate::read::diverted::routing_rules;
+
+/// The routing rules; none on a kernel without them.
+pub(crate) fn routing_rules(kernel: &mut Kernel) -> Result<Vec<RoutingRule>, KernelError> {
+    match kernel.routing_rules() {
+        Err(e) if e.is_unsupported() => Ok(Vec::new()),
+        other => other,
+    }
+}
 
 /// The reverse path filter that accepts no packet from an address of another link.
 const STRICT: u32 = 1;

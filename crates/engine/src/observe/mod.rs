@@ -12,6 +12,7 @@ mod neighbours;
 mod space;
 mod tables;
 
+pub(crate) use by_source::routing_rules;
 pub(crate) use space::dropping;
 
 use std::collections::BTreeSet;

@@ -16,15 +16,7 @@ use hallway_plan::target::{DEFAULT_TABLE, LOCAL_TABLE, MAIN_TABLE};
 use hallway_plan::{Observed, mark};
 use ipnet::IpNet;
 
-use crate::observe::dropping;
-
-/// The routing rules; none on a kernel without them.
-pub(crate) fn routing_rules(kernel: &mut Kernel) -> Result<Vec<RoutingRule>, KernelError> {
-    match kernel.routing_rules() {
-        Err(e) if e.is_unsupported() => Ok(Vec::new()),
-        other => other,
-    }
-}
+use crate::observe::{dropping, routing_rules};
 
 /// Whether routes are looked up in other tables than the kernel's own.
 fn use_other_tables(rules: &[RoutingRule]) -> bool {

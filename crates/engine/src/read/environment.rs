@@ -16,7 +16,8 @@ use hallway_plan::{Observed, mark};
 use hallway_spec::{IpVersion, Name, Protocol};
 use ipnet::IpNet;
 
-use super::diverted::{diverted_by, host_rules, routing_rules};
+use super::diverted::{diverted_by, host_rules};
+use crate::observe::routing_rules;
 use crate::{observe, sockets};
 
 /// Reads them in the calling thread's namespace.

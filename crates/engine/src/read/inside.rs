@@ -13,9 +13,9 @@ use hallway_plan::target::{BY_KERNEL, DEFAULT_TABLE, LOCAL_TABLE, MAIN_TABLE};
 use hallway_spec::Name;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-use super::diverted::routing_rules;
 use super::environment::foreign;
 use crate::observe::netns_path;
+use crate::observe::routing_rules;
 
 /// Reads it. A node that cannot be entered is left out.
 #[must_use]

@@ -46,7 +46,7 @@ fn agree(h: &Hallway, from: &str, to: &str, what: &str) -> String {
     predicted
 }
 
-/// What leaves by a link where nobody has the address gets no answer: an error of the host, or none.
+/// A packet to an address that no machine on the link has gets no answer, or an error of the host.
 fn closed(h: &Hallway, from: &str, to: &str) {
     for verb in ["explain", "reach"] {
         let outcome = outcome(h, verb, from, to);

@@ -14,7 +14,7 @@ pub struct SeenUse {
 /// How the host uses an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UsedBy {
-    /// It asks it for names.
+    /// It is one of its name servers.
     NameServer,
     /// It has an open connection, from this address of its own.
     Connection {

@@ -87,7 +87,7 @@ fn held_by_use(seen: &Observed, ours: &BTreeSet<u32>, used: &SeenUse) -> Option<
     let address = used.address;
     let clause = match used.by {
         UsedBy::NameServer => {
-            // Where no route leads to it, nobody asks it.
+            // Without a route to it, no query is sent to it.
             let mut routes = seen.host.routes.iter();
             routes.find(|r| {
                 let leads = !r.unreachable && r.table != LOCAL_TABLE && r.to.contains(&net);
