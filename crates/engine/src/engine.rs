@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use hallway_kernel::Kernel;
 use hallway_kernel::gate::Gate;
@@ -171,48 +171,49 @@ impl Engine {
     pub(crate) fn observe(&self, project: &Name, depth: &Depth) -> Result<ProjectState, Failure> {
         let mut kernel = self.kernel();
         let directory = self.directory(project);
+        let loaded = OnceLock::new();
+        let load = || loaded.get_or_init(|| self.record(project));
         let mut network = || -> Result<_, Failure> {
             let mut observed = observe::network(&mut kernel, project)?;
             let (keeper, silent) = observe::keeper(&directory);
             observed.keeper = keeper;
+            observed.noted = self.store().host_settings_of(&observed.host);
+            if *depth == Depth::Inside {
+                observed.files = Seen::Present(self.seen_files(project));
+            }
+            if let Ok(Some(Record {
+                applied: Some(applied),
+                ..
+            })) = load()
+            {
+                let found = observe::forwarding(&mut kernel, applied, &observed.host)?;
+                observed.host.forwarding = found;
+            }
             Ok((observed, silent))
         };
         let of_namespaces = self.kernel();
-        let inside = || {
-            let loaded = self.record(project);
-            let record = loaded.as_ref().ok().and_then(Option::as_ref);
-            let namespaces = observe::namespaces(&of_namespaces, project, record, depth);
-            (loaded, namespaces.map_err(Failure::from))
+        let namespaces = || {
+            let record = load().as_ref().ok().and_then(Option::as_ref);
+            let read = observe::namespaces(&of_namespaces, project, record, depth);
+            read.map_err(Failure::from)
         };
-        let (network, (loaded, namespaces)) = match record::is_large(&self.scope, project) {
+        let (network, namespaces) = match record::is_large(&self.scope, project) {
             // Both take about as long.
             true => std::thread::scope(|scope| {
-                let reader = scope.spawn(inside);
+                let reader = scope.spawn(namespaces);
                 let network = network();
-                let panicked = || Failure::from(Reason::Bug("reading the record panicked"));
-                let read = reader.join();
-                (
-                    network,
-                    read.unwrap_or_else(|_| (Err(panicked()), Err(panicked()))),
-                )
+                let panicked = || Failure::from(Reason::Bug("reading the namespaces panicked"));
+                (network, reader.join().unwrap_or_else(|_| Err(panicked())))
             }),
-            false => (network(), inside()),
+            false => (network(), namespaces()),
         };
         let (mut observed, silent) = network?;
-        let (record, unreadable) = match loaded {
+        observed.namespaces = namespaces?;
+        let (record, unreadable) = match loaded.into_inner().unwrap_or(Ok(None)) {
             Ok(record) => (record, None),
             Err(failure) => (None, Some(failure)),
         };
-        observed.namespaces = namespaces?;
         observed.joined = observe::joined::read(&kernel, &joined_on(record.as_ref()));
-        observed.noted = self.store().host_settings_of(&observed.host);
-        if let Some(applied) = record.as_ref().and_then(|r| r.applied.as_ref()) {
-            let found = observe::forwarding(&mut kernel, applied, &observed.host)?;
-            observed.host.forwarding = found;
-        }
-        if *depth == Depth::Inside {
-            observed.files = Seen::Present(self.seen_files(project));
-        }
         Ok(ProjectState {
             record,
             unreadable,

@@ -204,24 +204,22 @@ fn tables(out: &mut Vec<What>, wanted: &Table, found: &Table, compared: &dyn Fn(
 }
 
 fn sets(out: &mut Vec<What>, wanted: &Set, found: &Set, compared: &dyn Fn(&str) -> &str) {
-    let definition = |set: &Set| Set {
-        elements: Vec::new(),
-        made_of: Vec::new(),
-        ..set.clone()
-    };
     let set = wanted.name.clone();
-    if definition(wanted) != definition(found) {
+    if !wanted.has_definition_of(found) {
         return out.push(What::ChangedSet(set));
+    }
+    let differ = |a: &Element, b: &Element| {
+        let comments = [a, b].map(|e| e.comment.as_deref().map(compared));
+        a.value != b.value || comments[0] != comments[1]
+    };
+    if are_equal(&wanted.elements, &found.elements, differ) {
+        return;
     }
     let canonical = |set: &Set| -> BTreeMap<Vec<Value>, Element> {
         let all = set.elements.iter().map(Element::canonical);
         all.map(|e| (e.key.clone(), e)).collect()
     };
     let (wanted, mut found) = (canonical(wanted), canonical(found));
-    let differ = |a: &Element, b: &Element| {
-        let comments = [a, b].map(|e| e.comment.as_deref().map(compared));
-        a.value != b.value || comments[0] != comments[1]
-    };
     for (key, wanted) in wanted {
         let set = set.clone();
         match found.remove(&key) {
@@ -239,6 +237,22 @@ fn sets(out: &mut Vec<What>, wanted: &Set, found: &Set, compared: &dyn Fn(&str) 
         set: set.clone(),
         element,
     }));
+}
+
+/// Whether the elements are the same as they are. Then their canonical form is not needed, which is a
+/// copy of all.
+fn are_equal(
+    wanted: &[Element],
+    found: &[Element],
+    differ: impl Fn(&Element, &Element) -> bool,
+) -> bool {
+    let rest = found.iter().map(|e| (e.key.as_slice(), e));
+    let mut rest: BTreeMap<&[Value], &Element> = rest.collect();
+    let each = wanted.iter().all(|element| {
+        let same = rest.remove(element.key.as_slice());
+        same.is_some_and(|same| !differ(same, element))
+    });
+    each && rest.is_empty()
 }
 
 fn chains(out: &mut Vec<What>, wanted: &Chain, found: &Chain, compared: &dyn Fn(&str) -> &str) {

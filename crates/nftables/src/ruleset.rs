@@ -114,6 +114,24 @@ impl Set {
         }
     }
 
+    /// Whether it has the definition of another one: everything but the elements, and what is not read
+    /// back.
+    #[must_use]
+    pub fn has_definition_of(&self, other: &Self) -> bool {
+        let definition = |set: &Self| Self {
+            name: set.name.clone(),
+            key: set.key.clone(),
+            value: set.value.clone(),
+            interval: set.interval,
+            dynamic: set.dynamic,
+            expiring: set.expiring,
+            other_flags: set.other_flags,
+            made_of: Vec::new(),
+            elements: Vec::new(),
+        };
+        definition(self) == definition(other)
+    }
+
     /// The same as a map to values of these types.
     #[must_use]
     pub fn map_to(self, value: &[DataType]) -> Self {

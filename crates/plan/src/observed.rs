@@ -8,6 +8,8 @@ mod in_use;
 mod live;
 mod route;
 
+mod insides;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use hallway_nftables::Ruleset;
@@ -20,6 +22,8 @@ use crate::settled::Node;
 use crate::shaping::Shaping;
 use crate::target::{BridgeFlag, Listener, PortFlag, RoutingRule, Setting};
 use crate::through::{FirewallChain, Pass};
+
+pub use insides::Insides;
 
 pub use address::{AddressFault, SeenAddress};
 pub use by_source::BySource;
@@ -367,11 +371,14 @@ impl Observed {
     pub fn inside(&self, node: &Node) -> Option<&SeenSpace> {
         match &node.joined {
             None => self.namespace(&node.netns)?.inside.present(),
-            Some(joined) => {
-                let present = self.joined.get(&joined.reference)?.present()?;
-                (present.inode == joined.inode).then_some(&present.inside)
-            }
+            Some(joined) => insides::of_joined(&self.joined, joined),
         }
+    }
+
+    /// For [`Self::inside`] of many nodes.
+    #[must_use]
+    pub fn insides(&self) -> Insides<'_> {
+        Insides::new(self)
     }
 
     /// The entry of /run/netns of that name.

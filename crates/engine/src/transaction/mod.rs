@@ -119,6 +119,13 @@ pub struct Applied<'e> {
 }
 
 impl Applied<'_> {
+    /// As dropping it, for a process that ends now: memory that the process had is released at once,
+    /// and value by value in a time that grows with the project.
+    pub fn unlock(self) {
+        drop(self._lock);
+        std::mem::forget(self.planned);
+    }
+
     /// Restores the former state: the kernel's state, listeners and programs.
     ///
     /// # Errors

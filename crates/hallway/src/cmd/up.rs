@@ -52,10 +52,12 @@ pub(crate) fn run(
         })
         .map(|applied| {
             done(common, &scope, &applied, &input.path, started);
-            match applied.inside {
+            let code = match applied.inside {
                 None => ExitCode::SUCCESS,
                 Some(_) => ExitCode::from(NODE_DIFFERS),
-            }
+            };
+            applied.unlock();
+            code
         });
     match outcome {
         Ok(_) if options.watch => {

@@ -26,8 +26,9 @@ pub fn attached(settled: &Settled, seen: &Observed) -> Vec<Difference> {
     let mut out: Vec<Difference> = on_host
         .filter_map(|l| difference(ObjectPlace::Host, l))
         .collect();
+    let insides = seen.insides();
     for node in &settled.nodes {
-        let links = seen.inside(node).into_iter().flat_map(|space| &space.links);
+        let links = insides.of(node).into_iter().flat_map(|space| &space.links);
         let own = |link: &&SeenLink| node.interfaces.iter().any(|i| i.name == link.name);
         out.extend(links.filter(own).filter_map(|link| {
             let place = ObjectPlace::Node {

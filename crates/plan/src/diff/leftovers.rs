@@ -200,11 +200,12 @@ fn namespaces(
 fn inside_only(plan: &mut Plan, recorded: Recorded<'_>, wanted: &Settled, seen: &Observed) {
     let mut done = BTreeSet::new();
     let has = |n: &&Node| n.interfaces.iter().any(|i| i.plug.is_inside_only());
+    let insides = seen.insides();
     for node in recorded.all().flat_map(|s| &s.nodes).filter(has) {
         let Some(now) = wanted.node(&node.name).filter(|n| n.netns == node.netns) else {
             continue;
         };
-        let Some(space) = seen.inside(node) else {
+        let Some(space) = insides.of(node) else {
             continue;
         };
         for interface in node.interfaces.iter().filter(|i| i.plug.is_inside_only()) {

@@ -4,6 +4,7 @@
 //! nothing else.
 
 mod automatic;
+mod built;
 mod cables;
 mod conflict;
 mod external;

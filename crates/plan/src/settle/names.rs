@@ -6,11 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use hallway_spec::{Joined, Name, Place, Topology};
 use ipnet::IpNet;
 
+use super::built::Built;
 use super::conflict::{Conflict, ConflictCode};
 use super::host_links::{self, HostLink};
 use super::prefixes::{Held, foreign_prefixes};
 use crate::mark::{self, Role};
-use crate::observed::{NamespaceState, Observed, SeenJoined, SeenNamespace};
+use crate::observed::{Observed, SeenJoined};
 use crate::settled::{Node, Plug, Settled};
 
 /// What exists already, from the view of one project.
@@ -90,8 +91,9 @@ impl Surroundings {
             out.links.extend(others.map(|name| (name, None)));
             out.links.insert(link.name.clone(), role);
         }
+        let built = Built::new(known);
         for namespace in &seen.namespaces {
-            let owner = owner(project, namespace, known);
+            let owner = built.owner(project, namespace);
             out.namespaces.insert(namespace.name.clone(), owner);
         }
         let nodes: BTreeSet<IpNet> = known
@@ -104,33 +106,6 @@ impl Surroundings {
         out.prefixes.retain(|held| !nodes.contains(&held.net));
         out
     }
-}
-
-/// Whose namespace that is. Another program may have mounted that of one node over that of another one.
-fn owner(project: &Name, namespace: &SeenNamespace, known: &[&Settled]) -> Option<(Name, Name)> {
-    let covered = covered(project, namespace, known);
-    if namespace.owner.is_some() && !covered {
-        return namespace.owner.clone();
-    }
-    let ours = [NamespaceState::PlainFile, NamespaceState::Covered];
-    if !covered && !ours.contains(&namespace.state) && !namespace.is_unused() {
-        return None;
-    }
-    let mut made = known.iter().flat_map(|k| &k.nodes);
-    let built = made.find(|n| n.joined.is_none() && n.netns == namespace.name)?;
-    Some((project.clone(), built.name.clone()))
-}
-
-/// Whether a name that was built for one node of the project has the namespace of another one, which
-/// has a name of its own.
-fn covered(project: &Name, namespace: &SeenNamespace, known: &[&Settled]) -> bool {
-    let Some((_, owner)) = namespace.owner.as_ref().filter(|(of, _)| of == project) else {
-        return false;
-    };
-    let nodes = || known.iter().flat_map(|k| &k.nodes);
-    let built = |n: &&Node| n.joined.is_none() && n.netns == namespace.name;
-    let own = |n: &&Node| n.name == *owner && n.netns != namespace.name;
-    nodes().any(|n| built(&n) && n.name != *owner) && nodes().any(|n| own(&n))
 }
 
 /// Those of a complete run first: what it noted was there before both.
