@@ -135,6 +135,69 @@ fn it_changes_nothing_while_the_rules_are_loaded_and_closes_when_they_are_not() 
     ));
 }
 
+/// The kernel removes the chains of a table one after another: what only one of them checks must not
+/// pass when it is gone and the filter is still there.
+#[test]
+fn source_addresses_are_checked_before_the_filter() {
+    let settled = settled(ONE);
+    let guard = Guarded::of(&settled, &[], |_| false).ruleset(&settled.project);
+    let own = ruleset(&settled);
+    let x = settled
+        .nodes
+        .iter()
+        .find(|n| n.name.as_ref() == "x")
+        .unwrap();
+    let (_, _, link) = x.ports().next().unwrap();
+    let group = settled.networks.first().unwrap().group;
+    let packet = |iif: &'static str, iif_group, from: &str| PacketContext {
+        iif,
+        iif_group,
+        ..PacketContext::new(from.parse().unwrap(), "10.0.1.2".parse().unwrap(), 6)
+    };
+    let iif: &'static str = Box::leak(link.to_owned().into_boxed_str());
+    let bridge = settled.networks.first().unwrap().bridge.clone().unwrap();
+    let bridge: &'static str = Box::leak(bridge.into_boxed_str());
+    for (name, true_source) in [
+        (packet(bridge, group, "10.0.0.2"), true),
+        (packet(bridge, group, "10.0.1.2"), false),
+        (packet("up0", 0, "198.51.100.7"), true),
+        (packet("up0", 0, "10.0.0.2"), false),
+        (packet(iif, group, "10.0.1.9"), false),
+    ] {
+        let mut with = name;
+        let passed = passes(&own, Family::Inet, Hook::Prerouting, &mut with);
+        // The destination of a packet from outside is hidden.
+        assert_eq!(passed, true_source && name.iif_group != 0, "{name:?}");
+        if passed {
+            assert_eq!(with.mark, 0, "cleared before rules of others: {name:?}");
+        }
+        let alone = passes(&guard, Family::Inet, Hook::Prerouting, &mut name.clone());
+        assert_eq!(alone, name.iif == "up0" && true_source, "{name:?}");
+    }
+}
+
+/// Without the translation, no address of a node leaves.
+#[test]
+fn private_addresses_do_not_leave() {
+    let settled = settled(ONE);
+    let guard = Guarded::of(&settled, &[], |_| false).ruleset(&settled.project);
+    let a = settled.networks.first().unwrap().group;
+    let leaves = |from: &str, iif_group, oif_group| {
+        let mut packet = PacketContext {
+            iif: "any",
+            oif: "any",
+            iif_group,
+            oif_group,
+            ..PacketContext::new(from.parse().unwrap(), "198.51.100.7".parse().unwrap(), 17)
+        };
+        passes(&guard, Family::Inet, Hook::Postrouting, &mut packet)
+    };
+    assert!(!leaves("10.0.0.2", a, 0));
+    assert!(leaves("192.0.2.7", a, 0), "translated");
+    assert!(leaves("10.0.0.2", a, a), "to another node");
+    assert!(leaves("10.0.0.2", 0, 0), "of another project");
+}
+
 /// Links that forward because of hallway alone do not forward for others, with or without the rules.
 #[test]
 fn links_of_others_are_closed() {

@@ -9,9 +9,10 @@ use hallway_nftables::{
 
 use super::parts::{
     DHCP_CLIENT, DHCP_SERVER, LOOPBACK4, MULTICAST6, REDIRECT6, ROUTER_ADVERT, UDP, base, icmp6,
-    member, nets, rule, within,
+    loaded, member, nets, rule, within,
 };
 use super::{purpose, quoted_headers, sets};
+use crate::mark::{FROM_BIT, TO_BIT};
 
 /// Before anything else (raw priority): prefixes of networks with
 /// NAT are reached from outside through DNAT only (also by the host's own address there), a node sends from its own addresses only, and no node announces itself as a router.
@@ -30,7 +31,8 @@ fn from_outside() -> Vec<Rule> {
     let not_lo = || Match::IsNot(Field::IifName, Value::Ifname("lo".into()));
     let loopback6 = Value::V6(Ipv6Addr::LOCALHOST);
     let of_lan = || vec![member(Field::IifGroup, &sets::LANS, true)];
-    vec![
+    let mut rules = Vec::from(checked());
+    rules.extend([
         // Anybody there may use any address. A connection that is tracked on a lan would be one on the
         // filtered networks behind a router, too.
         rule(of_lan(), Action::NoTrack, purpose::LAN),
@@ -65,7 +67,28 @@ fn from_outside() -> Vec<Rule> {
         into_network(IpVersion::V4, None, Verdict::Drop, purpose::DIRECT),
         into_network(IpVersion::V6, None, Verdict::Drop, purpose::DIRECT),
         rule(vec![nets(false)], Verdict::Accept, purpose::NOT_OURS),
+    ]);
+    rules
+}
+
+/// The packets whose source address this chain checks, with the bit that shows it to the guard of the
+/// keeper: from nodes, and with the address of a network.
+fn shown() -> [(Match, u32); 3] {
+    let of_networks = |address, version| member(address, sets::PREFIXES.of(version), true);
+    [
+        (nets(true), FROM_BIT),
+        (of_networks(Field::Ip4Saddr, IpVersion::V4), TO_BIT),
+        (of_networks(Field::Ip6Saddr, IpVersion::V6), TO_BIT),
     ]
+}
+
+fn checked() -> [Rule; 3] {
+    shown().map(|(condition, bit)| loaded(Some(condition), bit))
+}
+
+/// Clears these bits, before rules of others read the mark.
+pub(super) fn cleared() -> [Rule; 3] {
+    shown().map(|(condition, bit)| rule(vec![condition], Action::Unmark(bit), purpose::SEEN))
 }
 
 /// A packet from elsewhere to an address of a network with NAT.

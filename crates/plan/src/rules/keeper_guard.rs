@@ -18,8 +18,10 @@ use ipnet::IpNet;
 
 use super::elements::of_network;
 use super::parts::{base, member, rule};
-use super::sets::{self, BRIDGED, Definition, FORWARDING, NETWORKS, OUTSIDES, PREFIXES};
-use super::{foreign, nf_version, purpose};
+use super::sets::{
+    self, BRIDGED, Definition, FORWARDING, HIDDEN, MASQUERADED, NETWORKS, OUTSIDES, PREFIXES,
+};
+use super::{foreign, nat, nf_version, purpose};
 use crate::mark::{self, FROM_BIT, TO_BIT};
 use crate::observed::Uplink;
 use crate::settled::Settled;
@@ -33,6 +35,9 @@ const BEFORE_CLEARED: Priority = Priority(LAST.0 - 1);
 /// linux/netfilter_bridge.h), where rules of others set marks.
 const BEFORE_INET: Priority = Priority(-1);
 
+/// After the project's rules have checked source addresses, and before connection tracking.
+const AFTER_SOURCES: Priority = Priority(Priority::RAW.0 + 1);
+
 /// What a guard protects.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Guarded {
@@ -40,6 +45,10 @@ pub struct Guarded {
     pub groups: Vec<u32>,
     /// Their prefixes.
     pub prefixes: Vec<IpNet>,
+    /// Device groups of networks whose packets get the host's address where they leave.
+    pub masqueraded: Vec<u32>,
+    /// Prefixes that are not seen outside.
+    pub hidden: Vec<IpNet>,
     /// Device groups of networks that represent the outside world.
     pub outsides: Vec<u32>,
     /// Links that forward because of hallway alone.
@@ -60,17 +69,26 @@ impl Guarded {
         out.bridges.retain(|name| is_bridge(name));
         for (definition, element) in settled.networks.iter().flat_map(of_network) {
             let is = |other: &Definition| other.name == definition.name;
-            let prefix = is(PREFIXES.of(IpVersion::V4)) || is(PREFIXES.of(IpVersion::V6));
+            let of =
+                |both: &sets::ByVersion| is(both.of(IpVersion::V4)) || is(both.of(IpVersion::V6));
+            let net = match element.key.first() {
+                Some(Value::V4Net(net)) => Some(IpNet::V4(*net)),
+                Some(Value::V6Net(net)) => Some(IpNet::V6(*net)),
+                _ => None,
+            };
             match element.key.first() {
                 Some(Value::Group(group)) if is(&NETWORKS) => out.groups.push(*group),
                 Some(Value::Group(group)) if is(&OUTSIDES) => out.outsides.push(*group),
-                Some(Value::V4Net(net)) if prefix => out.prefixes.push(IpNet::V4(*net)),
-                Some(Value::V6Net(net)) if prefix => out.prefixes.push(IpNet::V6(*net)),
+                Some(Value::Group(group)) if is(&MASQUERADED) => out.masqueraded.push(*group),
+                _ if of(&PREFIXES) => out.prefixes.extend(net),
+                _ if of(&HIDDEN) => out.hidden.extend(net),
                 _ => {}
             }
         }
         out.groups.sort_unstable();
         out.prefixes.sort_unstable();
+        out.masqueraded.sort_unstable();
+        out.hidden.sort_unstable();
         out.outsides.sort_unstable();
         out.uplinks.sort_unstable();
         out.bridges.sort_unstable();
@@ -92,11 +110,10 @@ impl Guarded {
             filled(of, all.map(Element::new))
         };
         let networks = || groups(&NETWORKS, &self.groups);
-        let prefixes = |version| {
-            let all = self.prefixes.iter();
-            let of_version = all.filter(|p| IpVersion::of(p.addr()) == version);
+        let nets = |of: &'static sets::ByVersion, nets: &[IpNet], version| {
+            let of_version = nets.iter().filter(|p| IpVersion::of(p.addr()) == version);
             let key = |p: &IpNet| Element::new(vec![Value::net(*p)]);
-            filled(PREFIXES.of(version), of_version.map(key))
+            filled(of.of(version), of_version.map(key))
         };
         let uplinks = |version| {
             let all = self.uplinks.iter();
@@ -105,14 +122,17 @@ impl Guarded {
         };
         let sets = vec![
             networks(),
-            prefixes(IpVersion::V4),
-            prefixes(IpVersion::V6),
+            nets(&PREFIXES, &self.prefixes, IpVersion::V4),
+            nets(&PREFIXES, &self.prefixes, IpVersion::V6),
+            groups(&MASQUERADED, &self.masqueraded),
+            nets(&HIDDEN, &self.hidden, IpVersion::V4),
+            nets(&HIDDEN, &self.hidden, IpVersion::V6),
             groups(&OUTSIDES, &self.outsides),
             uplinks(IpVersion::V4),
             uplinks(IpVersion::V6),
             filled(&BRIDGED, self.bridges.iter().map(|b| sets::bridged(b))),
         ];
-        let chains = vec![input(), others(), forward(), output()];
+        let chains = vec![sources(), input(), others(), forward(), output(), leaving()];
         let inet = table(Family::Inet, sets, chains);
         let bridge = table(Family::Bridge, vec![networks()], vec![frames()]);
         Ruleset {
@@ -151,6 +171,32 @@ fn last(name: &str, hook: Hook, rules: Vec<Rule>) -> Chain {
         base: base(ChainType::Filter, hook, LAST),
         rules,
     }
+}
+
+/// Packets that come in, whose source addresses the project's rules check: from nodes, and from elsewhere
+/// with the address of a node. The kernel removes the chains of a table one after another, so the filter
+/// may still accept what was not checked.
+fn sources() -> Chain {
+    let not_lo = Match::IsNot(Field::IifName, Value::Ifname("lo".into()));
+    let of_networks = |version, field| member(field, PREFIXES.of(version), true);
+    let both = [
+        (IpVersion::V4, Field::Ip4Saddr),
+        (IpVersion::V6, Field::Ip6Saddr),
+    ];
+    let mut rules = vec![closed(vec![from_nodes()], FROM_BIT)];
+    rules
+        .extend(both.map(|(v, field)| closed(vec![not_lo.clone(), of_networks(v, field)], TO_BIT)));
+    rules.push(cleared(from_nodes(), FROM_BIT));
+    rules.extend(both.map(|(v, field)| cleared(of_networks(v, field), TO_BIT)));
+    Chain {
+        base: base(ChainType::Filter, Hook::Prerouting, AFTER_SOURCES),
+        ..last("guard_sources", Hook::Prerouting, rules)
+    }
+}
+
+/// Packets that leave without the translation of their source address.
+fn leaving() -> Chain {
+    last("guard_leaving", Hook::Postrouting, nat::untranslated())
 }
 
 /// To the host: from nodes, and from elsewhere to its addresses on the project's networks.

@@ -160,6 +160,16 @@ pub(super) fn output() -> Chain {
 
 /// What source NAT should have translated: no private address is seen outside.
 pub(super) fn leaving() -> Chain {
+    Chain {
+        name: "leaving".into(),
+        base: base(ChainType::Filter, Hook::Postrouting, Priority::AFTER_SRCNAT),
+        rules: untranslated(),
+    }
+}
+
+/// The rules, which the guard has too: while others remove the project's rules, a packet can have passed
+/// the filter, and the translation is gone.
+pub(super) fn untranslated() -> Vec<Rule> {
     let private = |saddr, version| {
         vec![
             member(Field::IifGroup, &sets::MASQUERADED, true),
@@ -184,11 +194,7 @@ pub(super) fn leaving() -> Chain {
             purpose::UNTRANSLATED,
         )
     });
-    Chain {
-        name: "leaving".into(),
-        base: base(ChainType::Filter, Hook::Postrouting, Priority::AFTER_SRCNAT),
-        rules: asked.into_iter().chain(drops).collect(),
-    }
+    asked.into_iter().chain(drops).collect()
 }
 
 /// Not from a member of the network that the packet goes to: with br_netfilter, bridged packets pass here, too.

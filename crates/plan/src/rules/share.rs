@@ -11,8 +11,8 @@ use hallway_nftables::{
 use hallway_spec::CONNECTIONS_DEFAULT;
 
 use super::parts::{base, member, mid_stream, nets, rule};
-use super::purpose;
 use super::sets::{self, COUNTED, Definition, OPENED};
+use super::{guard, purpose};
 use crate::settled::{Node, Settled};
 
 /// The chain that the first packets of connections pass before any other rule accepts them.
@@ -140,7 +140,8 @@ fn too_fast(mut matches: Vec<Match>, version: IpVersion, limit: u32, parts: u32)
 /// Counts each first packet before it is routed or passed on by a bridge. The kernel adds the entry of
 /// a packet to several receivers before the chains of input and forwarding have all seen it.
 pub(super) fn hook() -> Chain {
-    let mut rules = vec![
+    let mut rules = Vec::from(guard::cleared());
+    rules.extend([
         rule(vec![nets(false)], Verdict::Return, purpose::NOT_OURS),
         rule(
             vec![member(Field::IifGroup, &sets::LANS, true)],
@@ -149,7 +150,7 @@ pub(super) fn hook() -> Chain {
         ),
         rule(vec![Match::Established], Verdict::Return, "replies"),
         rule(vec![Match::Invalid], Verdict::Return, "dropped later"),
-    ];
+    ]);
     rules.extend(mid_stream(&[], Verdict::Return, "dropped later"));
     let counted = Verdict::Jump(CHAIN.into());
     rules.push(rule(vec![], counted, "connections of a node"));

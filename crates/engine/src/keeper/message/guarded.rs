@@ -13,6 +13,8 @@ use serde::{Deserialize, Serialize};
 pub struct Guarded {
     pub groups: Vec<u32>,
     pub prefixes: Vec<IpNet>,
+    pub masqueraded: Vec<u32>,
+    pub hidden: Vec<IpNet>,
     pub outsides: Vec<u32>,
     pub uplinks4: Vec<String>,
     pub uplinks6: Vec<String>,
@@ -28,6 +30,8 @@ impl From<&rules::Guarded> for Guarded {
         Self {
             groups: g.groups.clone(),
             prefixes: g.prefixes.clone(),
+            masqueraded: g.masqueraded.clone(),
+            hidden: g.hidden.clone(),
             outsides: g.outsides.clone(),
             uplinks4: uplinks(IpVersion::V4),
             uplinks6: uplinks(IpVersion::V6),
@@ -44,6 +48,8 @@ impl From<Guarded> for rules::Guarded {
         Self {
             groups: g.groups,
             prefixes: g.prefixes,
+            masqueraded: g.masqueraded,
+            hidden: g.hidden,
             outsides: g.outsides,
             uplinks: v4.chain(v6).collect(),
             bridges: g.bridges,

@@ -38,7 +38,7 @@ use crate::rights::Rights;
 /// host's address on a network of another project, no dependencies that are not required, no difference between a
 /// signal and an exit code, and no rules about answers from addresses that have routes of their own, version 10
 /// no packets of others in the guard.
-pub const PROTOCOL: u32 = 11;
+pub const PROTOCOL: u32 = 12;
 
 /// The first message of each side.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
