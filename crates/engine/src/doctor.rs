@@ -28,7 +28,7 @@ use crate::{Failure, Reason, place as surroundings};
 #[must_use]
 pub fn checks(place: &Result<Place, Failure>) -> Vec<Check> {
     if !surroundings::has_proc() {
-        let advice = "nothing can be built without it, or looked at: mount -t proc proc /proc";
+        let advice = "without it hallway can neither build nor examine a project: mount -t proc proc /proc";
         return vec![check(
             "/proc",
             false,
@@ -118,7 +118,7 @@ fn netlink() -> Check {
         links.is_ok(),
         CheckOutcome::Missing,
         found,
-        "nothing can be built without it",
+        "without it hallway can neither build nor examine a project",
     )
 }
 
@@ -326,7 +326,7 @@ fn conntrack() -> Check {
             false,
             CheckOutcome::Warning,
             "not loaded",
-            "it comes with the first rules; where it does not, nothing is masqueraded or published: modprobe nf_conntrack",
+            "loaded with the first rules; if it is not, nothing is masqueraded or published: modprobe nf_conntrack",
         );
     };
     check(
@@ -356,6 +356,6 @@ fn namespaces() -> Check {
         most >= 100,
         CheckOutcome::Warning,
         format!("at most {most} for each user"),
-        "every node is one: raise user.max_net_namespaces and user.max_mnt_namespaces",
+        "each node needs one network namespace: raise user.max_net_namespaces and user.max_mnt_namespaces",
     )
 }

@@ -82,7 +82,7 @@ pub enum Warning {
         /// What lets it pass.
         help: String,
     },
-    /// Replies of published ports have another way than the requests, and rp_filter drops these.
+    /// Replies of published ports take another path than the requests, and rp_filter drops these.
     #[error("cannot be reached: {}: {by}", what.join(", "))]
     WrongWay {
         /// What is not reached.
@@ -94,7 +94,7 @@ pub enum Warning {
     },
     /// IPv6 is turned off on every link of the host, and the project has IPv6.
     #[error(
-        "IPv6 is turned off on this host: the project's nodes reach one another by it, but not the outside, and nothing is published on it"
+        "IPv6 is turned off on this host: the project's nodes reach one another by IPv6, but not the outside, and no port is published on it"
     )]
     Ipv6Off,
     /// The host's name servers are on its own localhost or have link-local addresses, and no others are configured.
@@ -126,7 +126,7 @@ pub enum Warning {
     /// A program failed that the programs which depend on it do not require.
     #[error("node {}: {}; not required by {}", .0.node, .0.end, .0.of.join(", "))]
     NotRequired(NotRequired),
-    /// Something that others made keeps the project from working, and is left to them.
+    /// Something that other programs made keeps the project from working; hallway does not change it.
     #[error("{difference}")]
     LeftToOthers {
         /// What.

@@ -300,7 +300,7 @@ pub(crate) fn here(common: &Common) -> Result<Scope, VerbError> {
     Scope::existing(common)?.map_or_else(|| Err(not_here(common)), Ok)
 }
 
-/// Where something is up, if nothing is here: in other places of this user, or of the one who called by sudo.
+/// Where something is up, if nothing is here: in other places of this user, or of the one who called with sudo.
 pub(crate) fn elsewhere(common: &Common, scope: Option<&Scope>) -> Option<String> {
     of_caller().or_else(|| up_elsewhere(common, scope.map(Scope::here)))
 }

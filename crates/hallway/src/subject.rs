@@ -345,11 +345,11 @@ pub(crate) fn location(world: &World<'_>, party: &Party) -> Result<Location, Ver
     match world.place(party) {
         Location::Outside if *party == Party::Beyond => Err(VerbError::usage(
             "the node that represents outside is the other end, so no other machine there can be tried",
-            "name a node instead of outside; hallway explain predicts without",
+            "name a node instead of outside; hallway explain predicts it without packets",
         )),
         Location::Outside => Err(VerbError::usage(
             format!("no node represents {party}, so it cannot be tried"),
-            "give the project a network with outside: true and a node on it; hallway explain predicts without",
+            "give the project a network with outside: true and a node on it; hallway explain predicts it without packets",
         )),
         at => Ok(at),
     }

@@ -79,7 +79,7 @@ pub(crate) fn end(common: &Common, sandbox: &Sandbox, why: &Failure) -> Result<(
 fn say(common: &Common, why: &Failure) {
     let text = format!(
         "the state directory has not been used, and its files are still there: {why}; \
-         remove it, or make it yours alone (chown, chmod 700)"
+         remove it, or give it to your user (chown, chmod 700)"
     );
     ui::note(common, text);
 }

@@ -82,7 +82,7 @@ pub struct Network {
     pub subnets: Vec<Subnet>,
     /// No route to other networks and no published ports.
     pub internal: bool,
-    /// Stands for the outside world.
+    /// Stands for the outside.
     pub outside: bool,
     /// Its bridge is one of the host's, which hallway neither makes nor removes.
     #[serde(default)]

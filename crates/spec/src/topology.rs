@@ -68,7 +68,7 @@ pub struct Network {
     pub subnets: Vec<Subnet>,
     /// No route to other networks and no published ports: no default route, no masquerade.
     pub internal: bool,
-    /// Its nodes represent the outside world.
+    /// Its nodes represent the outside.
     pub outside: bool,
     /// Its nodes reach outside with the host's address, and are reached from outside by published
     /// ports only. If false, their own addresses are routed outside.

@@ -25,7 +25,7 @@ hallway_spec::codes! {
         StepFailed = "step-failed",
         /// The kernel does not have a setting of the file, or does not change it in a node.
         SettingRefused = "setting-refused",
-        /// The kernel does not hold what was built; the former state has been restored.
+        /// Objects that were built are missing or changed; the former state has been restored.
         NotKept = "not-kept",
         /// A node's interfaces, addresses or routes do not stay as they must be; everything else is as requested.
         NodeNotKept = "node-not-kept",

@@ -1,4 +1,4 @@
-//! What is left of removed nodes until the kernel has removed it.
+//! What remains of removed nodes until the kernel has removed it.
 //!
 //! The kernel removes a namespace and the links connected to it in a thread of its own, one after
 //! another, each in 20 to 50 ms; and it closes an nf_tables socket only when what was removed from

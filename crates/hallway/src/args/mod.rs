@@ -77,7 +77,7 @@ pub(crate) struct Common {
         value_name = "NAME"
     )]
     pub(crate) sandbox: Name,
-    /// Root is root in the sandbox too, with the rights of root to the machine's files
+    /// Root of the sandbox is root of the machine, with its rights to the machine's files
     #[arg(long, global = true, env = "HALLWAY_MAP_ROOT", value_parser = clap::builder::FalseyValueParser::new(), action = ArgAction::SetTrue)]
     pub(crate) map_root: bool,
     /// The directory for hallway's state
@@ -142,8 +142,8 @@ pub(crate) enum Verb {
     Plan {
         #[command(flatten)]
         file: FileArg,
-        /// How it is printed; the script builds the whole network from nothing, without regard to what is
-        /// there already
+        /// How it is printed; the script builds the whole network from nothing, regardless of existing
+        /// objects
         #[arg(long, value_enum, default_value_t, env = "HALLWAY_FORMAT")]
         format: PlanFormat,
         #[command(flatten)]
@@ -284,7 +284,7 @@ pub(crate) enum Verb {
         #[command(flatten)]
         format: FormatArg,
     },
-    /// List what projects have left that are not on record, or remove it
+    /// List objects of projects that are not on record, or remove them
     Gc {
         /// Remove it; without this it is only listed
         #[arg(long)]
@@ -364,11 +364,11 @@ pub(crate) enum Verb {
         #[command(flatten)]
         format: FormatArg,
     },
-    /// Allow FROM to reach TO; decides before the policies that are there
+    /// Allow FROM to reach TO; is evaluated before the existing policies
     Allow(PolicyArgs),
-    /// Deny FROM to reach TO; decides before the policies that are there
+    /// Deny FROM to reach TO; is evaluated before the existing policies
     Deny(PolicyArgs),
-    /// Run a small server that answers with the client's address, to try out networks
+    /// Run a small server that answers with the client's address, to test networks
     Serve {
         /// A port to listen on, like 80 or 53/udp
         #[arg(required = true, value_name = "PORT")]

@@ -113,7 +113,7 @@ pub(crate) enum NetworkVerb {
         /// No route to other networks and no published ports
         #[arg(long)]
         internal: bool,
-        /// Its nodes represent the outside world
+        /// Its nodes represent the outside
         #[arg(long)]
         outside: bool,
         /// Without a bridge: the host routes to each of its nodes
@@ -175,7 +175,7 @@ pub(crate) enum LinkVerb {
 
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum PolicyVerb {
-    /// List policies in the order in which they decide, numbered from 1
+    /// List policies in evaluation order, numbered from 1
     #[command(alias = "list")]
     Ls {
         #[command(flatten)]

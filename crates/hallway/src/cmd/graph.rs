@@ -18,7 +18,7 @@ use crate::ui;
 pub(crate) fn run(common: &Common, args: &GraphArgs) -> Result<ExitCode, VerbError> {
     if let Some(ending) = args.unknown_ending() {
         return Err(VerbError::usage(
-            format!("hallway draws no .{ending} files"),
+            format!("hallway cannot write .{ending} files"),
             "name a file that ends with .svg, .dot or .mmd, which other programs convert; or give --format",
         ));
     }

@@ -93,11 +93,11 @@ fn print(common: &Common, planned: &Planned, steps: &[Described], place: &str, r
     ui::note(common, text);
 }
 
-/// What keeps the project from working, and is left to others.
+/// What keeps the project from working, and is not changed by hallway.
 fn left(planned: &Planned) {
     for difference in &planned.plan.left {
         let remedy = difference.remedy().unwrap_or_default();
-        let words = format!("left to others: {difference}; {remedy}");
+        let words = format!("not changed by hallway: {difference}; {remedy}");
         ui::text(&styled(YELLOW, words));
     }
 }

@@ -187,8 +187,8 @@ fn differences(common: &Common, status: &Status, settled: &Settled) {
         }
         (0, true) => format!("{up} can repair this when the namespace can be entered"),
         (0, false) => format!("{up} repairs this"),
-        (left, _) if left == all.len() => "made by others, and left to them".to_owned(),
-        _ => format!("{up} repairs what is not left to others"),
+        (left, _) if left == all.len() => "made by other programs, and not changed by hallway".to_owned(),
+        _ => format!("{up} repairs what other programs have not made"),
     };
     let words = format!("{count} to what was built; {remedy}:");
     ui::text(&styled(YELLOW, words));

@@ -167,7 +167,7 @@ fn from_another_file(common: &Common, applied: &Applied<'_>, path: &str) {
 }
 
 /// Why nodes that need internet access have none, for the first project of a sandbox. A project
-/// with a network that represents the outside world needs none.
+/// with a network that represents the outside needs none.
 fn no_internet<'s>(scope: &'s Scope, planned: &Planned) -> Option<(&'s str, &'static str)> {
     let missing = scope.sandbox.as_ref()?.internet.missing()?;
     let settled = &planned.settled;

@@ -284,7 +284,7 @@ fn not_kept() {
     other.kill().unwrap();
     other.wait().unwrap();
     ran.exits(1)
-        .says("the kernel does not hold what was built: host: alias of br-more is mine");
+        .says("objects that were built are missing or changed: host: alias of br-more is mine");
     scene.h.run(&["plan", "--detailed-exitcode", FILE]).exits(0);
 }
 

@@ -268,7 +268,7 @@ pub(crate) fn addresses_of_others_and_half_connections() {
         "db:80",
         "filtered",
         "spoofed-source",
-        &["source address of another"],
+        &["spoofed source address"],
     );
     assert_eq!(last(&spoofed), "host chain");
     h.ok("down");

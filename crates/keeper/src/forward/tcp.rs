@@ -63,7 +63,7 @@ impl Service {
                             let target = *target.borrow();
                             open.spawn(pass(client, target, place));
                         }
-                        None => self.report(&mut full, &format!("further connections to {} are closed", self.name()), &format!("{} are open, and the rest is left to other ports and users", open.len())),
+                        None => self.report(&mut full, &format!("further connections to {} are closed", self.name()), &format!("{} are open, and the others are reserved for other ports and users", open.len())),
                     },
                     Err(error) => match Errno::from_io_error(&error) {
                         Some(Errno::MFILE | Errno::NFILE) => sleep(ACCEPT_PAUSE).await, // one may be free then

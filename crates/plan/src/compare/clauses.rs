@@ -36,7 +36,7 @@ impl Difference {
         (words.wanted, words.found)
     }
 
-    /// What to do about it, if it is left to others.
+    /// What to do about it, if hallway does not change it.
     #[must_use]
     pub fn remedy(&self) -> Option<String> {
         let (link, address) = match &self.fact {

@@ -101,7 +101,7 @@ pub struct Plan {
     pub names: Vec<NameStep>,
     /// What the keeper does after that.
     pub keeper: Vec<KeeperStep>,
-    /// Differences that are left to others.
+    /// Differences that hallway does not change.
     pub left: Vec<Difference>,
     /// What other programs changed in the rules, which a step corrects.
     pub of_rules: Vec<Difference>,

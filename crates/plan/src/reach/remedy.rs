@@ -56,9 +56,9 @@ pub(super) fn remedy(dropped: &Dropped<'_>) -> String {
     let all: Vec<String> = accepted.iter().map(|a| dropped.command(a)).collect();
     if all.is_empty() {
         let (of, chain) = (dropped.of(), &dropped.place.chain);
-        return format!("nft -a list chain {of} {chain} shows it; let this traffic pass there");
+        return format!("nft -a list chain {of} {chain} shows it; accept this traffic there");
     }
-    format!("let packets of the project pass: {}", all.join("; "))
+    format!("accept packets of the project: {}", all.join("; "))
 }
 
 impl Dropped<'_> {

@@ -47,7 +47,7 @@ impl<'w> Walk<'w> {
         }
     }
 
-    /// From a macvlan interface: to another of the same parent, or past the host to machines of others.
+    /// From a macvlan interface: to another of the same parent, or past the host to other machines.
     pub(super) fn by_macvlan(
         &mut self,
         network: &Name,

@@ -1,4 +1,4 @@
-//! Answers of published ports by the routes of the address that was asked.
+//! Answers of published ports reply by source routing rules.
 //!
 //! While the kernel looks up the route of an answer it has the node's address as its source: a routing
 //! rule of the host for packets from the address that was asked (`ip rule add from`) does not match. So
@@ -36,7 +36,7 @@ fn answers(version: IpVersion, daddr: Field) -> Rule {
             Match::NotIn(vec![daddr], set(&sets::NEAR)),
         ],
         Action::SourceAsAsked(version),
-        "by the routes of the address that was asked",
+        "reply by source routing rules",
     )
 }
 

@@ -41,12 +41,12 @@ fn from_outside() -> Vec<Rule> {
                 Match::Is(Field::Ip4Daddr, Value::V4Net(LOOPBACK4)),
             ],
             Verdict::Drop,
-            "loopback from a wire",
+            "loopback address on a link",
         ),
         rule(
             vec![not_lo(), Match::Is(Field::Ip6Daddr, loopback6)],
             Verdict::Drop,
-            "loopback from a wire",
+            "loopback address on a link",
         ),
         from_elsewhere(IpVersion::V4),
         from_elsewhere(IpVersion::V6),
@@ -140,7 +140,7 @@ fn from_nodes() -> Vec<Rule> {
             member(Field::Icmp6Type, &sets::WITHOUT_ADDRESS_ROUTED, true),
         ],
         Verdict::Accept,
-        "before it has an address",
+        "unspecified source address",
     ));
     rules.push(not_own(Field::Ip6Saddr, IpVersion::V6));
     for (field, set) in [
@@ -224,7 +224,7 @@ pub(super) fn errors() -> Chain {
         rule(
             vec![within(&[Field::IifName, field], sets::QUOTED.of(version))],
             Verdict::Return,
-            "about a packet to the node",
+            "ICMP error that quotes a packet to the node",
         )
     };
     Chain {

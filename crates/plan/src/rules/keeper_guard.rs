@@ -40,7 +40,7 @@ pub struct Guarded {
     pub groups: Vec<u32>,
     /// Their prefixes.
     pub prefixes: Vec<IpNet>,
-    /// Device groups of networks that represent the outside world.
+    /// Device groups of networks that represent the outside.
     pub outsides: Vec<u32>,
     /// Links that forward because of hallway alone.
     pub uplinks: Vec<Uplink>,

@@ -173,7 +173,7 @@ pub fn contradiction(settled: &Settled, other: &Settled) -> Option<Conflict> {
         let message = format!(
             "node {name} sets {key} to {own} in a namespace where project {project} sets it to {theirs}"
         );
-        let help = "give both the same value, or leave it to one of them";
+        let help = "give both the same value, or set it in one project only";
         Some(conflict(node, ConflictCode::NamespaceRefused, message, help.into()))
     })
 }
@@ -237,7 +237,7 @@ impl<'a> Found<'a> {
             Some(SeenJoined::Present(_)) => (
                 ConflictCode::NamespaceRefused,
                 "it is the one that hallway builds in, with the bridges".to_owned(),
-                "policies and expectations name it: host",
+                "in policies and expectations, write host",
             ),
             Some(SeenJoined::Absent(why)) => (
                 ConflictCode::NamespaceAbsent,

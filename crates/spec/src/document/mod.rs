@@ -51,7 +51,7 @@ mapping! {
         gateway: Option<OneOrMany<String>>,
         /// No route to other networks and no published ports: no default route, no masquerade.
         internal: Option<bool>,
-        /// Its nodes represent the outside world.
+        /// Its nodes represent the outside.
         outside: Option<bool>,
         /// False: its nodes reach outside with their own addresses, and policies may let outside
         /// reach them.

@@ -49,8 +49,8 @@ crate::codes! {
         PolicyNoEffect = "policy-no-effect",
         /// A program that shares a namespace has what only the node itself can have.
         SharedNamespace = "shared-namespace",
-        /// Dependencies form a circle, name a node without a command, or wait for what cannot come
-        /// true.
+        /// Dependencies form a cycle, name a node without a command, or wait for a condition that cannot
+        /// be met.
         BadDependency = "bad-dependency",
         /// Two expectations contradict each other.
         ExpectContradiction = "expect-contradiction",

@@ -46,7 +46,7 @@ pub enum NodeProblem {
     },
     /// SCTP on localhost.
     #[error(
-        "sctp cannot be published on {0}: what listens on localhost passes on streams of bytes and datagrams, and SCTP has messages in several streams"
+        "sctp cannot be published on {0}: the proxy on localhost supports TCP and UDP only"
     )]
     SctpOnLocalhost(IpAddr),
     /// A host port that is published twice or more often.
@@ -97,7 +97,7 @@ pub enum NodeProblem {
         owner: Name,
     },
     /// Nodes of which each shares the namespace of the next.
-    #[error("namespaces are shared in a circle: {}", circle(.0))]
+    #[error("namespaces are shared in a cycle: {}", circle(.0))]
     NamespaceCircle(Vec<Name>),
     /// `healthcheck` without `command`.
     #[error("node {0} has a healthcheck but no command: nothing would be checked")]
@@ -125,7 +125,7 @@ pub enum NodeProblem {
         dependency_place: Place,
     },
     /// Nodes that depend on one another.
-    #[error("dependencies form a circle: {}", circle(.0))]
+    #[error("dependencies form a cycle: {}", circle(.0))]
     DependencyCircle(Vec<Name>),
     /// Masquerade on an interface of a node that forwards nothing.
     #[error("node {0} masquerades what it forwards, but it forwards nothing")]
@@ -162,7 +162,7 @@ pub enum NodeProblem {
         role: HopRole,
     },
     /// A route to a prefix that the node is on.
-    #[error("node {node} is on {to} itself: no route leads there")]
+    #[error("node {node} is on {to} itself: it is directly connected")]
     RouteToOwn {
         /// The node.
         node: Name,

@@ -162,7 +162,7 @@ impl Observations<'_> {
                 "{before}{at}chain {chain} of table {family} {table}, which is not hallway's, drops it by {what}"
             ),
             format!(
-                "nft -a list chain {family} {table} {chain} shows it; let this traffic pass there"
+                "nft -a list chain {family} {table} {chain} shows it; accept this traffic there"
             ),
         )
     }

@@ -214,7 +214,7 @@ impl Reasons<'_> {
             .help(self.world.further_help(at, n)),
             Some(n) if n.outside => reason(
                 ReasonCode::NoRoute,
-                format!("{text}: the outside world has no route to addresses behind the host"),
+                format!("{text}: machines outside have no route to addresses behind the host"),
             )
             .place(&n.place)
             .help("from outside, nodes are reached by published ports: use the host's address instead"),
@@ -274,7 +274,7 @@ impl Reasons<'_> {
                 reason(
                     ReasonCode::Rule,
                     format!(
-                        "{router} sends it to outside with the address of {from}, which the host can no longer translate: it has seen the connection on a bridge before"
+                        "{router} sends it to outside with the address of {from}, which the host can no longer translate: it already tracks the connection on a bridge"
                     ),
                 )
                 .help("set masquerade: true for the router on its network towards the host")
@@ -317,7 +317,7 @@ impl Reasons<'_> {
                     ReasonCode::DirectRouting,
                     "from outside, the host is not reached at its address on a network of the project, and no other address of it is known",
                 )
-                .help("ask while the project is up, on a host with a route to outside");
+                .help("run this while the project is up, on a host with a route to outside");
             }
             return reason(
                 ReasonCode::DirectRouting,

@@ -34,14 +34,14 @@ pub(super) fn by_node(node: &Name, rule: &str) -> Reason {
         ReasonCode::ForeignRule,
         format!("node {node} has rules of its own, and {rule} may translate it"),
     )
-    .help("hallway reach and hallway trace try it out")
+    .help("hallway reach and hallway trace test it")
 }
 
 pub(super) fn by_routing(node: &Name, by: &str) -> Reason {
     let text = format!(
         "node {node} has {by}, which is not of the file, and may send it elsewhere or drop it"
     );
-    reason(ReasonCode::OtherRoute, text).help("hallway reach and hallway trace try it out")
+    reason(ReasonCode::OtherRoute, text).help("hallway reach and hallway trace test it")
 }
 
 pub(super) fn wrong_way(at: &Location, from: IpAddr, interface: &str, strict: bool) -> Reason {
@@ -91,7 +91,7 @@ pub(super) fn by_unmarking(rule: &Changed) -> Reason {
     reason(
         ReasonCode::LostMark,
         format!(
-            "{words}, which is not hallway's, sets the whole mark of the packet: hallway's guard drops what has lost the bits of hallway's rules"
+            "{words}, which is not hallway's, sets the whole mark of the packet: hallway's guard drops packets without the bits of hallway's rules"
         ),
     )
     .help(rule.help.clone())
@@ -154,7 +154,7 @@ pub(super) fn mismatch(flow: &Flow, asked: Option<IpAddr>) -> Reason {
     }
     reason(
         ReasonCode::Asymmetric,
-        "the reply takes another way than the request, and the host takes it for a connection of its own, to which it gives another port",
+        "the reply takes another path than the request; the host tracks it as a new connection and changes its source port",
     )
     .help("give the server a route to the client by the host")
 }
