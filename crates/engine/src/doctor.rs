@@ -28,7 +28,8 @@ use crate::{Failure, Reason, place as surroundings};
 #[must_use]
 pub fn checks(place: &Result<Place, Failure>) -> Vec<Check> {
     if !surroundings::has_proc() {
-        let advice = "without it hallway can neither build nor examine a project: mount -t proc proc /proc";
+        let advice =
+            "without it hallway can neither build nor examine a project: mount -t proc proc /proc";
         return vec![check(
             "/proc",
             false,

@@ -10,8 +10,8 @@ use hallway_kernel::Kernel;
 use hallway_kernel::gate::Gate;
 
 use hallway_plan::diff::{Recorded, affected};
+use hallway_plan::firewall_accepts::Firewall;
 use hallway_plan::observed::Seen;
-use hallway_plan::through::Firewall;
 use hallway_plan::{Observed, Plan, Settled, Surroundings, diff, settle};
 use hallway_spec::{Name, Topology};
 use ipnet::IpNet;

@@ -84,7 +84,7 @@ pub enum Warning {
     },
     /// Replies of published ports take another path than the requests, and rp_filter drops these.
     #[error("cannot be reached: {}: {by}", what.join(", "))]
-    WrongWay {
+    ReversePathFilter {
         /// What is not reached.
         what: Vec<String>,
         /// Why.
@@ -158,7 +158,7 @@ impl Warning {
                 _ => WarningCode::AddressElsewhere.text(),
             },
             Self::Blocked { .. } => WarningCode::Blocked.text(),
-            Self::WrongWay { .. } => WarningCode::WrongWay.text(),
+            Self::ReversePathFilter { .. } => WarningCode::ReversePathFilter.text(),
             Self::Record(failure) | Self::NodeNotKept(failure) => failure.code(),
         }
     }
@@ -186,7 +186,7 @@ impl Warning {
             Self::NoFile { file, .. } => format!("make {file} a regular file, as root: touch {file} if nothing has that name"),
             Self::NotRequired(program) => format!("see what it wrote: hallway logs {}", program.node),
             Self::LeftToOthers { difference } => difference.remedy().unwrap_or_default(),
-            Self::Blocked { help, .. } | Self::WrongWay { help, .. } => help.clone(),
+            Self::Blocked { help, .. } | Self::ReversePathFilter { help, .. } => help.clone(),
             Self::Record(failure) | Self::NodeNotKept(failure) => {
                 failure.help().unwrap_or_default()
             }

@@ -60,8 +60,8 @@ pub(crate) fn project_or_stray(
     if given || !engine.projects().is_empty() {
         return Ok(name);
     }
-    let strays = engine.strays()?;
-    Ok(match strays.projects.as_slice() {
+    let orphaned_objects = engine.orphaned_objects()?;
+    Ok(match orphaned_objects.projects.as_slice() {
         [only] if *only != name => only.clone(),
         _ => name,
     })

@@ -7,8 +7,8 @@ use hallway_engine::KernelError;
 use hallway_engine::enter::EnterError;
 use hallway_spec::{Diagnostic, Name, codes, listed, nearest};
 
-use crate::elsewhere::is_elsewhere;
 use crate::environment::of_caller;
+use crate::other_scopes::is_elsewhere;
 
 codes! {
     /// The codes of failures of the commands.

@@ -14,8 +14,8 @@ use rustix::fs::{AtFlags, Mode, OFlags};
 
 use crate::args::{Common, FileArg};
 use crate::diagnose::VerbError;
-use crate::elsewhere::{Here, up_elsewhere};
 use crate::environment::{calling_user, of_caller, passed_on};
+use crate::other_scopes::{Here, up_elsewhere};
 use crate::places;
 use crate::unusable::{self, Unusable};
 

@@ -37,7 +37,7 @@ pub(crate) fn host(common: &Common) -> Result<Option<Unusable>, Failure> {
         scope,
         substitute: Substitute::make()?,
     };
-    let left = unusable.engine().strays()?;
+    let left = unusable.engine().orphaned_objects()?;
     match left.projects.is_empty() && left.routes.is_empty() {
         true => Err(unusable.why),
         false => Ok(Some(unusable)),

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use hallway_spec::Joined;
 
 use crate::exit::SeenProgram;
+use crate::firewall_accepts::{FIREWALL_CHAINS, passes};
 use crate::mark;
 use crate::observed::{
     Dropping, FileAccess, NamespaceState, Observed, PresentNamespace, Seen, SeenAddress, SeenEntry,
@@ -16,7 +17,6 @@ use crate::observed::{
 use crate::rules::{Guarded, ruleset};
 use crate::settled::{InterfaceRef, Plug, Settled};
 use crate::target::{Link, LinkRole, MAIN_TABLE, Route, RouteKind, Space, Target, listeners};
-use crate::through::{FIREWALL_CHAINS, passes};
 
 /// The first interface index of the nodes: here no index is used twice.
 const INSIDE: u32 = 1_000_000;

@@ -1,12 +1,12 @@
 //! What the kernel holds: a snapshot, as far as planning needs it.
 
 mod address;
-mod by_source;
 mod files;
 mod forwarding;
 mod in_use;
 mod live;
 mod route;
+mod source_routing;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,19 +15,19 @@ use hallway_spec::{IpVersion, Joined, Name, SysctlKey};
 use ipnet::IpNet;
 
 use crate::exit::SeenProgram;
+use crate::firewall_accepts::{FirewallChain, Pass};
 use crate::mark;
 use crate::settled::Node;
 use crate::shaping::Shaping;
 use crate::target::{BridgeFlag, Listener, PortFlag, RoutingRule, Setting};
-use crate::through::{FirewallChain, Pass};
 
 pub use address::{AddressFault, SeenAddress};
-pub use by_source::BySource;
 pub use files::{FileAccess, SeenFile, SeenFiles};
 pub use forwarding::SeenForwarding;
 pub use in_use::{SeenUse, UsedBy};
 pub use live::{Counters, Live};
 pub use route::{Dropping, SeenNeighbour, SeenRoute};
+pub use source_routing::SourceRouting;
 
 /// Knowledge about an object: what was not examined counts neither as absent nor as present.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -168,7 +168,7 @@ pub struct SeenSpace {
     /// The reverse path filter that the host gives new links.
     pub new_rp_filter: Option<u32>,
     /// Its addresses whose packets have routes of their own; looked at on the host.
-    pub by_source: BySource,
+    pub source_routing: SourceRouting,
 }
 
 /// A link.

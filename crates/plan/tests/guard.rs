@@ -34,9 +34,9 @@ fn passes(rules: &Ruleset, family: Family, hook: Hook, packet: &mut PacketContex
         .hooked(hook, ChainType::Filter)
         .into_iter()
         .all(|chain| {
-            let ruling = evaluator.evaluate(chain, packet);
-            packet.mark = ruling.mark;
-            ruling.verdict == PacketVerdict::Accept
+            let verdict = evaluator.evaluate(chain, packet);
+            packet.mark = verdict.mark;
+            verdict.verdict == PacketVerdict::Accept
         })
 }
 

@@ -31,7 +31,7 @@ const OF_OTHER_FORMATS: [Code; 7] = [
     Code::BadInterpolation,
     Code::MissingVariable,
     Code::FileUnreadable,
-    Code::ImportCircle,
+    Code::ImportCycle,
     Code::InactiveProfile,
     Code::ExternalNetwork,
     Code::NotSupported,

@@ -30,7 +30,7 @@ impl Executor<'_> {
         Ok(())
     }
 
-    pub(super) fn forget_uplinks(
+    pub(super) fn remove_uplinks(
         &mut self,
         table: &str,
         uplinks: &[Uplink],

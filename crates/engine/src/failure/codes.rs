@@ -116,6 +116,6 @@ hallway_spec::codes! {
         /// A rule of another program drops packets of the project, or sends them elsewhere.
         Blocked = "blocked",
         /// The host drops packets to published ports, since its route back is by another interface (rp_filter).
-        WrongWay = "wrong-way",
+        ReversePathFilter = "wrong-way",
     }
 }

@@ -103,7 +103,10 @@ pub enum Reason {
         count: usize,
     },
     /// All steps succeeded, but objects that they built are missing or changed.
-    #[error("objects that were built are missing or changed: {}", named(differences))]
+    #[error(
+        "objects that were built are missing or changed: {}",
+        named(differences)
+    )]
     NotKept {
         /// What differs.
         differences: Vec<Difference>,

@@ -50,7 +50,7 @@ pub fn environment(settled: &Settled) -> Result<Environment, KernelError> {
         host_addresses: host_addresses(&seen, settled),
         routes: routes(&seen, &rules, &settled.project),
         policy_routed: policy_routed(&rules),
-        by_source: seen.host.by_source.clone(),
+        source_routing: seen.host.source_routing.clone(),
         diverted: diverted_by(&rules, &mut kernel, &seen, settled)?,
         rules: host_rules(&rules, &mut kernel)?,
         marked: marked(&rules, &foreign),

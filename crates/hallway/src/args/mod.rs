@@ -2,14 +2,14 @@
 
 mod capture;
 mod exec;
+mod familiar_flags;
+mod firewall_accepts;
 mod format;
 mod graph;
-mod habits;
 mod import;
 mod install;
 mod parts;
 mod reachability;
-mod through;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -17,20 +17,20 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand};
 use hallway_spec::{Name, PortProto};
 
-use crate::moment::{self, Since};
+use crate::time::{self, Since};
 
 pub(crate) use capture::CaptureArgs;
 pub(crate) use exec::{EnterArgs, ExecArgs};
+pub(crate) use familiar_flags::{FamiliarDownFlags, FamiliarUpFlags};
+pub(crate) use firewall_accepts::FirewallAcceptsArg;
 pub(crate) use format::{Format, FormatArg, PlanFormat};
 pub(crate) use graph::{GraphArgs, Picture};
-pub(crate) use habits::{DownHabits, UpHabits};
 pub(crate) use import::{ExportArgs, ExportFormat, FileArg, ImportArgs};
 pub(crate) use install::InstallVerb;
 pub(crate) use parts::{
     BenchVerb, LinkVerb, NetworkVerb, NodeVerb, PolicyArgs, PolicyVerb, SandboxVerb,
 };
 pub(crate) use reachability::{FileFlag, PairArgs, ReportFormat, TestArgs, Versions};
-pub(crate) use through::ThroughArg;
 
 /// Container networks for Linux, from one file.
 ///
@@ -114,7 +114,7 @@ pub(crate) enum Verb {
         #[arg(long, env = "HALLWAY_NO_REPAIR", value_parser = clap::builder::FalseyValueParser::new(), action = ArgAction::SetTrue)]
         no_repair: bool,
         #[command(flatten)]
-        through: ThroughArg,
+        through: FirewallAcceptsArg,
         /// Change a project that was built from another file, where only the path of the file gives the
         /// name; without this it is refused
         #[arg(long)]
@@ -129,14 +129,14 @@ pub(crate) enum Verb {
         #[arg(short, long, conflicts_with = "no_repair")]
         watch: bool,
         #[command(flatten)]
-        habits: UpHabits,
+        familiar: FamiliarUpFlags,
     },
     /// Remove a project with everything it made
     Down {
         #[command(flatten)]
         file: FileArg,
         #[command(flatten)]
-        habits: DownHabits,
+        familiar: FamiliarDownFlags,
     },
     /// Show what `up` would do
     Plan {
@@ -147,7 +147,7 @@ pub(crate) enum Verb {
         #[arg(long, value_enum, default_value_t, env = "HALLWAY_FORMAT")]
         format: PlanFormat,
         #[command(flatten)]
-        through: ThroughArg,
+        through: FirewallAcceptsArg,
         /// With --format shell: the script that removes the network again
         #[arg(long)]
         remove: bool,
@@ -200,7 +200,7 @@ pub(crate) enum Verb {
         #[arg(long, conflicts_with = "nodes")]
         events: bool,
         /// Only the last LINES lines of each program, or all
-        #[arg(short = 'n', long, value_name = "LINES", value_parser = moment::lines)]
+        #[arg(short = 'n', long, value_name = "LINES", value_parser = time::lines)]
         tail: Option<usize>,
         /// Only lines since then: how long ago, like 90s, 10m or 1h30m, or a time like 2026-11-25T19:45:00Z
         #[arg(long, value_name = "TIME", conflicts_with = "events")]

@@ -14,9 +14,9 @@ use hallway_spec::{NETNS_DIRECTORY, Name, listed};
 
 use crate::args::{Common, EnterArgs, ExecArgs};
 use crate::diagnose::VerbError;
-use crate::elsewhere::{is_elsewhere, up_elsewhere};
 use crate::failure::CommandError;
 use crate::named;
+use crate::other_scopes::{is_elsewhere, up_elsewhere};
 use crate::scope::{self, Scope};
 use crate::ui;
 

@@ -104,7 +104,8 @@ fn settled(common: &Common, args: &GraphArgs) -> Result<Settled, VerbError> {
         return Ok(present(&named, &scope.engine)?.1);
     }
     let input = read(common, &args.file)?;
-    let planned = Engine::plan_from_nothing(&input.project.topology, &[], OtherNamespaces::Assumed);
+    let planned =
+        Engine::plan_for_empty_host(&input.project.topology, &[], OtherNamespaces::Assumed);
     Ok(planned
         .map_err(|f| VerbError::of(f, &input.path, &input.text))?
         .settled)

@@ -187,7 +187,9 @@ fn differences(common: &Common, status: &Status, settled: &Settled) {
         }
         (0, true) => format!("{up} can repair this when the namespace can be entered"),
         (0, false) => format!("{up} repairs this"),
-        (left, _) if left == all.len() => "made by other programs, and not changed by hallway".to_owned(),
+        (left, _) if left == all.len() => {
+            "made by other programs, and not changed by hallway".to_owned()
+        }
         _ => format!("{up} repairs what other programs have not made"),
     };
     let words = format!("{count} to what was built; {remedy}:");

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use hallway_engine::{Applied, Caller, Cancel, Planned, Reason, Removed, Request};
-use hallway_plan::through::Firewall;
+use hallway_plan::firewall_accepts::Firewall;
 use hallway_spec::Name;
 use hallway_view::{step, tree};
 
@@ -192,7 +192,7 @@ fn tested<'s>(
     };
     let proof = Subject::of_scope(&named, scope)
         .and_then(|mut subject| {
-            subject.look_inside_for_expects()?;
+            subject.read_inside_for_expects()?;
             prove::expectations(&subject, ANSWER_LIMIT, cancel)
         })
         .and_then(|proof| Ok(cancel.check().map(|()| proof)?));

@@ -29,7 +29,7 @@ pub(super) fn forward(plan: &mut Plan, recorded: Recorded<'_>, wanted: &Settled,
             Some(uplink) => Cause::Drift(Box::new(left(uplink.clone()))),
             None => Cause::File("networks".into()),
         };
-        let op = Op::ForgetUplinks {
+        let op = Op::RemoveUplinks {
             table: mark::table(&wanted.project),
             bridges: bridges(&stale, seen),
             uplinks: stale,

@@ -94,7 +94,7 @@ codes! {
     /// `trace`: the request arrives, and nothing listens there.
     NoListener = "no-listener",
     /// The route back to the sender is by another interface, and rp_filter drops it.
-    WrongWay = "wrong-way",
+    ReversePathFilter = "wrong-way",
     /// `trace`: the request arrives, and nothing answers.
     Silent = "silent",
     /// `trace`: the reply is dropped with no nftrace event.

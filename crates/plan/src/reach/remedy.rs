@@ -9,8 +9,8 @@ use hallway_nftables::{Action, Family, Hook, Match, Rule, Table};
 use hallway_spec::Protocol;
 
 use super::world::{UPLINK, World};
+use crate::firewall_accepts::links;
 use crate::settled::Plug;
-use crate::through::links;
 
 /// A packet that a chain of another program dropped.
 pub(super) struct Dropped<'d> {

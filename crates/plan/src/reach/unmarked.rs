@@ -64,15 +64,15 @@ impl<'w> Walk<'w> {
             ..*context
         };
         for chain in rules.hooked(hook, ChainType::Filter) {
-            let ruling = rules.evaluate(chain, &unmarked);
-            if ruling.verdict != PacketVerdict::Drop {
+            let verdict = rules.evaluate(chain, &unmarked);
+            if verdict.verdict != PacketVerdict::Drop {
                 continue;
             }
             if !found.certain {
                 self.unsure.get_or_insert(found.rule.words);
                 return Ok(());
             }
-            self.note_ruling(&rules, &ruling, hook, Family::Inet, flow);
+            self.record_verdict(&rules, &verdict, hook, Family::Inet, flow);
             return Err(DropReason::Unmarked(found.rule));
         }
         Ok(())

@@ -118,7 +118,13 @@ fn frames() -> Vec<Rule> {
 /// before any policy is evaluated.
 fn group_frames() -> Chain {
     use Field::{Ip4Daddr, Ip6Daddr};
-    let several = |condition| rule(vec![ipv4_frame(), condition], Verdict::Return, "multicast or broadcast");
+    let several = |condition| {
+        rule(
+            vec![ipv4_frame(), condition],
+            Verdict::Return,
+            "multicast or broadcast",
+        )
+    };
     let everybody = Value::V4(Ipv4Addr::BROADCAST);
     let rules = vec![
         several(Match::Is(Ip4Daddr, Value::V4Net(MULTICAST4))),
@@ -129,11 +135,7 @@ fn group_frames() -> Chain {
             Verdict::Return,
             "multicast or broadcast",
         ),
-        rule(
-            vec![],
-            Verdict::Drop,
-            "unicast packet in a multicast frame",
-        ),
+        rule(vec![], Verdict::Drop, "unicast packet in a multicast frame"),
     ];
     chain("group_frames", rules)
 }
@@ -187,7 +189,11 @@ fn ipv4() -> Vec<Rule> {
             Verdict::Jump("icmp_errors".into()),
             "ICMP error",
         ),
-        rule(vec![ipv4_frame()], Verdict::Accept, "IPv4 with its own address"),
+        rule(
+            vec![ipv4_frame()],
+            Verdict::Accept,
+            "IPv4 with its own address",
+        ),
         rule(
             vec![Match::IsNot(Field::EtherType, Value::EtherType(IPV6))],
             Verdict::Drop,

@@ -116,14 +116,14 @@ fn from_nodes() -> Vec<Rule> {
         rule(conditions, Verdict::Drop, purpose::SPOOFED)
     };
     // With any source port, one node could use the share of this address, which all have together.
-    let from_nobody = vec![
+    let without_source = vec![
         Match::Is(Field::Ip4Saddr, Value::V4(Ipv4Addr::UNSPECIFIED)),
         Match::Is(Field::L4Proto, Value::Proto(UDP)),
         Match::IsNot(Field::Sport, Value::Port(DHCP_CLIENT)),
     ];
     let mut rules = vec![
-        rule(from_nobody, Verdict::Drop, purpose::SPOOFED),
-        rule(asks_by_dhcp(), Verdict::Accept, "DHCP request"),
+        rule(without_source, Verdict::Drop, purpose::SPOOFED),
+        rule(is_dhcp_request(), Verdict::Accept, "DHCP request"),
         not_own(Field::Ip4Saddr, IpVersion::V4),
     ];
     let no_router = |matches| rule(matches, Verdict::Drop, "nodes are not routers");
@@ -159,7 +159,7 @@ fn from_nodes() -> Vec<Rule> {
     rules
 }
 
-fn asks_by_dhcp() -> Vec<Match> {
+fn is_dhcp_request() -> Vec<Match> {
     vec![
         Match::Is(Field::Ip4Saddr, Value::V4(Ipv4Addr::UNSPECIFIED)),
         // Not next to the other address: nft would combine both into one comparison.

@@ -27,7 +27,7 @@ pub const SPOOFED: &str = "spoofed source address";
 /// To an address that the node at the port does not have.
 pub const NOT_ADDRESSEE: &str = "to an address that the node does not have";
 /// Routed to an address of a network that none of its nodes has.
-pub const NOBODY: &str = "no node has the address";
+pub const UNUSED_ADDRESS: &str = "no node has the address";
 /// It is on a lan, which the host is not on.
 pub const LAN: &str = "to or from a lan";
 /// An ICMP error about a packet that its sender has not received.

@@ -184,7 +184,7 @@ impl Op {
             Self::RemoveAccept { entry, pass, .. } => {
                 remove("accept", pass.link.clone()).detail(entry.to_string())
             }
-            Self::ForgetUplinks { uplinks, .. } => change("forwarding", "uplink").detail(format!(
+            Self::RemoveUplinks { uplinks, .. } => change("forwarding", "uplink").detail(format!(
                 "no longer because of hallway: {}",
                 list(uplinks.iter().map(|u| &u.link))
             )),
@@ -199,7 +199,7 @@ impl Op {
                 };
                 change("neighbours", of).detail(list(&new.addresses))
             }
-            Self::ForgetFlows(flows) => connections(
+            Self::FlushConnections(flows) => connections(
                 &list(&flows.prefixes),
                 !flows.ports.is_empty(),
                 flows.denied.is_some(),

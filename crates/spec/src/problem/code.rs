@@ -69,8 +69,8 @@ crate::codes! {
         MissingVariable = "missing-variable",
         /// A file that another one names cannot be read.
         FileUnreadable = "file-unreadable",
-        /// Files or services include or extend one another in a circle.
-        ImportCircle = "import-circle",
+        /// Files or services include or extend one another in a cycle.
+        ImportCycle = "import-circle",
         /// A service depends on one that belongs to a profile that is not active.
         InactiveProfile = "inactive-profile",
         /// An external network cannot be joined as the file has it.

@@ -45,9 +45,7 @@ pub enum NodeProblem {
         address: IpAddr,
     },
     /// SCTP on localhost.
-    #[error(
-        "sctp cannot be published on {0}: the proxy on localhost supports TCP and UDP only"
-    )]
+    #[error("sctp cannot be published on {0}: the proxy on localhost supports TCP and UDP only")]
     SctpOnLocalhost(IpAddr),
     /// A host port that is published twice or more often.
     #[error("host port {ports}/{protocol} of {} is already published by node {owner}", of_nodes(.nodes))]
@@ -97,8 +95,8 @@ pub enum NodeProblem {
         owner: Name,
     },
     /// Nodes of which each shares the namespace of the next.
-    #[error("namespaces are shared in a cycle: {}", circle(.0))]
-    NamespaceCircle(Vec<Name>),
+    #[error("namespaces are shared in a cycle: {}", cycle(.0))]
+    NamespaceCycle(Vec<Name>),
     /// `healthcheck` without `command`.
     #[error("node {0} has a healthcheck but no command: nothing would be checked")]
     HealthcheckWithoutCommand(Name),
@@ -125,8 +123,8 @@ pub enum NodeProblem {
         dependency_place: Place,
     },
     /// Nodes that depend on one another.
-    #[error("dependencies form a cycle: {}", circle(.0))]
-    DependencyCircle(Vec<Name>),
+    #[error("dependencies form a cycle: {}", cycle(.0))]
+    DependencyCycle(Vec<Name>),
     /// Masquerade on an interface of a node that forwards nothing.
     #[error("node {0} masquerades what it forwards, but it forwards nothing")]
     MasqueradeWithoutForwarding(Name),
@@ -215,7 +213,7 @@ pub enum HopRole {
     Network(IpNet),
 }
 
-fn circle(names: &[Name]) -> String {
+fn cycle(names: &[Name]) -> String {
     let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
     names.join(" → ")
 }
@@ -224,9 +222,9 @@ impl Details for NodeProblem {
     fn code(&self) -> Code {
         match self {
             Self::InterfaceInUse { .. } => Code::InterfaceInUse,
-            Self::KeyOfOwner { .. }
-            | Self::NamespaceOfSidecar { .. }
-            | Self::NamespaceCircle(_) => Code::SharedNamespace,
+            Self::KeyOfOwner { .. } | Self::NamespaceOfSidecar { .. } | Self::NamespaceCycle(_) => {
+                Code::SharedNamespace
+            }
             Self::PublishWithoutNetwork(_)
             | Self::PublishUnreachable { .. }
             | Self::SctpOnLocalhost(_)
@@ -237,7 +235,7 @@ impl Details for NodeProblem {
             | Self::DependencyWithoutHealth { .. }
             | Self::DependencyNeverEnds { .. }
             | Self::DependencyWithoutCommand { .. }
-            | Self::DependencyCircle(_) => Code::BadDependency,
+            | Self::DependencyCycle(_) => Code::BadDependency,
             Self::MasqueradeWithoutForwarding(_) | Self::MasqueradeInJoined(_) => {
                 Code::MasqueradeNoEffect
             }
@@ -315,7 +313,7 @@ impl Details for NodeProblem {
             Self::KeyOfOwner { owner, key, .. } => {
                 format!("write {key} for {owner}")
             }
-            Self::NamespaceOfSidecar { .. } | Self::NamespaceCircle(_) => {
+            Self::NamespaceOfSidecar { .. } | Self::NamespaceCycle(_) => {
                 "name the node whose namespace both are to share".into()
             }
             Self::HealthcheckWithoutCommand(_) => {
@@ -330,7 +328,7 @@ impl Details for NodeProblem {
             Self::DependencyWithoutCommand { .. } => {
                 "give that node a command, or remove the dependency".into()
             }
-            Self::DependencyCircle(_) => "remove one of these depends_on".into(),
+            Self::DependencyCycle(_) => "remove one of these depends_on".into(),
             Self::MasqueradeInJoined(_) => {
                 "remove masquerade, or have the owner of the namespace translate addresses there".into()
             }

@@ -35,7 +35,7 @@ pub enum CheckOutcome {
 
 /// What a project left that is not on record, as `gc` lists it.
 #[derive(Debug, Serialize)]
-pub struct Stray<'a> {
+pub struct OrphanedObject<'a> {
     /// Of this shape.
     pub schema_version: Version<2>,
     /// The project, if its marks tell which it was.

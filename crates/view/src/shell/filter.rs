@@ -73,7 +73,11 @@ pub(super) fn remove(script: &mut Script<'_>, table: &str) {
     }
 }
 
-pub(super) fn forget_flows(script: &mut Script<'_>, prefixes: &[IpNet], ports: &[PublishedPorts]) {
+pub(super) fn flush_connections(
+    script: &mut Script<'_>,
+    prefixes: &[IpNet],
+    ports: &[PublishedPorts],
+) {
     script.explain(&[
         "The kernel handles a connection in the same way until it ends. hallway deletes such",
         "connections; by hand it takes the program conntrack, so it is left to you:",

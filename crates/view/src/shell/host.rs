@@ -1,10 +1,10 @@
 //! Steps on the host: bridges, unreachable routes, forwarding.
 
 use hallway_nftables::print::{self, mac};
+use hallway_plan::firewall_accepts::{FirewallChain, Pass};
 use hallway_plan::mark;
 use hallway_plan::settled::Vlan;
 use hallway_plan::target::{Link, Setting};
-use hallway_plan::through::{FirewallChain, Pass};
 use hallway_spec::{IpVersion, Name, SysctlKey};
 use ipnet::IpNet;
 
@@ -239,7 +239,7 @@ done
 }
 
 /// An accept in a chain of another firewall.
-pub(super) fn let_through(
+pub(super) fn accept_in_firewall(
     script: &mut Script<'_>,
     entry: &FirewallChain,
     pass: &Pass,

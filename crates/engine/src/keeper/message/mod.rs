@@ -94,7 +94,7 @@ pub enum Request {
         forwards: Vec<Forward>,
         /// The new listeners whose descriptors follow, in this order.
         listeners: Vec<Listen>,
-        /// See [`desired::Remains`].
+        /// See [`desired::RemovedLinks`].
         links: Vec<String>,
         /// Whether a socket follows that is to be closed.
         socket: bool,
@@ -326,7 +326,7 @@ impl Request {
     pub fn change(
         change: &desired::Change,
         listeners: &[desired::Listen],
-        remains: &desired::Remains,
+        remains: &desired::RemovedLinks,
     ) -> Self {
         Self::Change {
             stop: change.stop.clone(),

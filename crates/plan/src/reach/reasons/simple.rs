@@ -44,14 +44,19 @@ pub(super) fn by_routing(node: &Name, by: &str) -> Reason {
     reason(ReasonCode::OtherRoute, text).help("hallway reach and hallway trace test it")
 }
 
-pub(super) fn wrong_way(at: &Location, from: IpAddr, interface: &str, strict: bool) -> Reason {
+pub(super) fn reverse_path_filter(
+    at: &Location,
+    from: IpAddr,
+    interface: &str,
+    strict: bool,
+) -> Reason {
     let at = match at {
         Location::Host => "the host".to_owned(),
         place => place.to_string(),
     };
     match strict {
         true => reason(
-            ReasonCode::WrongWay,
+            ReasonCode::ReversePathFilter,
             format!(
                 "{at} has no route back to {from} by {interface}, so rp_filter drops its packets"
             ),
@@ -60,7 +65,7 @@ pub(super) fn wrong_way(at: &Location, from: IpAddr, interface: &str, strict: bo
             "correct the route to {from} there, or set net.ipv4.conf.*.rp_filter to 2"
         )),
         false => reason(
-            ReasonCode::WrongWay,
+            ReasonCode::ReversePathFilter,
             format!("{at} has no route back to {from}, so rp_filter drops its packets"),
         )
         .help(format!("give it a route to {from}")),
