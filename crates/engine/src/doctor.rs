@@ -219,7 +219,7 @@ fn pasta() -> Check {
     check("pasta", false, CheckOutcome::Warning, found, &advice)
 }
 
-/// Firewalls of others may drop what hallway's rules accept: a drop in any of them is final.
+/// Firewalls of other programs may drop what hallway's rules accept: a drop in any of them is final.
 fn firewalls() -> Check {
     let name = "other firewalls";
     let mut kernel = Kernel::new();

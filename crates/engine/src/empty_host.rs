@@ -17,7 +17,7 @@ use crate::engine::conflicts;
 use crate::observe::{self, Depth};
 use crate::{Engine, Failure, Planned, Reason};
 
-/// What is taken for granted of namespaces of others that nodes join, of bridges that are external
+/// What is taken for granted of namespaces of other programs that nodes join, of bridges that are external
 /// networks, and of parents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OtherNamespaces {

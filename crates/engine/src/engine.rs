@@ -234,7 +234,7 @@ impl Engine {
     }
 
     /// As [`Self::plan`]. A plan for the change of one object (`narrow`) does not examine the
-    /// namespaces that the change does not concern: changes of others there stay until the next
+    /// namespaces that the change does not concern: changes by other programs there stay until the next
     /// `up`. Without `allow_through` it stays as on record.
     pub(crate) fn plan_to(
         &self,
@@ -345,7 +345,7 @@ fn has_new_subnet(topology: &Topology, applied: Option<&Settled>) -> bool {
     topology.networks.iter().any(|n| !built(n))
 }
 
-/// The namespaces of others that the nodes on record join.
+/// The namespaces of other programs that the nodes on record join.
 pub(crate) fn joined_on(record: Option<&Record>) -> observe::joined::Wanted {
     let mut out = observe::joined::Wanted::default();
     let settled = record.into_iter();

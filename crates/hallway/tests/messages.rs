@@ -171,7 +171,7 @@ fn one_cable_of_several() {
     }
     h.run(&["link", "rm", "z", "y"])
         .exits(2)
-        .says("there are 3 cables between z and y")
+        .says("there are 3 links between z and y")
         .says("hallway link rm z:eth1 y:eth1");
     h.run(&["link", "rm", "y:eth1", "z:eth1"])
         .exits(0)

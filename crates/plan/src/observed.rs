@@ -69,7 +69,7 @@ pub struct Observed {
     pub host: SeenSpace,
     /// Every entry of /run/netns.
     pub namespaces: Vec<SeenNamespace>,
-    /// Namespaces of others that nodes join.
+    /// Namespaces of other programs that nodes join.
     pub joined: BTreeMap<Joined, SeenJoined>,
     /// Tables of hallway, of all projects.
     pub tables: Vec<SeenTable>,
@@ -80,7 +80,7 @@ pub struct Observed {
     /// Unreachable routes with hallway's marks that no other project needs; looked at when a project
     /// without a record is removed.
     pub unclaimed: BTreeSet<IpNet>,
-    /// Addresses of others that the host uses; looked at when new subnets are to be made.
+    /// Addresses of other machines that the host uses; looked at when new subnets are to be made.
     pub in_use: Vec<SeenUse>,
     /// The project's own tables with all that is in them; no tables when it has none.
     pub rules: Seen<Ruleset>,
@@ -163,7 +163,7 @@ pub struct SeenSpace {
     pub routing_rules: Seen<BTreeSet<RoutingRule>>,
     /// Entries of the project's bridges that do not come from frames; looked at on the host.
     pub forwarding: Vec<SeenForwarding>,
-    /// Neighbours whose MAC address is not asked for, since another program set it.
+    /// Neighbours for which no solicitations are sent, since another program set it.
     pub neighbours: Vec<SeenNeighbour>,
     /// The reverse path filter that the host gives new links.
     pub new_rp_filter: Option<u32>,
@@ -250,7 +250,7 @@ impl SeenNamespace {
     }
 }
 
-/// A namespace of others that a node joins.
+/// A namespace of other programs that a node joins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SeenJoined {
     /// It is there.
@@ -261,7 +261,7 @@ pub enum SeenJoined {
     Refused(String),
 }
 
-/// A namespace of others that is there.
+/// A namespace of other programs that is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PresentNamespace {
     /// The file to open: a name in /run/netns, or a path.

@@ -135,7 +135,7 @@ fn it_changes_nothing_while_the_rules_are_loaded_and_closes_when_they_are_not() 
     ));
 }
 
-/// Links that forward because of hallway alone do not forward for others, with or without the rules.
+/// Links that forward because of hallway alone do not forward for other machines, with or without the rules.
 #[test]
 fn links_of_others_are_closed() {
     let settled = settled(ONE);

@@ -167,7 +167,7 @@ impl<'k> Executor<'k> {
         self.kernel.inside(&namespace, work)
     }
 
-    /// Opens the namespace of a node. One of others may have become the host's own since it was examined:
+    /// Opens the namespace of a node. One of other programs may have become the host's own since it was examined:
     /// nothing is done there.
     fn open_node(&mut self, netns: &str) -> Result<Netns, KernelError> {
         let path = netns_path(netns);

@@ -1,4 +1,4 @@
-//! Forwarding on interfaces of others.
+//! Forwarding on interfaces of other programs.
 
 use hallway_kernel::KernelError;
 use hallway_nftables::{Element, Transaction};

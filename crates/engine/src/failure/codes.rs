@@ -109,7 +109,7 @@ hallway_spec::codes! {
         NameServers = "name-servers",
         /// IPv6 is turned off on the host, and the project has IPv6.
         Ipv6Off = "ipv6-off",
-        /// A link of others has an address of the project.
+        /// A link of other programs has an address of the project.
         AddressElsewhere = "address-elsewhere",
         /// A program of the host listens on a published port, and gets none of its packets.
         PortTaken = "port-taken",

@@ -1,4 +1,4 @@
-//! Namespaces of others that nodes join.
+//! Namespaces of other programs that nodes join.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -25,7 +25,7 @@ const HTTPS: PortProto = PortProto {
     protocol: Protocol::Tcp,
 };
 
-/// Why something of others drops packets.
+/// Why something of another program drops packets.
 const BLOCKED: [ReasonCode; 3] = [
     ReasonCode::ForeignRule,
     ReasonCode::LostMark,

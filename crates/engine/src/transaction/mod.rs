@@ -61,7 +61,7 @@ pub struct Request<'a> {
     pub ready_limit: Duration,
     /// Whether the keeper repairs what other programs change.
     pub repair: bool,
-    /// Firewalls of others that get an accept for the project's links, if they exist. An edit does
+    /// Firewalls of other programs that get an accept for the project's links, if they exist. An edit does
     /// not change them.
     pub allow_through: &'a [Firewall],
     /// Whether a project that was built from another file is replaced; without this it is refused.

@@ -1,4 +1,4 @@
-//! The firewalls of others that the project's packets are let through.
+//! The firewalls of other programs that the project's packets are let through.
 
 use clap::Args;
 use hallway_plan::firewall_accepts::Firewall;

@@ -307,7 +307,7 @@ pub(crate) enum Verb {
         #[command(subcommand)]
         verb: NetworkVerb,
     },
-    /// Add, remove and list cables (veth pairs between two nodes)
+    /// Add, remove and list links (veth pairs between two nodes)
     Link {
         #[command(subcommand)]
         verb: LinkVerb,

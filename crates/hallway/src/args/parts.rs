@@ -145,7 +145,7 @@ pub(crate) enum NetworkVerb {
 
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum LinkVerb {
-    /// Add a cable between two nodes; nodes that do not exist are made
+    /// Add a link between two nodes; nodes that do not exist are made
     #[command(alias = "create")]
     Add {
         /// One end: a node, with an address as in left:10.0.9.1/24
@@ -155,17 +155,17 @@ pub(crate) enum LinkVerb {
         #[arg(value_name = "NODE[:ADDRESS/LENGTH]")]
         b: String,
     },
-    /// Remove the cable between two nodes
+    /// Remove the link between two nodes
     #[command(aliases = ["remove", "delete"])]
     Rm {
-        /// One end: NODE, or NODE:INTERFACE if there are several cables
+        /// One end: NODE, or NODE:INTERFACE if there are several links
         #[arg(value_name = "NODE[:INTERFACE]")]
         a: String,
         /// The other end
         #[arg(value_name = "NODE[:INTERFACE]")]
         b: String,
     },
-    /// List cables
+    /// List links
     #[command(alias = "list")]
     Ls {
         #[command(flatten)]

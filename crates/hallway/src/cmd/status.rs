@@ -170,7 +170,7 @@ fn differences(common: &Common, status: &Status, settled: &Settled) {
     let count = ui::counted(all.len(), "difference", "differences");
     // Without that namespace, up would refuse.
     let lost = |d: &Difference| matches!(d.fact, Fact::JoinedMissing { .. });
-    // Neither does it make a bridge of others.
+    // Neither does it make a bridge of other programs.
     let external = |d: &Difference| match &d.fact {
         Fact::LinkMissing { link, .. } => {
             let mut networks = settled.networks.iter().filter(|n| n.external);

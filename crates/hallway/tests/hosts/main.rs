@@ -1,4 +1,4 @@
-//! Typical hosts: several uplinks, routes, firewalls and projects of others.
+//! Typical hosts: several uplinks, routes, firewalls and projects.
 
 #![allow(clippy::unwrap_used, clippy::panic)] // a failing helper is a failing test
 

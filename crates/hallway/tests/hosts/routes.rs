@@ -19,7 +19,7 @@ pub(crate) fn works(h: &Hallway, subnet: &str, address: &str) {
         .exits(0);
 }
 
-/// A route to more than a subnet is no conflict, before `up` and after.
+/// A route to more than a subnet is not a conflict, before `up` and after.
 pub(crate) fn wider_routes_are_no_conflict() {
     lan(1, "eth0");
     let wide = [
@@ -133,7 +133,7 @@ nodes:
 policies: [ { from: b, to: a, ports: [80/tcp] } ]
 ";
 
-/// Rules and routes of others that drop packets, or that deliver them to the host: what is added, and
+/// Rules and routes of other programs that drop packets, or that deliver them to the host: what is added, and
 /// who asks which address.
 const STOPPERS: [(&str, &str, &str); 13] = [
     (

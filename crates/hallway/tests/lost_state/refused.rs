@@ -146,7 +146,7 @@ pub(super) fn a_holder_that_was_just_killed_is_not_used() {
     }
 }
 
-/// What is no project's directory keeps nothing of what `up` made.
+/// A directory that is not a project's keeps nothing of what `up` made.
 pub(super) fn what_is_not_a_project_does_not_count_as_one() {
     sh("umount /run/netns || true; rmdir /run/netns || true");
     let h = host();

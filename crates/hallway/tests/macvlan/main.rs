@@ -308,7 +308,7 @@ fn edits() {
     before.unchanged();
 }
 
-/// A namespace of others gets a macvlan interface, and loses nothing but that at the end.
+/// A namespace of other programs gets a macvlan interface, and loses only that at the end.
 fn a_namespace_that_is_there_already() {
     wire();
     sh("ip netns add blue; ip -n blue link set lo up");

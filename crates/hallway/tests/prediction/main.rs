@@ -248,7 +248,7 @@ fn explained(h: &Hallway, from: &str, to: &str, words: &[&str]) {
 }
 
 /// Requests go by one router and replies by another: a strict filter in the client drops these. An
-/// answer by UDP that is lost is no success.
+/// answer by UDP that is lost is not a success.
 fn reverse_paths_in_nodes() {
     let h = Hallway::host(env!("CARGO_BIN_EXE_hallway")).project("p");
     let text = "nodes:

@@ -39,11 +39,11 @@ pub struct Environment {
     /// Rules of the host that choose routes by the mark of a packet, which other programs set: in nft's
     /// and ip's words, with the IP version.
     pub marked: Vec<(IpVersion, String)>,
-    /// Routes of others in the namespaces that nodes join, with the interfaces that packets leave by.
+    /// Routes of other programs in the namespaces that nodes join, with the interfaces that packets leave by.
     pub own_routes: BTreeMap<Name, Vec<(IpNet, String)>>,
     /// The rules of other projects here.
     pub projects: Vec<Ruleset>,
-    /// Tables of others with chains that packets pass.
+    /// Tables of other programs with chains that packets pass.
     pub foreign: Vec<Table>,
     /// The keeper's guard exists, or will when the project is up.
     pub guarded: bool,
@@ -127,7 +127,7 @@ impl Default for Environment {
 }
 
 impl Environment {
-    /// The route of others by which a node sends what is for an address; of equal ones, the first.
+    /// The route of other programs by which a node sends what is for an address; of equal ones, the first.
     pub(super) fn own_route(&self, node: &Name, to: IpAddr) -> Option<&(IpNet, String)> {
         let fits = self.own_routes.get(node)?.iter().rev();
         fits.filter(|(net, _)| net.contains(&to))

@@ -141,7 +141,7 @@ impl<'w> Walk<'w> {
                 first = false;
                 continue;
             };
-            // Rules of others match links by name.
+            // Rules of other programs match links by name.
             let verdict = rules.evaluate(chain, &self.with_links(&context));
             self.ruled_by(rules, &verdict, hook, packet.flow)?;
             context.mark = verdict.mark;

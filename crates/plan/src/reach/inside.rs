@@ -45,7 +45,7 @@ impl<'a> World<'a> {
         match self.environment.inside.get(&node.name) {
             Some(inside) if inside.addresses.contains(&address) => Has::Yes,
             Some(_) => Has::No,
-            // Of a prefix it takes the packets of others, too.
+            // Of a prefix it takes the packets of other machines, too.
             None if takes(node).any(|net| net.contains(&address))
                 && (!node.forwarding || is_named(node, address)) =>
             {

@@ -184,7 +184,7 @@ impl Dropped<'_> {
         )
     }
 
-    /// The command of ufw, if what drops is ufw's: rules of others before its chains are not.
+    /// The command of ufw, if what drops is ufw's: rules of other programs before its chains are not.
     fn ufw(&self, accepted: &Accepted) -> Option<String> {
         let of_ufw = |name: &str| name.starts_with("ufw");
         let here = self.table.chains.iter().any(|c| of_ufw(&c.name));

@@ -33,7 +33,7 @@ impl<'w> Walk<'w> {
         }
     }
 
-    /// From a machine of others to a macvlan interface: not by the host.
+    /// From another machine to a macvlan interface: not by the host.
     pub(super) fn past_host(&self, packet: &Packet) -> Result<(), DropReason> {
         let to = packet.flow.to;
         let position = self.world.network_of(to);

@@ -33,7 +33,7 @@ pub(super) enum DropReason {
     NoRoute { at: Location, to: IpAddr },
     /// It leaves by an uplink, and the node that has its destination is not reached by that.
     Elsewhere { node: Name, to: IpAddr },
-    /// Its node sends it by an interface of others.
+    /// Its node sends it by an interface of other programs.
     OwnRoute {
         node: Name,
         to: IpNet,

@@ -42,7 +42,7 @@ pub const SHARE: &str = "too many connections of one node: limits.connections";
 pub const OPENED: &str = "too many new connections of one node: limits.connections";
 /// It belongs to no connection of conntrack.
 pub const INVALID: &str = "belongs to no connection";
-/// It ends a connection that conntrack then forgets.
+/// It ends a connection that conntrack then deletes.
 pub const ENDS: &str = "ends a connection";
 /// The same packet on its next bridge.
 pub const ENDED: &str = "ended a connection on the bridge before";
@@ -59,7 +59,7 @@ pub const FROM_HOST: &str = "the host reaches its nodes";
 /// It came from none of the project's nodes.
 pub const NOT_OURS: &str = "not from nodes of the project";
 
-/// Between links of others, of which the first forwards because of hallway alone.
+/// Between links of other programs, of which the first forwards only because of hallway.
 pub const FOREIGN: &str = "not forwarded without hallway";
 
 /// The guard may let the packet pass.

@@ -96,7 +96,7 @@ fn names(parent: &str, vlan: Option<u16>) -> (String, Option<Vlan>) {
     }
 }
 
-/// Why a link of others cannot have macvlan interfaces, with what to do.
+/// Why a link of other programs cannot have macvlan interfaces, with what to do.
 fn unusable(name: &str, found: &HostLink, mtu: Option<u32>) -> Option<(String, String)> {
     if name == "lo" || found.mac.is_none() {
         let help = "use an Ethernet interface of the host";

@@ -81,7 +81,7 @@ pub(super) fn foreign_prefixes(seen: &Observed, ours: &BTreeSet<u32>) -> Vec<Hel
     out
 }
 
-/// An address of others that the host uses, if it is not by a link of the project.
+/// An address of another machine that the host uses, if it is not by a link of the project.
 fn held_by_use(seen: &Observed, ours: &BTreeSet<u32>, used: &SeenUse) -> Option<Held> {
     let net = IpNet::from(used.address);
     let address = used.address;

@@ -59,7 +59,7 @@ crate::codes! {
         RouteUnreachable = "route-unreachable",
         /// A node has two routes to one destination.
         RouteTwice = "route-twice",
-        /// A node that forwards nothing, or is in a namespace of others, has `masquerade`.
+        /// A node that forwards nothing, or is in a namespace of other programs, has `masquerade`.
         MasqueradeNoEffect = "masquerade-no-effect",
         /// The file has more of something than hallway supports.
         TooMany = "too-many",

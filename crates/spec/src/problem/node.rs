@@ -128,9 +128,9 @@ pub enum NodeProblem {
     /// Masquerade on an interface of a node that forwards nothing.
     #[error("node {0} masquerades what it forwards, but it forwards nothing")]
     MasqueradeWithoutForwarding(Name),
-    /// Masquerade on an interface of a node in a namespace of others.
+    /// Masquerade on an interface of a node in a namespace of other programs.
     #[error(
-        "node {0} cannot masquerade: it is in a namespace of others, and hallway puts no rules there"
+        "node {0} cannot masquerade: it is in a namespace of other programs, and hallway puts no rules there"
     )]
     MasqueradeInJoined(Name),
     /// A route whose next hop is in no prefix of the node.
@@ -337,7 +337,7 @@ impl Details for NodeProblem {
             }
             Self::NextHop { open, via, .. } if !open.is_empty() => chosen_subnet(open, *via),
             Self::NextHop { prefixes, .. } if prefixes.is_empty() => {
-                "put the node on a network or a cable: a next hop is an address on one of its prefixes"
+                "put the node on a network or a link: a next hop is an address on one of its prefixes"
                     .into()
             }
             Self::NextHop { prefixes, .. } => format!(

@@ -75,7 +75,7 @@ pub struct Node {
     pub commands: Vec<String>,
     /// Whether it forwards.
     pub router: bool,
-    /// The namespace of others that it joins.
+    /// The namespace of other programs that it joins.
     pub joined: Option<String>,
     /// Whether its namespace exists.
     pub state: Presence,

@@ -136,7 +136,7 @@ pub struct Network<'a> {
     /// The number of the VLAN that this link is, if hallway made it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vlan: Option<u16>,
-    /// The routers of others there.
+    /// The routers of other machines there.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub routers: &'a [IpAddr],
     /// The bridge's MAC address.

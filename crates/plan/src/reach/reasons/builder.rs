@@ -70,7 +70,7 @@ impl Reasons<'_> {
         }
         reason(
             ReasonCode::Cable,
-            format!("a cable connects {from} and {to}"),
+            format!("a link connects {from} and {to}"),
         )
     }
 

@@ -37,7 +37,7 @@ impl Reasons<'_> {
                     "{from} and {to} have no IP version in common: both need an IPv4 address, or both an IPv6 address"
                 ),
             )
-            .help("put both on networks with subnets of one IP version, or join them by a cable"),
+            .help("put both on networks with subnets of one IP version, or join them by a link"),
             ExchangeFailure::NotOfVersion(version) => reason(
                 ReasonCode::NoCommonFamily,
                 format!("{from} and {to} do not both have an {version} address"),
@@ -99,7 +99,7 @@ impl Reasons<'_> {
                 ReasonCode::NoRoute,
                 format!("the host has no route to {to} of node {node}, and sends the packet to the outside"),
             )
-            .help(format!("only the other end of the cable reaches {to}: use an address of {node} on a network")),
+            .help(format!("only the other end of the link reaches {to}: use an address of {node} on a network")),
             DropReason::NodeRules { node, rule } => by_node(node, rule),
             DropReason::NodeRouting { node, by } => by_routing(node, by),
             DropReason::MayHave { to, nodes } => may_have(*to, nodes),

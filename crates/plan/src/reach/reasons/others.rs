@@ -31,7 +31,7 @@ impl Reasons<'_> {
         )
     }
 
-    /// Between a machine outside and a node on a network that stands for the outside, or is of others.
+    /// Between a machine outside and a node on a network that stands for the outside, or is of other programs.
     pub(super) fn not_really_outside(&self, found: &ExchangeResult) -> Reason {
         let to = found.request.last().map(|hop| hop.flow.to);
         let network = to.and_then(|to| self.world.network(self.world.network_of(to)?));

@@ -1,4 +1,4 @@
-//! Reasons that need nothing but what dropped the packet.
+//! Reasons that need only what dropped the packet.
 
 use std::net::IpAddr;
 
@@ -74,7 +74,7 @@ pub(super) fn reverse_path_filter(
 
 pub(super) fn no_addresses(node: &Party) -> Reason {
     reason(ReasonCode::NoCommonFamily, format!("{node} has no address"))
-        .help("put it on a network, or connect it to a node by a cable with addresses")
+        .help("put it on a network, or connect it to a node by a link with addresses")
 }
 
 pub(super) fn past_host(network: &Name) -> Reason {
