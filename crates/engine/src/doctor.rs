@@ -180,7 +180,7 @@ fn name_servers() -> Check {
             false,
             CheckOutcome::Warning,
             format!("{}, addresses of this host", own.join(", ")),
-            "nodes may not reach them: with --host, hallway allow any host --port 53/udp,53/tcp lets them; in a sandbox, give the nodes servers with dns: [ADDRESS]",
+            "nodes may not reach them: with --host, hallway allow any host --port 53/udp,53/tcp allows it; in a sandbox, give the nodes servers with dns: [ADDRESS]",
         );
     }
     let good = found.unreachable.is_empty();

@@ -371,7 +371,7 @@ fn doctor_names_obstacles() {
     );
 }
 
-/// A conflicting edit shows the conflict, without lines of a text that nobody has written.
+/// A conflicting edit shows the conflict, without lines of a text that is in no file.
 fn conflicts_of_edits() {
     let (one, two) = (
         Hallway::host(PROGRAM).project("one"),

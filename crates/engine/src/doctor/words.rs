@@ -22,7 +22,7 @@ pub(super) fn of(failure: &Failure) -> (String, String) {
     let cause = cause.map_or_else(String::new, |cause| format!(": {cause}"));
     let help = match &failure.reason {
         Reason::NotReady { .. } => {
-            "programs of nodes do not start here; the message says why".to_owned()
+            "programs of nodes do not start here; the message has the reason".to_owned()
         }
         _ => failure.help().unwrap_or_default(),
     };

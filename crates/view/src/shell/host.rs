@@ -45,7 +45,7 @@ pub(super) fn remove_unreachable(script: &mut Script<'_>, to: &IpNet) {
 pub(super) fn create_bridge(script: &mut Script<'_>, bridge: &Link) {
     script.explain(&[
         "A bridge is a switch in the kernel; with an address of its own it is the network's gateway",
-        "as well. The device group is what the rules know the network by. It learns no MAC address from frames",
+        "as well. By the device group the rules recognise the network. It learns no MAC address from frames",
         "to the group addresses of bridges: no rule applies to those.",
     ]);
     let link = quote(&bridge.name);
@@ -246,7 +246,7 @@ pub(super) fn accept_in_firewall(
     project: &Name,
 ) {
     script.explain(&[
-        "A drop in the chain of another firewall is final, whatever these rules say. Where that firewall",
+        "A drop in the chain of another firewall is final, whatever these rules do. Where that firewall",
         "is, an accept at the beginning of its chain lets our packets through.",
     ]);
     let rule = print::rule_with_comment(&pass.rule(project), entry.family);
@@ -257,7 +257,7 @@ pub(super) fn accept_in_firewall(
 }
 
 pub(super) fn remove_accept(script: &mut Script<'_>, entry: &FirewallChain, pass: &Pass) {
-    script.explain(&["The comment of the accept tells which it is; it is removed by its handle."]);
+    script.explain(&["The comment of the accept identifies it; it is removed by its handle."]);
     let comment = pass.rule(script.project()).comment;
     let one = quote(&format!(
         "s/.*comment \"{}\" # handle \\([0-9]*\\)$/\\1/p",
@@ -278,7 +278,7 @@ fn forwarding_setting(version: IpVersion) -> &'static str {
 
 pub(super) fn restore_uplinks(script: &mut Script<'_>) {
     script.comment(
-        "The sets say where forwarding was turned on. Leave it on where another network needs it, and",
+        "The sets contain the links on which forwarding was turned on. Leave it on where another network needs it, and",
     );
     script.comment("where another program turned it on for the whole host.");
     let table = mark::table(script.project());
