@@ -45,7 +45,7 @@ pub(super) fn remove_unreachable(script: &mut Script<'_>, to: &IpNet) {
 pub(super) fn create_bridge(script: &mut Script<'_>, bridge: &Link) {
     script.explain(&[
         "A bridge is a switch in the kernel; with an address of its own it is the network's gateway",
-        "as well. By the device group the rules recognise the network. It learns no MAC address from frames",
+        "as well. By the device group the rules recognise the network. The bridge learns no MAC address from frames",
         "to the group addresses of bridges: no rule applies to those.",
     ]);
     let link = quote(&bridge.name);
