@@ -67,7 +67,7 @@ pub(crate) fn project_or_stray(
     })
 }
 
-/// The project of a prediction, if it is up. `None` if it is not, and the file of this directory tells its
+/// The project of a prediction, if it is up. `None` if it is not, and the file of this directory has its
 /// content, or is missing while nothing is up.
 pub(crate) fn running(common: &Common, engine: &Engine) -> Result<Option<Name>, VerbError> {
     let name = project(common, &FileArg::default(), Some(engine))?;

@@ -45,7 +45,7 @@ pub(crate) fn host(common: &Common) -> Result<Option<Unusable>, Failure> {
 }
 
 impl Unusable {
-    /// It acts on what the marks in the kernel tell.
+    /// It acts by the marks in the kernel.
     pub(crate) fn engine(&self) -> Engine {
         let workplace = Workplace {
             instead_of: Some(self.scope.clone()),

@@ -257,7 +257,7 @@ pub enum SeenJoined {
     Present(Box<PresentNamespace>),
     /// It is not there: why, for people.
     Absent(String),
-    /// Hallway may not enter it, or cannot tell which it is: why, for people.
+    /// Hallway may not enter it, or cannot determine which it is: the reason, for people.
     Refused(String),
 }
 

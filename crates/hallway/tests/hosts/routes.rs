@@ -93,7 +93,7 @@ pub(crate) fn routes_of_other_tables_are_said_and_predicted() {
     h.run(&["reach", "host", "a:80"]).exits(0);
 }
 
-/// A route that is longer than the subnet takes the packets for a node: it is named by everything that tells
+/// A route that is longer than the subnet takes the packets for a node: it is named by every command that reports
 /// about the node, with the command that removes it.
 pub(crate) fn longer_routes_are_said_and_predicted() {
     lan(1, "eth0");
@@ -195,7 +195,7 @@ const STOPPERS: [(&str, &str, &str); 13] = [
     ),
 ];
 
-/// They are named by everything that tells about the project, with the command that helps, and predicted.
+/// They are named by every command that reports on the project, with the command that helps, and predicted.
 pub(crate) fn rules_and_routes_that_stop_packets() {
     lan(1, "eth0");
     sh(

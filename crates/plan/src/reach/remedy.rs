@@ -70,7 +70,7 @@ impl Dropped<'_> {
         let each =
             |make: &dyn Fn(&str) -> Vec<Accepted>| own.iter().flat_map(|l| make(l)).collect();
         match (self.table.family, self.device) {
-            // Each node has a port of its own there, and not every kernel knows the bridge.
+            // Each node has a port of its own there, and not every kernel has a match for the bridge.
             (Family::Bridge, _) => self.alone().into_iter().collect(),
             (_, Some(device)) if self.is_of_project(device) => vec![match self.hook {
                 Hook::Egress => Accepted::Out(device.to_owned()),

@@ -1,5 +1,5 @@
 //! Rules of other programs that set the whole mark of packets: with it they remove the bits by which the
-//! keeper's guard knows that the project's own rules have seen a packet, and the guard drops it.
+//! keeper's guard recognises that a packet has passed the project's own rules, and the guard drops it.
 
 use hallway_nftables::evaluate::{Evaluator, PacketContext, PacketVerdict};
 use hallway_nftables::survey::Passage;

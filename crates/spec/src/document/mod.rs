@@ -193,7 +193,7 @@ mapping! {
         protocol: Option<String>,
         /// The name of the node's port.
         name: Option<String>,
-        /// Which protocol is spoken there; without effect.
+        /// Which protocol is used there; without effect.
         app_protocol: Option<String>,
         /// `host` or `ingress`, which mean the same here.
         mode: Option<String>,
