@@ -57,7 +57,7 @@ pub enum Event {
 pub enum Warning {
     /// Ports of the real host's localhost that this user may not listen on.
     #[error(
-        "{}: not on this machine's localhost, where only root may listen on these low ports; inside the sandbox they are served",
+        "{}: not on this machine's localhost, where only root may listen on ports below 1024; inside the sandbox they are served",
         list(ports)
     )]
     PrivilegedPorts {

@@ -200,7 +200,7 @@ fn of_state(reason: &Reason) -> Option<String> {
             format!("{verb} {}; then run hallway down again", left.path.display())
         }
         Reason::StateUnsafe { .. } => {
-            "use a directory that only you can change: make one with mkdir -m 700, and give it with --state-dir or HALLWAY_STATE_DIR; of a project that is up, hallway down removes the namespaces, links and rules in any case, and the files if they contain no files of other users".into()
+            "use a directory that only you can change: make one with mkdir -m 700, and give it with --state-dir or HALLWAY_STATE_DIR; of a project that is up, hallway down removes the namespaces, links and rules in any case, and its files if the directory contains no files of other users".into()
         }
         _ => return None,
     })
