@@ -52,7 +52,7 @@ fn ends_are_printed() {
         .unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut lines = lines.map(Result::unwrap).filter(|l| l.starts_with("fails"));
-    assert_eq!(lines.next().unwrap(), "fails  | bye");
+    assert_eq!(lines.next().unwrap(), "fails | bye");
     assert_eq!(lines.next().unwrap(), "fails exited with 3");
     sh(&format!("kill -INT {}", child.id()));
     assert!(child.wait().unwrap().success());
