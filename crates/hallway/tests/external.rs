@@ -268,8 +268,8 @@ fn addresses_are_those_of_the_file() {
     h.ok("down");
 }
 
-/// `outside` is a machine outside, and not a node of the project that is the other end or on a bridge of other programs:
-/// a node's own address proves nothing.
+/// `outside` is a machine outside, and not a node of the project that is the other end or on a bridge of other
+/// programs: a node's own address proves nothing.
 fn outside_is_a_machine_outside() {
     bridge();
     sh("ip netns add far

@@ -242,8 +242,8 @@ impl Kernel {
         Ok(counts.iter().sum())
     }
 
-    /// The number of solicitations (`mcast_solicit`) of each link of the namespace. The kernel looks through the links of all
-    /// namespaces for this; for one link among many, read the setting below /proc/sys.
+    /// The number of solicitations (`mcast_solicit`) of each link of the namespace. The kernel looks through
+    /// the links of all namespaces for this; for one link among many, read the setting below /proc/sys.
     ///
     /// # Errors
     /// EAGAIN when the list kept changing while it was read.

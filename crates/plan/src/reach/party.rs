@@ -163,8 +163,8 @@ impl World<'_> {
         (by != zone && !by.is_empty()).then_some((zone, by))
     }
 
-    /// The node that represents the outside. A node on a bridge of other programs does not: the machines outside are
-    /// not there.
+    /// The node that represents the outside. A node on a bridge of other programs does not: the machines
+    /// outside are not there.
     #[must_use]
     pub fn outsider(&self) -> Option<&Node> {
         let mut nodes = self.settled().nodes.iter();

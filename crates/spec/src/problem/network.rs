@@ -383,9 +383,7 @@ impl Details for NetworkProblem {
                 "remove it: rules, translation and published ports are only on networks of the host"
             }
             Self::SameParent(..) => "put the nodes on one of the two, or give each its own vlan",
-            Self::BandwidthOfMacvlan { .. } => {
-                "remove it; other impairments (delay, loss, …) are possible"
-            }
+            Self::BandwidthOfMacvlan { .. } => "remove it; delay, loss, … are possible",
             Self::AddressOfExternal { .. } | Self::AddressOfMacvlan { .. } => {
                 "write one that is free there: hallway cannot detect which addresses are in use there"
             }

@@ -98,8 +98,8 @@ impl Reasons<'_> {
         of(decided.or(found.request.first())?.flow.from)
     }
 
-    /// The subnet of a node whose own address a machine outside receives as the source, which is not a node: its routes are not
-    /// known.
+    /// The subnet of a node whose own address a machine outside receives as the source, which is not a node:
+    /// its routes are not known.
     pub(super) fn untranslated(&self, found: &ExchangeResult) -> Option<IpNet> {
         let (at, flow) = found.end.as_ref()?;
         let near = found.request.iter().map(|hop| &hop.at);
