@@ -164,7 +164,7 @@ impl<'w> Walk<'w> {
         let context = frame(packet, (port.link, to), port.mac);
         for chain in self.world.bridge.hooked(Hook::Forward, ChainType::Filter) {
             let verdict = self.world.bridge.evaluate(chain, &context);
-            self.ruled(&verdict, Hook::Forward, Family::Bridge, packet.flow)?;
+            self.apply_verdict(&verdict, Hook::Forward, Family::Bridge, packet.flow)?;
         }
         self.by_bridge(Hook::Forward, packet, context)
     }

@@ -92,7 +92,7 @@ impl<'w> Walk<'w> {
         for (rules, packet_there) in own.chain(others.iter().map(|o| (o, &among_others))) {
             for chain in rules.hooked(Hook::Prerouting, ChainType::Filter) {
                 let verdict = rules.evaluate(chain, packet_there);
-                self.ruled_by(rules, &verdict, Hook::Prerouting, packet.flow)?;
+                self.apply_verdict_of(rules, &verdict, Hook::Prerouting, packet.flow)?;
             }
         }
         Ok(())
@@ -132,7 +132,7 @@ impl<'w> Walk<'w> {
         for (chain, of) in self.chains_of_projects(hook, &others) {
             let Some(rules) = of else {
                 let verdict = self.world.inet.evaluate(chain, &context);
-                self.ruled(&verdict, hook, Family::Inet, packet.flow)?;
+                self.apply_verdict(&verdict, hook, Family::Inet, packet.flow)?;
                 context.mark = verdict.mark;
                 // A later chain without a deciding rule is not the reason.
                 if verdict.rule.is_some() || first {
@@ -143,7 +143,7 @@ impl<'w> Walk<'w> {
             };
             // Rules of other programs match links by name.
             let verdict = rules.evaluate(chain, &self.with_links(&context));
-            self.ruled_by(rules, &verdict, hook, packet.flow)?;
+            self.apply_verdict_of(rules, &verdict, hook, packet.flow)?;
             context.mark = verdict.mark;
         }
         let named = self.with_links(&context);
@@ -213,7 +213,7 @@ impl<'w> Walk<'w> {
         let inet = &self.world.inet;
         for chain in inet.hooked(Hook::Postrouting, ChainType::Filter) {
             let verdict = inet.evaluate(chain, &after);
-            self.ruled(&verdict, Hook::Postrouting, Family::Inet, packet.flow)?;
+            self.apply_verdict(&verdict, Hook::Postrouting, Family::Inet, packet.flow)?;
         }
         let passing = Passing::routed(Hook::Postrouting, packet, Some(state), after);
         self.pass_foreign(&passing.after(Priority::SRCNAT))?;

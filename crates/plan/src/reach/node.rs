@@ -254,7 +254,7 @@ impl<'w> Walk<'w> {
             .hooked(Hook::Prerouting, ChainType::Filter)
         {
             let verdict = self.world.bridge.evaluate(chain, &context);
-            self.ruled(&verdict, Hook::Prerouting, Family::Bridge, packet.flow)?;
+            self.apply_verdict(&verdict, Hook::Prerouting, Family::Bridge, packet.flow)?;
         }
         let passing = Passing::all(Class::Bridge, Hook::Prerouting, &packet, None, context);
         match self.world.hooked(port.network) {

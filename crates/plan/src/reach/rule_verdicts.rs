@@ -9,7 +9,7 @@ use hallway_nftables::{Family, Hook, print};
 impl Walk<'_> {
     /// Adds a verdict of the project's own rules to the hops; a packet that is dropped goes no
     /// further.
-    pub(super) fn ruled(
+    pub(super) fn apply_verdict(
         &mut self,
         verdict: &RuleVerdict,
         hook: Hook,
@@ -26,7 +26,7 @@ impl Walk<'_> {
     }
 
     /// The same of rules for IP of any project.
-    pub(super) fn ruled_by(
+    pub(super) fn apply_verdict_of(
         &mut self,
         rules: &Evaluator<'_>,
         verdict: &RuleVerdict,
