@@ -1,4 +1,4 @@
-//! Containers of Docker and Podman: which process one of them runs, asked of their API by HTTP on a
+//! Containers of Docker and Podman: which process one of them runs, read from their API by HTTP on a
 //! unix socket. No program is run.
 
 use std::io::{self, Read, Write as _};
@@ -87,7 +87,7 @@ pub(crate) struct Unfound {
     pub(crate) answered: bool,
 }
 
-/// The runtimes that did not answer: none of them is asked again.
+/// The runtimes that did not answer: no further request is sent to them.
 #[derive(Debug, Default)]
 pub(crate) struct Silent(Vec<(String, String)>);
 
@@ -171,7 +171,7 @@ fn ask(socket: &str, container: &str, until: Instant) -> io::Result<Option<Answe
     let Some(mut stream) = connect(socket)? else {
         return Ok(None);
     };
-    // Zero is no valid limit.
+    // Zero is not a valid limit.
     let left = || Some(until.saturating_duration_since(Instant::now()) + Duration::from_millis(1));
     stream.set_write_timeout(left())?;
     // The answer to HTTP/1.0 is not in chunks, and ends with the connection.

@@ -28,7 +28,8 @@ use crate::{Failure, Reason, place as surroundings};
 #[must_use]
 pub fn checks(place: &Result<Place, Failure>) -> Vec<Check> {
     if !surroundings::has_proc() {
-        let advice = "nothing can be built without it, or looked at: mount -t proc proc /proc";
+        let advice =
+            "without it hallway can neither build nor examine a project: mount -t proc proc /proc";
         return vec![check(
             "/proc",
             false,
@@ -118,7 +119,7 @@ fn netlink() -> Check {
         links.is_ok(),
         CheckOutcome::Missing,
         found,
-        "nothing can be built without it",
+        "without it hallway can neither build nor examine a project",
     )
 }
 
@@ -179,7 +180,7 @@ fn name_servers() -> Check {
             false,
             CheckOutcome::Warning,
             format!("{}, addresses of this host", own.join(", ")),
-            "nodes may not reach them: with --host, hallway allow any host --port 53/udp,53/tcp lets them; in a sandbox, give the nodes servers with dns: [ADDRESS]",
+            "nodes may not reach them: with --host, hallway allow any host --port 53/udp,53/tcp allows it; in a sandbox, give the nodes servers with dns: [ADDRESS]",
         );
     }
     let good = found.unreachable.is_empty();
@@ -218,7 +219,7 @@ fn pasta() -> Check {
     check("pasta", false, CheckOutcome::Warning, found, &advice)
 }
 
-/// Firewalls of others may drop what hallway's rules accept: a drop in any of them is final.
+/// Firewalls of other programs may drop what hallway's rules accept: a drop in any of them is final.
 fn firewalls() -> Check {
     let name = "other firewalls";
     let mut kernel = Kernel::new();
@@ -326,7 +327,7 @@ fn conntrack() -> Check {
             false,
             CheckOutcome::Warning,
             "not loaded",
-            "it comes with the first rules; where it does not, nothing is masqueraded or published: modprobe nf_conntrack",
+            "loaded with the first rules; if it is not, nothing is masqueraded or published: modprobe nf_conntrack",
         );
     };
     check(
@@ -356,6 +357,6 @@ fn namespaces() -> Check {
         most >= 100,
         CheckOutcome::Warning,
         format!("at most {most} for each user"),
-        "every node is one: raise user.max_net_namespaces and user.max_mnt_namespaces",
+        "each node needs one network namespace: raise user.max_net_namespaces and user.max_mnt_namespaces",
     )
 }

@@ -10,8 +10,8 @@ use hallway_kernel::Kernel;
 use hallway_kernel::gate::Gate;
 
 use hallway_plan::diff::{Recorded, affected};
+use hallway_plan::firewall_accepts::Firewall;
 use hallway_plan::observed::Seen;
-use hallway_plan::through::Firewall;
 use hallway_plan::{Observed, Plan, Settled, Surroundings, diff, settle};
 use hallway_spec::{Name, Topology};
 use ipnet::IpNet;
@@ -235,7 +235,7 @@ impl Engine {
     }
 
     /// As [`Self::plan`]. A plan for the change of one object (`narrow`) does not examine the
-    /// namespaces that the change does not concern: changes of others there stay until the next
+    /// namespaces that the change does not concern: changes by other programs there stay until the next
     /// `up`. Without `allow_through` it stays as on record.
     pub(crate) fn plan_to(
         &self,
@@ -346,7 +346,7 @@ fn has_new_subnet(topology: &Topology, applied: Option<&Settled>) -> bool {
     topology.networks.iter().any(|n| !built(n))
 }
 
-/// The namespaces of others that the nodes on record join.
+/// The namespaces of other programs that the nodes on record join.
 pub(crate) fn joined_on(record: Option<&Record>) -> observe::joined::Wanted {
     let mut out = observe::joined::Wanted::default();
     let settled = record.into_iter();

@@ -57,7 +57,7 @@ pub enum Event {
 pub enum Warning {
     /// Ports of the real host's localhost that this user may not listen on.
     #[error(
-        "{}: not on this machine's localhost, where only root may listen on these low ports; inside the sandbox they are served",
+        "{}: not on this machine's localhost, where only root may listen on ports below 1024; inside the sandbox they are served",
         list(ports)
     )]
     PrivilegedPorts {
@@ -82,9 +82,9 @@ pub enum Warning {
         /// What lets it pass.
         help: String,
     },
-    /// Replies of published ports have another way than the requests, and rp_filter drops these.
+    /// Replies of published ports take another path than the requests, and rp_filter drops these.
     #[error("cannot be reached: {}: {by}", what.join(", "))]
-    WrongWay {
+    ReversePathFilter {
         /// What is not reached.
         what: Vec<String>,
         /// Why.
@@ -94,7 +94,7 @@ pub enum Warning {
     },
     /// IPv6 is turned off on every link of the host, and the project has IPv6.
     #[error(
-        "IPv6 is turned off on this host: the project's nodes reach one another by it, but not the outside, and nothing is published on it"
+        "IPv6 is turned off on this host: the project's nodes reach one another by IPv6, but not the outside, and no port is published on it"
     )]
     Ipv6Off,
     /// The host's name servers are on its own localhost or have link-local addresses, and no others are configured.
@@ -126,7 +126,7 @@ pub enum Warning {
     /// A program failed that the programs which depend on it do not require.
     #[error("node {}: {}; not required by {}", .0.node, .0.end, .0.of.join(", "))]
     NotRequired(NotRequired),
-    /// Something that others made keeps the project from working, and is left to them.
+    /// Something that other programs made keeps the project from working; hallway does not change it.
     #[error("{difference}")]
     LeftToOthers {
         /// What.
@@ -158,7 +158,7 @@ impl Warning {
                 _ => WarningCode::AddressElsewhere.text(),
             },
             Self::Blocked { .. } => WarningCode::Blocked.text(),
-            Self::WrongWay { .. } => WarningCode::WrongWay.text(),
+            Self::ReversePathFilter { .. } => WarningCode::ReversePathFilter.text(),
             Self::Record(failure) | Self::NodeNotKept(failure) => failure.code(),
         }
     }
@@ -186,7 +186,7 @@ impl Warning {
             Self::NoFile { file, .. } => format!("make {file} a regular file, as root: touch {file} if nothing has that name"),
             Self::NotRequired(program) => format!("see what it wrote: hallway logs {}", program.node),
             Self::LeftToOthers { difference } => difference.remedy().unwrap_or_default(),
-            Self::Blocked { help, .. } | Self::WrongWay { help, .. } => help.clone(),
+            Self::Blocked { help, .. } | Self::ReversePathFilter { help, .. } => help.clone(),
             Self::Record(failure) | Self::NodeNotKept(failure) => {
                 failure.help().unwrap_or_default()
             }

@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stub_gives_way_to_the_servers_it_asks() {
+    fn a_stub_is_replaced_by_its_upstream_servers() {
         let upstream = "nameserver 192.0.2.1\nsearch example.com\n";
         let chosen = choose(STUB, [String::new(), upstream.to_owned()].into_iter());
         assert_eq!(chosen.text, upstream);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use hallway_kernel::KernelError;
 use hallway_kernel::monitor::{Event, Monitor, NfChange, NfObject, Topic};
-use hallway_plan::{mark, through};
+use hallway_plan::{firewall_accepts, mark};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
@@ -159,7 +159,7 @@ fn concerns(event: &Event) -> bool {
 }
 
 fn may_have_accepts(change: &NfChange) -> bool {
-    let mut entries = through::FIREWALL_CHAINS.iter();
+    let mut entries = firewall_accepts::FIREWALL_CHAINS.iter();
     entries.any(|entry| {
         let of_table = entry.family == change.family && entry.table == change.table;
         of_table

@@ -60,14 +60,14 @@ pub(crate) fn project_or_stray(
     if given || !engine.projects().is_empty() {
         return Ok(name);
     }
-    let strays = engine.strays()?;
-    Ok(match strays.projects.as_slice() {
+    let orphaned_objects = engine.orphaned_objects()?;
+    Ok(match orphaned_objects.projects.as_slice() {
         [only] if *only != name => only.clone(),
         _ => name,
     })
 }
 
-/// The project of a prediction, if it is up. `None` if it is not, and the file of this directory tells its
+/// The project of a prediction, if it is up. `None` if it is not, and the file of this directory has its
 /// content, or is missing while nothing is up.
 pub(crate) fn running(common: &Common, engine: &Engine) -> Result<Option<Name>, VerbError> {
     let name = project(common, &FileArg::default(), Some(engine))?;

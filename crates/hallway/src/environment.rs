@@ -44,7 +44,7 @@ pub(crate) fn calling_user() -> Result<Option<CallingUser>, Failure> {
     Ok(user.map(|user| CallingUser { user, group: None }))
 }
 
-/// Where to look if root has nothing: the sandboxes that the user who called by sudo or pkexec has.
+/// Where to look if root has nothing: the sandboxes that the user who called with sudo or pkexec has.
 pub(crate) fn of_caller() -> Option<String> {
     let user = calling_user().ok()??.user;
     let sandboxes = sandbox::of_user(user);
@@ -54,7 +54,7 @@ pub(crate) fn of_caller() -> Option<String> {
         several => format!("sandboxes {} run", listed(several)),
     };
     Some(format!(
-        "for user {user}, who called by sudo, {words}: call hallway without sudo"
+        "for user {user}, who called with sudo, {words}: call hallway without sudo"
     ))
 }
 

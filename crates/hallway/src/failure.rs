@@ -7,8 +7,8 @@ use hallway_engine::KernelError;
 use hallway_engine::enter::EnterError;
 use hallway_spec::{Diagnostic, Name, codes, listed, nearest};
 
-use crate::elsewhere::is_elsewhere;
 use crate::environment::of_caller;
+use crate::other_scopes::is_elsewhere;
 
 codes! {
     /// The codes of failures of the commands.
@@ -146,12 +146,12 @@ impl Diagnostic for CommandError {
                     Some("find the program that listens with: ss -lnp".into())
                 }
                 ErrorKind::PermissionDenied => Some(
-                    "outside of nodes, low ports are for root: serve a port from 1024 on, like hallway serve 8080, or serve it in a node: hallway exec NODE -- hallway serve 80; sysctl net.ipv4.ip_unprivileged_port_start=80, as root, gives the ports from 80 on to all users".into(),
+                    "outside of nodes, ports below 1024 need root: serve a port from 1024 on, like hallway serve 8080, or serve it in a node: hallway exec NODE -- hallway serve 80; sysctl net.ipv4.ip_unprivileged_port_start=80, as root, allows all users to listen on ports from 80 on".into(),
                 ),
                 _ => None,
             },
             Self::Write { refused: true, .. } => {
-                Some("run it as root, or write it to a place of your own".into())
+                Some("run it as root, or write it to a directory that you may write to".into())
             }
             _ => None,
         }

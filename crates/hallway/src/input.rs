@@ -17,7 +17,7 @@ pub(crate) struct Input {
     pub(crate) more: Vec<SourceText>,
     /// The hallway file: the same text, or its translation.
     pub(crate) source: String,
-    /// What was omitted in the translation, and what users should know about it.
+    /// What was omitted in the translation, and what users need to know about it.
     pub(crate) notes: Vec<String>,
 }
 

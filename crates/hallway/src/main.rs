@@ -9,21 +9,21 @@ mod complete;
 mod diagnose;
 #[cfg(test)]
 mod doc_pages;
-mod elsewhere;
 mod environment;
 mod failure;
-mod habits;
+mod familiar_commands;
 mod imported;
 mod input;
 mod interrupt;
-mod moment;
 mod named;
+mod other_scopes;
 mod places;
 mod progress;
 mod scope;
 mod source;
 mod state_dir;
 mod subject;
+mod time;
 mod ui;
 mod unusable;
 
@@ -126,8 +126,8 @@ fn wrong_usage(mut error: clap::Error) -> ExitCode {
         error.remove(ContextKind::Suggested);
     }
     let error = &error;
-    let verb = habits::verb(error).unwrap_or_default();
-    if habits::asks_for_version(error) {
+    let verb = familiar_commands::verb(error).unwrap_or_default();
+    if familiar_commands::asks_for_version(error) {
         version();
         return ExitCode::SUCCESS;
     }
@@ -136,13 +136,13 @@ fn wrong_usage(mut error: clap::Error) -> ExitCode {
         [before, word] => (word == verb).then_some(before.as_str()),
         _ => None,
     });
-    let instead = habits::instead(error, before.unwrap_or_default());
+    let instead = familiar_commands::instead(error, before.unwrap_or_default());
     // A word may also be the value of a flag.
     let known = args::Args::command();
     let mut ours = words.iter().skip(1).map(String::as_str);
     let ours = ours.find(|w| known.find_subcommand(w).is_some());
     let ours = ours.unwrap_or_default();
-    let flag = habits::instead_of_flag(error, ours);
+    let flag = familiar_commands::instead_of_flag(error, ours);
     let said = match (instead, flag) {
         (Some((verb, instead)), _) => {
             (format!("hallway has no command {verb}"), instead.to_owned())
@@ -156,8 +156,8 @@ fn wrong_usage(mut error: clap::Error) -> ExitCode {
                 return ExitCode::from(2);
             }
             error.print().ok();
-            let help = habits::instead_of_words(error, ours);
-            let help = help.or_else(|| habits::instead_of_value(error));
+            let help = familiar_commands::instead_of_words(error, ours);
+            let help = help.or_else(|| familiar_commands::instead_of_value(error));
             if let Some(help) = help {
                 ui::complain(&format!("  help: {help}"), 4);
             }

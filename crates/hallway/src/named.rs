@@ -6,8 +6,8 @@ use hallway_spec::{Name, listed};
 
 use crate::args::Common;
 use crate::diagnose::VerbError;
-use crate::elsewhere::{self, is_elsewhere};
 use crate::failure::CommandError;
+use crate::other_scopes::{self, is_elsewhere};
 use crate::scope::{self, Scope};
 
 /// The nodes of a project that a name means; at least one.
@@ -39,7 +39,7 @@ pub(crate) fn elsewhere(
     name: &Name,
 ) -> Vec<String> {
     let here = scope.map(Scope::here);
-    elsewhere::with(common, here, apart_from, |s| !s.named(name).is_empty())
+    other_scopes::with(common, here, apart_from, |s| !s.named(name).is_empty())
 }
 
 /// As [`elsewhere()`], for a network.
@@ -49,14 +49,14 @@ pub(crate) fn network_elsewhere(
     project: &Name,
     name: &Name,
 ) -> Vec<String> {
-    elsewhere::with(common, Some(scope.here()), Some(project), |s| {
+    other_scopes::with(common, Some(scope.here()), Some(project), |s| {
         s.networks.iter().any(|n| n.name == *name)
     })
 }
 
 /// The flags of the other places in which a project of that name is up.
 pub(crate) fn project_elsewhere(common: &Common, scope: &Scope, name: &Name) -> Vec<String> {
-    elsewhere::with(common, Some(scope.here()), Some(name), |s| {
+    other_scopes::with(common, Some(scope.here()), Some(name), |s| {
         s.project == *name
     })
 }

@@ -14,8 +14,8 @@ use rustix::fs::{AtFlags, Mode, OFlags};
 
 use crate::args::{Common, FileArg};
 use crate::diagnose::VerbError;
-use crate::elsewhere::{Here, up_elsewhere};
 use crate::environment::{calling_user, of_caller, passed_on};
+use crate::other_scopes::{Here, up_elsewhere};
 use crate::places;
 use crate::unusable::{self, Unusable};
 
@@ -300,7 +300,7 @@ pub(crate) fn here(common: &Common) -> Result<Scope, VerbError> {
     Scope::existing(common)?.map_or_else(|| Err(not_here(common)), Ok)
 }
 
-/// Where something is up, if nothing is here: in other places of this user, or of the one who called by sudo.
+/// Where something is up, if nothing is here: in other places of this user, or of the one who called with sudo.
 pub(crate) fn elsewhere(common: &Common, scope: Option<&Scope>) -> Option<String> {
     of_caller().or_else(|| up_elsewhere(common, scope.map(Scope::here)))
 }

@@ -112,7 +112,7 @@ fn refuse_flags(
     flag.map_or(Ok(()), |flag| {
         Err(VerbError::usage(
             format!("{flag} is for Compose files; {name} is {what}"),
-            format!("leave {flag} away"),
+            format!("remove {flag}"),
         ))
     })
 }

@@ -39,7 +39,7 @@ impl Subject {
     pub(crate) fn of_file(common: &Common, file: &FileArg) -> Result<Self, VerbError> {
         let input = source::read(common, file)?;
         let planned =
-            Engine::plan_from_nothing(&input.project.topology, &[], OtherNamespaces::Assumed)
+            Engine::plan_for_empty_host(&input.project.topology, &[], OtherNamespaces::Assumed)
                 .map_err(|f| VerbError::of(f, &input.path, &input.text))?;
         Ok(Self::new(planned.settled, &input, Environment::default()))
     }
@@ -108,13 +108,13 @@ impl Subject {
 
     /// Reads what programs have changed in the nodes that the packets of these questions pass, and in
     /// those that may take further addresses.
-    pub(crate) fn look_inside(&mut self, questions: &[Question]) -> Result<(), VerbError> {
+    pub(crate) fn read_inside(&mut self, questions: &[Question]) -> Result<(), VerbError> {
         if !self.is_up {
             return Ok(());
         }
         let takes = |node: &&Node| node.interfaces.iter().any(|i| !i.sources.is_empty());
-        let takers = self.settled.nodes.iter().filter(takes);
-        let mut wanted: BTreeSet<Name> = takers.map(|n| n.name.clone()).collect();
+        let owners = self.settled.nodes.iter().filter(takes);
+        let mut wanted: BTreeSet<Name> = owners.map(|n| n.name.clone()).collect();
         wanted.extend(self.may_have_asked(questions)?);
         let mut known = BTreeSet::new();
         // What was read may lead packets through further nodes.
@@ -154,14 +154,14 @@ impl Subject {
     }
 
     /// The same for the questions of the file's `expect` lines.
-    pub(crate) fn look_inside_for_expects(&mut self) -> Result<(), VerbError> {
+    pub(crate) fn read_inside_for_expects(&mut self) -> Result<(), VerbError> {
         let expected = reach::expected(&self.world()?, &self.expects);
         let questions: Vec<Question> = expected.into_iter().map(|e| e.question).collect();
-        self.look_inside(&questions)
+        self.read_inside(&questions)
     }
 
     /// The same of every node.
-    pub(crate) fn look_inside_all(&mut self) {
+    pub(crate) fn read_inside_all(&mut self) {
         if self.is_up {
             let names = self.settled.nodes.iter().map(|n| n.name.clone());
             self.environment.inside = read::inside::inside(&self.settled, &names.collect());
@@ -225,7 +225,7 @@ pub(crate) fn asked(
     let scope = scope.or(subject.scope.as_ref());
     let elsewhere = |node: &Name| named::elsewhere(common, scope, Some(project), node);
     let questions = resolve(subject, &subject.world()?, pair, &elsewhere)?;
-    subject.look_inside(&questions)?;
+    subject.read_inside(&questions)?;
     Ok(questions)
 }
 
@@ -345,11 +345,11 @@ pub(crate) fn location(world: &World<'_>, party: &Party) -> Result<Location, Ver
     match world.place(party) {
         Location::Outside if *party == Party::Beyond => Err(VerbError::usage(
             "the node that represents outside is the other end, so no other machine there can be tried",
-            "name a node instead of outside; hallway explain predicts without",
+            "name a node instead of outside; hallway explain predicts it without packets",
         )),
         Location::Outside => Err(VerbError::usage(
             format!("no node represents {party}, so it cannot be tried"),
-            "give the project a network with outside: true and a node on it; hallway explain predicts without",
+            "give the project a network with outside: true and a node on it; hallway explain predicts it without packets",
         )),
         at => Ok(at),
     }

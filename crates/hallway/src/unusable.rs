@@ -37,7 +37,7 @@ pub(crate) fn host(common: &Common) -> Result<Option<Unusable>, Failure> {
         scope,
         substitute: Substitute::make()?,
     };
-    let left = unusable.engine().strays()?;
+    let left = unusable.engine().orphaned_objects()?;
     match left.projects.is_empty() && left.routes.is_empty() {
         true => Err(unusable.why),
         false => Ok(Some(unusable)),
@@ -45,7 +45,7 @@ pub(crate) fn host(common: &Common) -> Result<Option<Unusable>, Failure> {
 }
 
 impl Unusable {
-    /// It acts on what the marks in the kernel tell.
+    /// It acts by the marks in the kernel.
     pub(crate) fn engine(&self) -> Engine {
         let workplace = Workplace {
             instead_of: Some(self.scope.clone()),
@@ -79,7 +79,7 @@ pub(crate) fn end(common: &Common, sandbox: &Sandbox, why: &Failure) -> Result<(
 fn say(common: &Common, why: &Failure) {
     let text = format!(
         "the state directory has not been used, and its files are still there: {why}; \
-         remove it, or make it yours alone (chown, chmod 700)"
+         remove it, or give it to your user (chown, chmod 700)"
     );
     ui::note(common, text);
 }

@@ -42,7 +42,7 @@ fn guest_pings(address: &str) -> bool {
     hallway_testkit::try_sh(&ping).is_ok()
 }
 
-/// Nodes are on the bridge beside others; the bridge, its address and the ports of others stay as they
+/// Nodes are on the bridge beside others; the bridge, its address and the ports of other programs stay as they
 /// are.
 fn a_bridge_of_the_host_is_joined() {
     bridge();
@@ -268,8 +268,8 @@ fn addresses_are_those_of_the_file() {
     h.ok("down");
 }
 
-/// `outside` is a machine outside, and not a node of the project that is the other end or on a bridge of others:
-/// a node's own address proves nothing.
+/// `outside` is a machine outside, and not a node of the project that is the other end or on a bridge of other
+/// programs: a node's own address proves nothing.
 fn outside_is_a_machine_outside() {
     bridge();
     sh("ip netns add far

@@ -255,7 +255,7 @@ fn in_a_sandbox() {
     Scene::new(h.repairing(), "sandbox").check();
 }
 
-/// The host forwards because of the project, by two links of others: it does not become a router between
+/// The host forwards because of the project, by two links of other programs: it does not become a router between
 /// them.
 fn links_of_others() {
     for (name, v4, v6) in [("left", "192.0.2", "fd21"), ("right", "198.51.100", "fd22")] {
@@ -286,7 +286,7 @@ fn links_of_others() {
         wait_for("the rules", loaded);
         std::thread::sleep(Duration::from_millis(1200));
     }
-    assert_eq!(answers(closed), "", "forwarded for others");
+    assert_eq!(answers(closed), "", "forwarded for other machines");
     // A link that appears later is in the guard, too.
     let later =
         "ip link add late0 type veth peer eth1 netns left; ip addr add 192.0.3.1/24 dev late0
@@ -302,7 +302,7 @@ fn links_of_others() {
     assert_eq!(
         answers(closed),
         "",
-        "forwarded for others by the later link"
+        "forwarded for other machines by the later link"
     );
     h.run(&["status", "--exit-code"]).exits(0);
     // The probe detects a host that forwards: without its keeper, a project has no guard.
@@ -319,7 +319,7 @@ fn links_of_others() {
     echo.wait().unwrap();
 }
 
-/// Changes of the guard by others: it belongs to the keeper alone, and a project with a similar
+/// Changes of the guard by other programs: it belongs to the keeper alone, and a project with a similar
 /// name is another project.
 fn the_guard_itself() {
     let h = Hallway::host(env!("CARGO_BIN_EXE_hallway"));

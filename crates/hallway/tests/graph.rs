@@ -83,7 +83,7 @@ fn what_is_up_and_what_is_missing() {
 fn programs_that_do_not_run() {
     let h = hallway();
     let file = "nodes:
-  dies: { command: \"sh -c 'sleep 0.5; exit 3'\" }
+  fails: { command: \"sh -c 'sleep 0.5; exit 3'\" }
   done: { command: \"true\" }
   runs: { command: sleep 1000 }
   halts: { command: sleep 1001 }
@@ -94,7 +94,7 @@ fn programs_that_do_not_run() {
     wait_for("the end", || h.ok("status").contains("exited with 3"));
     let tree = h.ok("graph --live");
     let line = |node: &str| tree.lines().find(|l| l.contains(node)).unwrap();
-    assert!(line("dies").contains("✗ dies") && line("dies").contains("(exited with 3)"));
+    assert!(line("fails").contains("✗ fails") && line("fails").contains("(exited with 3)"));
     assert!(line("halts").contains("✗ halts") && line("halts").contains("(stopped)"));
     assert!(
         line("runs").contains("✓ runs") && line("done").contains("✓ done"),
@@ -107,7 +107,7 @@ fn programs_that_do_not_run() {
     assert!(shown.iter().any(|t| t == "exited with 3"), "{shown:?}");
     let chart = h.ok("graph --live --format mermaid");
     assert!(
-        chart.contains("dies<br/>exited with 3\"]:::missing"),
+        chart.contains("fails<br/>exited with 3\"]:::missing"),
         "{chart}"
     );
     assert!(!h.ok("graph").contains('✗'));

@@ -133,7 +133,7 @@ fn a_stopped_holder_holds_nothing_up() {
 }
 
 /// A program that does nothing replaces the porter, the holder and the keeper.
-fn a_helper_that_says_nothing_is_not_waited_for() {
+fn a_helper_that_does_not_answer_is_not_waited_for() {
     sh("printf '#!/bin/sh\\nexec sleep 1000\\n' > /run/mute; chmod 755 /run/mute");
     let started = Instant::now();
     let porter = Porter::start("/run/mute".as_ref()).unwrap();
@@ -159,7 +159,7 @@ fn a_helper_that_says_nothing_is_not_waited_for() {
 }
 
 /// Neither files, locks nor variables of the caller are kept, on the host and in a sandbox.
-fn nothing_of_the_caller_lives_on() {
+fn nothing_of_the_caller_is_inherited() {
     let p = file("p", 91);
     sh("echo top-secret > /run/secretfile");
     for place in ["--host", "--sandbox=s"] {
@@ -487,8 +487,8 @@ hallway_testkit::tests!(
     a_wait_for_a_keeper_can_be_interrupted,
     a_stopped_runner_does_not_hold_up_the_end,
     a_stopped_holder_holds_nothing_up,
-    a_helper_that_says_nothing_is_not_waited_for,
-    nothing_of_the_caller_lives_on,
+    a_helper_that_does_not_answer_is_not_waited_for,
+    nothing_of_the_caller_is_inherited,
     state_can_be_read_by_its_user_only,
     another_user_cannot_get_in_the_keepers_way,
     what_runs_is_found_without_bookkeeping,

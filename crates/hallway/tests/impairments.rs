@@ -150,7 +150,7 @@ fn while_running() {
     h.run(&["reach", "a", "b", "--timeout-ms", "500"]).exits(1);
 }
 
-/// Changes by others are detected, and repaired by the keeper and by `up`.
+/// Changes by other programs are detected, and repaired by the keeper and by `up`.
 fn drift_is_repaired() {
     if !has_netem() {
         skip("this kernel has no netem");

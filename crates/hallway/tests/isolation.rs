@@ -71,7 +71,7 @@ fn networks_are_separate() {
     }
 }
 
-/// A node of a network that represents the outside world gets itself a way to the real one.
+/// A node of a network that represents the outside makes a path to the real one.
 fn the_real_outside_is_not_reached_from_a_simulated_one() {
     let h = up();
     sh("ip netns add real; ip link add up0 type veth peer name eth0 netns real

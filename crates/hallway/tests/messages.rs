@@ -19,21 +19,21 @@ fn hallway() -> Hallway {
 fn programs_that_ended() {
     let h = hallway();
     let file = "nodes:
-  dies: { command: \"sh -c 'sleep 0.5; echo first; echo bye >&2; exit 3'\" }
+  fails: { command: \"sh -c 'sleep 0.5; echo first; echo bye >&2; exit 3'\" }
   done: { command: \"sh -c 'echo well'\" }
 ";
     h.up(file).ok();
     wait_for("the end", || h.ok("status").contains("exited with 3"));
     let status = h.ok("status");
     let line = |node: &str| status.lines().find(|l| l.contains(node)).unwrap();
-    assert!(line("dies").contains(" s ago; last line: bye"), "{status}");
+    assert!(line("fails").contains(" s ago; last line: bye"), "{status}");
     assert!(line("done").contains("exited with 0, "), "{status}");
     assert!(!line("done").contains("last line"), "{status}");
     let json = h.run(&["status", "--format", "json"]).json();
     let nodes = json["nodes"].as_array().unwrap();
     let program = |name: &str| &nodes.iter().find(|n| n["name"] == name).unwrap()["program"];
-    assert_eq!(program("dies")["last_line"], "bye");
-    assert!(program("dies")["ended_seconds_ago"].is_u64(), "{json}");
+    assert_eq!(program("fails")["last_line"], "bye");
+    assert!(program("fails")["ended_seconds_ago"].is_u64(), "{json}");
     h.ok("down");
 }
 
@@ -41,7 +41,7 @@ fn programs_that_ended() {
 fn ends_are_printed() {
     let h = hallway();
     let file = "nodes:
-  dies: { command: \"sh -c 'sleep 0.5; echo bye; exit 3'\" }
+  fails: { command: \"sh -c 'sleep 0.5; echo bye; exit 3'\" }
   stays: { command: sleep 1000 }
 ";
     std::fs::write("/run/two.yaml", file).unwrap();
@@ -51,9 +51,9 @@ fn ends_are_printed() {
         .spawn()
         .unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let mut lines = lines.map(Result::unwrap).filter(|l| l.starts_with("dies"));
-    assert_eq!(lines.next().unwrap(), "dies  | bye");
-    assert_eq!(lines.next().unwrap(), "dies exited with 3");
+    let mut lines = lines.map(Result::unwrap).filter(|l| l.starts_with("fails"));
+    assert_eq!(lines.next().unwrap(), "fails | bye");
+    assert_eq!(lines.next().unwrap(), "fails exited with 3");
     sh(&format!("kill -INT {}", child.id()));
     assert!(child.wait().unwrap().success());
 }
@@ -171,7 +171,7 @@ fn one_cable_of_several() {
     }
     h.run(&["link", "rm", "z", "y"])
         .exits(2)
-        .says("there are 3 cables between z and y")
+        .says("there are 3 links between z and y")
         .says("hallway link rm z:eth1 y:eth1");
     h.run(&["link", "rm", "y:eth1", "z:eth1"])
         .exits(0)

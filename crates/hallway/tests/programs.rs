@@ -74,7 +74,7 @@ policies:
     let deny = "- { action: deny, from: a, to: b }\n";
     h.up(&file("sh -c 'exit 3'", deny))
         .exits(1)
-        .says("the former state has been restored: deny a → b (line 6) is not in force; allow lan → back is still in force. hallway deny FROM TO puts a deny in force now");
+        .says("the former state has been restored: deny a → b (line 6) is not in force; allow lan → back is still in force. hallway deny FROM TO adds a deny policy at once");
     assert!(!h.ok("policy ls").contains("deny"));
     h.ok("deny a b");
     h.up(&file("sh -c 'exit 3'", &format!("{deny}{allow}")))

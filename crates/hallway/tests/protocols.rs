@@ -141,7 +141,7 @@ policies: [ { from: b, to: d, ports: [ospf] }, { action: deny, from: b, to: d } 
     h.ok("down");
 }
 
-fn what_is_no_service_is_refused() {
+fn invalid_services_are_refused() {
     let h = hallway();
     let file = |service: &str, key: &str| {
         let base = "networks: { a: { subnet: 10.1.0.0/24 }, b: { subnet: 10.2.0.0/24 } }\nnodes: { x: { networks: [a] }, y: { networks: [b] } }\n";
@@ -173,5 +173,5 @@ hallway_testkit::tests![
     policies_name_any_ip_protocol,
     traced_and_explained,
     by_link_local_addresses,
-    what_is_no_service_is_refused,
+    invalid_services_are_refused,
 ];

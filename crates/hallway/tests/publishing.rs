@@ -62,7 +62,7 @@ expect:
 
 /// A node sends a datagram, and gets an answer from the address that it sent it to.
 #[track_caller]
-fn asks_by_udp(h: &Hallway, node: &str, address: &str, port: u16) {
+fn requests_by_udp(h: &Hallway, node: &str, address: &str, port: u16) {
     const ASK: &str = "import socket, sys; family = socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET; s = socket.socket(family, socket.SOCK_DGRAM); s.settimeout(30); s.connect((sys.argv[1], int(sys.argv[2]))); s.send(b'x'); print(s.recv(99))";
     let port = port.to_string();
     h.run(&["exec", node, "--", "python3", "-c", ASK, address, &port])
@@ -88,7 +88,7 @@ fn answered_from_the_address_that_was_asked() {
         h.up(TWO_NETWORKS).ok();
         for node in ["app", "dns"] {
             for gateway in ["10.113.0.1", "10.114.0.1", "fd13::1", "fd14::1"] {
-                asks_by_udp(&h, node, gateway, 15053);
+                requests_by_udp(&h, node, gateway, 15053);
                 let host = in_url(gateway);
                 assert!(
                     h.reads(node, &format!("http://{host}:15080/")),
@@ -116,7 +116,7 @@ policies: [ { from: app, to: dns } ]
 ";
     h.up(text).ok();
     for address in ["10.115.0.2", "10.116.0.2", "fd15::2", "fd16::2"] {
-        asks_by_udp(&h, "app", address, 53);
+        requests_by_udp(&h, "app", address, 53);
         let host = in_url(address);
         for service in [":53/udp", ":80"] {
             let traced = h.run(&["trace", "app", &format!("{host}{service}")]);
@@ -138,7 +138,7 @@ fn a_second_address_is_answered_from() {
             .replace("expect:", "policies: [ { from: back, to: front } ]\nexpect:");
         h.up(&text).ok();
         for address in ["10.113.0.9", "10.114.0.9", "fd13::9", "fd14::9"] {
-            asks_by_udp(&h, "app", address, 53);
+            requests_by_udp(&h, "app", address, 53);
             let host = in_url(address);
             assert!(h.reads("app", &format!("http://{host}/")), "{host}");
             for service in ["", ":53/udp", ":80"] {

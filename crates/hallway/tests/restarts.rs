@@ -146,7 +146,7 @@ fn ends_are_told_as_they_were() {
         .says("its program was not found");
 }
 
-/// A program that a command stopped is no difference, until it is started again.
+/// A program that a command stopped is not a difference, until it is started again.
 fn stopped_by_a_command() {
     let h = hallway();
     let file = "nodes: { a: { command: sleep 903 }, b: { command: sleep 904 } }\n";

@@ -319,7 +319,7 @@ fn further_ids_of_an_ordinary_user() {
         );
         let said = sh(&as_root);
         assert!(
-            said.contains("for user 12345, who called by sudo, sandbox default runs"),
+            said.contains("for user 12345, who called with sudo, sandbox default runs"),
             "{said}"
         );
     }

@@ -99,7 +99,7 @@ fn what_only_the_node_can_have_is_refused() {
         ),
         (
             "{ namespace: node:t, command: x }",
-            "namespaces are shared in a circle: t → t",
+            "namespaces are shared in a cycle: t → t",
         ),
         ("{ namespace: node:vpn }", "needs a command"),
         (

@@ -93,7 +93,7 @@ fn directories_of_another_user_are_refused() {
             let ran = as_user(1000, &[verb, "/run/p.yaml"], &state);
             assert_eq!(sh(PRECIOUS), before, "{prepare}");
             if verb == "up" {
-                ran.exits(1).says("cannot hold state");
+                ran.exits(1).says("cannot be used for state");
             }
         }
     }
@@ -107,7 +107,7 @@ fn directories_of_another_user_are_refused() {
         let state = [("HALLWAY_STATE_DIR", "/run/tmp/s/x")];
         as_user(1000, &["up", "/run/p.yaml"], &state)
             .exits(1)
-            .says("cannot hold state");
+            .says("cannot be used for state");
     }
 }
 
@@ -139,7 +139,7 @@ fn without_a_runtime_directory_nothing_is_guessed() {
     sh("chown 1001 /run/user/1000; chmod 755 /run/user/1000");
     as_user(1000, &["status"], &[])
         .exits(1)
-        .says("cannot hold state");
+        .says("cannot be used for state");
 }
 
 fn root_does_not_use_the_directory_of_another_user() {
@@ -150,7 +150,7 @@ fn root_does_not_use_the_directory_of_another_user() {
     host()
         .run(&["up", "/run/p.yaml"])
         .exits(1)
-        .says("cannot hold state")
+        .says("cannot be used for state")
         .says("it belongs to user 1000");
     assert_eq!(sh(PRECIOUS), before);
 }

@@ -371,7 +371,7 @@ fn doctor_names_obstacles() {
     );
 }
 
-/// A conflicting edit shows the conflict, without lines of a text that nobody has written.
+/// A conflicting edit shows the conflict, without lines of a text that is in no file.
 fn conflicts_of_edits() {
     let (one, two) = (
         Hallway::host(PROGRAM).project("one"),
@@ -441,7 +441,7 @@ fn help_and_pictures() {
     assert!(!std::path::Path::new("/run/slow.png").exists());
 }
 
-/// A low limit on the stack is no obstacle where it may be raised; elsewhere one is told what to do.
+/// A low limit on the stack is not an obstacle where it may be raised; elsewhere one is told what to do.
 /// Programs get the limit as it was.
 fn a_small_stack() {
     std::fs::write("/run/small.yaml", SLOW.replace(", ready: 80/tcp", "")).unwrap();

@@ -152,7 +152,7 @@ impl<'a> Loader<'a> {
     fn enter(&mut self, place: &Place, name: &str, key: &str) -> Option<()> {
         let name = name.to_owned();
         let problem = if self.chain.iter().any(|k| k == key) {
-            ImportProblem::Circle(name)
+            ImportProblem::Cycle(name)
         } else if self.chain.len() > DEPTH_MAX {
             ImportProblem::TooDeep {
                 name,
@@ -163,7 +163,7 @@ impl<'a> Loader<'a> {
         } else {
             return Some(());
         };
-        // It is found from each file of a circle, and again with more files: once is enough.
+        // It is found from each file of a cycle, and again with more files: once is enough.
         let same = |p: &Problem| match &p.kind {
             ProblemKind::Import(known) => {
                 std::mem::discriminant(known) == std::mem::discriminant(&problem)

@@ -165,7 +165,9 @@ pub(crate) fn replace(value: &mut Value, variables: &Variables<'_>, findings: &m
                 return;
             }
             let mut unset = |name: &str| {
-                findings.note(format!("variable {name} is not set; it is taken as empty"));
+                findings.note(format!(
+                    "variable {name} is not set; an empty value is used"
+                ));
             };
             match interpolate(text, &|name| variables.get(name), &mut unset) {
                 Ok(new) => {

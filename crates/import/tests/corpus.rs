@@ -188,13 +188,13 @@ fn every_code_has_a_file() {
             codes.extend(problems.problems.iter().map(|p| p.kind.code().text()));
         }
     }
-    let circle = translated("several/", &["circle.yaml"]).unwrap_err();
-    codes.extend(circle.problems.iter().map(|p| p.kind.code().text()));
+    let cycle = translated("several/", &["cycle.yaml"]).unwrap_err();
+    codes.extend(cycle.problems.iter().map(|p| p.kind.code().text()));
     for code in [
         Code::BadInterpolation,
         Code::MissingVariable,
         Code::FileUnreadable,
-        Code::ImportCircle,
+        Code::ImportCycle,
         Code::InactiveProfile,
         Code::NotSupported,
     ] {
@@ -220,5 +220,5 @@ fn files_that_belong_together() {
         &["extends.yaml"],
         &result("several/extends.out"),
     );
-    check("several/", &["circle.yaml"], &result("several/circle.out"));
+    check("several/", &["cycle.yaml"], &result("several/cycle.out"));
 }

@@ -34,14 +34,14 @@ fn messages(text: impl Fn(usize) -> String) -> (Vec<String>, usize) {
 const END: &str = "services: { a: { image: x, command: sh } }\n";
 
 #[test]
-fn a_circle_is_named_as_one() {
+fn a_cycle_is_reported_as_one() {
     let (messages, reads) = messages(|n| format!("include: [{}.yaml]\n", (n + 1) % 3));
     assert_eq!(messages, ["0.yaml includes or extends itself"]);
     assert_eq!(reads, 2);
 }
 
 #[test]
-fn what_is_nested_too_deep_is_not_called_a_circle() {
+fn deep_nesting_is_not_reported_as_a_cycle() {
     let next = |n: usize| format!("include: [{}.yaml]\n", n + 1);
     let (too_deep, _) = messages(next);
     assert_eq!(too_deep, ["25.yaml is nested more than 24 deep"]);

@@ -40,7 +40,7 @@ mod notifications;
 mod options;
 mod program;
 mod recorder;
-mod remains;
+mod removed_links;
 mod requests;
 mod server;
 pub mod supervisor;

@@ -53,11 +53,11 @@ impl Notifications {
 
 fn report(error: &dyn std::fmt::Display) {
     eprint(&format!(
-        "the times of log lines are not noted, and {NO_FILES}: {error}"
+        "the times of log lines are not recorded, and {NO_FILES}: {error}"
     ));
 }
 
-const NO_FILES: &str = "a replaced /etc/hosts is not noticed";
+const NO_FILES: &str = "a replaced /etc/hosts is not detected";
 
 /// The files of the machine; without them, if they cannot be watched.
 fn watch_files(notifications: &OwnedFd) -> EtcWatch {

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use hallway_engine::{Engine, Workplace};
 use hallway_spec::Name;
 
-use crate::forward::Tell;
+use crate::forward::EventSink;
 use crate::options::{Options, eprint};
 
 /// Adds events to the project's file.
-pub(crate) fn recorder(options: &Options, project: Name) -> Tell {
+pub(crate) fn recorder(options: &Options, project: Name) -> EventSink {
     let engine = Engine::new(&options.scope, Workplace::default());
     Arc::new(move |event| {
         if let Err(error) = engine.record_events(&project, std::slice::from_ref(&event)) {

@@ -1,7 +1,7 @@
 //! The connections of clients: requests are read, carried out, and answered.
 
 use hallway_engine::keeper::message::{Answer, Hello, Refusal, Request};
-use hallway_engine::keeper::{Listen, Listener, Remains, frame, open_files_limit};
+use hallway_engine::keeper::{Listen, Listener, RemovedLinks, frame, open_files_limit};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot};
 
@@ -15,7 +15,7 @@ const QUEUE: usize = 16;
 pub(crate) struct Call {
     pub(crate) request: Request,
     pub(crate) listeners: Vec<Listener>,
-    pub(crate) remains: Remains,
+    pub(crate) remains: RemovedLinks,
     pub(crate) answer: oneshot::Sender<Answer>,
 }
 
@@ -85,7 +85,7 @@ async fn converse(stream: &UnixStream, calls: &mpsc::Sender<Call>) -> std::io::R
                 let call = Call {
                     request,
                     listeners,
-                    remains: Remains { links, socket },
+                    remains: RemovedLinks { links, socket },
                     answer,
                 };
                 let gone = |_| std::io::Error::from(std::io::ErrorKind::BrokenPipe);

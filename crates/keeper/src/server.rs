@@ -25,7 +25,7 @@ use crate::program::{self, Handle, Report};
 use crate::recorder::recorder;
 use crate::requests::{self, Call};
 use crate::supervisor::{Action, NoProgram, RunEvent, RunId, Supervisor};
-use crate::{capabilities, remains};
+use crate::{capabilities, removed_links};
 use ends::{end_of, ended, sleep_until};
 
 /// Runs a keeper until it must stop (by a request, SIGTERM or SIGINT), or the holder of its sandbox
@@ -83,7 +83,7 @@ async fn run(options: &Options) -> std::io::Result<()> {
         waiting: VecDeque::new(),
         current: None,
         runners: BTreeSet::new(),
-        strays: false,
+        orphaned_processes: false,
     };
     loop {
         let due = keeper.supervisor.due();
@@ -160,7 +160,7 @@ struct Keeper<'a> {
     /// Runners that have not been waited for.
     runners: BTreeSet<i32>,
     /// A runner was killed: its processes have become children of this process.
-    strays: bool,
+    orphaned_processes: bool,
 }
 
 impl Keeper<'_> {
@@ -251,7 +251,7 @@ impl Keeper<'_> {
                 }
             }
             Request::Change { .. } => {
-                remains::finish(self.project.clone(), call.remains);
+                removed_links::finish(self.project.clone(), call.remains);
                 self.change(call.request, call.listeners).await?
             }
             Request::Restart { node } => {
@@ -378,11 +378,11 @@ impl Keeper<'_> {
     fn reap(&mut self) {
         for (pid, exit) in program::reap().ended {
             // A runner that ends without being killed leaves no processes.
-            self.strays |= self.runners.remove(&pid) && exit != Exit::Code(0);
+            self.orphaned_processes |= self.runners.remove(&pid) && exit != Exit::Code(0);
         }
-        if self.strays {
+        if self.orphaned_processes {
             let runners: Vec<i32> = self.runners.iter().copied().collect();
-            self.strays = program::kill_children(&runners) > 0;
+            self.orphaned_processes = program::kill_children(&runners) > 0;
         }
     }
 

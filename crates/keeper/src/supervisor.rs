@@ -2,7 +2,7 @@
 //! returns actions; it starts no process and reads no clock.
 //!
 //! ```text
-//!       dependencies are fulfilled      all `ready` ports listen
+//!       dependencies are satisfied      all `ready` ports listen
 //! Waiting ─────────────────► Starting ─────────────────────────► Running
 //!                                │                                  │
 //!                                └───────────── exited ─────────────┘
@@ -209,7 +209,7 @@ impl Supervisor {
         let ready: BTreeSet<String> = self
             .entries
             .values()
-            .filter(|entry| entry.program.depends_on.iter().all(|d| self.fulfilled(d)))
+            .filter(|entry| entry.program.depends_on.iter().all(|d| self.satisfied(d)))
             .map(|entry| entry.program.node.clone())
             .collect();
         // Until the last process of a run has ended, its node gets no other.
@@ -297,23 +297,23 @@ impl Supervisor {
             .collect()
     }
 
-    /// Whether a dependency is fulfilled, or not required and the other program has failed. One on a
+    /// Whether a dependency is satisfied, or not required and the other program has failed. One on a
     /// node without a program always is.
-    fn fulfilled(&self, dependency: &Dependency) -> bool {
+    fn satisfied(&self, dependency: &Dependency) -> bool {
         let Some(entry) = self.entries.get(dependency.node.as_ref()) else {
             return true;
         };
         let completed = entry.state == ProgramState::Exited && entry.exit == Some(Exit::Code(0));
         let runs = entry.state == ProgramState::Running;
         let failed = entry.state == ProgramState::Exited || entry.health == Some(Health::Unhealthy);
-        let fulfilled = match dependency.condition {
+        let satisfied = match dependency.condition {
             Condition::ServiceStarted => runs || completed,
             Condition::ServiceHealthy => {
                 runs && entry.health.is_none_or(|health| health == Health::Healthy)
             }
             Condition::ServiceCompletedSuccessfully => completed,
         };
-        fulfilled || failed && !dependency.required
+        satisfied || failed && !dependency.required
     }
 
     fn stop_runs(&mut self, node: &str) -> Vec<Action> {

@@ -58,7 +58,7 @@ fn connect() -> UnixStream {
 }
 
 /// A connection after the exchange of `Hello`.
-fn greeted() -> UnixStream {
+fn handshake() -> UnixStream {
     let stream = connect();
     frame::send(&stream, &Hello::own()).unwrap();
     let hello: Hello = frame::receive(&stream, frame::HELLO_MAX).unwrap();
@@ -119,12 +119,12 @@ fn invalid_messages_close_the_connection_only() {
         b"\xff\xfe",
         br#"{"unknown":{}}"#,
     ] {
-        let mut stream = greeted();
+        let mut stream = handshake();
         let length = u32::try_from(body.len()).unwrap().to_be_bytes();
         stream.write_all(&[&length[..], body].concat()).unwrap();
         assert!(is_closed(&stream), "{body:?}");
     }
-    let mut stream = greeted();
+    let mut stream = handshake();
     stream.write_all(&u32::MAX.to_be_bytes()).unwrap();
     assert!(is_closed(&stream), "larger than any message may be");
     let mut stream = connect();
@@ -170,7 +170,7 @@ fn many_listeners_are_sent() {
 
 fn after_stop_no_client_can_connect() {
     keeper();
-    let stream = greeted();
+    let stream = handshake();
     frame::send(&stream, &Request::Stop {}).unwrap();
     let answer: Answer = frame::receive(&stream, frame::HELLO_MAX).unwrap();
     assert_eq!(answer, Answer::Done { changed: 0 });

@@ -92,7 +92,7 @@ pub struct ConnectionFilter {
 }
 
 impl ConnectionFilter {
-    /// Whether the original direction of a connection fulfils the conditions.
+    /// Whether the original direction of a connection satisfies the conditions.
     #[must_use]
     pub fn matches(&self, connection: &Connection) -> bool {
         let tuple = &connection.original;

@@ -149,8 +149,8 @@ impl Kernel {
         self.gate.read(operation);
     }
 
-    /// Every object of one type, read by rtnetlink. `get` is the number of the request (RTM_GETLINK and
-    /// the like); that of the answers is lower by two, for all types (linux/rtnetlink.h).
+    /// Every object of one type, read by rtnetlink. `get` is the number of the request (like
+    /// RTM_GETLINK); that of the answers is lower by two, for all types (linux/rtnetlink.h).
     pub(crate) fn list_objects<T>(
         &mut self,
         acts_on: OperationKind,

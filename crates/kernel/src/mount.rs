@@ -160,9 +160,10 @@ impl Kernel {
         })
     }
 
-    /// Mounts a file at `to`, so that nobody can write to it by that name, not even who may mount: it is
-    /// a file of an overlay of its directory that has no place for changes, which the kernel never makes
-    /// writable (`ovl_reconfigure` in fs/overlayfs). What is written to the file itself is visible at `to`.
+    /// Mounts a file at `to`, so that no process can write to it through that name, also not
+    /// one that may mount: it is a file of an overlay of its directory that has no place for changes, which the
+    /// kernel never makes writable (`ovl_reconfigure` in fs/overlayfs). What is written to the file itself is
+    /// visible at `to`.
     /// `other` is any other directory: without a place for changes, an overlay needs two.
     ///
     /// # Errors

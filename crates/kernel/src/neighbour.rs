@@ -88,12 +88,12 @@ pub struct NeighbourInfo {
     pub mac: Option<[u8; 6]>,
     /// The kernel's state of it.
     pub state: NeighbourState,
-    /// A program learned it (`extern_learn`, NTF_EXT_LEARNED): the kernel does not ask for it.
+    /// A program learned it (`extern_learn`, NTF_EXT_LEARNED): the kernel sends no solicitations for it.
     pub by_program: bool,
 }
 
 impl NeighbourInfo {
-    /// Whether the kernel does not ask for it: a program has set it, or the link has no ARP.
+    /// Whether the kernel sends no solicitations for it: a program has set it, or the link has no ARP.
     #[must_use]
     pub fn is_fixed(&self) -> bool {
         match self.state {
@@ -143,8 +143,8 @@ pub fn delete_neighbour(interface: u32, address: IpAddr) -> Request {
     }
 }
 
-/// How often a link asks for the MAC address of a neighbour that it does not know:
-/// `net/ipv4/neigh/LINK/mcast_solicit`, or the same for IPv6. With 0 it asks never.
+/// The number of solicitations that the kernel sends for the MAC address of an unknown neighbour of a link:
+/// `net/ipv4/neigh/LINK/mcast_solicit`, or the same for IPv6. With 0 it sends none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Solicitations {
     /// Interface index.
@@ -242,8 +242,8 @@ impl Kernel {
         Ok(counts.iter().sum())
     }
 
-    /// How often each link of the namespace asks. The kernel looks through the links of all
-    /// namespaces for this; for one link among many, read the setting below /proc/sys.
+    /// The number of solicitations (`mcast_solicit`) of each link of the namespace. The kernel looks through
+    /// the links of all namespaces for this; for one link among many, read the setting below /proc/sys.
     ///
     /// # Errors
     /// EAGAIN when the list kept changing while it was read.

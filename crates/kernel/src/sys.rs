@@ -85,7 +85,7 @@ fn close_on_exec(last: libc::c_int) {
     };
     if marked != 0 {
         for number in 3..last {
-            // SAFETY: takes no pointers; a number that is no descriptor is EBADF.
+            // SAFETY: takes no pointers; a number that is not a descriptor is EBADF.
             unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) };
         }
     }

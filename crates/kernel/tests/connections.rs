@@ -52,11 +52,11 @@ fn connections_are_deleted_by_filter() {
         out
     };
     let (original, reply) = (Direction::Original, Direction::Reply);
-    let nobody = ConnectionFilter {
+    let unmatched = ConnectionFilter {
         from: Some(address(9)),
         ..all
     };
-    assert_eq!(left(original, nobody), [first, second, third]);
+    assert_eq!(left(original, unmatched), [first, second, third]);
     let port = ConnectionFilter {
         to: Some(address(2)),
         protocol: Some(UDP),

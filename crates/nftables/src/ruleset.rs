@@ -39,7 +39,7 @@ pub struct Table {
     /// Chains, in the order in which they must be made.
     pub chains: Vec<Chain>,
     /// Chains of devices with the devices whose packets pass them, as the kernel lists them: they are
-    /// read, for rules of others, but neither made nor compared.
+    /// read, for rules of other programs, but neither made nor compared.
     pub devices: Vec<(String, String)>,
 }
 

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use hallway_spec::Joined;
 
 use crate::exit::SeenProgram;
+use crate::firewall_accepts::{FIREWALL_CHAINS, passes};
 use crate::mark;
 use crate::observed::{
     Dropping, FileAccess, NamespaceState, Observed, PresentNamespace, Seen, SeenAddress, SeenEntry,
@@ -16,11 +17,10 @@ use crate::observed::{
 use crate::rules::{Guarded, ruleset};
 use crate::settled::{InterfaceRef, Plug, Settled};
 use crate::target::{Link, LinkRole, MAIN_TABLE, Route, RouteKind, Space, Target, listeners};
-use crate::through::{FIREWALL_CHAINS, passes};
 
 /// The first interface index of the nodes: here no index is used twice.
 const INSIDE: u32 = 1_000_000;
-/// The first interface index of links of others.
+/// The first interface index of links of other programs.
 const PARENTS: u32 = 900_000;
 const DEFAULT_MTU: u32 = 1500;
 
@@ -105,7 +105,7 @@ fn files(settled: &Settled) -> SeenFiles {
     }
 }
 
-/// The links of others that macvlan interfaces and VLANs are of.
+/// The links of other programs that macvlan interfaces and VLANs are of.
 fn parents(settled: &Settled, host: &mut SeenSpace) {
     for network in settled.networks.iter().filter(|n| n.parent().is_some()) {
         let vlan = network.vlan.as_ref().map(|v| v.parent.as_str());

@@ -1,11 +1,11 @@
-//! Firewalls of others.
+//! Firewalls of other programs.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// A firewall with a chain for rules of others.
+/// A firewall with a chain for rules of other programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Firewall {

@@ -134,7 +134,7 @@ impl<'a> Nearness<'a> {
     /// The rank of addresses on lans that the viewer is not on: no way leads there through the host.
     const FAR_LAN: u8 = 4;
     /// The rank of addresses that are in no hosts file: those on cables that do not lead to the viewer, and
-    /// on a lan of others whose subnet another lan has, where a node with the same address may be nearer.
+    /// on a lan of other nodes whose subnet another lan has, where a node with the same address may be nearer.
     pub(crate) const UNLISTED: u8 = 5;
 
     /// Seen from a node; without one, from the host.

@@ -25,6 +25,7 @@ pub mod compare;
 pub mod diff;
 pub mod exit;
 mod firewall;
+pub mod firewall_accepts;
 pub mod hosts;
 pub mod mark;
 mod named;
@@ -38,7 +39,6 @@ pub mod settled;
 pub mod shaping;
 pub mod step;
 pub mod target;
-pub mod through;
 
 pub use diff::{Plan, diff};
 pub use exit::Exit;

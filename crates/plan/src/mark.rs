@@ -162,7 +162,7 @@ pub fn mac(parts: &[&str]) -> [u8; 6] {
 }
 
 /// The MAC address of the host's end of an interface. It depends on no name of a link, and is never
-/// one of [`mac`], which nodes and bridges have. A bridge of others without a fixed MAC address takes
+/// one of [`mac`], which nodes and bridges have. A bridge of other programs without a fixed MAC address takes
 /// the lowest of its ports', so this one is higher than those of most others.
 #[must_use]
 pub fn port_mac(project: &Name, node: &Name, interface: &str) -> [u8; 6] {

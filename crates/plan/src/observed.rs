@@ -1,12 +1,12 @@
 //! What the kernel holds: a snapshot, as far as planning needs it.
 
 mod address;
-mod by_source;
 mod files;
 mod forwarding;
 mod in_use;
 mod live;
 mod route;
+mod source_routing;
 
 mod insides;
 
@@ -17,21 +17,21 @@ use hallway_spec::{IpVersion, Joined, Name, SysctlKey};
 use ipnet::IpNet;
 
 use crate::exit::SeenProgram;
+use crate::firewall_accepts::{FirewallChain, Pass};
 use crate::mark;
 use crate::settled::Node;
 use crate::shaping::Shaping;
 use crate::target::{BridgeFlag, Listener, PortFlag, RoutingRule, Setting};
-use crate::through::{FirewallChain, Pass};
 
 pub use insides::Insides;
 
 pub use address::{AddressFault, SeenAddress};
-pub use by_source::BySource;
 pub use files::{FileAccess, SeenFile, SeenFiles};
 pub use forwarding::SeenForwarding;
 pub use in_use::{SeenUse, UsedBy};
 pub use live::{Counters, Live};
 pub use route::{Dropping, SeenNeighbour, SeenRoute};
+pub use source_routing::SourceRouting;
 
 /// Knowledge about an object: what was not examined counts neither as absent nor as present.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -73,7 +73,7 @@ pub struct Observed {
     pub host: SeenSpace,
     /// Every entry of /run/netns.
     pub namespaces: Vec<SeenNamespace>,
-    /// Namespaces of others that nodes join.
+    /// Namespaces of other programs that nodes join.
     pub joined: BTreeMap<Joined, SeenJoined>,
     /// Tables of hallway, of all projects.
     pub tables: Vec<SeenTable>,
@@ -84,7 +84,7 @@ pub struct Observed {
     /// Unreachable routes with hallway's marks that no other project needs; looked at when a project
     /// without a record is removed.
     pub unclaimed: BTreeSet<IpNet>,
-    /// Addresses of others that the host uses; looked at when new subnets are to be made.
+    /// Addresses of other machines that the host uses; looked at when new subnets are to be made.
     pub in_use: Vec<SeenUse>,
     /// The project's own tables with all that is in them; no tables when it has none.
     pub rules: Seen<Ruleset>,
@@ -167,12 +167,12 @@ pub struct SeenSpace {
     pub routing_rules: Seen<BTreeSet<RoutingRule>>,
     /// Entries of the project's bridges that do not come from frames; looked at on the host.
     pub forwarding: Vec<SeenForwarding>,
-    /// Neighbours whose MAC address is not asked for, since another program set it.
+    /// Neighbours for which no solicitations are sent, since another program set it.
     pub neighbours: Vec<SeenNeighbour>,
     /// The reverse path filter that the host gives new links.
     pub new_rp_filter: Option<u32>,
     /// Its addresses whose packets have routes of their own; looked at on the host.
-    pub by_source: BySource,
+    pub source_routing: SourceRouting,
 }
 
 /// A link.
@@ -254,18 +254,18 @@ impl SeenNamespace {
     }
 }
 
-/// A namespace of others that a node joins.
+/// A namespace of other programs that a node joins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SeenJoined {
     /// It is there.
     Present(Box<PresentNamespace>),
     /// It is not there: why, for people.
     Absent(String),
-    /// Hallway may not enter it, or cannot tell which it is: why, for people.
+    /// Hallway may not enter it, or cannot determine which it is: the reason, for people.
     Refused(String),
 }
 
-/// A namespace of others that is there.
+/// A namespace of other programs that is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PresentNamespace {
     /// The file to open: a name in /run/netns, or a path.

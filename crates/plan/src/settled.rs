@@ -62,7 +62,7 @@ pub struct Settled {
     pub publishes: Vec<Publish>,
     /// Policies in the file's order.
     pub policies: Vec<Policy>,
-    /// Firewalls of others that get an accept for the project's links.
+    /// Firewalls of other programs that get an accept for the project's links.
     pub allow_through: Vec<Firewall>,
 }
 
@@ -82,7 +82,7 @@ pub struct Network {
     pub subnets: Vec<Subnet>,
     /// No route to other networks and no published ports.
     pub internal: bool,
-    /// Stands for the outside world.
+    /// Stands for the outside.
     pub outside: bool,
     /// Its bridge is one of the host's, which hallway neither makes nor removes.
     #[serde(default)]
@@ -90,7 +90,7 @@ pub struct Network {
     /// The VLAN that `bridge` is, where hallway makes it.
     #[serde(default)]
     pub vlan: Option<Vlan>,
-    /// Routers of others, by which the members of a network that the host is not on reach outside.
+    /// Routers of other machines, by which the members of a network that the host is not on reach outside.
     #[serde(default)]
     pub routers: Vec<IpAddr>,
     /// Its nodes reach outside with the host's address, and are reached from there by published
@@ -174,7 +174,7 @@ pub struct Node {
     /// The namespace's name in /run/netns. Of one that is joined, it may be a path; and where it was
     /// not found, what the file names.
     pub netns: String,
-    /// The namespace is one of others: it is joined, neither made nor removed.
+    /// The namespace is one of other programs: it is joined, neither made nor removed.
     #[serde(default)]
     pub joined: Option<JoinedNamespace>,
     /// Its networks give it a default route.

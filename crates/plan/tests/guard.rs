@@ -34,9 +34,9 @@ fn passes(rules: &Ruleset, family: Family, hook: Hook, packet: &mut PacketContex
         .hooked(hook, ChainType::Filter)
         .into_iter()
         .all(|chain| {
-            let ruling = evaluator.evaluate(chain, packet);
-            packet.mark = ruling.mark;
-            ruling.verdict == PacketVerdict::Accept
+            let verdict = evaluator.evaluate(chain, packet);
+            packet.mark = verdict.mark;
+            verdict.verdict == PacketVerdict::Accept
         })
 }
 
@@ -198,7 +198,7 @@ fn private_addresses_do_not_leave() {
     assert!(leaves("10.0.0.2", 0, 0), "of another project");
 }
 
-/// Links that forward because of hallway alone do not forward for others, with or without the rules.
+/// Links that forward because of hallway alone do not forward for other machines, with or without the rules.
 #[test]
 fn links_of_others_are_closed() {
     let settled = settled(ONE);

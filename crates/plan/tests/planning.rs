@@ -240,7 +240,7 @@ fn answers_from_outside_without_nat() {
         assert!(path.outcome.reachable(), "{path:?}");
         path.reason.text
     };
-    let depends = "answers come back only if the machine outside has a route to 10.1.0.0/24";
+    let depends = "replies arrive only if the machine outside has a route to 10.1.0.0/24";
     assert!(text("own", "198.51.100.1").contains(depends));
     for (from, to) in [
         ("hidden", "198.51.100.1"),

@@ -147,7 +147,11 @@ policies: [{ from: a, to: b }]
         (Outcome::Filtered, "asymmetric")
     );
     let path = ask(text, "one", "10.2.0.2:53/udp").remove(0);
-    assert_eq!(path.outcome, Outcome::Open, "datagrams are no connection");
+    assert_eq!(
+        path.outcome,
+        Outcome::Open,
+        "datagrams are not a connection"
+    );
 }
 
 /// No reply from outside can reach an internal network: no packet of it leaves.
@@ -169,7 +173,7 @@ policies: [{ from: any, to: 203.0.113.9/32 }]
     assert!(path.reply.is_empty());
 }
 
-/// A router between cables forwards packets for others; the path shows it.
+/// A router between cables forwards packets for other nodes; the path shows it.
 #[test]
 fn routers_pass_on() {
     let text = "nodes:

@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_bandwidth_is_refused() {
+    fn invalid_bandwidths_are_refused() {
         for text in [
             "",
             "mbit",

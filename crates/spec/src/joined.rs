@@ -1,4 +1,4 @@
-//! Network namespaces of others that nodes join.
+//! Network namespaces of other programs that nodes join.
 
 use std::fmt;
 use std::path::{Path, PathBuf};

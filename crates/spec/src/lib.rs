@@ -17,8 +17,8 @@
 
 mod bandwidth;
 mod check;
-mod circle;
 mod command;
+mod cycle;
 mod diagnostic;
 mod document;
 mod edit;
@@ -53,8 +53,8 @@ mod value;
 mod version;
 
 pub use bandwidth::{Bandwidth, InvalidBandwidth};
-pub use circle::circle_of;
 pub use command::{Command, InvalidCommand};
+pub use cycle::cycle_of;
 pub use diagnostic::{Diagnostic, Label, Severity};
 pub use document::{Document, Section, schema};
 pub use edit::{

@@ -24,11 +24,11 @@ pub enum InvalidNetns {
     /// The path is relative, or has a NUL character.
     #[error("the path of a network namespace must be absolute: {0:?}")]
     Path(String),
-    /// The namespace of whichever process opens it.
+    /// The namespace of the process that opens it.
     #[error("{0} is a namespace of hallway's own process")]
     Own(String),
     /// It has none of the forms of a reference.
-    #[error("{0:?} names no network namespace")]
+    #[error("{0:?} is not a reference to a network namespace")]
     Reference(String),
 }
 

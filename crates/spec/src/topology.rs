@@ -68,7 +68,7 @@ pub struct Network {
     pub subnets: Vec<Subnet>,
     /// No route to other networks and no published ports: no default route, no masquerade.
     pub internal: bool,
-    /// Its nodes represent the outside world.
+    /// Its nodes represent the outside.
     pub outside: bool,
     /// Its nodes reach outside with the host's address, and are reached from outside by published
     /// ports only. If false, their own addresses are routed outside.
@@ -78,7 +78,7 @@ pub struct Network {
     /// The bridge of the host that it is, where hallway does not make it. Its nodes are `outside`.
     pub external: Option<InterfaceName>,
     /// The link of the host that the members' macvlan interfaces are of ([`Mode::Macvlan`]); with
-    /// `vlan`, the link that the VLAN is on. The gateways of its subnets are routers of others.
+    /// `vlan`, the link that the VLAN is on. The gateways of its subnets are routers of other machines.
     pub parent: Option<InterfaceName>,
     /// The number of the VLAN.
     pub vlan: Option<u16>,
@@ -156,7 +156,7 @@ pub struct Node {
     /// Its default route leads through its networks. Without, it gets routes only to what policies
     /// connect it with.
     pub default_route: bool,
-    /// The namespace of others that it joins; without, one is made for it.
+    /// The namespace of other programs that it joins; without, one is made for it.
     pub namespace: Option<Joined>,
     /// Forward packets between its own interfaces (a router).
     pub forwarding: bool,

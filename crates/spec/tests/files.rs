@@ -31,7 +31,7 @@ const OF_OTHER_FORMATS: [Code; 7] = [
     Code::BadInterpolation,
     Code::MissingVariable,
     Code::FileUnreadable,
-    Code::ImportCircle,
+    Code::ImportCycle,
     Code::InactiveProfile,
     Code::ExternalNetwork,
     Code::NotSupported,
@@ -439,7 +439,7 @@ fn words_of_long_policies_are_short() {
     assert!(ports.ends_with(", 13/tcp, 15/tcp and 2 more"), "{ports}");
 }
 
-/// A name means the same as the number; nodes without the name are no obstacle.
+/// A name means the same as the number; nodes without the name are not an obstacle.
 #[test]
 fn names_of_ports_mean_their_numbers() {
     let file = |web: &str, dns: &str, media: &str, on_host: &str| {

@@ -98,7 +98,7 @@ fn row(hop: &Hop) -> [String; 3] {
             },
         ),
         HopEvent::Chain { .. } => {
-            return [hop.at.to_string(), chain(&hop.event), ruling(&hop.event)];
+            return [hop.at.to_string(), chain(&hop.event), verdict(&hop.event)];
         }
         HopEvent::Translated { before } => ("translated".into(), translation(before, &hop.flow)),
         HopEvent::Connection {
@@ -140,7 +140,7 @@ fn chain(event: &HopEvent) -> String {
     }
 }
 
-fn ruling(event: &HopEvent) -> String {
+fn verdict(event: &HopEvent) -> String {
     let HopEvent::Chain {
         rule,
         comment,

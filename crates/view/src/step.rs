@@ -4,7 +4,7 @@ use hallway_plan::step::{Described, StepAction};
 
 use crate::style::{DIM, GREEN, RED, YELLOW, styled};
 
-/// The line of one step, as in `+ create link web-0  mtu 1500  # node web`.
+/// The line of one step, as in `+ create interface web-0  mtu 1500  # node web`.
 ///
 /// ```
 /// use hallway_plan::step::{Described, StepAction};

@@ -52,7 +52,7 @@ pub fn project(settled: &Settled, programs: &[Program]) -> String {
         .map(|c| cable(settled, &c.a, &c.b))
         .collect();
     if !cables.is_empty() {
-        groups.push((styled(BOLD, "cables"), cables));
+        groups.push((styled(BOLD, "links"), cables));
     }
     let others: Vec<Leaf> = settled
         .nodes

@@ -22,7 +22,7 @@ pub(super) fn of(failure: &Failure) -> (String, String) {
     let cause = cause.map_or_else(String::new, |cause| format!(": {cause}"));
     let help = match &failure.reason {
         Reason::NotReady { .. } => {
-            "programs of nodes do not start here; the message says why".to_owned()
+            "programs of nodes do not start here; the message has the reason".to_owned()
         }
         _ => failure.help().unwrap_or_default(),
     };
@@ -47,7 +47,7 @@ fn known(what: &str, place: &Place) -> (&'static str, &'static str, CheckOutcome
             NET,
             "allowed: one was made",
             Missing,
-            "nothing can be built without: run hallway as root, or the container with a profile that allows unshare (docker run --security-opt seccomp=unconfined --cap-add SYS_ADMIN)",
+            "hallway cannot build a project without network namespaces: run it as root, or the container with a profile that allows unshare (docker run --security-opt seccomp=unconfined --cap-add SYS_ADMIN)",
         ),
         LINKS => (
             LINKS,
@@ -59,13 +59,13 @@ fn known(what: &str, place: &Place) -> (&'static str, &'static str, CheckOutcome
             SETTINGS,
             "one was changed",
             Missing,
-            "nothing can be built without: /proc/sys is read-only, as in a container: run it with --privileged, or as root: mount -o remount,rw,bind /proc/sys",
+            "hallway cannot build a project without changing settings: /proc/sys is read-only, as in a container: run it with --privileged, or as root: mount -o remount,rw,bind /proc/sys",
         ),
         NETEM => (
             NETEM,
             "available",
             Warning,
-            "delay, loss and other impairments need it: modprobe sch_netem; bandwidth needs none",
+            "delay, loss and other impairments need it: modprobe sch_netem; bandwidth does not need it",
         ),
         MACVLAN => (
             MACVLAN,

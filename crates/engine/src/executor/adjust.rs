@@ -80,7 +80,7 @@ pub(super) fn adjust(kernel: &mut Kernel, change: &Adjustment) -> Result<(), Ker
             let index = kernel.link_index(link)?;
             let request = shape(index, shaping);
             if request.is_none() || shaping.needs_netem() || *replace {
-                // One of others would keep the settings that are not specified here.
+                // One of other programs would keep the settings that are not specified here.
                 absent_is_done(kernel.run(qdisc::remove_root(index)))?;
             }
             request.map_or(Ok(()), |request| kernel.run(request))

@@ -14,7 +14,7 @@ use rustix::io::Errno;
 use super::StepFailed;
 
 /// Deletes the connections that the plan names.
-pub(super) fn forget(kernel: &mut Kernel, flows: &Flows) -> Result<(), KernelError> {
+pub(super) fn flush(kernel: &mut Kernel, flows: &Flows) -> Result<(), KernelError> {
     let filtered = match filters(flows) {
         Some(filters) => kernel.delete_matching(&filters)?,
         None => false,
@@ -44,16 +44,16 @@ pub(super) fn forget(kernel: &mut Kernel, flows: &Flows) -> Result<(), KernelErr
 
 /// Connections that end while other steps are carried out: the kernel searches all that it tracks,
 /// and no other step waits for that.
-pub(super) struct Forgetting {
+pub(super) struct ConnectionFlush {
     position: usize,
     thread: Option<JoinHandle<Result<(), KernelError>>>,
 }
 
-impl Forgetting {
+impl ConnectionFlush {
     /// Starts; an error if there can be no thread.
     pub(super) fn begin(kernel: &Kernel, position: usize, flows: &Flows) -> std::io::Result<Self> {
         let (mut kernel, flows) = (kernel.sibling(), flows.clone());
-        let work = move || forget(&mut kernel, &flows);
+        let work = move || flush(&mut kernel, &flows);
         Ok(Self {
             position,
             thread: Some(std::thread::Builder::new().spawn(work)?),
@@ -71,7 +71,7 @@ impl Forgetting {
     }
 }
 
-impl Drop for Forgetting {
+impl Drop for ConnectionFlush {
     fn drop(&mut self) {
         // After a failure nothing may change beside the undo.
         if let Some(thread) = self.thread.take() {

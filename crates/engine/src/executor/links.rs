@@ -212,7 +212,7 @@ fn marked_and_up(link: &Link) -> Request {
 }
 
 /// Brings an interface of the handle's namespace up with its addresses, queueing and routes. In a
-/// namespace of others (`joined`) it does not begin with the settings it must have.
+/// namespace of other programs (`joined`) it does not begin with the settings it must have.
 fn configure(
     kernel: &mut Kernel,
     link: &Link,

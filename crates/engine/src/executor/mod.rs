@@ -3,12 +3,12 @@
 //! operation passes the gate of its [`Kernel`] handle.
 
 mod adjust;
+mod firewall_accepts;
 mod flows;
 mod links;
 mod namespaces;
 mod outcome;
 mod rules;
-mod through;
 mod uplinks;
 
 use std::collections::BTreeMap;
@@ -23,7 +23,7 @@ use ipnet::IpNet;
 use rustix::io::Errno;
 
 use crate::observe::netns_path;
-use flows::Forgetting;
+use flows::ConnectionFlush;
 use namespaces::Maker;
 
 pub(crate) use outcome::{StepFailed, absent_is_done, is_ours};
@@ -32,7 +32,7 @@ pub(crate) use outcome::{StepFailed, absent_is_done, is_ours};
 pub(crate) struct Executor<'k> {
     kernel: &'k mut Kernel,
     maker: Maker,
-    forgetting: Option<Forgetting>,
+    flush: Option<ConnectionFlush>,
     /// The step that ends connections while the next one creates a namespace.
     beside: Option<usize>,
     bridges: BTreeMap<String, u32>,
@@ -47,12 +47,12 @@ impl<'k> Executor<'k> {
         Self {
             maker: Maker::new(steps, kernel.sibling()),
             kernel,
-            forgetting: None,
+            flush: None,
             beside: steps.windows(2).position(|pair| {
                 let of = |n: usize| pair.get(n).map(|step| &step.op);
                 matches!(
                     (of(0), of(1)),
-                    (Some(Op::ForgetFlows(_)), Some(Op::CreateNamespace(_)))
+                    (Some(Op::FlushConnections(_)), Some(Op::CreateNamespace(_)))
                 )
             }),
             bridges: BTreeMap::new(),
@@ -63,7 +63,7 @@ impl<'k> Executor<'k> {
     /// Waits until everything started is done; inode numbers of the namespaces created, by name.
     pub(crate) fn close(mut self) -> Result<Vec<(String, u64)>, StepFailed> {
         let made = self.maker.finish()?;
-        self.forgetting.take().map_or(Ok(()), Forgetting::finish)?;
+        self.flush.take().map_or(Ok(()), ConnectionFlush::finish)?;
         Ok(made)
     }
 
@@ -78,8 +78,8 @@ impl<'k> Executor<'k> {
             }
             _ => {}
         }
-        if let Op::ForgetFlows(flows) = op
-            && self.begin_forgetting(position, flows)
+        if let Op::FlushConnections(flows) = op
+            && self.begin_flush(position, flows)
         {
             return Ok(());
         }
@@ -88,12 +88,12 @@ impl<'k> Executor<'k> {
 
     /// Ends connections beside the next step; false if they are to be ended before it, or there can be
     /// no thread.
-    fn begin_forgetting(&mut self, position: usize, flows: &Flows) -> bool {
+    fn begin_flush(&mut self, position: usize, flows: &Flows) -> bool {
         if self.beside != Some(position) || self.kernel.one_by_one() {
             return false;
         }
-        self.forgetting = Forgetting::begin(self.kernel, position, flows).ok();
-        self.forgetting.is_some()
+        self.flush = ConnectionFlush::begin(self.kernel, position, flows).ok();
+        self.flush.is_some()
     }
 
     fn act(&mut self, op: &Op) -> Result<(), KernelError> {
@@ -144,16 +144,16 @@ impl<'k> Executor<'k> {
                 entry,
                 pass,
                 project,
-            } => self.let_through(entry, pass, project),
+            } => self.accept_in_firewall(entry, pass, project),
             Op::RemoveAccept { entry, handle, .. } => self.remove_accept(entry, *handle),
-            Op::ForgetUplinks {
+            Op::RemoveUplinks {
                 table,
                 uplinks,
                 bridges,
-            } => self.forget_uplinks(table, uplinks, bridges),
+            } => self.remove_uplinks(table, uplinks, bridges),
             Op::RestoreUplinks { uplinks } => self.restore_uplinks(uplinks),
             Op::Announce(new) => self.announce(new),
-            Op::ForgetFlows(flows) => flows::forget(self.kernel, flows),
+            Op::FlushConnections(flows) => flows::flush(self.kernel, flows),
         }
     }
 
@@ -167,7 +167,7 @@ impl<'k> Executor<'k> {
         self.kernel.inside(&namespace, work)
     }
 
-    /// Opens the namespace of a node. One of others may have become the host's own since it was examined:
+    /// Opens the namespace of a node. One of other programs may have become the host's own since it was examined:
     /// nothing is done there.
     fn open_node(&mut self, netns: &str) -> Result<Netns, KernelError> {
         let path = netns_path(netns);

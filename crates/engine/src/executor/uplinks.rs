@@ -1,4 +1,4 @@
-//! Forwarding on interfaces of others.
+//! Forwarding on interfaces of other programs.
 
 use hallway_kernel::KernelError;
 use hallway_nftables::{Element, Transaction};
@@ -30,7 +30,7 @@ impl Executor<'_> {
         Ok(())
     }
 
-    pub(super) fn forget_uplinks(
+    pub(super) fn remove_uplinks(
         &mut self,
         table: &str,
         uplinks: &[Uplink],

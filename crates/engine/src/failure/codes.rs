@@ -25,7 +25,7 @@ hallway_spec::codes! {
         StepFailed = "step-failed",
         /// The kernel does not have a setting of the file, or does not change it in a node.
         SettingRefused = "setting-refused",
-        /// The kernel does not hold what was built; the former state has been restored.
+        /// Objects that were built are missing or changed; the former state has been restored.
         NotKept = "not-kept",
         /// A node's interfaces, addresses or routes do not stay as they must be; everything else is as requested.
         NodeNotKept = "node-not-kept",
@@ -109,13 +109,13 @@ hallway_spec::codes! {
         NameServers = "name-servers",
         /// IPv6 is turned off on the host, and the project has IPv6.
         Ipv6Off = "ipv6-off",
-        /// A link of others has an address of the project.
+        /// A link of other programs has an address of the project.
         AddressElsewhere = "address-elsewhere",
         /// A program of the host listens on a published port, and gets none of its packets.
         PortTaken = "port-taken",
         /// A rule of another program drops packets of the project, or sends them elsewhere.
         Blocked = "blocked",
         /// The host drops packets to published ports, since its route back is by another interface (rp_filter).
-        WrongWay = "wrong-way",
+        ReversePathFilter = "wrong-way",
     }
 }

@@ -10,7 +10,7 @@ fn restored(not_in_force: &[String]) -> String {
     let stricter = match not_in_force {
         [] => String::new(),
         policies => format!(
-            ": {}. hallway deny FROM TO puts a deny in force now",
+            ": {}. hallway deny FROM TO adds a deny policy at once",
             policies.join("; ")
         ),
     };
@@ -43,7 +43,7 @@ pub(super) fn help(reason: &Reason, cause: Option<&KernelError>) -> Option<Strin
         Reason::NotKept { .. } | Reason::NodeNotKept { .. } => not_kept(reason).into(),
         Reason::Conflict(conflict) => conflict.help.clone(),
         Reason::OtherFile { .. } => {
-            "hallway up --replace changes that project to this file; with another name: in the file it is built beside it".into()
+            "hallway up --replace changes that project to this file; to build it as a separate project, set another name: in the file".into()
         }
         Reason::NoBrNetfilter { .. } | Reason::NoLinkKind { .. } | Reason::NoNetem { .. } => {
             return of_module(reason);
@@ -62,11 +62,11 @@ pub(super) fn help(reason: &Reason, cause: Option<&KernelError>) -> Option<Strin
             detail.help.clone()
         }
         Reason::NotReady { unrecorded: true, .. } => {
-            "no record said what the project was before, so it has been taken down; correct the command and run up again".into()
+            "the former state is not on record, so it has been taken down; correct the command and run up again".into()
         }
         Reason::NotReady { not_in_force, .. } => restored(not_in_force),
         Reason::ExpectationFailed => {
-            "correct the file, or build it without --test and look: hallway explain, hallway trace".into()
+            "correct the file, or build it without --test and examine it with: hallway explain, hallway trace".into()
         }
         Reason::SourceUnreadable { .. } => "run hallway up FILE".into(),
         Reason::NoPrograms { .. } => "hallway up starts them".into(),
@@ -119,7 +119,7 @@ fn of_module(reason: &Reason) -> Option<String> {
 fn of_user(reason: &Reason) -> Option<String> {
     let text = match reason {
         Reason::CallingUser { .. } => {
-            "programs of nodes run as that user: call hallway by sudo or pkexec, or unset the variable"
+            "programs of nodes run as that user: call hallway with sudo or pkexec, or unset the variable"
         }
         Reason::SetUserId => {
             "as root: chmod u-s,g-s FILE and setcap -r FILE; then run it as root with sudo, or in a sandbox without"
@@ -162,7 +162,7 @@ const ALLOW_CALLS: &str = "run the container or service with a profile that allo
 fn not_reached() -> String {
     match calls::refused() {
         Some(call) => format!("the system call {} is refused: {ALLOW_CALLS}", call.name),
-        None => "only the user who made a sandbox reaches it, and not from another user namespace (unshare --user, a container) than the one that it was made in".into(),
+        None => "a sandbox can be entered only by its user, from the user namespace in which it was made (not after unshare --user, not from a container)".into(),
     }
 }
 
@@ -200,7 +200,7 @@ fn of_state(reason: &Reason) -> Option<String> {
             format!("{verb} {}; then run hallway down again", left.path.display())
         }
         Reason::StateUnsafe { .. } => {
-            "use a directory that only you can change: make one with mkdir -m 700, and give it with --state-dir or HALLWAY_STATE_DIR; of a project that is up, hallway down removes the namespaces, links and rules in any case, and the files when nothing of others is among them".into()
+            "use a directory that only you can change: make one with mkdir -m 700, and give it with --state-dir or HALLWAY_STATE_DIR; of a project that is up, hallway down removes the namespaces, links and rules in any case, and its files if the directory contains no files of other users".into()
         }
         _ => return None,
     })

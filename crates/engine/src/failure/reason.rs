@@ -43,7 +43,7 @@ pub enum Reason {
         left: files::Left,
     },
     /// A file or directory is not safe: using it could change or show something else.
-    #[error("{} cannot hold state: {why}", path.display())]
+    #[error("{} cannot be used for state: {why}", path.display())]
     StateUnsafe {
         /// The file or directory.
         path: PathBuf,
@@ -52,7 +52,7 @@ pub enum Reason {
     },
     /// This program has rights that its caller does not have.
     #[error(
-        "hallway is installed so that it has more rights than its caller (set-user-ID, set-group-ID or file capabilities), so it runs nothing"
+        "hallway is installed so that it has more rights than its caller (set-user-ID, set-group-ID or file capabilities), so it refuses to run"
     )]
     SetUserId,
     /// A variable of sudo or pkexec does not name a user or group.
@@ -102,8 +102,11 @@ pub enum Reason {
         /// How many steps the plan has.
         count: usize,
     },
-    /// All steps succeeded, but the kernel does not hold what they built.
-    #[error("the kernel does not hold what was built: {}", named(differences))]
+    /// All steps succeeded, but objects that they built are missing or changed.
+    #[error(
+        "objects that were built are missing or changed: {}",
+        named(differences)
+    )]
     NotKept {
         /// What differs.
         differences: Vec<Difference>,
@@ -118,7 +121,7 @@ pub enum Reason {
         differences: Vec<Difference>,
     },
     /// The directory of named namespaces cannot be used.
-    #[error("{} cannot hold namespaces", path.display())]
+    #[error("{} cannot be used for namespaces", path.display())]
     NetnsDirectory {
         /// The directory.
         path: PathBuf,
@@ -162,7 +165,7 @@ pub enum Reason {
     },
     /// A policy between members of one network needs br_netfilter.
     #[error(
-        "a policy denies members of network {network} one another, but the kernel module br_netfilter is not loaded"
+        "a policy denies traffic between members of network {network}, but the kernel module br_netfilter is not loaded"
     )]
     NoBrNetfilter {
         /// The network.

@@ -11,12 +11,12 @@ use std::time::Duration;
 use hallway_kernel::sys;
 use rustix::process::Pid;
 
-use super::greeting::{Connection, END_LIMIT, Greeting};
+use super::handshake::{Connection, END_LIMIT, Handshake};
 use super::message::{Answer, Request};
 use super::wait;
 use super::{
-    Change, Desired, Forward, KeeperError, Listener, Program, ProgramStatus, Readiness, Remains,
-    frame, marks, readiness,
+    Change, Desired, Forward, KeeperError, Listener, Program, ProgramStatus, Readiness,
+    RemovedLinks, frame, marks, readiness,
 };
 use crate::{Cancel, state};
 
@@ -56,15 +56,15 @@ impl Client {
     /// # Errors
     /// When one runs that does not answer or is of another version, or the caller cancels.
     pub fn connect(directory: &Path, cancel: &Cancel) -> Result<Option<Self>, KeeperError> {
-        Greeting::send(directory, cancel)?.map_or(Ok(None), Self::greeted)
+        Handshake::send(directory, cancel)?.map_or(Ok(None), Self::handshake)
     }
 
-    /// The keeper that was greeted; none if it was ending, and has ended.
+    /// The keeper that was handshake; none if it was ending, and has ended.
     ///
     /// # Errors
     /// As [`Self::connect`].
-    pub(crate) fn greeted(greeting: Greeting) -> Result<Option<Self>, KeeperError> {
-        Ok(greeting.answered()?.map(Self))
+    pub(crate) fn handshake(handshake: Handshake) -> Result<Option<Self>, KeeperError> {
+        Ok(handshake.answered()?.map(Self))
     }
 
     /// The keeper, started if it does not run. Its process inherits nothing from this one but what
@@ -133,7 +133,7 @@ impl Client {
         &self,
         change: &Change,
         fresh: Vec<Listener>,
-        remains: Remains,
+        remains: RemovedLinks,
     ) -> Result<usize, KeeperError> {
         let listens: Vec<_> = fresh.iter().map(|l| l.listen).collect();
         let request = Request::change(change, &listens, &remains);

@@ -36,7 +36,7 @@ pub struct Change {
 /// What the kernel has not removed yet of a removed node. The keeper waits for that, so that the
 /// command need not.
 #[derive(Debug, Default)]
-pub struct Remains {
+pub struct RemovedLinks {
     /// Links that have the mark of removed nodes, by name.
     pub links: Vec<String>,
     /// An nf_tables socket, which is closed.

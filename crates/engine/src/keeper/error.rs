@@ -159,7 +159,7 @@ impl KeeperError {
             Self::Elsewhere {
                 project, directory, ..
             } => format!(
-                "hallway --state-dir {} -p {project} down takes it down; with another name: in the file it is built beside it",
+                "hallway --state-dir {} -p {project} down takes it down; to build it as a separate project, set another name: in the file",
                 directory.display()
             ),
             Self::Cancelled(failure) | Self::Place(failure) => failure.help().unwrap_or_default(),

@@ -190,7 +190,7 @@ pub fn listen_again(socket: &impl std::os::fd::AsFd) -> std::io::Result<()> {
 }
 
 /// The number of the user whose socket a TCP connection in the network namespace of this thread comes
-/// from; none if the kernel does not tell, or the socket is not in this namespace.
+/// from; none if the kernel does not report it, or the socket is not in this namespace.
 #[must_use]
 pub fn user_of(from: SocketAddr, to: SocketAddr) -> Option<u32> {
     hallway_kernel::listening::user_of(from, to).ok()

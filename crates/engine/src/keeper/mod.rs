@@ -36,24 +36,24 @@ mod client;
 mod desired;
 mod error;
 pub mod frame;
-mod greeting;
 mod guard;
+mod handshake;
 mod listener;
 pub(crate) mod marks;
 pub mod message;
 mod orphans;
 mod porter;
 mod readiness;
-mod remains;
+mod removed_links;
 mod status;
 pub(crate) mod wait;
 
 pub use client::{Client, Start, Starting};
-pub use desired::{Change, Desired, Forward, Listen, Namespace, Program, Remains};
+pub use desired::{Change, Desired, Forward, Listen, Namespace, Program, RemovedLinks};
 pub use error::KeeperError;
-pub(crate) use greeting::Greeting;
 pub use guard::Guard;
 pub use hallway_plan::Exit;
+pub(crate) use handshake::Handshake;
 pub(crate) use listener::most_open_files;
 pub use listener::{
     BindCause, BindError, Bound, Listener, bind, listen_again, open_files_limit, raise_open_files,
@@ -63,7 +63,7 @@ pub use marks::Elsewhere;
 pub use orphans::stop_leftovers;
 pub use porter::{Porter, serve_porter};
 pub use readiness::{Awaited, NotRequired, ProgramEnd, Readiness, readiness};
-pub use remains::remove_remains;
+pub use removed_links::finish_removed_links;
 pub use status::{ProgramState, ProgramStatus};
 
 /// The environment variable that names the project in every program of a node.

@@ -1,8 +1,8 @@
 //! Chains of other firewalls, with the accepts of projects in them.
 
 use hallway_kernel::{Kernel, KernelError};
+use hallway_plan::firewall_accepts::{FIREWALL_CHAINS, Pass};
 use hallway_plan::observed::SeenEntry;
-use hallway_plan::through::{FIREWALL_CHAINS, Pass};
 
 /// Reads those that exist.
 pub(super) fn read(kernel: &mut Kernel) -> Result<Vec<SeenEntry>, KernelError> {

@@ -1,4 +1,4 @@
-//! Addresses of others that the host uses.
+//! Addresses of other machines that the host uses.
 
 use hallway_kernel::neighbour::NeighbourState;
 use hallway_kernel::{Kernel, KernelError, listening};

@@ -1,4 +1,4 @@
-//! Namespaces of others that nodes join.
+//! Namespaces of other programs that nodes join.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -131,7 +131,7 @@ fn examine(
             _ => format!("there is no {path}"),
         }),
         Err(e) if e.is_not_permitted() => SeenJoined::Refused(format!(
-            "the kernel does not let hallway enter {path} from here"
+            "the kernel does not allow hallway to enter {path} from here"
         )),
         Err(_not_a_namespace) => SeenJoined::Absent(format!("{path} is not a network namespace")),
     }

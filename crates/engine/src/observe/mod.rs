@@ -1,7 +1,6 @@
 //! Observation: the kernel's state, read completely each time. Only the choice of the namespaces to
 //! examine comes from a record.
 
-pub(crate) mod by_source;
 mod entries;
 mod forwarding;
 pub(crate) mod in_use;
@@ -9,10 +8,11 @@ pub(crate) mod joined;
 mod keeper;
 mod namespaces;
 mod neighbours;
+pub(crate) mod source_routing;
 mod space;
 mod tables;
 
-pub(crate) use by_source::routing_rules;
+pub(crate) use source_routing::routing_rules;
 pub(crate) use space::dropping;
 
 use std::collections::BTreeSet;
@@ -80,7 +80,7 @@ pub(crate) fn network(kernel: &mut Kernel, project: &Name) -> Result<Observed, K
         }
         host.new_rp_filter = host.new_rp_filter.or(new.and_then(|new| new.rp_filter));
     }
-    host.by_source = by_source::read(kernel, &host)?;
+    host.source_routing = source_routing::read(kernel, &host)?;
     neighbours::add(kernel, &mut host)?;
     Ok(Observed {
         host,

@@ -52,7 +52,7 @@ pub(crate) fn read(
         ..further(project, record)
     };
     examine_all(kernel, examined, &further);
-    forget_second_names(&mut all, &known);
+    remove_second_names(&mut all, &known);
     let recorded: BTreeSet<&str> = record
         .into_iter()
         .flat_map(|r| &r.inodes)
@@ -114,7 +114,7 @@ fn entries() -> Result<Vec<SeenNamespace>, KernelError> {
 /// A further name that another program gave a namespace (`ip netns attach`) has no owner: it is
 /// neither used nor removed. The first name is the one on record, or that of the node, or the first in
 /// the order of names. A name on record stays, whatever is mounted there.
-fn forget_second_names(all: &mut [SeenNamespace], known: &BTreeSet<(&str, u64)>) {
+fn remove_second_names(all: &mut [SeenNamespace], known: &BTreeSet<(&str, u64)>) {
     let mut first: BTreeMap<u64, (u8, &str)> = BTreeMap::new();
     let inode = |n: &SeenNamespace| match n.state {
         NamespaceState::Mounted(inode) => Some(inode),

@@ -50,7 +50,7 @@ pub fn environment(settled: &Settled) -> Result<Environment, KernelError> {
         host_addresses: host_addresses(&seen, settled),
         routes: routes(&seen, &rules, &settled.project),
         policy_routed: policy_routed(&rules),
-        by_source: seen.host.by_source.clone(),
+        source_routing: seen.host.source_routing.clone(),
         diverted: diverted_by(&rules, &mut kernel, &seen, settled)?,
         rules: host_rules(&rules, &mut kernel)?,
         marked: marked(&rules, &foreign),
@@ -124,7 +124,7 @@ fn routes(seen: &Observed, rules: &[RoutingRule], project: &Name) -> Vec<HostNet
         .collect()
 }
 
-/// Routes of others in the namespaces that nodes join.
+/// Routes of other programs in the namespaces that nodes join.
 fn own_routes(kernel: &Kernel, settled: &Settled) -> BTreeMap<Name, Vec<(IpNet, String)>> {
     let mut wanted = observe::joined::Wanted::default();
     wanted.add(settled);
@@ -197,7 +197,7 @@ fn guarded(kernel: &mut Kernel, project: &Name) -> Result<bool, KernelError> {
     Ok(exists(&mark::guard_table(project)) || !exists(&mark::table(project)))
 }
 
-/// Tables of others with chains that packets pass.
+/// Tables of other programs with chains that packets pass.
 pub(crate) fn foreign(kernel: &mut Kernel) -> Result<Vec<Table>, KernelError> {
     let sees = |table: &Table| {
         use Family::{Bridge, Inet, Ip, Ip6, Netdev};

@@ -96,7 +96,7 @@ fn own_routes(
     let is_own = |route: &RouteInfo| match (route.table, route.kind) {
         (MAIN_TABLE, RouteKind::Unicast) => {
             let wanted = node.routes.iter().any(|r| r.to == route.to);
-            // Those of a namespace of others are known by their links.
+            // Those of a namespace of other programs are known by their links.
             route.protocol != BY_KERNEL && !wanted && node.joined.is_none()
         }
         (MAIN_TABLE | LOCAL_TABLE, RouteKind::Local | RouteKind::Anycast) => {

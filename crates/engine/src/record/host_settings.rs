@@ -126,7 +126,7 @@ impl Store {
             .steps
             .iter()
             .flat_map(|step| match &step.op {
-                Op::ForgetUplinks { uplinks, .. } => uplinks.as_slice(),
+                Op::RemoveUplinks { uplinks, .. } => uplinks.as_slice(),
                 _ => &[],
             })
             .collect();
@@ -155,7 +155,7 @@ impl Store {
     }
 
     /// The project needs none any more; the file is removed with the last one.
-    pub(crate) fn forget_host_settings(&self, project: &Name) -> Result<(), Failure> {
+    pub(crate) fn remove_host_settings(&self, project: &Name) -> Result<(), Failure> {
         let mut notes = self.host_settings();
         for note in &mut notes {
             note.projects.remove(project);

@@ -1,7 +1,7 @@
 //! Which user and group ids a sandbox has (user_namespaces(7)).
 //!
 //! Root's sandbox has 65536 ids that no other user of the machine has: its root is not the
-//! machine's root. The user who called by sudo or pkexec has the same id in it.
+//! machine's root. The user who called with sudo or pkexec has the same id in it.
 
 use std::cell::Cell;
 use std::fs::File;

@@ -13,7 +13,7 @@ use crate::engine::recorded;
 use crate::keeper::{marks, stop_leftovers};
 use crate::observe::{Depth, namespaces};
 use crate::record::Record;
-use crate::{Engine, Event, Failure, Lock, ProjectState, Reporter, Strays};
+use crate::{Engine, Event, Failure, Lock, OrphanedObjects, ProjectState, Reporter};
 
 /// What `down` did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,18 +41,22 @@ impl Engine {
     ///
     /// # Errors
     /// When the kernel cannot be read, or a step fails.
-    pub fn collect_strays(&self, remove: bool, caller: &mut Caller<'_>) -> Result<Strays, Failure> {
+    pub fn collect_orphaned_objects(
+        &self,
+        remove: bool,
+        caller: &mut Caller<'_>,
+    ) -> Result<OrphanedObjects, Failure> {
         let _lock = self.lock(None, caller)?;
         caller.cancel.begin()?;
-        let strays = self.strays()?;
+        let orphaned_objects = self.orphaned_objects()?;
         if !remove {
-            return Ok(strays);
+            return Ok(orphaned_objects);
         }
-        for project in &strays.projects {
+        for project in &orphaned_objects.projects {
             self.take_down(project, caller)?;
         }
         // With a project its own are removed.
-        let routes = self.strays()?.routes;
+        let routes = self.orphaned_objects()?.routes;
         let steps = routes.iter().map(|to| Step {
             op: Op::RemoveUnreachable { to: *to },
             cause: Cause::Left,
@@ -62,7 +66,7 @@ impl Engine {
             ..Plan::default()
         };
         self.execute(&plan, None)?;
-        Ok(strays)
+        Ok(orphaned_objects)
     }
 
     /// Removes the scope's directory if it has no project and no other process uses it.
@@ -135,7 +139,7 @@ impl Engine {
         reporter.report(Event::Removed {
             steps: plan.steps.iter().map(Step::describe).collect(),
         });
-        self.store().forget_host_settings(project)?;
+        self.store().remove_host_settings(project)?;
         let removed = self.store().remove(project);
         self.release_netns_directory()?;
         removed?;

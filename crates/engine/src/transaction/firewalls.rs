@@ -25,11 +25,11 @@ const HTTPS: PortProto = PortProto {
     protocol: Protocol::Tcp,
 };
 
-/// Why something of others drops packets.
+/// Why something of another program drops packets.
 const BLOCKED: [ReasonCode; 3] = [
     ReasonCode::ForeignRule,
     ReasonCode::LostMark,
-    ReasonCode::WrongWay,
+    ReasonCode::ReversePathFilter,
 ];
 
 impl Engine {
@@ -84,8 +84,8 @@ impl Engine {
         let mut add = |what: String, paths: Vec<Path>| {
             for reason in paths.into_iter().map(|p| p.reason) {
                 if BLOCKED.contains(&reason.code) {
-                    let wrong_way = reason.code == ReasonCode::WrongWay;
-                    let cause = (wrong_way, reason.text, reason.help);
+                    let reverse_path_filter = reason.code == ReasonCode::ReversePathFilter;
+                    let cause = (reverse_path_filter, reason.text, reason.help);
                     let by = blocked.entry(cause).or_default();
                     if !by.contains(&what) {
                         by.push(what.clone());
@@ -96,9 +96,9 @@ impl Engine {
         for (what, question) in questions(&world, &addresses) {
             add(what, question.predict(&world));
         }
-        for ((wrong_way, by, help), what) in blocked {
-            caller.warn(match wrong_way {
-                true => Warning::WrongWay { what, by, help },
+        for ((reverse_path_filter, by, help), what) in blocked {
+            caller.warn(match reverse_path_filter {
+                true => Warning::ReversePathFilter { what, by, help },
                 false => Warning::Blocked { what, by, help },
             });
         }

@@ -33,9 +33,9 @@ mod undo;
 use std::time::Duration;
 
 use hallway_plan::Settled;
+use hallway_plan::firewall_accepts::Firewall;
 use hallway_plan::settled::{Policy, PolicySide};
 use hallway_plan::target::Setting;
-use hallway_plan::through::Firewall;
 use hallway_spec::{Action, Name, PolicyService, Protocol, Topology};
 
 use crate::event::{Event, Reporter, Warning};
@@ -61,7 +61,7 @@ pub struct Request<'a> {
     pub ready_limit: Duration,
     /// Whether the keeper repairs what other programs change.
     pub repair: bool,
-    /// Firewalls of others that get an accept for the project's links, if they exist. An edit does
+    /// Firewalls of other programs that get an accept for the project's links, if they exist. An edit does
     /// not change them.
     pub allow_through: &'a [Firewall],
     /// Whether a project that was built from another file is replaced; without this it is refused.
@@ -336,7 +336,7 @@ fn warn_of_name_servers(planned: &Planned, in_sandbox: bool, caller: &mut Caller
     if !found.unreachable.is_empty() {
         let servers = found.unreachable;
         caller.warn(Warning::NameServers { servers });
-    } else if !own.is_empty() && (in_sandbox || !may_ask_host(settled)) {
+    } else if !own.is_empty() && (in_sandbox || !may_query_host(settled)) {
         let servers = own;
         caller.warn(Warning::OwnNameServers {
             servers,
@@ -346,7 +346,7 @@ fn warn_of_name_servers(planned: &Planned, in_sandbox: bool, caller: &mut Caller
 }
 
 /// Whether a policy allows some node to reach name servers of the host.
-fn may_ask_host(settled: &Settled) -> bool {
+fn may_query_host(settled: &Settled) -> bool {
     let asks = |service: &PolicyService| match service {
         PolicyService::Ports(range, Protocol::Udp) => range.contains(53),
         PolicyService::Protocol(protocol) => *protocol == Protocol::Udp,

@@ -162,7 +162,7 @@ impl Engine {
     }
 }
 
-/// Links that are missing and that hallway cannot make: bridges and parents of others, and what is on
+/// Links that are missing and that hallway cannot make: bridges and parents of other programs, and what is on
 /// a parent.
 fn of_others(applied: &Settled, differences: &[Difference]) -> Vec<(ObjectPlace, String)> {
     let is_missing = |name: &str| {
@@ -173,7 +173,7 @@ fn of_others(applied: &Settled, differences: &[Difference]) -> Vec<(ObjectPlace,
             .any(|d| d.place == ObjectPlace::Host && missing(d))
     };
     let mut out = Vec::new();
-    // The addresses of a bridge of others are theirs.
+    // The addresses of a bridge of other programs are theirs.
     let external = applied.networks.iter().filter(|n| n.external);
     let bridges = external.filter_map(|n| n.bridge.clone());
     out.extend(bridges.map(|bridge| (ObjectPlace::Host, bridge)));

@@ -9,7 +9,7 @@ use crate::read::environment::{environment, foreign};
 use crate::{Engine, Failure, Reason};
 
 impl Engine {
-    /// Which of these published ports rules of others have. hallway's own come first once they are
+    /// Which of these published ports rules of other programs have. hallway's own come first once they are
     /// loaded, and would take the port away.
     pub(super) fn translated(
         &self,

@@ -165,7 +165,7 @@ pub(crate) fn a_fault_in_down_is_made_up_for_by_the_next() {
         eprintln!("{fault:?} at {position} of {count}");
         up(&engine(), FILE).unwrap();
         let gate = Arc::new(Counted::at(position, fault));
-        // An operation whose failure does not matter, like removing a directory, is no failure.
+        // An operation whose failure does not matter, like removing a directory, is not a failure.
         let first = down(&gated(gate));
         down(&engine()).unwrap_or_else(|e| panic!("{fault:?} at {position}: {first:?}, {e:?}"));
         before.unchanged();

@@ -2,14 +2,14 @@
 
 mod capture;
 mod exec;
+mod familiar_flags;
+mod firewall_accepts;
 mod format;
 mod graph;
-mod habits;
 mod import;
 mod install;
 mod parts;
 mod reachability;
-mod through;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -17,20 +17,20 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand};
 use hallway_spec::{Name, PortProto};
 
-use crate::moment::{self, Since};
+use crate::time::{self, Since};
 
 pub(crate) use capture::CaptureArgs;
 pub(crate) use exec::{EnterArgs, ExecArgs};
+pub(crate) use familiar_flags::{FamiliarDownFlags, FamiliarUpFlags};
+pub(crate) use firewall_accepts::FirewallAcceptsArg;
 pub(crate) use format::{Format, FormatArg, PlanFormat};
 pub(crate) use graph::{GraphArgs, Picture};
-pub(crate) use habits::{DownHabits, UpHabits};
 pub(crate) use import::{ExportArgs, ExportFormat, FileArg, ImportArgs};
 pub(crate) use install::InstallVerb;
 pub(crate) use parts::{
     BenchVerb, LinkVerb, NetworkVerb, NodeVerb, PolicyArgs, PolicyVerb, SandboxVerb,
 };
 pub(crate) use reachability::{FileFlag, PairArgs, ReportFormat, TestArgs, Versions};
-pub(crate) use through::ThroughArg;
 
 /// Container networks for Linux, from one file.
 ///
@@ -77,7 +77,7 @@ pub(crate) struct Common {
         value_name = "NAME"
     )]
     pub(crate) sandbox: Name,
-    /// Root is root in the sandbox too, with the rights of root to the machine's files
+    /// Root of the sandbox is root of the machine, with its rights to the machine's files
     #[arg(long, global = true, env = "HALLWAY_MAP_ROOT", value_parser = clap::builder::FalseyValueParser::new(), action = ArgAction::SetTrue)]
     pub(crate) map_root: bool,
     /// The directory for hallway's state
@@ -114,7 +114,7 @@ pub(crate) enum Verb {
         #[arg(long, env = "HALLWAY_NO_REPAIR", value_parser = clap::builder::FalseyValueParser::new(), action = ArgAction::SetTrue)]
         no_repair: bool,
         #[command(flatten)]
-        through: ThroughArg,
+        through: FirewallAcceptsArg,
         /// Change a project that was built from another file, where only the path of the file gives the
         /// name; without this it is refused
         #[arg(long)]
@@ -129,25 +129,25 @@ pub(crate) enum Verb {
         #[arg(short, long, conflicts_with = "no_repair")]
         watch: bool,
         #[command(flatten)]
-        habits: UpHabits,
+        familiar: FamiliarUpFlags,
     },
     /// Remove a project with everything it made
     Down {
         #[command(flatten)]
         file: FileArg,
         #[command(flatten)]
-        habits: DownHabits,
+        familiar: FamiliarDownFlags,
     },
     /// Show what `up` would do
     Plan {
         #[command(flatten)]
         file: FileArg,
-        /// How it is printed; the script builds the whole network from nothing, without regard to what is
-        /// there already
+        /// How it is printed; the script builds the whole network from nothing, regardless of existing
+        /// objects
         #[arg(long, value_enum, default_value_t, env = "HALLWAY_FORMAT")]
         format: PlanFormat,
         #[command(flatten)]
-        through: ThroughArg,
+        through: FirewallAcceptsArg,
         /// With --format shell: the script that removes the network again
         #[arg(long)]
         remove: bool,
@@ -200,7 +200,7 @@ pub(crate) enum Verb {
         #[arg(long, conflicts_with = "nodes")]
         events: bool,
         /// Only the last LINES lines of each program, or all
-        #[arg(short = 'n', long, value_name = "LINES", value_parser = moment::lines)]
+        #[arg(short = 'n', long, value_name = "LINES", value_parser = time::lines)]
         tail: Option<usize>,
         /// Only lines since then: how long ago, like 90s, 10m or 1h30m, or a time like 2026-11-25T19:45:00Z
         #[arg(long, value_name = "TIME", conflicts_with = "events")]
@@ -284,7 +284,7 @@ pub(crate) enum Verb {
         #[command(flatten)]
         format: FormatArg,
     },
-    /// List what projects have left that are not on record, or remove it
+    /// List objects of projects that are not on record, or remove them
     Gc {
         /// Remove it; without this it is only listed
         #[arg(long)]
@@ -307,7 +307,7 @@ pub(crate) enum Verb {
         #[command(subcommand)]
         verb: NetworkVerb,
     },
-    /// Add, remove and list cables (veth pairs between two nodes)
+    /// Add, remove and list links (veth pairs between two nodes)
     Link {
         #[command(subcommand)]
         verb: LinkVerb,
@@ -364,11 +364,11 @@ pub(crate) enum Verb {
         #[command(flatten)]
         format: FormatArg,
     },
-    /// Allow FROM to reach TO; decides before the policies that are there
+    /// Allow FROM to reach TO; is evaluated before the existing policies
     Allow(PolicyArgs),
-    /// Deny FROM to reach TO; decides before the policies that are there
+    /// Deny FROM to reach TO; is evaluated before the existing policies
     Deny(PolicyArgs),
-    /// Run a small server that answers with the client's address, to try out networks
+    /// Run a small server that answers with the client's address, to test networks
     Serve {
         /// A port to listen on, like 80 or 53/udp
         #[arg(required = true, value_name = "PORT")]

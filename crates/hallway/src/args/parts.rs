@@ -113,7 +113,7 @@ pub(crate) enum NetworkVerb {
         /// No route to other networks and no published ports
         #[arg(long)]
         internal: bool,
-        /// Its nodes represent the outside world
+        /// Its nodes represent the outside
         #[arg(long)]
         outside: bool,
         /// Without a bridge: the host routes to each of its nodes
@@ -145,7 +145,7 @@ pub(crate) enum NetworkVerb {
 
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum LinkVerb {
-    /// Add a cable between two nodes; nodes that do not exist are made
+    /// Add a link between two nodes; nodes that do not exist are made
     #[command(alias = "create")]
     Add {
         /// One end: a node, with an address as in left:10.0.9.1/24
@@ -155,17 +155,17 @@ pub(crate) enum LinkVerb {
         #[arg(value_name = "NODE[:ADDRESS/LENGTH]")]
         b: String,
     },
-    /// Remove the cable between two nodes
+    /// Remove the link between two nodes
     #[command(aliases = ["remove", "delete"])]
     Rm {
-        /// One end: NODE, or NODE:INTERFACE if there are several cables
+        /// One end: NODE, or NODE:INTERFACE if there are several links
         #[arg(value_name = "NODE[:INTERFACE]")]
         a: String,
         /// The other end
         #[arg(value_name = "NODE[:INTERFACE]")]
         b: String,
     },
-    /// List cables
+    /// List links
     #[command(alias = "list")]
     Ls {
         #[command(flatten)]
@@ -175,7 +175,7 @@ pub(crate) enum LinkVerb {
 
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum PolicyVerb {
-    /// List policies in the order in which they decide, numbered from 1
+    /// List policies in evaluation order, numbered from 1
     #[command(alias = "list")]
     Ls {
         #[command(flatten)]

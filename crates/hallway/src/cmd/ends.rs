@@ -29,7 +29,7 @@ impl Ends {
     }
 
     /// A line for each program that has ended since the last call.
-    pub(super) fn look(&mut self, engine: &Engine) -> Vec<String> {
+    pub(super) fn poll(&mut self, engine: &Engine) -> Vec<String> {
         let client = match self.client.take() {
             Some(client) => Some(client),
             None => engine

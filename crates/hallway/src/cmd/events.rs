@@ -10,8 +10,8 @@ use hallway_spec::Name;
 use super::growing::Growing;
 use crate::args::{Common, Format};
 use crate::diagnose::VerbError;
-use crate::moment::clock;
 use crate::scope::{here, present};
+use crate::time::clock;
 use crate::{interrupt, ui};
 
 const POLL: Duration = Duration::from_millis(50);

@@ -14,9 +14,9 @@ use hallway_spec::{NETNS_DIRECTORY, Name, listed};
 
 use crate::args::{Common, EnterArgs, ExecArgs};
 use crate::diagnose::VerbError;
-use crate::elsewhere::{is_elsewhere, up_elsewhere};
 use crate::failure::CommandError;
 use crate::named;
+use crate::other_scopes::{is_elsewhere, up_elsewhere};
 use crate::scope::{self, Scope};
 use crate::ui;
 
@@ -80,7 +80,7 @@ fn other_user(command: &[String], node: &str) -> Option<String> {
         _ => return None,
     };
     Some(format!(
-        "{program} becomes another user, and this sandbox has one user only, you: {instead}"
+        "{program} changes its user, and this sandbox has one user only, you: {instead}"
     ))
 }
 
@@ -96,7 +96,7 @@ fn has_one_user() -> bool {
 /// A note for shells in which no program can become another user.
 pub(crate) fn note_one_user(common: &Common) {
     if has_one_user() {
-        let text = "su, sudo and tcpdump become another user, and this sandbox has one user only, you: instead of tcpdump use hallway capture NODE";
+        let text = "su, sudo and tcpdump change their user, and this sandbox has one user only, you: instead of tcpdump use hallway capture NODE";
         ui::note(common, text);
     }
 }

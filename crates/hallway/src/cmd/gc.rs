@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use hallway_engine::{Caller, Strays};
-use hallway_view::json::{Stray, Version};
+use hallway_engine::{Caller, OrphanedObjects};
+use hallway_view::json::{OrphanedObject, Version};
 
 use crate::args::{Common, Format};
 use crate::diagnose::VerbError;
@@ -21,7 +21,7 @@ pub(crate) fn run(common: &Common, yes: bool, format: Format) -> Result<ExitCode
         let text = format!("sandbox {name} runs, but {why}; hallway gc --yes ends it");
         ui::note(common, text);
         if format == Format::Json {
-            print(&Strays::default(), yes);
+            print(&OrphanedObjects::default(), yes);
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -32,13 +32,13 @@ pub(crate) fn run(common: &Common, yes: bool, format: Format) -> Result<ExitCode
         );
         ui::note(common, text);
         if format == Format::Json {
-            print(&Strays::default(), yes);
+            print(&OrphanedObjects::default(), yes);
         }
         return Ok(ExitCode::SUCCESS);
     }
     let Some(scope) = Scope::existing_to_change(common, &cancel)? else {
         if format == Format::Json {
-            print(&Strays::default(), yes);
+            print(&OrphanedObjects::default(), yes);
         } else {
             let text = format!(
                 "sandbox {} does not run: nothing is left behind",
@@ -53,10 +53,10 @@ pub(crate) fn run(common: &Common, yes: bool, format: Format) -> Result<ExitCode
         reporter: &mut reporter,
         cancel: &cancel,
     };
-    let strays = scope.engine.collect_strays(yes, &mut caller)?;
+    let orphaned_objects = scope.engine.collect_orphaned_objects(yes, &mut caller)?;
     match format {
-        Format::Json => print(&strays, yes),
-        Format::Text => text(common, &strays, yes),
+        Format::Json => print(&orphaned_objects, yes),
+        Format::Text => text(common, &orphaned_objects, yes),
     }
     drop(reporter);
     // A sandbox without a project on record is ended here, and the state of the host is removed.
@@ -66,15 +66,15 @@ pub(crate) fn run(common: &Common, yes: bool, format: Format) -> Result<ExitCode
     Ok(ExitCode::SUCCESS)
 }
 
-fn text(common: &Common, strays: &Strays, removed: bool) {
+fn text(common: &Common, orphaned_objects: &OrphanedObjects, removed: bool) {
     let state = if removed { "removed" } else { "not on record" };
-    for project in &strays.projects {
+    for project in &orphaned_objects.projects {
         ui::line(format!("{project}  {state}"));
     }
-    for route in &strays.routes {
+    for route in &orphaned_objects.routes {
         ui::line(format!("route unreachable {route}  {state}"));
     }
-    for other in &strays.elsewhere {
+    for other in &orphaned_objects.elsewhere {
         let directory = other.state_directory().display();
         let project = &other.project;
         ui::note(
@@ -82,7 +82,7 @@ fn text(common: &Common, strays: &Strays, removed: bool) {
             format!("{project} is up with state directory {directory}: it stays"),
         );
     }
-    match strays.projects.is_empty() && strays.routes.is_empty() {
+    match orphaned_objects.projects.is_empty() && orphaned_objects.routes.is_empty() {
         true => ui::note(common, "nothing is left behind"),
         false if !removed => ui::note(common, "hallway gc --yes removes what is left"),
         false => {}
@@ -90,14 +90,17 @@ fn text(common: &Common, strays: &Strays, removed: bool) {
 }
 
 /// Prints what is left as JSON.
-fn print(strays: &Strays, removed: bool) {
-    let projects = strays.projects.iter().map(|project| Stray {
-        project: Some(project),
-        route: None,
-        removed,
-        schema_version: Version,
-    });
-    let routes = strays.routes.iter().map(|route| Stray {
+fn print(orphaned_objects: &OrphanedObjects, removed: bool) {
+    let projects = orphaned_objects
+        .projects
+        .iter()
+        .map(|project| OrphanedObject {
+            project: Some(project),
+            route: None,
+            removed,
+            schema_version: Version,
+        });
+    let routes = orphaned_objects.routes.iter().map(|route| OrphanedObject {
         project: None,
         route: Some(*route),
         removed,

@@ -18,7 +18,7 @@ use crate::ui;
 pub(crate) fn run(common: &Common, args: &GraphArgs) -> Result<ExitCode, VerbError> {
     if let Some(ending) = args.unknown_ending() {
         return Err(VerbError::usage(
-            format!("hallway draws no .{ending} files"),
+            format!("hallway cannot write .{ending} files"),
             "name a file that ends with .svg, .dot or .mmd, which other programs convert; or give --format",
         ));
     }
@@ -104,7 +104,8 @@ fn settled(common: &Common, args: &GraphArgs) -> Result<Settled, VerbError> {
         return Ok(present(&named, &scope.engine)?.1);
     }
     let input = read(common, &args.file)?;
-    let planned = Engine::plan_from_nothing(&input.project.topology, &[], OtherNamespaces::Assumed);
+    let planned =
+        Engine::plan_for_empty_host(&input.project.topology, &[], OtherNamespaces::Assumed);
     Ok(planned
         .map_err(|f| VerbError::of(f, &input.path, &input.text))?
         .settled)

@@ -174,7 +174,7 @@ fn list(chosen: &[(&Node, &Interface)], format: Format) {
             _ => shaping.to_string(),
         };
         let network = interface.plug.network();
-        let network = network.map_or_else(|| "(cable)".to_owned(), ToString::to_string);
+        let network = network.map_or_else(|| "(link)".to_owned(), ToString::to_string);
         if shaping != Shaping::NONE {
             rows.push(vec![
                 node.name.to_string(),

@@ -34,7 +34,7 @@ pub(crate) fn run(verb: InstallVerb) -> Result<ExitCode, VerbError> {
         Some(there) if !there.starts_with(HEADER) => {
             return Err(VerbError::usage(
                 format!("{} was not written by this command", path.display()),
-                "move it away, or add what `hallway install apparmor --print` prints",
+                "rename it, or add what `hallway install apparmor --print` prints",
             ));
         }
         _ => {
@@ -80,7 +80,7 @@ fn read(path: &Path) -> Result<Option<String>, VerbError> {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(VerbError::usage(
             format!("cannot read {}: {error}", path.display()),
-            "move it away",
+            "rename it",
         )),
     }
 }

@@ -20,9 +20,9 @@ use super::growing::Growing;
 use super::programs::with_programs;
 use crate::args::{Common, Format};
 use crate::diagnose::VerbError;
-use crate::moment::{Since, clock, now};
 use crate::named;
 use crate::scope::here;
+use crate::time::{Since, clock, now};
 use crate::{interrupt, ui};
 
 /// Colours of the names before the lines of several programs.
@@ -179,7 +179,7 @@ pub(super) fn follow(engine: &Engine, settled: &Settled, cancel: &Cancel) -> Res
     };
     let mut ends = Ends::new(&settled.project);
     loop {
-        let ended = ends.look(engine);
+        let ended = ends.poll(engine);
         print_more(&mut sources, &lines)?;
         ended.iter().for_each(ui::line);
         if ends.all || !goes_on(engine, &settled.project, cancel)? {

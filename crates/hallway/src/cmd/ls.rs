@@ -40,7 +40,7 @@ fn here_only(scope: Option<&Scope>) -> Result<Vec<ProjectEntry>, VerbError> {
     let mut values = Vec::new();
     if let Some(scope) = scope {
         let mut names = scope.engine.projects();
-        names.extend(scope.engine.strays()?.projects);
+        names.extend(scope.engine.orphaned_objects()?.projects);
         for some in names.chunks(ASKED_AT_ONCE) {
             values.extend(entries(scope, some)?);
         }
@@ -81,7 +81,7 @@ fn everywhere(common: &Common) -> Result<(Vec<ProjectEntry>, ExitCode), VerbErro
         .collect();
     // Where no other process may read the kernel's state, the directory alone shows it.
     let host = state.join("host");
-    let left = || Engine::new(&host, Workplace::default()).strays();
+    let left = || Engine::new(&host, Workplace::default()).orphaned_objects();
     if host.is_dir() || left().is_ok_and(|left| !left.projects.is_empty()) {
         places.push(vec!["--host".to_owned()]);
     }

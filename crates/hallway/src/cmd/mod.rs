@@ -51,7 +51,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, VerbError> {
             replace,
             attach,
             detach: _, // as without it
-            habits: _,
+            familiar: _,
         } => {
             let options = up::Options {
                 wait_limit: Duration::from_secs(wait_timeout),
@@ -64,7 +64,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, VerbError> {
             };
             up::run(common, &file, &options)
         }
-        Verb::Down { file, habits: _ } => down::run(common, &file),
+        Verb::Down { file, familiar: _ } => down::run(common, &file),
         Verb::Plan {
             file,
             format: PlanFormat::Shell,

@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use hallway_engine::{Engine, OtherNamespaces, Planned};
 use hallway_plan::diff::described;
+use hallway_plan::firewall_accepts::Firewall;
 use hallway_plan::step::Described;
-use hallway_plan::through::Firewall;
 use hallway_view::json::{PlannedSteps, ProblemEntry, Validation, Version};
 use hallway_view::style::{YELLOW, styled};
 use hallway_view::{shell, step};
@@ -28,7 +28,7 @@ pub(crate) fn run(
     let scope = Scope::existing(common)?;
     let planned = match &scope {
         Some(scope) => scope.engine.plan(topology, through),
-        None => Engine::plan_from_nothing(topology, through, OtherNamespaces::Absent),
+        None => Engine::plan_for_empty_host(topology, through, OtherNamespaces::Absent),
     };
     let planned = planned.map_err(|f| VerbError::of(f, &input.path, &input.text))?;
     let lost = scope.is_none() && lost_sandbox(common)?.is_some();
@@ -93,11 +93,11 @@ fn print(common: &Common, planned: &Planned, steps: &[Described], place: &str, r
     ui::note(common, text);
 }
 
-/// What keeps the project from working, and is left to others.
+/// What keeps the project from working, and is not changed by hallway.
 fn left(planned: &Planned) {
     for difference in &planned.plan.left {
         let remedy = difference.remedy().unwrap_or_default();
-        let words = format!("left to others: {difference}; {remedy}");
+        let words = format!("not changed by hallway: {difference}; {remedy}");
         ui::text(&styled(YELLOW, words));
     }
 }
@@ -121,7 +121,7 @@ pub(crate) fn script(
         true => OtherNamespaces::Assumed,
         false => OtherNamespaces::Examined,
     };
-    let planned = Engine::plan_from_nothing(&input.project.topology, through, others)
+    let planned = Engine::plan_for_empty_host(&input.project.topology, through, others)
         .map_err(|f| VerbError::of(f, &input.path, &input.text))?;
     ui::out(&if remove {
         shell::removal(&planned.settled)

@@ -81,7 +81,7 @@ fn open(port: PortProto) -> std::io::Result<Bound> {
     })
 }
 
-fn greeting(name: &str, from: SocketAddr) -> String {
+fn reply_text(name: &str, from: SocketAddr) -> String {
     format!("{name} answers {}\n", from.ip().to_canonical())
 }
 
@@ -92,7 +92,7 @@ fn tcp(listener: &TcpListener, name: &str) {
             std::thread::sleep(Duration::from_millis(5));
         }
         CLIENTS.fetch_add(1, Ordering::Relaxed);
-        let text = greeting(name, from);
+        let text = reply_text(name, from);
         std::thread::spawn(move || {
             answer(stream, &text);
             CLIENTS.fetch_sub(1, Ordering::Relaxed);
@@ -115,6 +115,6 @@ fn udp(socket: &UdpSocket, name: &str) {
     socket.set_nonblocking(false).ok();
     let mut datagram = [0; 2048];
     while let Ok((_, from)) = socket.recv_from(&mut datagram) {
-        socket.send_to(greeting(name, from).as_bytes(), from).ok();
+        socket.send_to(reply_text(name, from).as_bytes(), from).ok();
     }
 }

@@ -170,7 +170,7 @@ fn differences(common: &Common, status: &Status, settled: &Settled) {
     let count = ui::counted(all.len(), "difference", "differences");
     // Without that namespace, up would refuse.
     let lost = |d: &Difference| matches!(d.fact, Fact::JoinedMissing { .. });
-    // Neither does it make a bridge of others.
+    // Neither does it make a bridge of other programs.
     let external = |d: &Difference| match &d.fact {
         Fact::LinkMissing { link, .. } => {
             let mut networks = settled.networks.iter().filter(|n| n.external);
@@ -187,8 +187,10 @@ fn differences(common: &Common, status: &Status, settled: &Settled) {
         }
         (0, true) => format!("{up} can repair this when the namespace can be entered"),
         (0, false) => format!("{up} repairs this"),
-        (left, _) if left == all.len() => "made by others, and left to them".to_owned(),
-        _ => format!("{up} repairs what is not left to others"),
+        (left, _) if left == all.len() => {
+            "made by other programs, and not changed by hallway".to_owned()
+        }
+        _ => format!("{up} repairs what other programs have not made"),
     };
     let words = format!("{count} to what was built; {remedy}:");
     ui::text(&styled(YELLOW, words));

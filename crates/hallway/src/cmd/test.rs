@@ -27,7 +27,7 @@ const READY_LIMIT: Duration = Duration::from_secs(60);
 pub(crate) fn run(common: &Common, args: &TestArgs) -> Result<ExitCode, VerbError> {
     if args.predict {
         let mut subject = Subject::any(common, &args.file)?;
-        subject.look_inside_all();
+        subject.read_inside_all();
         let world = subject.world()?;
         let questions = matrix(&subject, &world, args, true)?;
         let rows = questions.iter().flat_map(|q| q.predict(&world));
@@ -46,7 +46,7 @@ pub(crate) fn run(common: &Common, args: &TestArgs) -> Result<ExitCode, VerbErro
     }
     let scope = here(common)?;
     let mut subject = subject(common, &args.file, &scope)?;
-    look_inside(&mut subject, args)?;
+    read_inside(&mut subject, args)?;
     let proof = prove(&subject, &scope, args, &interrupt::watch())?;
     print(common, &proof, args.format, args.matrix);
     Ok(proof.code())
@@ -132,12 +132,12 @@ fn subject(common: &Common, file: &FileArg, scope: &Scope) -> Result<Subject, Ve
 }
 
 /// Reads what the predictions depend on in nodes.
-fn look_inside(subject: &mut Subject, args: &TestArgs) -> Result<(), VerbError> {
+fn read_inside(subject: &mut Subject, args: &TestArgs) -> Result<(), VerbError> {
     if args.matrix {
-        subject.look_inside_all();
+        subject.read_inside_all();
         return Ok(());
     }
-    subject.look_inside_for_expects()
+    subject.read_inside_for_expects()
 }
 
 /// Makes every attempt.
@@ -225,7 +225,7 @@ fn build_and_prove(
         ..common.clone()
     };
     let mut subject = Subject::of_scope(&common, scope)?;
-    look_inside(&mut subject, args)?;
+    read_inside(&mut subject, args)?;
     let proof = prove(&subject, scope, args, cancel)?;
     cancel.check()?;
     Ok(proof)

@@ -80,7 +80,7 @@ fn only(settled: &Settled, a: &End, b: &End) -> Result<usize, VerbError> {
             let commands: Vec<String> = commands.collect();
             Err(VerbError::usage(
                 format!(
-                    "there are {} cables between {} and {}",
+                    "there are {} links between {} and {}",
                     several.len(),
                     a.node,
                     b.node

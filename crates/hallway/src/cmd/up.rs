@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use hallway_engine::{Applied, Caller, Cancel, Planned, Reason, Removed, Request};
-use hallway_plan::through::Firewall;
+use hallway_plan::firewall_accepts::Firewall;
 use hallway_spec::Name;
 use hallway_view::{step, tree};
 
@@ -169,7 +169,7 @@ fn from_another_file(common: &Common, applied: &Applied<'_>, path: &str) {
 }
 
 /// Why nodes that need internet access have none, for the first project of a sandbox. A project
-/// with a network that represents the outside world needs none.
+/// with a network that represents the outside needs none.
 fn no_internet<'s>(scope: &'s Scope, planned: &Planned) -> Option<(&'s str, &'static str)> {
     let missing = scope.sandbox.as_ref()?.internet.missing()?;
     let settled = &planned.settled;
@@ -194,7 +194,7 @@ fn tested<'s>(
     };
     let proof = Subject::of_scope(&named, scope)
         .and_then(|mut subject| {
-            subject.look_inside_for_expects()?;
+            subject.read_inside_for_expects()?;
             prove::expectations(&subject, ANSWER_LIMIT, cancel)
         })
         .and_then(|proof| Ok(cancel.check().map(|()| proof)?));

@@ -338,15 +338,11 @@ pub(crate) const NODES: &[Kind] = &[
         "namespace is not the one that was made",
         DB_NODE,
     ),
-    again("ip -n db link del eth1", "cable end eth1 is missing", CABLE),
-    again(
-        "ip -n far link del eth1",
-        "cable end eth1 is missing",
-        CABLE,
-    ),
+    again("ip -n db link del eth1", "link end eth1 is missing", CABLE),
+    again("ip -n far link del eth1", "link end eth1 is missing", CABLE),
     again(
         "ip -n far link del eth1; ip -n far link add eth1 type veth peer name mine",
-        "cable end eth1 is not connected to its other end",
+        "link end eth1 is not connected to its other end",
         CABLE,
     ),
     kind(

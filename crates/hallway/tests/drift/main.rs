@@ -17,8 +17,8 @@ use others::{
     programs_see_readable_files, rules_of_others_in_nodes, settings_for_programs,
 };
 use repairs::{
-    a_fight_is_paused, repaired_in_nodes, repaired_links_in_nodes, repaired_on_the_host,
-    repaired_rules, repaired_settings_for_programs, repairs_are_events,
+    conflicting_changes_pause_repairs, repaired_in_nodes, repaired_links_in_nodes,
+    repaired_on_the_host, repaired_rules, repaired_settings_for_programs, repairs_are_events,
 };
 use scene::{FILE, PROJECT, Scene, hallway_without_project, in_sandbox};
 
@@ -284,7 +284,7 @@ fn not_kept() {
     other.kill().unwrap();
     other.wait().unwrap();
     ran.exits(1)
-        .says("the kernel does not hold what was built: host: alias of br-more is mine");
+        .says("objects that were built are missing or changed: host: alias of br-more is mine");
     scene.h.run(&["plan", "--detailed-exitcode", FILE]).exits(0);
 }
 
@@ -417,5 +417,5 @@ hallway_testkit::tests![
     repaired_in_nodes,
     repaired_links_in_nodes,
     repairs_are_events,
-    a_fight_is_paused,
+    conflicting_changes_pause_repairs,
 ];

@@ -79,7 +79,7 @@ pub(crate) fn an_address_elsewhere() {
     ] {
         let status = scene.h.run(&["status", "--exit-code"]).exits(3).out;
         assert!(status.contains(says) && status.contains(remedy), "{status}");
-        assert!(status.contains("left to them"), "{status}");
+        assert!(status.contains("not changed by hallway"), "{status}");
         let plan = scene.h.run(&["plan", FILE]).ok();
         assert!(plan.contains(says) && plan.contains(remedy), "{plan}");
         let up = scene.h.run(&["up", FILE]).exits(0).says("nothing");

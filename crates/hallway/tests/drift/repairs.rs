@@ -156,7 +156,7 @@ pub(crate) fn repairs_are_events() {
 }
 
 /// A program that makes the same change repeatedly does not keep the keeper busy.
-pub(crate) fn a_fight_is_paused() {
+pub(crate) fn conflicting_changes_pause_repairs() {
     let scene = scene();
     let mut other = std::process::Command::new("sh")
         .args([

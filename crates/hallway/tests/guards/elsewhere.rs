@@ -160,7 +160,7 @@ check(not receives('g', 0, 1), 'data of the client')
     ));
 }
 
-/// Neighbour discovery, and what multicast listeners say, is for one link. The host forwards none of
+/// Neighbour discovery, and multicast listener reports, is for one link. The host forwards none of
 /// it, and connection tracking does not track it: it would pass policies, with any source.
 pub(crate) fn messages_for_one_link_are_not_forwarded() {
     let _h = hallway();

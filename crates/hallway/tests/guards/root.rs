@@ -19,15 +19,15 @@ fn up() -> Hallway {
 }
 
 /// Runs the same `ip` commands again and again in a node, until it is dropped.
-struct Fighter(Child);
+struct ConflictingProgram(Child);
 
-impl Fighter {
+impl ConflictingProgram {
     fn start(node: &str, commands: &str) -> Self {
         let again = commands.replace(';', "\n").repeat(20);
         std::fs::write("/run/batch", again).unwrap();
-        std::fs::write("/run/fights", "").unwrap();
+        std::fs::write("/run/conflicts", "").unwrap();
         let run = format!(
-            "while [ -e /run/fights ]; do ip -n {node} -force -batch /run/batch; done 2>/dev/null"
+            "while [ -e /run/conflicts ]; do ip -n {node} -force -batch /run/batch; done 2>/dev/null"
         );
         let mut shell = Command::new("sh");
         Self(
@@ -39,9 +39,9 @@ impl Fighter {
     }
 }
 
-impl Drop for Fighter {
+impl Drop for ConflictingProgram {
     fn drop(&mut self) {
-        std::fs::remove_file("/run/fights").unwrap();
+        std::fs::remove_file("/run/conflicts").unwrap();
         self.0.wait().unwrap();
     }
 }
@@ -55,7 +55,7 @@ pub(crate) fn root_of_a_node_holds_off_no_policy() {
         "link set eth0 down;link set eth0 name e1;link set e1 name eth0;",
         "addr del 10.4.0.10/24 dev eth0;addr add 10.4.0.10/24 dev eth0;",
     ] {
-        let fighter = Fighter::start("a", commands);
+        let conflicting = ConflictingProgram::start("a", commands);
         for _ in 0..2 {
             let ran = h.up(&denied);
             assert!([0, 3].contains(&ran.code), "{commands}: {}", ran.err);
@@ -67,7 +67,7 @@ pub(crate) fn root_of_a_node_holds_off_no_policy() {
             assert!([0, 3].contains(&ran.code), "{commands}: {}", ran.err);
             assert!(h.reads("c", "http://10.4.0.11/"), "{commands}");
         }
-        drop(fighter);
+        drop(conflicting);
         h.up(FILE).ok();
         h.run(&["status", "--exit-code"]).exits(0);
     }

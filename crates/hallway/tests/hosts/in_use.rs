@@ -1,4 +1,4 @@
-//! Addresses of others that the host uses.
+//! Addresses of other machines that the host uses.
 
 use std::net::TcpStream;
 use std::process::Command;
@@ -38,7 +38,7 @@ pub(crate) fn addresses_in_use_are_not_taken_over() {
             "10.60.0.0/24",
             "the host has an open connection with 10.60.0.1",
         ),
-        ("10.70.0.0/24", "the host asks the name server 10.70.0.1"),
+        ("10.70.0.0/24", "the host uses the name server 10.70.0.1"),
     ] {
         let before = Snapshot::take();
         h.up(&file(subnet))

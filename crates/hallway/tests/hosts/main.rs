@@ -1,8 +1,7 @@
-//! Typical hosts: several uplinks, routes, firewalls and projects of others.
+//! Typical hosts: several uplinks, routes, firewalls and projects.
 
 #![allow(clippy::unwrap_used, clippy::panic)] // a failing helper is a failing test
 
-mod by_source;
 mod firewalls;
 mod in_use;
 mod names;
@@ -12,13 +11,10 @@ mod projects;
 mod remedies;
 mod routes;
 mod rulesets;
+mod source_routing;
 mod uplinks;
 mod xdp;
 
-use by_source::{
-    a_strict_filter_and_rules_by_source, answers_leave_by_the_routes_of_the_address,
-    rules_by_source_that_come_later,
-};
 use firewalls::{
     accepts_in_other_firewalls, ports_that_rules_of_others_have, what_is_not_known_is_said,
     what_others_drop_at_every_end_is_said, what_others_drop_is_said_and_predicted,
@@ -49,6 +45,10 @@ use routes::{
     what_is_used_is_not_taken_away, what_to_do_without_a_route, wider_routes_are_no_conflict,
 };
 use rulesets::{rules_of_others_are_predicted, warnings_know_verdict_maps};
+use source_routing::{
+    a_strict_filter_and_rules_by_source, answers_leave_by_the_routes_of_the_address,
+    rules_by_source_that_come_later,
+};
 use uplinks::{
     a_bridge_of_others_with_br_netfilter, an_uplink_that_comes_up_later,
     an_uplink_that_gets_another_name, every_uplink_there_is, forwarding_that_others_turn_on,

@@ -201,7 +201,7 @@ pub(crate) fn an_uplink_without_a_carrier() {
 }
 
 /// A rule of another program that sets the whole mark, so that the keeper's guard drops the packets, is named by
-/// everything that tells about them.
+/// every command that reports on them.
 pub(crate) fn a_rule_that_sets_the_whole_mark() {
     let h = up();
     sh(

@@ -19,7 +19,7 @@ pub(crate) fn works(h: &Hallway, subnet: &str, address: &str) {
         .exits(0);
 }
 
-/// A route to more than a subnet is no conflict, before `up` and after.
+/// A route to more than a subnet is not a conflict, before `up` and after.
 pub(crate) fn wider_routes_are_no_conflict() {
     lan(1, "eth0");
     let wide = [
@@ -93,7 +93,7 @@ pub(crate) fn routes_of_other_tables_are_said_and_predicted() {
     h.run(&["reach", "host", "a:80"]).exits(0);
 }
 
-/// A route that is longer than the subnet takes the packets for a node: it is named by everything that tells
+/// A route that is longer than the subnet takes the packets for a node: it is named by every command that reports
 /// about the node, with the command that removes it.
 pub(crate) fn longer_routes_are_said_and_predicted() {
     lan(1, "eth0");
@@ -133,7 +133,7 @@ nodes:
 policies: [ { from: b, to: a, ports: [80/tcp] } ]
 ";
 
-/// Rules and routes of others that drop packets, or that deliver them to the host: what is added, and
+/// Rules and routes of other programs that drop packets, or that deliver them to the host: what is added, and
 /// who asks which address.
 const STOPPERS: [(&str, &str, &str); 13] = [
     (
@@ -195,7 +195,7 @@ const STOPPERS: [(&str, &str, &str); 13] = [
     ),
 ];
 
-/// They are named by everything that tells about the project, with the command that helps, and predicted.
+/// They are named by every command that reports on the project, with the command that helps, and predicted.
 pub(crate) fn rules_and_routes_that_stop_packets() {
     lan(1, "eth0");
     sh(

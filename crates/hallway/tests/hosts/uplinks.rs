@@ -19,7 +19,7 @@ fn forwarding(link: &str) -> (String, String) {
     )
 }
 
-/// Published ports answer on every interface, and nodes reach outside by each of them, whichever
+/// Published ports answer on every interface, and nodes reach outside by each of them; any of them
 /// has the default route.
 pub(crate) fn every_uplink_there_is() {
     lan(1, "eth0");
@@ -133,8 +133,8 @@ fn route_by_the_host(from: u8) {
     ));
 }
 
-/// The host does not become a router for others: packets that come in by an interface that forwards
-/// because of hallway alone can only reach projects, whichever project.
+/// The host does not become a router for other machines: packets that come in by an interface that forwards
+/// only because of hallway can only reach projects, any of them.
 pub(crate) fn nothing_is_forwarded_for_others() {
     lan(1, "eth0");
     lan(2, "eth1");
@@ -166,7 +166,7 @@ pub(crate) fn nothing_is_forwarded_for_others() {
     assert!(!passes(1, 2));
 }
 
-/// A host that forwards, or starts to, continues to forward for others.
+/// A host that forwards, or starts to, continues to forward for other machines.
 pub(crate) fn forwarding_that_others_turn_on() {
     lan(1, "eth0");
     lan(2, "eth1");
@@ -179,7 +179,7 @@ pub(crate) fn forwarding_that_others_turn_on() {
     // Kernels have this since 6.17.
     if forwarding("all").1 == "0" {
         sh("sysctl -qw net.ipv6.conf.all.force_forwarding=1");
-        wait_for("IPv6 packets of others to pass", || {
+        wait_for("IPv6 packets of other machines to pass", || {
             each_passes(1, 2) == [false, true]
         });
         h.run(&["-p", "web", "status", "--exit-code"]).exits(0);
@@ -193,7 +193,7 @@ pub(crate) fn forwarding_that_others_turn_on() {
         h.up(WEB).ok();
     }
     sh(router);
-    wait_for("packets of others to pass", || {
+    wait_for("packets of other machines to pass", || {
         each_passes(1, 2) == [true, true]
     });
     h.project("web").ok("down");
@@ -207,7 +207,7 @@ pub(crate) fn forwarding_that_others_turn_on() {
     assert!(passes(1, 2));
 }
 
-/// Frames that a bridge of others forwards from port to port are not routed by the host, although
+/// Frames that a bridge of other programs forwards from port to port are not routed by the host, although
 /// they pass its rules with br_netfilter.
 pub(crate) fn a_bridge_of_others_with_br_netfilter() {
     lan(1, "eth0");

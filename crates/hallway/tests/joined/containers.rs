@@ -206,8 +206,8 @@ pub(crate) fn a_runtime_that_does_not_answer() {
         .exits(2);
 }
 
-/// Services of a Compose file join their containers, whose programs, ports and addresses are left to them; so
-/// are programs of containers in the namespace of another.
+/// Services of a Compose file join their containers, whose programs, ports and addresses hallway does not
+/// change; so are programs of containers in the namespace of another.
 pub(crate) fn services_join_their_containers() {
     let runtime = Runtime::start("/run/docker.sock");
     let (web, db) = (Process::start(), Process::start());

@@ -71,7 +71,7 @@ pub(crate) fn what_a_name_must_not_lead_to() {
     }
 }
 
-/// Interfaces whose other ends have this project's marks are no conflict.
+/// Interfaces whose other ends have this project's marks are not a conflict.
 pub(crate) fn a_record_that_is_lost() {
     sh("ip netns add blue");
     let h = hallway();

@@ -288,7 +288,7 @@ fn a_script_does_the_same() {
     let of_script = state();
     let removal = h.ok("plan --format shell --remove /run/up.hallway.yaml");
     std::fs::write("/run/keep", &removal).unwrap();
-    assert!(removal.contains("Settings that were changed in namespaces of others stay"));
+    assert!(removal.contains("Settings that were changed in namespaces of other programs stay"));
     sh(&format!("bash /run/keep; {settings}"));
     same(&before, &state());
     h.up(&text).ok();

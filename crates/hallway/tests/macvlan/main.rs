@@ -83,7 +83,7 @@ fn nodes_are_on_the_wire_of_an_interface() {
         (
             "two",
             "203.0.113.9",
-            "pass machines of others on eth0 (network office)",
+            "pass other machines on eth0 (network office)",
         ),
     ] {
         let explained = h.run(&["explain", from, to]).exits(1);
@@ -100,7 +100,7 @@ fn nodes_are_on_the_wire_of_an_interface() {
         h.run(&["explain", from, to]).exits(0);
     }
     let past = h.run(&["explain", "192.168.7.1", "one"]).exits(1);
-    assert!(past.out.contains("machines of others"), "{}", past.out);
+    assert!(past.out.contains("other machines"), "{}", past.out);
     let networks = h.ok("network ls");
     let line = networks.lines().find(|l| l.starts_with("office")).unwrap();
     for word in ["192.168.7.0/24", "192.168.7.1", "eth0", "macvlan"] {
@@ -308,7 +308,7 @@ fn edits() {
     before.unchanged();
 }
 
-/// A namespace of others gets a macvlan interface, and loses nothing but that at the end.
+/// A namespace of other programs gets a macvlan interface, and loses only that at the end.
 fn a_namespace_that_is_there_already() {
     wire();
     sh("ip netns add blue; ip -n blue link set lo up");

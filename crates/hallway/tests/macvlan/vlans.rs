@@ -82,7 +82,7 @@ pub(crate) fn a_vlan_is_made() {
     h.run(&["up", "/run/up.hallway.yaml"])
         .says("nothing to change")
         .exits(0);
-    // Changes of others.
+    // Changes by other programs.
     sh("ip link set eth0.10 down; ip link set eth0.10 alias x");
     let status = h.ok("status");
     assert!(status.contains("eth0.10"), "{status}");

@@ -248,8 +248,8 @@ fn explained(h: &Hallway, from: &str, to: &str, words: &[&str]) {
 }
 
 /// Requests go by one router and replies by another: a strict filter in the client drops these. An
-/// answer by UDP that is lost is no success.
-fn the_way_back_in_nodes() {
+/// answer by UDP that is lost is not a success.
+fn reverse_paths_in_nodes() {
     let h = Hallway::host(env!("CARGO_BIN_EXE_hallway")).project("p");
     let text = "nodes:
   a: { sysctls: { net.ipv4.conf.eth1.rp_filter: 1 }, routes: [ { to: 10.0.9.0/24, via: 10.0.1.2 } ] }
@@ -310,7 +310,7 @@ expect: [ { from: a, to: 10.1.0.9, reachable: false }, { from: a, to: \"fd01::9\
 
 /// The host's own filter, with two links to outside: what comes in by the one without a route back is
 /// dropped.
-fn the_way_back_of_the_host() {
+fn reverse_paths_of_the_host() {
     let h = Hallway::host(env!("CARGO_BIN_EXE_hallway")).project("p");
     sh(
         "ip netns add lan; ip -n lan link set lo up; ip -n lan addr add 203.0.113.9/32 dev lo
@@ -435,9 +435,9 @@ hallway_testkit::tests![
     third_fifty,
     fourth_fifty,
     what_is_open_against_the_file_is_found,
-    the_way_back_in_nodes,
+    reverse_paths_in_nodes,
     nodes_without_arp,
-    the_way_back_of_the_host,
+    reverse_paths_of_the_host,
     link_local_addresses,
     addresses_that_move,
     routes_in_nodes,

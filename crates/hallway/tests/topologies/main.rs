@@ -304,7 +304,7 @@ fn a_router_forwards_for_the_prefixes_behind_it() {
     }
     let traced = h.run(&["trace", "host-a", "host-1"]).ok();
     assert!(traced.contains("router"), "{traced}");
-    // Behind the router, routed to it, not behind it; and a node on both networks that is no router.
+    // Behind the router, routed to it, not behind it; and a node on both networks that is not a router.
     assert!(arrives("router", ("192.168.60.99", "10.9.0.5"), "host-a"));
     assert!(arrives("router", ("10.77.0.9", "10.9.0.5"), "host-a"));
     assert!(!arrives("router", ("10.78.0.9", "10.9.0.5"), "host-a"));

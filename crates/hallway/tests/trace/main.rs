@@ -2,18 +2,18 @@
 
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 
-mod culprits;
+mod foreign_drops;
 mod reasons;
 mod spine;
 mod watching;
 
 use std::process::Command;
 
-use culprits::*;
+use foreign_drops::*;
 use hallway_testkit::{Hallway, sh};
 use reasons::{
     addresses_of_others_and_half_connections, missing_routes, neighbours_that_do_not_answer,
-    nobody_listens, what_the_file_forbids,
+    no_listener, what_the_file_forbids,
 };
 use spine::*;
 use watching::*;
@@ -185,7 +185,7 @@ hallway_testkit::tests![
     missing_routes,
     neighbours_that_do_not_answer,
     addresses_of_others_and_half_connections,
-    nobody_listens,
+    no_listener,
     rules_of_others,
     what_is_not_the_packet_filter,
 ];

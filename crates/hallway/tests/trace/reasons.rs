@@ -268,7 +268,7 @@ pub(crate) fn addresses_of_others_and_half_connections() {
         "db:80",
         "filtered",
         "spoofed-source",
-        &["source address of another"],
+        &["spoofed source address"],
     );
     assert_eq!(last(&spoofed), "host chain");
     h.ok("down");
@@ -294,7 +294,7 @@ policies: [{ from: a, to: b }]
     );
 }
 
-pub(crate) fn nobody_listens() {
+pub(crate) fn no_listener() {
     let h = shop();
     // A socket that has bound the port and does not listen: no other program can listen there.
     let hold = "import socket,time; s=socket.socket(); s.bind((\"10.1.0.11\", 80)); open(\"/run/held\",\"w\"); time.sleep(3600)";

@@ -86,7 +86,7 @@ fn example(name: &str) {
     for row in matrix["results"].as_array().unwrap() {
         let word = |key: &str| row[key].as_str().unwrap().to_owned();
         let (from, to, service) = (word("from"), word("to"), word("service"));
-        // Some of them have no node that represents the outside world; no packets are sent there.
+        // Some of them have no node that represents the outside; no packets are sent there.
         if from != "outside" && to != "outside" {
             asked.insert((from, format!("{to}:{service}")));
         }

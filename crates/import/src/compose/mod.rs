@@ -1,8 +1,8 @@
 //! A Compose file as a hallway file.
 
-mod circles;
 mod containers;
 mod context;
+mod cycles;
 mod empty;
 mod environment;
 mod expose;
@@ -94,8 +94,8 @@ pub(crate) fn translate(
     let mut services = service::read(file, name, options, surroundings, findings);
     stubs::one_for_each_port(&mut services);
     notes::say(&services, options, findings);
-    circles::check(&services, findings);
-    circles::of_networks(&services, findings);
+    cycles::check(&services, findings);
+    cycles::of_networks(&services, findings);
     let networks = networks::read(file, name, &services, findings);
     let by_name = service::by_name(&services);
     let context = context::Context {

@@ -193,7 +193,7 @@ impl Networks {
             .iter()
             .filter_map(Value::text)
             .any(|s| s.contains(':'));
-        // The subnets of a bridge of others are not known here.
+        // The subnets of a bridge of other programs are not known here.
         if ipv6 || map.get("external").is_some() {
             self.with_ipv6.insert(entry.key.clone());
         }

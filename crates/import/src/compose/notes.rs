@@ -21,7 +21,7 @@ fn joined(services: &[Service], findings: &mut Findings) {
     let words: Vec<String> = words.collect();
     if !words.is_empty() {
         findings.note(format!(
-            "in their running containers: {}; what these run and publish is left to them",
+            "in their running containers: {}; what these run and publish is not handled by hallway",
             listed(&words)
         ));
     }

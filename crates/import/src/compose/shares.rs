@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use hallway_spec::Value;
 
 /// The service whose network is shared in the end, where several services each share that of the `next`. Of
-/// a circle, which is reported, any.
+/// a cycle, which is reported, any.
 pub(super) fn owner<'n>(first: &'n str, next: impl Fn(&str) -> Option<&'n str>) -> &'n str {
     let (mut name, mut seen) = (first, BTreeSet::new());
     while seen.insert(name) {

@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_setting() {
+    fn invalid_settings() {
         for line in [
             "iptables -A FORWARD -j ACCEPT",
             "ip link add br0 type bridge",

@@ -8,7 +8,7 @@ use rustix::net::{RecvFlags, Shutdown};
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 
-use super::share::Taken;
+use super::share::ConnectionPermit;
 
 /// The most bytes that are passed on at once; measurements show less time per byte than splice(2).
 const LENGTH: usize = 128 * 1024;
@@ -31,12 +31,16 @@ enum Passed {
 
 /// Passes data in both directions until both have ended. The end of one is passed on while the other
 /// continues.
-pub(super) async fn both_ways(one: &TcpStream, other: &TcpStream, place: &Taken) -> Result<()> {
+pub(super) async fn both_ways(
+    one: &TcpStream,
+    other: &TcpStream,
+    place: &ConnectionPermit,
+) -> Result<()> {
     tokio::try_join!(one_way(one, other, place), one_way(other, one, place))?;
     Ok(())
 }
 
-async fn one_way(from: &TcpStream, to: &TcpStream, place: &Taken) -> Result<()> {
+async fn one_way(from: &TcpStream, to: &TcpStream, place: &ConnectionPermit) -> Result<()> {
     let mut in_a_row = 0;
     loop {
         match pass(from, to) {

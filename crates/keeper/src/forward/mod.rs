@@ -41,14 +41,14 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use share::Connections;
-pub use share::Tell;
+pub use share::EventSink;
 
 /// Everything that is served.
 pub struct Forwarder {
     held: BTreeMap<Listen, Held>,
     connections: Arc<Connections>,
     datagrams: Arc<udp::Listeners>,
-    tell: Tell,
+    events: EventSink,
 }
 
 impl std::fmt::Debug for Forwarder {
@@ -70,7 +70,7 @@ struct Held {
 
 impl Default for Forwarder {
     fn default() -> Self {
-        Self::new(Arc::new(|_nobody_asked| {}))
+        Self::new(Arc::new(|_not_recorded| {}))
     }
 }
 
@@ -98,12 +98,12 @@ impl Socket {
 impl Forwarder {
     /// Serves nothing yet.
     #[must_use]
-    pub fn new(tell: Tell) -> Self {
+    pub fn new(events: EventSink) -> Self {
         Self {
             held: BTreeMap::new(),
             connections: Arc::default(),
             datagrams: Arc::default(),
-            tell,
+            events,
         }
     }
 
@@ -210,11 +210,11 @@ impl Forwarder {
         let listens = Arc::new(AtomicBool::new(true));
         let task = match socket {
             Socket::Tcp(listener) => {
-                let service = tcp::Service {
+                let service = tcp::TcpListenerTask {
                     listen,
                     listens: Arc::clone(&listens),
                     connections: Arc::clone(&self.connections),
-                    tell: Arc::clone(&self.tell),
+                    events: Arc::clone(&self.events),
                 };
                 tokio::spawn(service.serve(listener, target))
             }

@@ -11,12 +11,12 @@ use hallway_engine::keeper::{Listen, open_files_limit};
 use tokio::sync::Notify;
 
 /// Receives what happens without a request.
-pub type Tell = Arc<dyn Fn(Occurrence) + Send + Sync>;
+pub type EventSink = Arc<dyn Fn(Occurrence) + Send + Sync>;
 
 /// The limit for all listeners together; less if the keeper may not open as many files.
-const MOST: usize = 2048;
+const CONNECTIONS_MAX: usize = 2048;
 /// The part of what is left that a user who has much gets of one listener.
-const SOME: usize = 8;
+const RESERVED_DIVISOR: usize = 8;
 /// Each connection takes two files; as many stay free for everything else.
 const FILES_OF_ONE: u64 = 4;
 
@@ -50,8 +50,8 @@ struct Held {
 
 impl Default for Connections {
     fn default() -> Self {
-        let files = usize::try_from(open_files_limit() / FILES_OF_ONE).unwrap_or(MOST);
-        Self::new(MOST.min(files))
+        let files = usize::try_from(open_files_limit() / FILES_OF_ONE).unwrap_or(CONNECTIONS_MAX);
+        Self::new(CONNECTIONS_MAX.min(files))
     }
 }
 
@@ -67,16 +67,20 @@ impl Connections {
     /// A place for one more, unless its listener or its user has as many as are left for others. Such a
     /// user gets still some of each other listener. When little is left, a user gets the place of the
     /// longest idle connection of the user who has the most; in the same way where the listener has its share.
-    pub(super) fn take(self: &Arc<Self>, listen: Listen, user: Option<u32>) -> Option<Taken> {
+    pub(super) fn acquire(
+        self: &Arc<Self>,
+        listen: Listen,
+        user: Option<u32>,
+    ) -> Option<ConnectionPermit> {
         let mut open = self.open();
         let left = self.most.saturating_sub(open.all);
         let of_listener = open.listeners.get(&listen).copied().unwrap_or(0);
         let instead_of = if open.is_free(left, listen, user) {
             None
         } else {
-            let (full, little) = (of_listener >= left, left <= self.most / SOME);
-            let of_this = full.then(|| open.displace(user?, Some(listen))).flatten();
-            let of_any = || little.then(|| open.displace(user?, None)).flatten();
+            let (full, little) = (of_listener >= left, left <= self.most / RESERVED_DIVISOR);
+            let of_this = full.then(|| open.evict(user?, Some(listen))).flatten();
+            let of_any = || little.then(|| open.evict(user?, None)).flatten();
             Some(of_this.or_else(of_any)?)
         };
         open.all += 1;
@@ -90,7 +94,7 @@ impl Connections {
             open.users.entry(user).or_default().push(Arc::clone(&held));
             *open.both.entry((listen, user)).or_default() += 1;
         }
-        Some(Taken {
+        Some(ConnectionPermit {
             of: Arc::clone(self),
             held,
             user,
@@ -122,7 +126,7 @@ impl Open {
             .and_then(|user| self.both.get(&(listen, user)))
             .copied();
         let has_much = of_user >= left;
-        of_listener < left && !(has_much && here.unwrap_or(0) >= left / SOME)
+        of_listener < left && !(has_much && here.unwrap_or(0) >= left / RESERVED_DIVISOR)
     }
 
     fn of(&self, user: u32) -> usize {
@@ -131,7 +135,7 @@ impl Open {
 
     /// Takes a place, of this listener if one is given, from the user who has the most of them, unless that
     /// is no more than `user` will have.
-    fn displace(&mut self, user: u32, of: Option<Listen>) -> Option<u32> {
+    fn evict(&mut self, user: u32, of: Option<Listen>) -> Option<u32> {
         let counts = |held: &&Arc<Held>| of.is_none_or(|listen| held.listen == listen);
         let own = self.users.get(&user).into_iter().flatten();
         let own = own.filter(counts).count();
@@ -141,13 +145,13 @@ impl Open {
         let held = self.users.get(&heaviest)?.iter().filter(counts);
         let idle = held.min_by_key(|held| held.used.load(Ordering::Relaxed));
         let idle = Arc::clone(idle?);
-        self.forget(heaviest, &idle);
+        self.remove(heaviest, &idle);
         idle.lost.notify_one();
         Some(heaviest)
     }
 
     /// Gives back the place of a connection of a user, if it still has it.
-    fn forget(&mut self, user: u32, held: &Arc<Held>) {
+    fn remove(&mut self, user: u32, held: &Arc<Held>) {
         let Entry::Occupied(mut all) = self.users.entry(user) else {
             return;
         };
@@ -159,10 +163,10 @@ impl Open {
             all.remove();
         }
         one_less(self.both.entry((held.listen, user)));
-        self.forget_of(held.listen);
+        self.remove_from(held.listen);
     }
 
-    fn forget_of(&mut self, listen: Listen) {
+    fn remove_from(&mut self, listen: Listen) {
         self.all = self.all.saturating_sub(1);
         one_less(self.listeners.entry(listen));
     }
@@ -170,7 +174,7 @@ impl Open {
 
 /// The place of one connection, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Taken {
+pub(super) struct ConnectionPermit {
     of: Arc<Connections>,
     held: Arc<Held>,
     user: Option<u32>,
@@ -178,7 +182,7 @@ pub(super) struct Taken {
     pub(super) instead_of: Option<u32>,
 }
 
-impl Taken {
+impl ConnectionPermit {
     /// Data was passed on.
     pub(super) fn used(&self) {
         self.held.used.store(self.of.next_use(), Ordering::Relaxed);
@@ -190,12 +194,12 @@ impl Taken {
     }
 }
 
-impl Drop for Taken {
+impl Drop for ConnectionPermit {
     fn drop(&mut self) {
         let mut open = self.of.open();
         match self.user {
-            Some(user) => open.forget(user, &self.held),
-            None => open.forget_of(self.held.listen),
+            Some(user) => open.remove(user, &self.held),
+            None => open.remove_from(self.held.listen),
         }
     }
 }
@@ -224,8 +228,8 @@ mod tests {
         }
     }
 
-    fn fill(all: &Arc<Connections>, port: u16, user: Option<u32>) -> Vec<Taken> {
-        std::iter::from_fn(|| all.take(listen(port), user)).collect()
+    fn fill(all: &Arc<Connections>, port: u16, user: Option<u32>) -> Vec<ConnectionPermit> {
+        std::iter::from_fn(|| all.acquire(listen(port), user)).collect()
     }
 
     #[test]
@@ -238,7 +242,8 @@ mod tests {
         drop(more);
         assert!(fill(&all, 1, None).is_empty(), "the listener has its share");
         assert_eq!(fill(&all, 2, Some(1001)).len(), 16, "given back at once");
-        let others: Vec<Vec<Taken>> = (2..5).map(|port| fill(&all, port, None)).collect();
+        let others: Vec<Vec<ConnectionPermit>> =
+            (2..5).map(|port| fill(&all, port, None)).collect();
         let counts: Vec<usize> = others.iter().map(Vec::len).collect();
         assert_eq!(counts, [16, 8, 4]);
         drop((first, others));
@@ -264,7 +269,7 @@ mod tests {
         const USERS: u32 = 20;
         let all = Arc::new(Connections::new(64));
         let of = |user: u32| all.open().of(user);
-        let mut held: Vec<Vec<Taken>> = Vec::new();
+        let mut held: Vec<Vec<ConnectionPermit>> = Vec::new();
         for user in 0..USERS {
             held.push(fill(&all, user as u16 % 7, Some(user)));
         }
@@ -274,7 +279,7 @@ mod tests {
         let most = counts.iter().max().unwrap();
         let heaviest = (0..USERS).rev().find(|user| of(*user) == *most).unwrap();
         let own = &held[heaviest as usize];
-        let has_place = |t: &&Taken| {
+        let has_place = |t: &&ConnectionPermit| {
             all.open().users[&heaviest]
                 .iter()
                 .any(|h| Arc::ptr_eq(h, &t.held))
@@ -285,12 +290,12 @@ mod tests {
         };
         own.iter()
             .filter(|t| !Arc::ptr_eq(&t.held, &idle.held))
-            .for_each(Taken::used);
-        let newcomer = all.take(listen(9), Some(USERS)).unwrap();
+            .for_each(ConnectionPermit::used);
+        let newcomer = all.acquire(listen(9), Some(USERS)).unwrap();
         assert_eq!(newcomer.instead_of, Some(heaviest));
         assert!(!has_place(&idle) && has_place(&used));
         assert!(
-            all.take(listen(1), None).is_none(),
+            all.acquire(listen(1), None).is_none(),
             "an unknown user gets no place of another user"
         );
         drop((newcomer, held));

@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::copy;
-use super::share::{Connections, Taken, Tell};
+use super::share::{ConnectionPermit, Connections, EventSink};
 
 /// How long a node may take to accept a connection.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
@@ -28,15 +28,15 @@ const LISTEN_PAUSE: Duration = Duration::from_secs(1);
 const FULL_INTERVAL: Duration = Duration::from_secs(60);
 
 /// One listener.
-pub(super) struct Service {
+pub(super) struct TcpListenerTask {
     pub(super) listen: Listen,
     /// Whether its socket listens.
     pub(super) listens: Arc<AtomicBool>,
     pub(super) connections: Arc<Connections>,
-    pub(super) tell: Tell,
+    pub(super) events: EventSink,
 }
 
-impl Service {
+impl TcpListenerTask {
     /// Accepts connections and proxies them to the target, until aborted. When the target changes,
     /// connections to the former one are closed.
     pub(super) async fn serve(
@@ -63,7 +63,7 @@ impl Service {
                             let target = *target.borrow();
                             open.spawn(pass(client, target, place));
                         }
-                        None => self.report(&mut full, &format!("further connections to {} are closed", self.name()), &format!("{} are open, and the rest is left to other ports and users", open.len())),
+                        None => self.report(&mut full, &format!("further connections to {} are closed", self.name()), &format!("{} are open, and the others are reserved for other ports and users", open.len())),
                     },
                     Err(error) => match Errno::from_io_error(&error) {
                         Some(Errno::MFILE | Errno::NFILE) => sleep(ACCEPT_PAUSE).await, // one may be free then
@@ -81,13 +81,13 @@ impl Service {
     }
 
     /// A connection beyond the share of its listener or user is closed by dropping it.
-    fn place(&self, from: SocketAddr) -> Option<Taken> {
+    fn place(&self, from: SocketAddr) -> Option<ConnectionPermit> {
         let user = match self.listen.namespace {
             Namespace::Project => user_of(from, self.listen.address),
             // Clients are in another network namespace than this process.
             Namespace::Machine => None,
         };
-        self.connections.take(self.listen, user)
+        self.connections.acquire(self.listen, user)
     }
 
     /// Says what is closed and why, not for each connection.
@@ -96,7 +96,7 @@ impl Service {
             return;
         }
         *last = Some(Instant::now());
-        (self.tell)(Occurrence {
+        (self.events)(Occurrence {
             object: format!("listener {}", self.name()),
             ..Occurrence::of(OccurrenceKind::ListenerFull, format!("{closed}: {why}"))
         });
@@ -113,7 +113,7 @@ impl Service {
         let again = TcpListener::from_std(socket).ok()?;
         self.listens.store(true, Ordering::Relaxed);
         let object = format!("listener {}", self.name());
-        (self.tell)(Occurrence {
+        (self.events)(Occurrence {
             object: object.clone(),
             ..Occurrence::of(
                 OccurrenceKind::Repaired,
@@ -131,7 +131,7 @@ impl Service {
 /// Passes data in both directions until both have ended, or the place is needed for another user. A
 /// connection that one side resets, that the node does not accept or that is cut is reset on both sides: to the
 /// other side it does not look complete.
-async fn pass(client: TcpStream, target: SocketAddr, place: Taken) {
+async fn pass(client: TcpStream, target: SocketAddr, place: ConnectionPermit) {
     let passed = async {
         let client = Reset::new(client);
         let Ok(Ok(node)) = timeout(CONNECT_LIMIT, TcpStream::connect(target)).await else {

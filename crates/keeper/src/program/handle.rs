@@ -59,7 +59,7 @@ impl Handle {
         let pid = runner(executable, common.project, &program.node, theirs.into())?;
         let (changes, waiting) = unbounded_channel();
         let (ordered, followed) = (Arc::clone(&socket), Arc::clone(&socket));
-        tokio::spawn(async move { give_orders(&ordered, order, waiting).await });
+        tokio::spawn(async move { send_orders(&ordered, order, waiting).await });
         tokio::spawn(async move {
             let report = |event| {
                 // The receiver is closed when the keeper ends; then the event is not needed.
@@ -137,7 +137,7 @@ fn runner(program: &Path, project: &str, node: &str, socket: OwnedFd) -> std::io
 }
 
 /// Sends a runner its order and the changes after it, until it has ended or must stop.
-async fn give_orders(socket: &UnixStream, order: Vec<u8>, mut changes: UnboundedReceiver<Vec<u8>>) {
+async fn send_orders(socket: &UnixStream, order: Vec<u8>, mut changes: UnboundedReceiver<Vec<u8>>) {
     let mut next = Some(order);
     while let Some(frame) = next {
         if write_all(socket, &frame).await.is_err() {

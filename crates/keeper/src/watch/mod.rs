@@ -217,7 +217,7 @@ impl Watcher {
         };
         if let Some(pause) = pause {
             let words = format!(
-                "another program makes the same change repeatedly: the next repair waits {} s",
+                "another program makes the same change repeatedly: the next repair follows after {} s",
                 pause.as_secs()
             );
             events.push(Occurrence::of(OccurrenceKind::RepairPaused, words));

@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fight_with_another_program_is_paused() {
+    fn conflicting_changes_pause_repairs() {
         const OBJECT: &str = "mtu of eth0";
         let mut now = Instant::now();
         let mut pace = Pace::new(now);
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn during_a_fight_comparisons_are_made_less_often() {
+    fn while_changes_conflict_comparisons_are_made_less_often() {
         let now = Instant::now();
         let mut pace = Pace::new(now);
         let many = vec!["mtu of eth0".to_owned(); MANY];
@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn repairs_of_many_objects_are_no_fight() {
+    fn repairs_of_many_objects_do_not_conflict() {
         let now = Instant::now();
         let mut pace = Pace::new(now);
         let objects = (0..200).map(|n| format!("mtu of eth{n}"));

@@ -61,7 +61,7 @@ impl Kernel {
             kind: RTM_NEWLINK,
             flags: NLM_F_CREATE | NLM_F_EXCL,
             body: w.finish(),
-            operation: "ask for links of the kind",
+            operation: "request links of the kind",
             object: kind.to_owned(),
         });
         match asked {

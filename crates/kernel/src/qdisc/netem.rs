@@ -169,7 +169,7 @@ impl Kernel {
             kind: RTM_NEWQDISC,
             flags: NLM_F_CREATE | NLM_F_REPLACE,
             body: w.finish(),
-            operation: "ask for netem",
+            operation: "request netem",
             object: String::new(),
         });
         match asked {

@@ -1,4 +1,4 @@
-//! A packet at a hook, as far as rules of others can match it.
+//! A packet at a hook, as far as rules of other programs can match it.
 
 use std::net::IpAddr;
 

@@ -65,7 +65,7 @@ impl Survey<'_> {
             "meta" | "ct" | "payload" | "exthdr" | "rt" => {
                 self.loads_or_sets(name, attrs, registers)
             }
-            "fib" => has_way_back(attrs, registers).into(),
+            "fib" => is_reverse_path(attrs, registers).into(),
             // Of one number there is no choice.
             "numgen" if number(attrs, 2) == Some(1) => {
                 let only = number(attrs, 4).unwrap_or(0).to_ne_bytes();
@@ -260,7 +260,7 @@ fn nat(attrs: Attrs<'_>, registers: &Registers) -> Translation {
 /// A route back to the source by the incoming interface, in rules that do the same as rp_filter.
 /// Predicted packets come in where their source is: a node's address is checked at its port, and
 /// others come in by the link that the host would answer by.
-fn has_way_back(attrs: Attrs<'_>, registers: &mut Registers) -> Matches {
+fn is_reverse_path(attrs: Attrs<'_>, registers: &mut Registers) -> Matches {
     const TO: u16 = 1;
     const RESULT: u16 = 2;
     const FLAGS: u16 = 3;

@@ -140,7 +140,7 @@ pub(super) fn elsewhere(
             continue;
         };
         let has = |l: &&Link| l.addresses.iter().any(|a| a.addr() == found.net.addr());
-        // None is a link of others, also with the name of one of the project's.
+        // None is a link of other programs, also with the name of one of the project's.
         let name = seen.name(found.interface);
         let ours = name.and_then(|name| links.get(name));
         // Also where an interface gets another name: it is still there with its old one.

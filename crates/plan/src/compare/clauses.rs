@@ -36,7 +36,7 @@ impl Difference {
         (words.wanted, words.found)
     }
 
-    /// What to do about it, if it is left to others.
+    /// What to do about it, if hallway does not change it.
     #[must_use]
     pub fn remedy(&self) -> Option<String> {
         let (link, address) = match &self.fact {
@@ -47,7 +47,8 @@ impl Difference {
             Fact::Diverted(diverted) => return Some(diverted.remedy()),
             Fact::Unmarked { help, .. } => return Some(help.clone()),
             Fact::PortTaken { .. } => {
-                let remedy = "let that program listen on another port, or publish another one";
+                let remedy =
+                    "configure that program to listen on another port, or publish another one";
                 return Some(remedy.into());
             }
             _ => return None,

@@ -21,7 +21,7 @@ pub enum Fact {
     NamespaceReplaced,
     /// A node's namespace could not be examined.
     NamespaceUnseen,
-    /// A namespace of others that a node joined is gone, or cannot be found.
+    /// A namespace of other programs that a node joined is gone, or cannot be found.
     JoinedMissing {
         /// What the file names.
         reference: Joined,
@@ -90,9 +90,9 @@ pub enum Fact {
         /// Hallway made the link, and removes the address.
         repaired: bool,
     },
-    /// The host sends packets for a network elsewhere, by a route or a routing rule of others.
+    /// The host sends packets for a network elsewhere, by a route or a routing rule of other programs.
     Diverted(Diverted),
-    /// A rule of others sets the whole mark of packets, and the guard drops them.
+    /// A rule of other programs sets the whole mark of packets, and the guard drops them.
     Unmarked {
         /// The rule, and what it does.
         by: String,

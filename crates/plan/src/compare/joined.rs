@@ -1,4 +1,4 @@
-//! Namespaces of others: links there that are not the project's are neither compared nor changed.
+//! Namespaces of other programs: links there that are not the project's are neither compared nor changed.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -67,7 +67,7 @@ pub(super) fn theirs<'a>(
     links.map(|link| link.name.as_str()).collect()
 }
 
-/// What is wanted, without what is at links of others.
+/// What is wanted, without what is at links of other programs.
 pub(super) fn ours<'s>(space: &'s Space, theirs: &BTreeSet<&str>) -> Cow<'s, Space> {
     let at_theirs = |link: &str| theirs.contains(link);
     if !space.links.iter().any(|l| at_theirs(&l.name)) {

@@ -39,7 +39,7 @@ impl<'a> Neighbours<'a> {
         all.collect()
     }
 
-    /// Those of a node, without those at links of others.
+    /// Those of a node, without those at links of other programs.
     pub(super) fn of_node(
         &mut self,
         node: &Node,

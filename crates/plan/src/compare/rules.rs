@@ -7,7 +7,7 @@ use hallway_nftables::{self as nft, Element, Family, IpVersion, Ruleset, Value, 
 
 use super::{Difference, Fact, ObjectPlace, changes};
 use crate::observed::{Observed, Seen};
-use crate::rules::{by_source, purpose, ruleset, sets};
+use crate::rules::{purpose, ruleset, sets, source_routing};
 use crate::settled::Settled;
 
 /// The families of the project's tables.
@@ -35,7 +35,7 @@ pub(crate) fn wanted_rules(wanted: &Settled, seen: &Observed) -> Ruleset {
     }
     let bridges: Vec<Element> = bridges.iter().map(|b| sets::bridged(b)).collect();
     fill(&mut rules, &sets::BRIDGED, &bridges);
-    by_source::fill(&mut rules, wanted, &seen.host.by_source);
+    source_routing::fill(&mut rules, wanted, &seen.host.source_routing);
     rules
 }
 

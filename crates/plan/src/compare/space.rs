@@ -85,7 +85,7 @@ pub(super) fn compare(
 fn given(setting: Setting, wanted: u32, seen: &Index<'_>) -> u32 {
     match setting {
         Setting::Initial(Initial::RpFilter) => seen.seen.new_rp_filter.unwrap_or(wanted),
-        Setting::Initial(Initial::AcceptLocal) if seen.seen.by_source.own_sources() => 1,
+        Setting::Initial(Initial::AcceptLocal) if seen.seen.source_routing.own_sources() => 1,
         _ => wanted,
     }
 }

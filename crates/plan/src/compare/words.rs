@@ -32,7 +32,7 @@ pub(super) fn role_words(role: LinkRole) -> &'static str {
         LinkRole::Interface | LinkRole::Macvlan => "interface",
         LinkRole::Parent => "parent",
         LinkRole::Vlan => "VLAN",
-        LinkRole::Cable => "cable end",
+        LinkRole::Cable => "link end",
         LinkRole::Loopback => "loopback",
     }
 }

@@ -84,7 +84,7 @@ fn remains(
     seen: &Observed,
     repairs: &Repairs<'_>,
 ) {
-    // In a namespace of others, a link of that name may be theirs.
+    // In a namespace of other programs, a link of that name may be theirs.
     let inside = |node: &Node, name: &str| {
         let link = seen.inside(node).and_then(|s| s.link(name));
         let interface = node.interfaces.iter().find(|i| i.name == name);

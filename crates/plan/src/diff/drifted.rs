@@ -1,6 +1,6 @@
 //! Drift: what differs from what was built.
 
-use super::{Recorded, through, uplinks};
+use super::{Recorded, firewall_accepts, uplinks};
 use crate::compare::{self, Comparison, Difference, compare};
 use crate::observed::Observed;
 use crate::settled::Settled;
@@ -26,7 +26,7 @@ pub(super) fn drift_of(
 ) -> Vec<Difference> {
     let mut out = objects;
     out.extend(compare::rules::differences(applied, seen));
-    out.extend(through::drift(applied, seen));
+    out.extend(firewall_accepts::drift(applied, seen));
     out.extend(uplinks::drift(recorded, applied, seen));
     out.extend(compare::files::differences(applied, seen));
     out.extend(compare::programs::differences(applied, seen));

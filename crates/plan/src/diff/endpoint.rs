@@ -41,7 +41,7 @@ pub fn attach(wanted: &Settled, node: &Node, used: &[IpAddr], host: Vec<IpAddr>)
     };
     if flows != Flows::default() {
         let flows = Flows { host, ..flows };
-        plan.push(Op::ForgetFlows(Box::new(flows)), Cause::Connections);
+        plan.push(Op::FlushConnections(Box::new(flows)), Cause::Connections);
     }
     let found = Comparison {
         namespaces: [node.name.clone()].into(),
@@ -79,7 +79,7 @@ pub fn detach(before: &Settled, node: &Node) -> Option<Plan> {
             prefixes,
             ..Flows::default()
         };
-        plan.push(Op::ForgetFlows(Box::new(flows)), Cause::Connections);
+        plan.push(Op::FlushConnections(Box::new(flows)), Cause::Connections);
     }
     Some(plan)
 }

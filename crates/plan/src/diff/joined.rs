@@ -1,4 +1,4 @@
-//! What a project leaves behind in a namespace of others: nothing of its own, and settings as they
+//! What a project leaves behind in a namespace of other programs: nothing of its own, and settings as they
 //! were.
 
 use std::collections::BTreeSet;

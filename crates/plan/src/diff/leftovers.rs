@@ -99,7 +99,7 @@ fn links(
             .iter()
             .filter(|(l, _)| !names.contains(l.name.as_str()))
             .collect();
-        // A link of others may be in the group.
+        // A link of other programs may be in the group.
         let whole = seen.host.links.iter().filter(|l| l.group == group).count();
         if unwanted.len() == whole && mark::slot_of(group).is_some() {
             let bridge = members.iter().find_map(|(link, role)| match role {

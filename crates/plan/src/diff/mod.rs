@@ -16,6 +16,7 @@ mod create;
 mod created;
 mod drifted;
 pub mod endpoint;
+mod firewall_accepts;
 mod joined;
 mod leftovers;
 mod lines;
@@ -28,7 +29,6 @@ mod repair;
 mod rules;
 mod scope;
 mod steps;
-mod through;
 mod traffic;
 mod up;
 mod uplinks;
@@ -101,7 +101,7 @@ pub struct Plan {
     pub names: Vec<NameStep>,
     /// What the keeper does after that.
     pub keeper: Vec<KeeperStep>,
-    /// Differences that are left to others.
+    /// Differences that hallway does not change.
     pub left: Vec<Difference>,
     /// What other programs changed in the rules, which a step corrects.
     pub of_rules: Vec<Difference>,

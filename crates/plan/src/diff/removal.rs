@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use hallway_spec::Name;
 use ipnet::IpNet;
 
-use super::{Plan, Recorded, leftovers, through, uplinks};
+use super::{Plan, Recorded, firewall_accepts, leftovers, uplinks};
 use crate::mark::{self, Role};
 use crate::observed::Observed;
 use crate::settled::Settled;
@@ -36,9 +36,9 @@ pub(super) fn plan(project: &Name, recorded: Recorded<'_>, seen: &Observed) -> P
             prefixes: prefixes.into_iter().collect(),
             ..Flows::default()
         };
-        plan.push(Op::ForgetFlows(Box::new(flows)), Cause::Down);
+        plan.push(Op::FlushConnections(Box::new(flows)), Cause::Down);
     }
-    through::remove_all(&mut plan, project, seen);
+    firewall_accepts::remove_all(&mut plan, project, seen);
     uplinks::restore(&mut plan, recorded, project, seen);
     if has_rules {
         plan.push(Op::RemoveRules { table }, Cause::Down);

@@ -9,7 +9,7 @@ use crate::compare::rules::{differences, unlike, wanted_rules};
 use crate::mark;
 use crate::observed::Observed;
 use crate::rules::delta::Change;
-use crate::rules::{Delta, by_source, closing};
+use crate::rules::{Delta, closing, source_routing};
 use crate::settled::Settled;
 use crate::step::{Cause, NewRules, Op};
 
@@ -45,7 +45,7 @@ pub(super) fn plan(
         },
         None => {
             let mut rules = crate::rules::ruleset(wanted);
-            by_source::fill(&mut rules, wanted, &seen.host.by_source);
+            source_routing::fill(&mut rules, wanted, &seen.host.source_routing);
             let exist = !found.tables.is_empty();
             Op::ReplaceRules(Box::new(NewRules {
                 lost: match drifted {

@@ -62,6 +62,6 @@ fn push_flows(plan: &mut Plan, flows: Flows, seen: &Observed) {
     if flows != Flows::default() {
         let host = seen.host.addresses.iter().map(|a| a.net.addr()).collect();
         let flows = Flows { host, ..flows };
-        plan.push(Op::ForgetFlows(Box::new(flows)), Cause::Connections);
+        plan.push(Op::FlushConnections(Box::new(flows)), Cause::Connections);
     }
 }

@@ -3,8 +3,8 @@
 use super::drifted::{drift, drift_of};
 use super::repair::Repairs;
 use super::{
-    Plan, Recorded, RulesChange, create, leftovers, moved, names, programs, rules, through,
-    traffic, uplinks,
+    Plan, Recorded, RulesChange, create, firewall_accepts, leftovers, moved, names, programs,
+    rules, traffic, uplinks,
 };
 use crate::compare::compare;
 use crate::observed::Observed;
@@ -23,7 +23,7 @@ pub(super) fn plan(recorded: Recorded<'_>, wanted: &Settled, seen: &Observed) ->
         false => drift(recorded, seen).differences,
     };
     let mut target = Target::of(wanted);
-    if seen.host.by_source.own_sources() {
+    if seen.host.source_routing.own_sources() {
         target.accept_own_sources();
     }
     let repairs = Repairs::new(&found, &drifted, wanted, recorded.applied);
@@ -38,7 +38,7 @@ pub(super) fn plan(recorded: Recorded<'_>, wanted: &Settled, seen: &Observed) ->
     let created = create::plan(&mut plan, &found, wanted, &target, seen, &repairs);
     repairs.plan(&mut plan, &created, &target);
     uplinks::forward(&mut plan, recorded, wanted, seen);
-    through::plan(&mut plan, built_before(recorded, wanted), wanted, seen);
+    firewall_accepts::plan(&mut plan, built_before(recorded, wanted), wanted, seen);
     moved::announce(&mut plan, recorded, wanted);
     traffic::end_connections(&mut plan, recorded, wanted, rules_change, seen);
     repairs.unreachable_left(&mut plan);

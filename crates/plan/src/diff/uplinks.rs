@@ -1,4 +1,4 @@
-//! What the host forwards: packets that come in by links of others.
+//! What the host forwards: packets that come in by links of other programs.
 //!
 //! A packet is forwarded if the link it comes in by forwards. So every link of the host must
 //! forward for published ports to answer and for nodes to get replies, also one that comes up
@@ -29,7 +29,7 @@ pub(super) fn forward(plan: &mut Plan, recorded: Recorded<'_>, wanted: &Settled,
             Some(uplink) => Cause::Drift(Box::new(left(uplink.clone()))),
             None => Cause::File("networks".into()),
         };
-        let op = Op::ForgetUplinks {
+        let op = Op::RemoveUplinks {
             table: mark::table(&wanted.project),
             bridges: bridges(&stale, seen),
             uplinks: stale,
@@ -41,7 +41,7 @@ pub(super) fn forward(plan: &mut Plan, recorded: Recorded<'_>, wanted: &Settled,
         .into_iter()
         .filter(|u| notes.must_forward(u, seen))
         .collect();
-    // Packets of others are dropped at each link before all links forward at once.
+    // Packets of other machines are dropped at each link before all links forward at once.
     uplinks.sort_by_key(|u| u.link == ALL);
     let planned_blind = seen.tables.is_empty() && seen.host.links.is_empty();
     if uplinks.is_empty() && (versions.is_empty() || !planned_blind) {

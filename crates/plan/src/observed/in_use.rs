@@ -1,4 +1,4 @@
-//! Addresses that the host uses and that belong to others.
+//! Addresses that the host uses and that belong to other machines.
 
 use std::net::IpAddr;
 

@@ -76,7 +76,7 @@ impl<'w> Walk<'w> {
         if let (true, Neighbour::Is(far, interface)) =
             (on_it, self.world.neighbour(port.position, to))
         {
-            self.way_back_of_host(&packet, from)?;
+            self.reverse_path_of_host(&packet, from)?;
             self.host_route(&packet, from)?;
             self.between_ports(port, link_of(far, interface), &packet)?;
             self.forward_hook(&packet, &state, from, from)?;
@@ -163,8 +163,8 @@ impl<'w> Walk<'w> {
     ) -> Result<(), DropReason> {
         let context = frame(packet, (port.link, to), port.mac);
         for chain in self.world.bridge.hooked(Hook::Forward, ChainType::Filter) {
-            let ruling = self.world.bridge.evaluate(chain, &context);
-            self.ruled(&ruling, Hook::Forward, Family::Bridge, packet.flow)?;
+            let verdict = self.world.bridge.evaluate(chain, &context);
+            self.apply_verdict(&verdict, Hook::Forward, Family::Bridge, packet.flow)?;
         }
         self.by_bridge(Hook::Forward, packet, context)
     }

@@ -59,7 +59,7 @@ codes! {
     DroppingRoute = "dropping-route",
     /// The link that the host sends the packet by has no carrier.
     NoCarrier = "no-carrier",
-    /// The packet goes to others by an external network: what they do is not predicted.
+    /// The packet goes to other machines by an external network: what they do is not predicted.
     External = "external",
     /// The host and macvlan interfaces of one of its links do not reach one another by that link.
     PastHost = "past-host",
@@ -94,7 +94,7 @@ codes! {
     /// `trace`: the request arrives, and nothing listens there.
     NoListener = "no-listener",
     /// The route back to the sender is by another interface, and rp_filter drops it.
-    WrongWay = "wrong-way",
+    ReversePathFilter = "wrong-way",
     /// `trace`: the request arrives, and nothing answers.
     Silent = "silent",
     /// `trace`: the reply is dropped with no nftrace event.
@@ -107,7 +107,7 @@ codes! {
     SameNetwork = "same-network",
     /// Routers of the project forward it, and no policy concerns it.
     Forwarded = "forwarded",
-    /// A cable leads from one to the other.
+    /// A link leads from one to the other.
     Cable = "cable",
     /// A policy of the file allows it.
     PolicyAllow = "policy-allow",

@@ -10,7 +10,7 @@ use crate::observed::{Observed, SeenLink, SeenRoute};
 use crate::settled::{Node, Settled};
 use crate::target::MAIN_TABLE;
 
-/// Routes of others in the table main to parts of networks in which nodes have addresses: of two routes
+/// Routes of other programs in the table main to parts of networks in which nodes have addresses: of two routes
 /// the longer one is used.
 #[must_use]
 pub fn by_longer_routes(settled: &Settled, seen: &Observed) -> Vec<Diverted> {
@@ -47,7 +47,7 @@ pub fn by_longer_routes(settled: &Settled, seen: &Observed) -> Vec<Diverted> {
     out
 }
 
-/// Routes of others in the table main to a prefix to which the project has a route itself, and that the
+/// Routes of other programs in the table main to a prefix to which the project has a route itself, and that the
 /// kernel uses before that one: with a lower metric, or of equal ones, the first.
 fn by_earlier_routes(settled: &Settled, seen: &Observed) -> Vec<Diverted> {
     let is_ours = |link: &SeenLink| {

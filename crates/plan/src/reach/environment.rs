@@ -9,7 +9,7 @@ use ipnet::IpNet;
 
 use super::host_rules::{Diverted, HostRule, OwnRouting};
 use super::packet::Flow;
-use crate::observed::{BySource, Dropping};
+use crate::observed::{Dropping, SourceRouting};
 
 /// What reachability depends on besides the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,11 +27,11 @@ pub struct Environment {
     /// known.
     pub routes: Vec<HostNet>,
     /// Addresses of the host whose packets have routes of their own (`ip rule add from`). Replies of
-    /// nodes do not follow them but for those in `by_source`: they have the node's address while they are
+    /// nodes do not follow them but for those in `source_routing`: they have the node's address while they are
     /// routed.
     pub policy_routed: Vec<IpNet>,
     /// Those whose routes replies of nodes follow.
-    pub by_source: BySource,
+    pub source_routing: SourceRouting,
     /// Networks of the project whose packets follow routes of other programs.
     pub diverted: Vec<Diverted>,
     /// Routing rules of the host before the one by which the table main is looked up, in their order.
@@ -39,11 +39,11 @@ pub struct Environment {
     /// Rules of the host that choose routes by the mark of a packet, which other programs set: in nft's
     /// and ip's words, with the IP version.
     pub marked: Vec<(IpVersion, String)>,
-    /// Routes of others in the namespaces that nodes join, with the interfaces that packets leave by.
+    /// Routes of other programs in the namespaces that nodes join, with the interfaces that packets leave by.
     pub own_routes: BTreeMap<Name, Vec<(IpNet, String)>>,
     /// The rules of other projects here.
     pub projects: Vec<Ruleset>,
-    /// Tables of others with chains that packets pass.
+    /// Tables of other programs with chains that packets pass.
     pub foreign: Vec<Table>,
     /// The keeper's guard exists, or will when the project is up.
     pub guarded: bool,
@@ -107,7 +107,7 @@ impl Default for Environment {
             host_addresses: Vec::new(),
             routes: Vec::new(),
             policy_routed: Vec::new(),
-            by_source: BySource::default(),
+            source_routing: SourceRouting::default(),
             diverted: Vec::new(),
             rules: Vec::new(),
             marked: Vec::new(),
@@ -127,7 +127,7 @@ impl Default for Environment {
 }
 
 impl Environment {
-    /// The route of others by which a node sends what is for an address; of equal ones, the first.
+    /// The route of other programs by which a node sends what is for an address; of equal ones, the first.
     pub(super) fn own_route(&self, node: &Name, to: IpAddr) -> Option<&(IpNet, String)> {
         let fits = self.own_routes.get(node)?.iter().rev();
         fits.filter(|(net, _)| net.contains(&to))
@@ -136,8 +136,8 @@ impl Environment {
 
     /// Whether replies to an address may not follow the routes that the host has for packets from another.
     pub(super) fn misses_routes_of(&self, asked: IpAddr, to: IpAddr) -> bool {
-        let known = self.by_source.addresses.contains(&asked)
-            || self.by_source.near.iter().any(|net| net.contains(&to));
+        let known = self.source_routing.addresses.contains(&asked)
+            || self.source_routing.near.iter().any(|net| net.contains(&to));
         !known && self.policy_routed.iter().any(|net| net.contains(&asked))
     }
 

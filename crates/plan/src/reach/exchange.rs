@@ -157,7 +157,7 @@ impl Question {
             found.failure = Some(ExchangeFailure::Namesake(at.clone()));
             return found;
         }
-        found.unsure = (walk.unsure.take()).or_else(|| world.misses_rules(&at, &end, &flow));
+        found.unsure = (walk.unsure.take()).or_else(|| world.lacks_source_rules(&at, &end, &flow));
         if let Some(setting) = self.silent(world, &end) {
             found.end = Some((end.at.clone(), end.packet.flow));
             found.failure = Some(ExchangeFailure::Silent(setting));
@@ -177,7 +177,7 @@ impl Question {
         };
         found.changed = walk.changed.take();
         let doubt = walk.unsure.take().or(walk.rerouted.take());
-        let doubt = doubt.or_else(|| walk.another_way_back(&at, &flow));
+        let doubt = doubt.or_else(|| walk.another_reverse_path(&at, &flow));
         found.unsure = found.unsure.or(doubt);
         found
     }

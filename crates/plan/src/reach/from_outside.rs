@@ -26,7 +26,7 @@ impl World<'_> {
         IpVersion::ALL.into_iter().filter_map(one).collect()
     }
 
-    /// Stands for any address of the outside world when no node does.
+    /// Stands for any address of the outside when no node does.
     pub(super) fn anywhere(&self, version: IpVersion) -> IpAddr {
         self.stand_ins.outside(version)
     }

@@ -38,7 +38,7 @@ impl<'w> Walk<'w> {
         state: TrackingState,
         from: HostPort<'w>,
     ) -> WalkResult {
-        self.way_back_of_host(&packet, from)?;
+        self.reverse_path_of_host(&packet, from)?;
         let route = self.host_route(&packet, from)?;
         if matches!(route, HostRoute::Local) {
             return self.input(packet, &state, from);
@@ -91,8 +91,8 @@ impl<'w> Walk<'w> {
         let own = std::iter::once((&world.inet, &bare));
         for (rules, packet_there) in own.chain(others.iter().map(|o| (o, &among_others))) {
             for chain in rules.hooked(Hook::Prerouting, ChainType::Filter) {
-                let ruling = rules.evaluate(chain, packet_there);
-                self.ruled_by(rules, &ruling, Hook::Prerouting, packet.flow)?;
+                let verdict = rules.evaluate(chain, packet_there);
+                self.apply_verdict_of(rules, &verdict, Hook::Prerouting, packet.flow)?;
             }
         }
         Ok(())
@@ -131,20 +131,20 @@ impl<'w> Walk<'w> {
         let mut first = true;
         for (chain, of) in self.chains_of_projects(hook, &others) {
             let Some(rules) = of else {
-                let ruling = self.world.inet.evaluate(chain, &context);
-                self.ruled(&ruling, hook, Family::Inet, packet.flow)?;
-                context.mark = ruling.mark;
+                let verdict = self.world.inet.evaluate(chain, &context);
+                self.apply_verdict(&verdict, hook, Family::Inet, packet.flow)?;
+                context.mark = verdict.mark;
                 // A later chain without a deciding rule is not the reason.
-                if ruling.rule.is_some() || first {
-                    self.passed = Some((hook, ruling));
+                if verdict.rule.is_some() || first {
+                    self.passed = Some((hook, verdict));
                 }
                 first = false;
                 continue;
             };
-            // Rules of others match links by name.
-            let ruling = rules.evaluate(chain, &self.with_links(&context));
-            self.ruled_by(rules, &ruling, hook, packet.flow)?;
-            context.mark = ruling.mark;
+            // Rules of other programs match links by name.
+            let verdict = rules.evaluate(chain, &self.with_links(&context));
+            self.apply_verdict_of(rules, &verdict, hook, packet.flow)?;
+            context.mark = verdict.mark;
         }
         let named = self.with_links(&context);
         let all = Passing::routed(hook, packet, Some(*state), named);
@@ -212,8 +212,8 @@ impl<'w> Walk<'w> {
         };
         let inet = &self.world.inet;
         for chain in inet.hooked(Hook::Postrouting, ChainType::Filter) {
-            let ruling = inet.evaluate(chain, &after);
-            self.ruled(&ruling, Hook::Postrouting, Family::Inet, packet.flow)?;
+            let verdict = inet.evaluate(chain, &after);
+            self.apply_verdict(&verdict, Hook::Postrouting, Family::Inet, packet.flow)?;
         }
         let passing = Passing::routed(Hook::Postrouting, packet, Some(state), after);
         self.pass_foreign(&passing.after(Priority::SRCNAT))?;

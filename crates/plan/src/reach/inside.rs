@@ -45,7 +45,7 @@ impl<'a> World<'a> {
         match self.environment.inside.get(&node.name) {
             Some(inside) if inside.addresses.contains(&address) => Has::Yes,
             Some(_) => Has::No,
-            // Of a prefix it takes the packets of others, too.
+            // Of a prefix it takes the packets of other machines, too.
             None if takes(node).any(|net| net.contains(&address))
                 && (!node.forwarding || is_named(node, address)) =>
             {
@@ -56,13 +56,13 @@ impl<'a> World<'a> {
     }
 
     /// The nodes that may take an address besides their own, by `sources`; not those with `any`.
-    pub(super) fn takers(&self, address: IpAddr) -> impl Iterator<Item = &'a Node> {
+    pub(super) fn owners(&self, address: IpAddr) -> impl Iterator<Item = &'a Node> {
         let nodes = self.settled().nodes.iter();
         nodes.filter(move |node| takes(node).any(|net| net.contains(&address)))
     }
 
     /// Those of them that are on a network of that place; all for the host.
-    pub(super) fn takers_near(
+    pub(super) fn owners_near(
         &self,
         at: &Location,
         address: IpAddr,
@@ -71,7 +71,7 @@ impl<'a> World<'a> {
             Location::Node(name) => self.node(name),
             Location::Host | Location::Outside => None,
         };
-        self.takers(address).filter(move |node| {
+        self.owners(address).filter(move |node| {
             let shares = |at: &Node| {
                 let mut own = at.memberships();
                 own.any(|(_, on)| node.memberships().any(|(_, other)| other == on))
@@ -96,7 +96,7 @@ impl<'a> World<'a> {
             return Neighbour::None;
         };
         let (mut having, mut perhaps) = (Vec::new(), Vec::new());
-        for node in self.takers(address) {
+        for node in self.owners(address) {
             let port = |i: &Interface| i.plug.network() == Some(on);
             let Some(at) = node.interfaces.iter().position(port) else {
                 continue;

@@ -51,13 +51,14 @@ impl<'w> Walk<'w> {
         let others = Rc::clone(&self.others);
         for rules in std::iter::once(&world.inet).chain(others.iter()) {
             for chain in rules.hooked(hook, ChainType::Nat) {
-                let ruling = rules.evaluate(chain, &context);
-                if let (PacketVerdict::Dnat(address, port), false) = (&ruling.verdict, entry.dnated)
+                let verdict = rules.evaluate(chain, &context);
+                if let (PacketVerdict::Dnat(address, port), false) =
+                    (&verdict.verdict, entry.dnated)
                 {
                     let port = port.unwrap_or(packet.flow.port);
                     translate(packet, entry, *address, port);
                 }
-                self.note_ruling(rules, &ruling, hook, Family::Inet, before);
+                self.record_verdict(rules, &verdict, hook, Family::Inet, before);
             }
         }
     }
@@ -161,13 +162,13 @@ impl<'w> Walk<'w> {
         let own = source.unwrap_or(unknown);
         let mut done = false;
         for chain in world.inet.hooked(Hook::Postrouting, ChainType::Nat) {
-            let ruling = world.inet.evaluate(chain, context);
-            if ruling.verdict == PacketVerdict::Masquerade {
+            let verdict = world.inet.evaluate(chain, context);
+            if verdict.verdict == PacketVerdict::Masquerade {
                 (packet.flow.from, entry.reply.to, done) = (own, own, true);
             }
-            self.note_ruling(
+            self.record_verdict(
                 &world.inet,
-                &ruling,
+                &verdict,
                 Hook::Postrouting,
                 Family::Inet,
                 before.flow,

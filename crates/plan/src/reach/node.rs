@@ -201,7 +201,7 @@ impl<'w> Walk<'w> {
         let has = self.world.has(node, packet.flow.to);
         // The kernel looks for a route first.
         if has == Has::Yes || node.forwarding {
-            self.way_back(node, position, &packet)?;
+            self.reverse_path(node, position, &packet)?;
         }
         match has {
             Has::Yes => {
@@ -253,8 +253,8 @@ impl<'w> Walk<'w> {
             .bridge
             .hooked(Hook::Prerouting, ChainType::Filter)
         {
-            let ruling = self.world.bridge.evaluate(chain, &context);
-            self.ruled(&ruling, Hook::Prerouting, Family::Bridge, packet.flow)?;
+            let verdict = self.world.bridge.evaluate(chain, &context);
+            self.apply_verdict(&verdict, Hook::Prerouting, Family::Bridge, packet.flow)?;
         }
         let passing = Passing::all(Class::Bridge, Hook::Prerouting, &packet, None, context);
         match self.world.hooked(port.network) {

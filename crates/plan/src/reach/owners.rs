@@ -81,7 +81,7 @@ impl<'a> World<'a> {
             Some(Plug::Port { network, .. } | Plug::Macvlan { network }) => {
                 format!("network {network}")
             }
-            _ => "a cable".to_owned(),
+            _ => "a link".to_owned(),
         }
     }
 }

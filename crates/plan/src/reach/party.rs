@@ -20,9 +20,9 @@ pub enum Party {
     Node(Name),
     /// The namespace that holds the bridges.
     Host,
-    /// The outside world: the first node of an outside network, if there is one.
+    /// The outside: the first node of an outside network, if there is one.
     Outside,
-    /// A machine really outside, although a node represents the outside world: that node is the other end.
+    /// A machine really outside, although a node represents the outside: that node is the other end.
     Beyond,
     /// Whatever has this address.
     Address(IpAddr),
@@ -163,15 +163,15 @@ impl World<'_> {
         (by != zone && !by.is_empty()).then_some((zone, by))
     }
 
-    /// The node that represents the outside world. A node on a bridge of others does not: the machines outside are
-    /// not there.
+    /// The node that represents the outside. A node on a bridge of other programs does not: the machines
+    /// outside are not there.
     #[must_use]
     pub fn outsider(&self) -> Option<&Node> {
         let mut nodes = self.settled().nodes.iter();
         nodes.find(|node| self.outsides(node).next().is_some())
     }
 
-    /// The networks of a node that represent the outside world.
+    /// The networks of a node that represent the outside.
     fn outsides<'n>(&self, node: &'n Node) -> impl Iterator<Item = &'n Name> {
         let stands = |n: &Name| {
             let network = self.settled().network(n);
@@ -181,7 +181,7 @@ impl World<'_> {
         networks.filter(move |n| stands(n))
     }
 
-    /// Another node on the network by which a node represents the outside world.
+    /// Another node on the network by which a node represents the outside.
     #[must_use]
     pub fn other_outsider(&self, than: &Node) -> Option<&Node> {
         let near = |n: &&Node| {
@@ -214,7 +214,7 @@ impl World<'_> {
         )
     }
 
-    /// The two ends of a question. Between the node that represents the outside world and the outside, that is
+    /// The two ends of a question. Between the node that represents the outside and the outside, that is
     /// another node there, else a machine really outside: a node's own address proves nothing about others.
     #[must_use]
     pub fn ends(&self, from: Party, to: Party) -> (Party, Party) {
@@ -278,7 +278,7 @@ impl World<'_> {
         }
     }
 
-    /// An address of the outside world, behind the host's own links, whose packets come to an address of the
+    /// An address of the outside, behind the host's own links, whose packets come to an address of the
     /// host.
     #[must_use]
     pub fn client(&self, to: IpAddr) -> IpAddr {

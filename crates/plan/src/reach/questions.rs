@@ -87,9 +87,9 @@ fn parties(world: &World<'_>, endpoint: &Endpoint) -> Vec<Party> {
     }
 }
 
-/// Every ordered pair of nodes, the host and the outside world, for every service of the server; or
-/// only for the services that `only` has for it, if it has any list. If no node represents the outside world, it is included only if
-/// `predicted`: no packets are sent to the real one.
+/// Every ordered pair of nodes, the host and the outside, for every service of the server; or
+/// only for the services that `only` has for it, if it has any list. If no node represents the outside, it is
+/// included only if `predicted`: no packets are sent to the real one.
 #[must_use]
 pub fn matrix(
     world: &World<'_>,

@@ -9,8 +9,8 @@ use hallway_nftables::{Action, Family, Hook, Match, Rule, Table};
 use hallway_spec::Protocol;
 
 use super::world::{UPLINK, World};
+use crate::firewall_accepts::links;
 use crate::settled::Plug;
-use crate::through::links;
 
 /// A packet that a chain of another program dropped.
 pub(super) struct Dropped<'d> {
@@ -56,9 +56,9 @@ pub(super) fn remedy(dropped: &Dropped<'_>) -> String {
     let all: Vec<String> = accepted.iter().map(|a| dropped.command(a)).collect();
     if all.is_empty() {
         let (of, chain) = (dropped.of(), &dropped.place.chain);
-        return format!("nft -a list chain {of} {chain} shows it; let this traffic pass there");
+        return format!("nft -a list chain {of} {chain} shows it; accept this traffic there");
     }
-    format!("let packets of the project pass: {}", all.join("; "))
+    format!("accept packets of the project: {}", all.join("; "))
 }
 
 impl Dropped<'_> {
@@ -70,7 +70,7 @@ impl Dropped<'_> {
         let each =
             |make: &dyn Fn(&str) -> Vec<Accepted>| own.iter().flat_map(|l| make(l)).collect();
         match (self.table.family, self.device) {
-            // Each node has a port of its own there, and not every kernel knows the bridge.
+            // Each node has a port of its own there, and not every kernel has a match for the bridge.
             (Family::Bridge, _) => self.alone().into_iter().collect(),
             (_, Some(device)) if self.is_of_project(device) => vec![match self.hook {
                 Hook::Egress => Accepted::Out(device.to_owned()),
@@ -184,7 +184,7 @@ impl Dropped<'_> {
         )
     }
 
-    /// The command of ufw, if what drops is ufw's: rules of others before its chains are not.
+    /// The command of ufw, if what drops is ufw's: rules of other programs before its chains are not.
     fn ufw(&self, accepted: &Accepted) -> Option<String> {
         let of_ufw = |name: &str| name.starts_with("ufw");
         let here = self.table.chains.iter().any(|c| of_ufw(&c.name));

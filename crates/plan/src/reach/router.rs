@@ -67,18 +67,18 @@ impl<'w> Walk<'w> {
             let rules = world.table_of(node);
             if let Some(rules) = &rules {
                 for chain in rules.hooked(Hook::Postrouting, ChainType::Nat) {
-                    let ruling = rules.evaluate(chain, &context);
-                    if ruling.verdict == PacketVerdict::Masquerade
+                    let verdict = rules.evaluate(chain, &context);
+                    if verdict.verdict == PacketVerdict::Masquerade
                         && let Some(own) = world.source(node, next)
                     {
                         packet.flow.from = own;
                         entry.reply.to = own;
                     }
                     let at = Location::Node(node.name.clone());
-                    self.note_ruling_at(
+                    self.record_verdict_at(
                         at,
                         rules,
-                        &ruling,
+                        &verdict,
                         Hook::Postrouting,
                         Family::Inet,
                         before.flow,

@@ -146,7 +146,7 @@ impl<'w> Walk<'w> {
     }
 
     /// The answer of a published port gets the address that was asked as its source, where the host has
-    /// routing rules for it (`rules::by_source`).
+    /// routing rules for it (`rules::source_routing`).
     pub(super) fn answer_by_source(
         &mut self,
         packet: &mut Packet,
@@ -160,7 +160,7 @@ impl<'w> Walk<'w> {
             return;
         };
         let (asked, to) = (original.to, packet.flow.to);
-        let concerns = world.environment.by_source.concerns(asked, to);
+        let concerns = world.environment.source_routing.concerns(asked, to);
         if ours && concerns && self.conntrack.dnated(state) && world.network_of(to).is_none() {
             let before = packet.flow;
             packet.flow.from = asked;

@@ -64,7 +64,7 @@ impl World<'_> {
         if !to.is_multicast() {
             let text = words(match near {
                 true => {
-                    "the kernel lets only programs that ask for it (SO_BROADCAST) send there, and Linux does not answer pings to it"
+                    "only sockets with SO_BROADCAST may send there, and Linux does not answer pings to it"
                 }
                 false => "nothing forwards it onto that network",
             });
@@ -81,7 +81,7 @@ impl World<'_> {
             ),
             _ => (
                 Outcome::Unknown,
-                "who receives it depends on the groups that programs have joined",
+                "the programs that have joined the group receive it",
             ),
         };
         Some((outcome, words(more)))

@@ -33,7 +33,7 @@ impl<'w> Walk<'w> {
         }
     }
 
-    /// From a machine of others to a macvlan interface: not by the host.
+    /// From another machine to a macvlan interface: not by the host.
     pub(super) fn past_host(&self, packet: &Packet) -> Result<(), DropReason> {
         let to = packet.flow.to;
         let position = self.world.network_of(to);
@@ -47,7 +47,7 @@ impl<'w> Walk<'w> {
         }
     }
 
-    /// From a macvlan interface: to another of the same parent, or past the host to machines of others.
+    /// From a macvlan interface: to another of the same parent, or past the host to other machines.
     pub(super) fn by_macvlan(
         &mut self,
         network: &Name,

@@ -34,7 +34,7 @@ pub struct TakenPort {
     pub shown_by: String,
 }
 
-/// The published ports that rules of others have, at most one of each entry. Only what is certain.
+/// The published ports that rules of other programs have, at most one of each entry. Only what is certain.
 #[must_use]
 pub fn taken_ports(world: &World<'_>, publishes: &[&Publish]) -> Vec<TakenPort> {
     let mut groups: BTreeMap<(Protocol, Option<IpAddr>), Vec<&Publish>> = BTreeMap::new();

@@ -1,5 +1,5 @@
 //! Rules of other programs that set the whole mark of packets: with it they remove the bits by which the
-//! keeper's guard knows that the project's own rules have seen a packet, and the guard drops it.
+//! keeper's guard recognises that a packet has passed the project's own rules, and the guard drops it.
 
 use hallway_nftables::evaluate::{Evaluator, PacketContext, PacketVerdict};
 use hallway_nftables::survey::Passage;
@@ -64,15 +64,15 @@ impl<'w> Walk<'w> {
             ..*context
         };
         for chain in rules.hooked(hook, ChainType::Filter) {
-            let ruling = rules.evaluate(chain, &unmarked);
-            if ruling.verdict != PacketVerdict::Drop {
+            let verdict = rules.evaluate(chain, &unmarked);
+            if verdict.verdict != PacketVerdict::Drop {
                 continue;
             }
             if !found.certain {
                 self.unsure.get_or_insert(found.rule.words);
                 return Ok(());
             }
-            self.note_ruling(&rules, &ruling, hook, Family::Inet, flow);
+            self.record_verdict(&rules, &verdict, hook, Family::Inet, flow);
             return Err(DropReason::Unmarked(found.rule));
         }
         Ok(())

@@ -28,12 +28,12 @@ pub(super) struct Arrival {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum DropReason {
     /// By a rule.
-    Rule { hook: Hook, ruling: RuleVerdict },
+    Rule { hook: Hook, verdict: RuleVerdict },
     /// No route to its destination.
     NoRoute { at: Location, to: IpAddr },
     /// It leaves by an uplink, and the node that has its destination is not reached by that.
     Elsewhere { node: Name, to: IpAddr },
-    /// Its node sends it by an interface of others.
+    /// Its node sends it by an interface of other programs.
     OwnRoute {
         node: Name,
         to: IpNet,
@@ -61,7 +61,7 @@ pub(super) enum DropReason {
     NodeRouting { node: Name, by: String },
     /// The reverse path filter: the route back to the source is not by the interface that it came in
     /// by, or, where the filter is not `strict`, there is none.
-    WrongWay {
+    ReversePathFilter {
         at: Location,
         from: IpAddr,
         interface: String,
@@ -118,7 +118,7 @@ impl DropReason {
             Self::Rule { .. }
             | Self::NotForwarding { .. }
             | Self::Impaired { .. }
-            | Self::WrongWay { .. }
+            | Self::ReversePathFilter { .. }
             | Self::Unmarked(_)
             | Self::Loop => Outcome::Filtered,
             Self::DroppingRoute { how, .. } => dropping(Some(*how)),

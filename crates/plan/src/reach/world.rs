@@ -189,9 +189,9 @@ impl<'a> World<'a> {
         };
         let chains = self.inet.hooked(hook, ChainType::Filter);
         chains.into_iter().all(|chain| {
-            let ruling = self.inet.evaluate(chain, &context);
-            context.mark = ruling.mark;
-            !matches!(ruling.verdict, PacketVerdict::Drop | PacketVerdict::Reject)
+            let verdict = self.inet.evaluate(chain, &context);
+            context.mark = verdict.mark;
+            !matches!(verdict.verdict, PacketVerdict::Drop | PacketVerdict::Reject)
         })
     }
 
@@ -273,7 +273,7 @@ impl<'a> World<'a> {
             .or_else(|| self.settled.nodes.iter().find(|n| owns(n, address)))
             .or_else(|| self.owners.get(&address)?.first().map(|(node, _)| *node))
             .or_else(|| {
-                self.takers(address)
+                self.owners(address)
                     .find(|n| self.has(n, address) == Has::Yes)
             })
     }

@@ -45,14 +45,14 @@ fn to_one() -> Vec<Rule> {
         rule(
             vec![member(field, &BRIDGE_PORTS, false)],
             Verdict::Accept,
-            "not our port",
+            "not a port of the project",
         )
     };
     let of_several = |matches| {
         rule(
             matches,
             Verdict::Drop,
-            "a packet to several in a frame to one",
+            "multicast packet in a unicast frame",
         )
     };
     let elsewhere = |frame, field, version| {
@@ -65,7 +65,7 @@ fn to_one() -> Vec<Rule> {
         )
     };
     let mut rules = vec![not_ours(IifName), not_ours(OifName)];
-    rules.extend(to_several("to_many", "to several"));
+    rules.extend(to_several("to_many", "multicast or broadcast"));
     rules.extend([
         of_several(vec![
             ipv4_frame(),

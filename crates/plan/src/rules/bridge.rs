@@ -77,7 +77,7 @@ fn arp_guard() -> Chain {
         rule(
             vec![arp_frame(), not(Field::ArpSaddrEther, &PORT_MACS)],
             Verdict::Drop,
-            "ARP for another's MAC",
+            "ARP with a foreign MAC address",
         ),
         rule(
             vec![
@@ -86,9 +86,9 @@ fn arp_guard() -> Chain {
                 not(Field::ArpSaddrIp, &PORT_CLAIMS4),
             ],
             Verdict::Drop,
-            "ARP for another's address",
+            "ARP with a foreign address",
         ),
-        rule(vec![], Verdict::Accept, "ARP of its own"),
+        rule(vec![], Verdict::Accept, "ARP with its own address"),
     ];
     chain("arp_guard", rules)
 }
@@ -100,17 +100,17 @@ fn frames() -> Vec<Rule> {
         rule(
             vec![member(IifName, &BRIDGE_PORTS, false)],
             Verdict::Accept,
-            "not our port",
+            "not a port of the project",
         ),
         loaded(None, FROM_BIT),
         rule(
             vec![not(EtherSaddr, &PORT_MACS)],
             Verdict::Drop,
-            "MAC of another",
+            "foreign source MAC address",
         ),
         rule(vec![arp_frame()], Verdict::Jump("arp_guard".into()), "ARP"),
     ];
-    rules.extend(to_several("group_frames", "to several"));
+    rules.extend(to_several("group_frames", "multicast or broadcast"));
     rules
 }
 
@@ -118,7 +118,13 @@ fn frames() -> Vec<Rule> {
 /// before any policy is evaluated.
 fn group_frames() -> Chain {
     use Field::{Ip4Daddr, Ip6Daddr};
-    let several = |condition| rule(vec![ipv4_frame(), condition], Verdict::Return, "to several");
+    let several = |condition| {
+        rule(
+            vec![ipv4_frame(), condition],
+            Verdict::Return,
+            "multicast or broadcast",
+        )
+    };
     let everybody = Value::V4(Ipv4Addr::BROADCAST);
     let rules = vec![
         several(Match::Is(Ip4Daddr, Value::V4Net(MULTICAST4))),
@@ -127,13 +133,9 @@ fn group_frames() -> Chain {
         rule(
             vec![ipv6_frame(), Match::Is(Ip6Daddr, Value::V6Net(MULTICAST6))],
             Verdict::Return,
-            "to several",
+            "multicast or broadcast",
         ),
-        rule(
-            vec![],
-            Verdict::Drop,
-            "a packet to one address in a frame to several",
-        ),
+        rule(vec![], Verdict::Drop, "unicast packet in a multicast frame"),
     ];
     chain("group_frames", rules)
 }
@@ -187,7 +189,11 @@ fn ipv4() -> Vec<Rule> {
             Verdict::Jump("icmp_errors".into()),
             "ICMP error",
         ),
-        rule(vec![ipv4_frame()], Verdict::Accept, "IPv4 of its own"),
+        rule(
+            vec![ipv4_frame()],
+            Verdict::Accept,
+            "IPv4 with its own address",
+        ),
         rule(
             vec![Match::IsNot(Field::EtherType, Value::EtherType(IPV6))],
             Verdict::Drop,
@@ -237,7 +243,7 @@ fn ipv6() -> Vec<Rule> {
                 member(Icmp6Type, &WITHOUT_ADDRESS, true),
             ],
             Verdict::Accept,
-            "before it has an address",
+            "unspecified source address",
         ),
         spoofed(ipv6_frame(), Ip6Saddr, IpVersion::V6),
         later_fragment(ipv6_frame(), IpVersion::V6),
@@ -332,7 +338,7 @@ fn nd_guard() -> Chain {
     rules.push(rule(
         vec![],
         Verdict::Drop,
-        "neighbour discovery for another's address",
+        "neighbour discovery with a foreign address",
     ));
     chain("nd_guard", rules)
 }
@@ -344,7 +350,7 @@ fn errors() -> Chain {
         rule(
             vec![own(field, PORT_QUOTED.of(version))],
             Verdict::Return,
-            "about a packet to the node",
+            "ICMP error that quotes a packet to the node",
         )
     };
     let mut rules = vec![

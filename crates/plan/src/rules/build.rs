@@ -14,7 +14,8 @@ use super::parts::{
 };
 use super::sets;
 use super::{
-    bridge, by_source, ended, foreign, guard, nat, policy, purpose, quoted_headers, routed, share,
+    bridge, ended, foreign, guard, nat, policy, purpose, quoted_headers, routed, share,
+    source_routing,
 };
 use crate::mark::{self, FROM_BIT, TO_BIT};
 use crate::settled::Settled;
@@ -87,7 +88,7 @@ fn inet_chains(settled: &Settled, [forward, input, output]: [Vec<Rule>; 3]) -> V
     chains.extend([
         guard::guard(),
         share::hook(),
-        by_source::chain(),
+        source_routing::chain(),
         nat::prerouting(settled),
         nat::output(),
         forward_hook(),
@@ -135,7 +136,7 @@ fn forward_rules(policies: Vec<Rule>) -> Chain {
     rules.push(rule(vec![Match::Invalid], Verdict::Drop, purpose::INVALID));
     rules.extend(mid_stream(&[], Verdict::Drop, purpose::MID_STREAM));
     rules.extend([NEIGHBOR_SOLICIT, NEIGHBOR_ADVERT].map(discovery));
-    rules.extend([IpVersion::V4, IpVersion::V6].map(to_nobody));
+    rules.extend([IpVersion::V4, IpVersion::V6].map(to_unused_address));
     // Before policies: nothing there translates a private address, and no answer would come.
     rules.push(rule(
         vec![
@@ -202,7 +203,7 @@ fn discovery(kind: u8) -> Rule {
 
 /// The host must not look for neighbours that do not exist: its neighbour table has a limit for the
 /// whole machine, which one node could exhaust by sending to many addresses.
-fn to_nobody(version: IpVersion) -> Rule {
+fn to_unused_address(version: IpVersion) -> Rule {
     let daddr = match version {
         IpVersion::V4 => Field::Ip4Daddr,
         IpVersion::V6 => Field::Ip6Daddr,
@@ -217,7 +218,7 @@ fn to_nobody(version: IpVersion) -> Rule {
             unlisted(&[Field::OifName, daddr], sets::ROUTED.of(version)),
         ],
         Action::Reject,
-        purpose::NOBODY,
+        purpose::UNUSED_ADDRESS,
     )
 }
 

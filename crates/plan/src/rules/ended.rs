@@ -1,6 +1,6 @@
 //! Connections that a RST ends before they were established, on bridges that routers connect.
 //!
-//! The kernel forgets such a connection with the RST (nf_conntrack_tcp_packet). A packet that a router
+//! The kernel deletes such a connection at the RST (nf_conntrack_tcp_packet). A packet that a router
 //! forwards from one bridge to another passes connection tracking on both: on the second, the RST
 //! belongs to no connection. So it is noted on the first, where it is a reply, and passes on the second
 //! only as that. A RST that was not noted is dropped like every packet without a connection.

@@ -43,12 +43,12 @@ fn from_outside() -> Vec<Rule> {
                 Match::Is(Field::Ip4Daddr, Value::V4Net(LOOPBACK4)),
             ],
             Verdict::Drop,
-            "loopback from a wire",
+            "loopback address on a link",
         ),
         rule(
             vec![not_lo(), Match::Is(Field::Ip6Daddr, loopback6)],
             Verdict::Drop,
-            "loopback from a wire",
+            "loopback address on a link",
         ),
         from_elsewhere(IpVersion::V4),
         from_elsewhere(IpVersion::V6),
@@ -139,14 +139,14 @@ fn from_nodes() -> Vec<Rule> {
         rule(conditions, Verdict::Drop, purpose::SPOOFED)
     };
     // With any source port, one node could use the share of this address, which all have together.
-    let from_nobody = vec![
+    let without_source = vec![
         Match::Is(Field::Ip4Saddr, Value::V4(Ipv4Addr::UNSPECIFIED)),
         Match::Is(Field::L4Proto, Value::Proto(UDP)),
         Match::IsNot(Field::Sport, Value::Port(DHCP_CLIENT)),
     ];
     let mut rules = vec![
-        rule(from_nobody, Verdict::Drop, purpose::SPOOFED),
-        rule(asks_by_dhcp(), Verdict::Accept, "DHCP request"),
+        rule(without_source, Verdict::Drop, purpose::SPOOFED),
+        rule(is_dhcp_request(), Verdict::Accept, "DHCP request"),
         not_own(Field::Ip4Saddr, IpVersion::V4),
     ];
     let no_router = |matches| rule(matches, Verdict::Drop, "nodes are not routers");
@@ -163,7 +163,7 @@ fn from_nodes() -> Vec<Rule> {
             member(Field::Icmp6Type, &sets::WITHOUT_ADDRESS_ROUTED, true),
         ],
         Verdict::Accept,
-        "before it has an address",
+        "unspecified source address",
     ));
     rules.push(not_own(Field::Ip6Saddr, IpVersion::V6));
     for (field, set) in [
@@ -182,7 +182,7 @@ fn from_nodes() -> Vec<Rule> {
     rules
 }
 
-fn asks_by_dhcp() -> Vec<Match> {
+fn is_dhcp_request() -> Vec<Match> {
     vec![
         Match::Is(Field::Ip4Saddr, Value::V4(Ipv4Addr::UNSPECIFIED)),
         // Not next to the other address: nft would combine both into one comparison.
@@ -247,7 +247,7 @@ pub(super) fn errors() -> Chain {
         rule(
             vec![within(&[Field::IifName, field], sets::QUOTED.of(version))],
             Verdict::Return,
-            "about a packet to the node",
+            "ICMP error that quotes a packet to the node",
         )
     };
     Chain {

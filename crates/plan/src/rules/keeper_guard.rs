@@ -5,7 +5,7 @@
 //! The project's own chains set a bit in the mark of every packet that concerns the project. The
 //! chains here come last at the same hooks, drop what concerns the project and has no bit, and
 //! clear the bit. So no packet passes while the own tables are missing, and the guard changes
-//! nothing while they exist. Before them, the rules about packets of others are repeated: the links
+//! nothing while they exist. Before them, the rules about packets of other machines are repeated: the links
 //! that forward because of hallway alone still do so while the own tables are missing.
 
 use hallway_nftables::expr::Verdict;
@@ -32,7 +32,7 @@ const LAST: Priority = Priority(i32::MAX - 1);
 /// Before the guard of any project clears a bit.
 const BEFORE_CLEARED: Priority = Priority(LAST.0 - 1);
 /// In the bridge family, before the frame passes the inet hooks (NF_BR_PRI_BRNF is 0,
-/// linux/netfilter_bridge.h), where rules of others set marks.
+/// linux/netfilter_bridge.h), where rules of other programs set marks.
 const BEFORE_INET: Priority = Priority(-1);
 
 /// After the project's rules have checked source addresses, and before connection tracking.
@@ -49,7 +49,7 @@ pub struct Guarded {
     pub masqueraded: Vec<u32>,
     /// Prefixes that are not seen outside.
     pub hidden: Vec<IpNet>,
-    /// Device groups of networks that represent the outside world.
+    /// Device groups of networks that represent the outside.
     pub outsides: Vec<u32>,
     /// Links that forward because of hallway alone.
     pub uplinks: Vec<Uplink>,
@@ -214,7 +214,7 @@ fn input() -> Chain {
     last("guard_input", Hook::Input, rules)
 }
 
-/// Packets of others.
+/// Packets of other machines.
 fn others() -> Chain {
     Chain {
         base: base(ChainType::Filter, Hook::Forward, BEFORE_CLEARED),

@@ -5,7 +5,6 @@
 mod between;
 mod bridge;
 pub mod build;
-pub(crate) mod by_source;
 mod closing;
 mod covered;
 mod definition;
@@ -26,6 +25,7 @@ mod routed;
 pub mod router;
 pub mod sets;
 mod share;
+pub(crate) mod source_routing;
 
 pub use build::ruleset;
 pub(crate) use closing::closing;

@@ -212,7 +212,7 @@ fn second(daddr: Field, saddr: Field, version: IpVersion) -> Rule {
             not_of_network(saddr, version),
         ],
         Action::Masquerade { random: false },
-        "UDP to a node's further network: the reply must come from the address asked",
+        "UDP to a node's further network: the reply must come from the destination of the request",
     )
 }
 

@@ -23,17 +23,17 @@ pub const GATEWAY: &str = "the host's own address";
 /// Routed to a node's own address from outside.
 pub const DIRECT: &str = "into a network by routing";
 /// A source address that is not the sender's.
-pub const SPOOFED: &str = "source address of another";
+pub const SPOOFED: &str = "spoofed source address";
 /// To an address that the node at the port does not have.
 pub const NOT_ADDRESSEE: &str = "to an address that the node does not have";
 /// Routed to an address of a network that none of its nodes has.
-pub const NOBODY: &str = "no node has the address";
+pub const UNUSED_ADDRESS: &str = "no node has the address";
 /// It is on a lan, which the host is not on.
-pub const LAN: &str = "a lan";
+pub const LAN: &str = "to or from a lan";
 /// An ICMP error about a packet that its sender has not received.
-pub const QUOTED: &str = "ICMP error about a packet to another";
+pub const QUOTED: &str = "ICMP error that quotes a packet to another node";
 /// An ICMPv6 error about a packet that may have a further destination in its headers.
-pub const QUOTED_HEADERS: &str = "ICMP error about a packet with other headers";
+pub const QUOTED_HEADERS: &str = "ICMP error that quotes a packet with other headers";
 /// An ICMP error from outside that any machine could have sent.
 pub const OUTSIDE_ERROR: &str = "ICMP error from outside about a published port";
 /// The sender has as many connections as it may have.
@@ -42,7 +42,7 @@ pub const SHARE: &str = "too many connections of one node: limits.connections";
 pub const OPENED: &str = "too many new connections of one node: limits.connections";
 /// It belongs to no connection of conntrack.
 pub const INVALID: &str = "belongs to no connection";
-/// It ends a connection that conntrack then forgets.
+/// It ends a connection that conntrack then deletes.
 pub const ENDS: &str = "ends a connection";
 /// The same packet on its next bridge.
 pub const ENDED: &str = "ended a connection on the bridge before";
@@ -57,9 +57,9 @@ pub const UNDECIDED: &str = "no rule has decided";
 /// The host reaches its nodes, unless a policy denies it.
 pub const FROM_HOST: &str = "the host reaches its nodes";
 /// It came from none of the project's nodes.
-pub const NOT_OURS: &str = "not from our nodes";
+pub const NOT_OURS: &str = "not from nodes of the project";
 
-/// Between links of others, of which the first forwards because of hallway alone.
+/// Between links of other programs, of which the first forwards only because of hallway.
 pub const FOREIGN: &str = "not forwarded without hallway";
 
 /// The guard may let the packet pass.

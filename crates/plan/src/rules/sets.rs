@@ -22,7 +22,7 @@ pub static MASQUERADED: Definition = Definition::inet("masqueraded", &[DevGroup]
 /// Groups of lans, whose frames are not filtered here. Where all bridged packets pass the inet
 /// hooks (net.bridge.bridge-nf-call-iptables), theirs do as well.
 pub static LANS: Definition = Definition::inet("lans", &[DevGroup]);
-/// Groups of networks whose nodes represent the outside world.
+/// Groups of networks whose nodes represent the outside.
 pub static OUTSIDES: Definition = Definition::inet("outsides", &[DevGroup]);
 /// Pairs of groups between which everything may pass: a network and itself.
 pub static INTRA: Definition = Definition::inet("intra", &[DevGroup, DevGroup]);

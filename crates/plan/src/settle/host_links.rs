@@ -16,7 +16,7 @@ pub struct HostLink {
     pub kind: Option<String>,
     /// The host's addresses on it.
     pub addresses: Vec<IpNet>,
-    /// Its MAC address; none if it is no Ethernet link.
+    /// Its MAC address; none if it is not an Ethernet link.
     pub mac: Option<[u8; 6]>,
     /// The link that it is a port of.
     pub master: Option<String>,

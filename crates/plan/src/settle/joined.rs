@@ -1,4 +1,4 @@
-//! Namespaces of others that nodes join: whether they are there, which names are free in them, and
+//! Namespaces of other programs that nodes join: whether they are there, which names are free in them, and
 //! what they were like before.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,7 +13,7 @@ use crate::observed::{Observed, PresentNamespace, SeenJoined, SeenRoute, SeenSpa
 use crate::settled::{JoinedNamespace, Node, SettingsBefore, Settled};
 use crate::target::{MAIN_TABLE, Setting};
 
-/// The namespaces of others that nodes of a topology join.
+/// The namespaces of other programs that nodes of a topology join.
 pub(super) struct Joining<'a> {
     nodes: BTreeMap<&'a Name, Found<'a>>,
 }
@@ -71,13 +71,13 @@ impl<'a> Joining<'a> {
         })
     }
 
-    /// Whether a link of others has that name in the namespace that a node joins.
+    /// Whether a link of other programs has that name in the namespace that a node joins.
     pub(super) fn is_taken(&self, node: &Name, interface: &str) -> bool {
         let found = self.nodes.get(node);
         found.is_some_and(|f| f.foreign().any(|link| link.0 == interface))
     }
 
-    /// The name of a node's interface that the file does not name: in a namespace of others the one
+    /// The name of a node's interface that the file does not name: in a namespace of other programs the one
     /// it has there, or the first that is free. Docker and Podman number their own as `eth0`, `eth1`, …
     /// and do not look for a free one: beside theirs, names begin with `hw`.
     pub(super) fn interface(
@@ -173,7 +173,7 @@ pub fn contradiction(settled: &Settled, other: &Settled) -> Option<Conflict> {
         let message = format!(
             "node {name} sets {key} to {own} in a namespace where project {project} sets it to {theirs}"
         );
-        let help = "give both the same value, or leave it to one of them";
+        let help = "give both the same value, or set it in one project only";
         Some(conflict(node, ConflictCode::NamespaceRefused, message, help.into()))
     })
 }
@@ -237,7 +237,7 @@ impl<'a> Found<'a> {
             Some(SeenJoined::Present(_)) => (
                 ConflictCode::NamespaceRefused,
                 "it is the one that hallway builds in, with the bridges".to_owned(),
-                "policies and expectations name it: host",
+                "in policies and expectations, write host",
             ),
             Some(SeenJoined::Absent(why)) => (
                 ConflictCode::NamespaceAbsent,
@@ -278,7 +278,7 @@ impl<'a> Found<'a> {
         })
     }
 
-    /// Routes of others whose packets would go another way.
+    /// Routes of other programs whose packets would go another way.
     fn routes(&self, settled: &Settled, node: &Node, present: &PresentNamespace) -> Vec<Conflict> {
         let foreign: BTreeSet<u32> = self.foreign().map(|(_, index)| index).collect();
         let theirs = |r: &&SeenRoute| {

@@ -155,7 +155,7 @@ fn network(
             Mode::Routed | Mode::Macvlan => parent,
         },
     };
-    // The gateway of a network with a parent is no address of the host's.
+    // The gateway of a network with a parent is not an address of the host.
     let (mut subnets, mut routers) = (Vec::new(), Vec::new());
     for subnet in &network.subnets {
         let gateway = subnet.gateway.filter(|_| network.parent.is_none());

@@ -29,7 +29,7 @@ pub struct Surroundings {
     pub prefixes: Vec<Held>,
     /// Networks of this project that exist in the kernel.
     pub running: BTreeSet<Name>,
-    /// Namespaces of others that nodes join.
+    /// Namespaces of other programs that nodes join.
     pub joined: BTreeMap<Joined, SeenJoined>,
     /// Indexes of the links that this project built on the host, with those of their other ends.
     pub own_links: BTreeSet<(u32, u32)>,
@@ -139,7 +139,7 @@ fn made_links(settled: &Settled) -> impl Iterator<Item = (&str, Made)> {
     bridges.chain(ports)
 }
 
-/// What was built, with other names for links whose names links of others have now.
+/// What was built, with other names for links whose names links of other programs have now.
 #[must_use]
 pub fn renamed(built: &Settled, seen: &Observed) -> Settled {
     let around = Surroundings::new(&built.project, seen, &[built]);

@@ -96,7 +96,7 @@ fn names(parent: &str, vlan: Option<u16>) -> (String, Option<Vlan>) {
     }
 }
 
-/// Why a link of others cannot have macvlan interfaces, with what to do.
+/// Why a link of other programs cannot have macvlan interfaces, with what to do.
 fn unusable(name: &str, found: &HostLink, mtu: Option<u32>) -> Option<(String, String)> {
     if name == "lo" || found.mac.is_none() {
         let help = "use an Ethernet interface of the host";
@@ -104,7 +104,7 @@ fn unusable(name: &str, found: &HostLink, mtu: Option<u32>) -> Option<(String, S
     }
     if let Some(master) = &found.master {
         return Some((
-            format!("{name} is a port of {master}, which takes all that comes in by it"),
+            format!("{name} is a port of {master}, which receives all its packets"),
             format!("use {master} itself: parent: {master}"),
         ));
     }
@@ -115,7 +115,7 @@ fn unusable(name: &str, found: &HostLink, mtu: Option<u32>) -> Option<(String, S
     let mtu = mtu.filter(|mtu| *mtu > found.mtu)?;
     Some((
         format!("its mtu is {mtu}, but that of {name} is {}", found.mtu),
-        "write one that is not above that, or none to have the same".into(),
+        format!("write at most {}, or leave mtu out", found.mtu),
     ))
 }
 

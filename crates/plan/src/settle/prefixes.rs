@@ -81,7 +81,7 @@ pub(super) fn foreign_prefixes(seen: &Observed, ours: &BTreeSet<u32>) -> Vec<Hel
     out
 }
 
-/// An address of others that the host uses, if it is not by a link of the project.
+/// An address of another machine that the host uses, if it is not by a link of the project.
 fn held_by_use(seen: &Observed, ours: &BTreeSet<u32>, used: &SeenUse) -> Option<Held> {
     let net = IpNet::from(used.address);
     let address = used.address;
@@ -93,7 +93,7 @@ fn held_by_use(seen: &Observed, ours: &BTreeSet<u32>, used: &SeenUse) -> Option<
                 let leads = !r.unreachable && r.table != LOCAL_TABLE && r.to.contains(&net);
                 leads && !r.interface.is_some_and(|i| ours.contains(&i))
             })?;
-            format!("the host asks the name server {address}")
+            format!("the host uses the name server {address}")
         }
         // One with a node that was removed is from an address that the host has no longer.
         UsedBy::Connection { own } => {

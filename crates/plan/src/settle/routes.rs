@@ -103,7 +103,7 @@ fn on_link(settled: &Settled, node: &Node) -> Vec<Route> {
     out
 }
 
-/// The outside world has routes to networks without NAT.
+/// The outside has routes to networks without NAT.
 fn from_outside(settled: &Settled, node: &Node) -> Vec<Route> {
     let mut out = Vec::new();
     let direct = settled.networks.iter().filter(|n| !n.nat);

@@ -1,11 +1,11 @@
-//! Namespaces of others that nodes join.
+//! Namespaces of other programs that nodes join.
 
 use std::collections::BTreeMap;
 
 use hallway_spec::{IpVersion, Joined, SysctlKey};
 use serde::{Deserialize, Serialize};
 
-/// A namespace of others, as it was found.
+/// A namespace of other programs, as it was found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JoinedNamespace {
     /// What the file names.

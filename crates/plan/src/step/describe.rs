@@ -157,7 +157,7 @@ impl Op {
             Self::CreateBridge(new) => {
                 if let Some(vlan) = &new.vlan {
                     let detail = format!("VLAN {} of {}", vlan.id, vlan.parent);
-                    return create("link", &new.link.name).detail(detail);
+                    return create("interface", &new.link.name).detail(detail);
                 }
                 let own = new.link.addresses.iter().filter(|a| !is_link_local(a));
                 create("bridge", &new.link.name).detail(list(own))
@@ -165,7 +165,7 @@ impl Op {
             Self::RemoveGroup { network, .. } => {
                 remove("network", network).detail("bridge and ports")
             }
-            Self::RemoveLink { name } => remove("link", name),
+            Self::RemoveLink { name } => remove("interface", name),
             Self::CreateNamespace(new) => match new.rules {
                 Some(_) => create("namespace", &new.netns).detail(MASQUERADES),
                 None => create("namespace", &new.netns),
@@ -184,7 +184,7 @@ impl Op {
             Self::RemoveAccept { entry, pass, .. } => {
                 remove("accept", pass.link.clone()).detail(entry.to_string())
             }
-            Self::ForgetUplinks { uplinks, .. } => change("forwarding", "uplink").detail(format!(
+            Self::RemoveUplinks { uplinks, .. } => change("forwarding", "uplink").detail(format!(
                 "no longer because of hallway: {}",
                 list(uplinks.iter().map(|u| &u.link))
             )),
@@ -199,7 +199,7 @@ impl Op {
                 };
                 change("neighbours", of).detail(list(&new.addresses))
             }
-            Self::ForgetFlows(flows) => connections(
+            Self::FlushConnections(flows) => connections(
                 &list(&flows.prefixes),
                 !flows.ports.is_empty(),
                 flows.denied.is_some(),
@@ -213,7 +213,7 @@ fn adjustment(place: &ObjectPlace, change: &Adjustment) -> Described {
     match change {
         Adjustment::Link { link, attributes } => {
             let values = attributes.iter().map(|a| format!("{} {a}", a.name()));
-            self::change("link", named(place, link)).detail(list(values))
+            self::change("interface", named(place, link)).detail(list(values))
         }
         Adjustment::AddAddress { link, address } => {
             create("address", named(place, &address.to_string())).detail(format!("on {link}"))
@@ -308,7 +308,7 @@ fn new_macvlan(new: &NewMacvlan) -> Described {
 fn new_cable(a: &CableEnd, b: &CableEnd) -> Described {
     let end = |end: &CableEnd| format!("{} {}", end.node, end.link.name);
     let addresses = |end: &CableEnd| list(end.link.addresses.iter().filter(|a| !is_link_local(a)));
-    create("cable", format!("{} — {}", end(a), end(b))).detail(format!(
+    create("link", format!("{} — {}", end(a), end(b))).detail(format!(
         "{} — {}",
         addresses(a),
         addresses(b)

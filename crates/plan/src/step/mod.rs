@@ -15,12 +15,12 @@ use hallway_spec::{IpVersion, Name, PortRange, Protocol, SysctlKey};
 use ipnet::IpNet;
 
 use crate::compare::{Attribute, Difference, ObjectPlace};
+use crate::firewall_accepts::{FirewallChain, Pass};
 pub use crate::observed::Uplink;
 use crate::rules::Delta;
 use crate::settled::Settled;
 use crate::shaping::Shaping;
 use crate::target::{Listener, Route, RoutingRule, Setting};
-use crate::through::{FirewallChain, Pass};
 pub use part::Part;
 
 pub use describe::{Described, StepAction};
@@ -175,7 +175,7 @@ pub enum Op {
         bridges: Vec<String>,
     },
     /// Removes notes of uplinks that do not exist any more, or that another program makes forward.
-    ForgetUplinks {
+    RemoveUplinks {
         /// The name of the inet table.
         table: String,
         /// The uplinks.
@@ -211,7 +211,7 @@ pub enum Op {
     /// others had them before.
     Announce(Announcement),
     /// Deletes connections that are no longer allowed, or go to another destination now.
-    ForgetFlows(Box<Flows>),
+    FlushConnections(Box<Flows>),
 }
 
 /// A change of one object in place.

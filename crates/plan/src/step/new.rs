@@ -74,7 +74,7 @@ pub struct NewPort {
     /// What the node may send from there besides its own addresses, in words. The rules have it; here
     /// it is for the words of the step alone.
     pub sources: Option<String>,
-    /// The namespace is one of others: the link does not begin with the settings it must have.
+    /// The namespace is one of other programs: the link does not begin with the settings it must have.
     pub joined: bool,
 }
 
@@ -109,6 +109,6 @@ pub struct CableEnd {
     pub link: Link,
     /// Routes that leave by it.
     pub routes: Vec<Route>,
-    /// The namespace is one of others: the link does not begin with the settings it must have.
+    /// The namespace is one of other programs: the link does not begin with the settings it must have.
     pub joined: bool,
 }

@@ -183,7 +183,7 @@ fn routes_to(interface: &Interface, link: &str) -> impl Iterator<Item = Route> {
     })
 }
 
-/// The spanning tree of an external bridge, if any, belongs to others.
+/// The spanning tree of an external bridge, if any, belongs to other programs.
 fn port_flags(network: &Network) -> Vec<(PortFlag, bool)> {
     let is_port = !matches!(network.mode, Mode::Routed | Mode::Macvlan);
     let flags = PortFlag::ALL.into_iter().filter(|_| is_port);

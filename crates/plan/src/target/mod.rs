@@ -164,7 +164,7 @@ pub enum LinkRole {
     Cable,
     /// A node's interface that is a macvlan of a link of the host.
     Macvlan,
-    /// The link of others that such interfaces are of.
+    /// The link of other programs that such interfaces are of.
     Parent,
     /// A VLAN that such interfaces are of.
     Vlan,

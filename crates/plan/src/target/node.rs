@@ -21,7 +21,7 @@ pub(super) fn target(settled: &Settled, node: &Node) -> NodeTarget {
         settings: settings(node),
         sysctls: node.sysctls.clone(),
         rules: router::ruleset(&settled.project, node),
-        // Those of a namespace of others may be theirs.
+        // Those of a namespace of other programs may be theirs.
         routing_rules: match node.joined {
             None => RoutingRule::of_node(node.ipv6),
             Some(_) => &[],
@@ -55,7 +55,7 @@ pub(super) fn target(settled: &Settled, node: &Node) -> NodeTarget {
 /// A new namespace gets settings of the machine's first one; a node must not forward because the
 /// machine does.
 ///
-/// In a namespace of others, only what the file specifies is set.
+/// In a namespace of other programs, only what the file specifies is set.
 fn settings(node: &Node) -> Vec<(Setting, u32)> {
     if node.joined.is_some() {
         let versions = IpVersion::ALL.into_iter();
@@ -138,7 +138,7 @@ fn interface(node: &Node, interface: &Interface) -> Link {
 
 /// Settings that an interface gets from its namespace when it is created.
 ///
-/// In a namespace of others it gets them explicitly.
+/// In a namespace of other programs it gets them explicitly.
 fn interface_settings(node: &Node, name: &str) -> Vec<(Setting, u32)> {
     let mut out = vec![(
         Setting::Forwarding(IpVersion::V4),

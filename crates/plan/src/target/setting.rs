@@ -40,7 +40,7 @@ pub enum Initial {
     HopLimit,
     /// The same of a whole namespace (IPv4).
     DefaultTtl,
-    /// How often the MAC address of a neighbour is asked for.
+    /// The number of solicitations for the MAC address of a neighbour (`mcast_solicit`).
     Solicitations(IpVersion),
 }
 

@@ -7,7 +7,7 @@ use crate::similar::nearest;
 use crate::topology::Known;
 use crate::{Condition, DependsOn, Name, Problem, Restart, Topology};
 
-/// Dependencies exist, run a command, and form no circle.
+/// Dependencies exist, run a command, and form no cycle.
 pub(super) fn check(topology: &Topology, problems: &mut Vec<Problem>) {
     let all: BTreeMap<&Name, Known<'_>> = topology.programs().map(|p| (p.name, p)).collect();
     for known in topology.programs() {
@@ -23,7 +23,7 @@ pub(super) fn check(topology: &Topology, problems: &mut Vec<Problem>) {
             problems.extend(dependency(known.name, depends, &all));
         }
     }
-    circles(topology, &all, problems);
+    cycles(topology, &all, problems);
 }
 
 fn dependency(
@@ -71,8 +71,8 @@ fn dependency(
     Some(Problem::new(place, kind))
 }
 
-/// Depth first: a node that is already on the path closes a circle.
-fn circles(topology: &Topology, nodes: &BTreeMap<&Name, Known<'_>>, problems: &mut Vec<Problem>) {
+/// Depth first: a node that is already on the path closes a cycle.
+fn cycles(topology: &Topology, nodes: &BTreeMap<&Name, Known<'_>>, problems: &mut Vec<Problem>) {
     let mut done: BTreeSet<&Name> = BTreeSet::new();
     for start in topology.programs() {
         let mut path: Vec<(&Name, usize)> = vec![(start.name, 0)];
@@ -92,11 +92,11 @@ fn circles(topology: &Topology, nodes: &BTreeMap<&Name, Known<'_>>, problems: &m
             }
             if let Some(begin) = path.iter().position(|(n, _)| *n == after) {
                 let names = path.iter().skip(begin).map(|(name, _)| *name);
-                let circle = names.chain([after]).cloned().collect();
+                let cycle = names.chain([after]).cloned().collect();
                 if let Some(node) = nodes.get(after) {
                     problems.push(Problem::new(
                         node.place,
-                        NodeProblem::DependencyCircle(circle),
+                        NodeProblem::DependencyCycle(cycle),
                     ));
                 }
             } else if let Some((known, _)) = nodes.get_key_value(after) {

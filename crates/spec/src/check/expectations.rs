@@ -139,7 +139,7 @@ impl<'a> Members<'a> {
         )
     }
 
-    /// The nodes of an endpoint; none for one that is no node.
+    /// The nodes of an endpoint; none for one that is not a node.
     fn nodes(&self, endpoint: &'a Endpoint) -> BTreeSet<&'a Name> {
         match endpoint {
             Endpoint::Node(name) => BTreeSet::from([name]),

@@ -51,7 +51,7 @@ mapping! {
         gateway: Option<OneOrMany<String>>,
         /// No route to other networks and no published ports: no default route, no masquerade.
         internal: Option<bool>,
-        /// Its nodes represent the outside world.
+        /// Its nodes represent the outside.
         outside: Option<bool>,
         /// False: its nodes reach outside with their own addresses, and policies may let outside
         /// reach them.
@@ -193,7 +193,7 @@ mapping! {
         protocol: Option<String>,
         /// The name of the node's port.
         name: Option<String>,
-        /// Which protocol is spoken there; without effect.
+        /// Which protocol is used there; without effect.
         app_protocol: Option<String>,
         /// `host` or `ingress`, which mean the same here.
         mode: Option<String>,

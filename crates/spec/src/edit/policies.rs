@@ -29,7 +29,7 @@ pub(super) fn add(
         between: None,
         ports: (!ports.is_empty()).then(|| OneOrMany::Many(ports.iter().map(service).collect())),
     };
-    // The new policy decides before these: they would have no effect.
+    // The new policy is evaluated before these: they would have no effect.
     let shadowed = |p: &PolicyDoc| {
         let ports = made.ports.is_none() || p.ports == made.ports;
         p.from == made.from && p.to == made.to && ports && p.between.is_none()

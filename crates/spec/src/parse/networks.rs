@@ -216,7 +216,7 @@ fn subnets(
                 net,
                 gateway: Some(*gateway),
             },
-            // The router is one of others: none is taken for granted.
+            // The router is one of other programs: none is taken for granted.
             None if mode == Mode::Macvlan => Subnet { net, gateway: None },
             None => Subnet::with_first_address(net),
         });

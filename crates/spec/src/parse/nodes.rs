@@ -19,7 +19,7 @@ use crate::{
     StaticRoute, SysctlKey,
 };
 
-/// The nodes, and the programs that share the namespaces of others.
+/// The nodes, and the programs that share the namespaces of other programs.
 pub(super) fn read(r: &mut Reader<'_>, at: Option<&At>) -> (Vec<Node>, Vec<Shared>) {
     let (mut nodes, mut shared) = (Vec::new(), Vec::new());
     let Some(at) = at else {

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::circle::circle_of;
+use crate::cycle::cycle_of;
 use crate::document::NodeKeys;
 use crate::problem::{NameProblem, NodeProblem, Required, ValueProblem};
 use crate::reader::{At, Reader};
@@ -97,7 +97,7 @@ pub(super) fn give(r: &mut Reader<'_>, shared: Vec<Shared>, known: &mut [Node]) 
     let owners: BTreeMap<Name, Name> = (shared.iter())
         .map(|s| (s.sidecar.name.clone(), s.owner.clone()))
         .collect();
-    let mut in_circles: BTreeSet<Name> = BTreeSet::new();
+    let mut in_cycles: BTreeSet<Name> = BTreeSet::new();
     for Shared { owner, at, sidecar } in shared {
         // A link names it, too, so it is in the list of nodes already.
         if let Some(node) = known.iter().find(|n| n.name == sidecar.name) {
@@ -110,12 +110,12 @@ pub(super) fn give(r: &mut Reader<'_>, shared: Vec<Shared>, known: &mut [Node]) 
             continue;
         }
         let node = sidecar.name.clone();
-        if in_circles.contains(&node) {
+        if in_cycles.contains(&node) {
             continue;
         }
-        if let Some(circle) = circle_of(&node, |name| owners.get(name).cloned()) {
-            in_circles.extend(circle.iter().cloned());
-            r.report_at(&at, NodeProblem::NamespaceCircle(circle));
+        if let Some(cycle) = cycle_of(&node, |name| owners.get(name).cloned()) {
+            in_cycles.extend(cycle.iter().cloned());
+            r.report_at(&at, NodeProblem::NamespaceCycle(cycle));
             continue;
         }
         match known.iter_mut().find(|n| n.name == owner) {

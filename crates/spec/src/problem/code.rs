@@ -49,8 +49,8 @@ crate::codes! {
         PolicyNoEffect = "policy-no-effect",
         /// A program that shares a namespace has what only the node itself can have.
         SharedNamespace = "shared-namespace",
-        /// Dependencies form a circle, name a node without a command, or wait for what cannot come
-        /// true.
+        /// Dependencies form a cycle, name a node without a command, or wait for a condition that cannot
+        /// be met.
         BadDependency = "bad-dependency",
         /// Two expectations contradict each other.
         ExpectContradiction = "expect-contradiction",
@@ -59,7 +59,7 @@ crate::codes! {
         RouteUnreachable = "route-unreachable",
         /// A node has two routes to one destination.
         RouteTwice = "route-twice",
-        /// A node that forwards nothing, or is in a namespace of others, has `masquerade`.
+        /// A node that forwards nothing, or is in a namespace of other programs, has `masquerade`.
         MasqueradeNoEffect = "masquerade-no-effect",
         /// The file has more of something than hallway supports.
         TooMany = "too-many",
@@ -69,8 +69,8 @@ crate::codes! {
         MissingVariable = "missing-variable",
         /// A file that another one names cannot be read.
         FileUnreadable = "file-unreadable",
-        /// Files or services include or extend one another in a circle.
-        ImportCircle = "import-circle",
+        /// Files or services include or extend one another in a cycle.
+        ImportCycle = "import-circle",
         /// A service depends on one that belongs to a profile that is not active.
         InactiveProfile = "inactive-profile",
         /// An external network cannot be joined as the file has it.

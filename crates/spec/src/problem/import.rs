@@ -29,7 +29,7 @@ pub enum ImportProblem {
     },
     /// Files or services that include or extend one another.
     #[error("{0} includes or extends itself")]
-    Circle(String),
+    Cycle(String),
     /// Files or services that include or extend one another through too many levels.
     #[error("{name} is nested more than {max} deep")]
     TooDeep {
@@ -102,7 +102,7 @@ impl Details for ImportProblem {
             Self::Interpolation(_) => Code::BadInterpolation,
             Self::RequiredVariable { .. } => Code::MissingVariable,
             Self::Unreadable { .. } => Code::FileUnreadable,
-            Self::Circle(_) => Code::ImportCircle,
+            Self::Cycle(_) => Code::ImportCycle,
             Self::TooDeep { .. } | Self::TooManyFiles { .. } => Code::TooMany,
             Self::UnknownService { .. } | Self::UnknownNode { .. } => Code::UnknownName,
             Self::BesideServices(_) => Code::UnknownKey,
@@ -135,7 +135,7 @@ impl Details for ImportProblem {
             Self::Unreadable { .. } => {
                 "name a file that exists and may be read; paths are relative to the file's directory".into()
             }
-            Self::Circle(_) => "remove one of the references".into(),
+            Self::Cycle(_) => "remove one of the references".into(),
             Self::TooDeep { .. } => "name the files or services at the end of the chain directly".into(),
             Self::TooManyFiles { .. } => "include each file once, in the first file".into(),
             Self::UnknownService { nearest, .. } => {

@@ -2,8 +2,8 @@
 //! Codes, places and help are derived from the type of the problem.
 
 mod code;
-mod elsewhere;
 mod example;
+mod foreign_keys;
 mod import;
 mod name;
 mod network;

@@ -78,7 +78,7 @@ impl Details for NameProblem {
 
     fn label(&self) -> String {
         match self {
-            Self::InUse { .. } => "which of the two?".into(),
+            Self::InUse { .. } => "ambiguous name".into(),
             Self::PortNameTwice { .. } => "written again".into(),
             Self::UnknownEndpoint { .. } => "unknown name".into(),
             Self::UnknownNetwork { .. } => "unknown network".into(),

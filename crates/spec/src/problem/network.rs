@@ -383,9 +383,9 @@ impl Details for NetworkProblem {
                 "remove it: rules, translation and published ports are only on networks of the host"
             }
             Self::SameParent(..) => "put the nodes on one of the two, or give each its own vlan",
-            Self::BandwidthOfMacvlan { .. } => "remove it; delay, loss and the like can be given",
+            Self::BandwidthOfMacvlan { .. } => "remove it; delay, loss, … are possible",
             Self::AddressOfExternal { .. } | Self::AddressOfMacvlan { .. } => {
-                "write one that is free there: which ones others have is not known to hallway"
+                "write one that is free there: hallway cannot detect which addresses are in use there"
             }
             Self::GatewayOfLan(_) => "remove gateway; routes of the nodes name the router",
             Self::BridgeFull { .. } => "use mode: routed, which has no bridge, or several networks",

@@ -45,9 +45,7 @@ pub enum NodeProblem {
         address: IpAddr,
     },
     /// SCTP on localhost.
-    #[error(
-        "sctp cannot be published on {0}: what listens on localhost passes on streams of bytes and datagrams, and SCTP has messages in several streams"
-    )]
+    #[error("sctp cannot be published on {0}: the proxy on localhost supports TCP and UDP only")]
     SctpOnLocalhost(IpAddr),
     /// A host port that is published twice or more often.
     #[error("host port {ports}/{protocol} of {} is already published by node {owner}", of_nodes(.nodes))]
@@ -97,8 +95,8 @@ pub enum NodeProblem {
         owner: Name,
     },
     /// Nodes of which each shares the namespace of the next.
-    #[error("namespaces are shared in a circle: {}", circle(.0))]
-    NamespaceCircle(Vec<Name>),
+    #[error("namespaces are shared in a cycle: {}", cycle(.0))]
+    NamespaceCycle(Vec<Name>),
     /// `healthcheck` without `command`.
     #[error("node {0} has a healthcheck but no command: nothing would be checked")]
     HealthcheckWithoutCommand(Name),
@@ -125,14 +123,14 @@ pub enum NodeProblem {
         dependency_place: Place,
     },
     /// Nodes that depend on one another.
-    #[error("dependencies form a circle: {}", circle(.0))]
-    DependencyCircle(Vec<Name>),
+    #[error("dependencies form a cycle: {}", cycle(.0))]
+    DependencyCycle(Vec<Name>),
     /// Masquerade on an interface of a node that forwards nothing.
     #[error("node {0} masquerades what it forwards, but it forwards nothing")]
     MasqueradeWithoutForwarding(Name),
-    /// Masquerade on an interface of a node in a namespace of others.
+    /// Masquerade on an interface of a node in a namespace of other programs.
     #[error(
-        "node {0} cannot masquerade: it is in a namespace of others, and hallway puts no rules there"
+        "node {0} cannot masquerade: it is in a namespace of other programs, and hallway puts no rules there"
     )]
     MasqueradeInJoined(Name),
     /// A route whose next hop is in no prefix of the node.
@@ -162,7 +160,7 @@ pub enum NodeProblem {
         role: HopRole,
     },
     /// A route to a prefix that the node is on.
-    #[error("node {node} is on {to} itself: no route leads there")]
+    #[error("node {node} is on {to} itself: it is directly connected")]
     RouteToOwn {
         /// The node.
         node: Name,
@@ -215,7 +213,7 @@ pub enum HopRole {
     Network(IpNet),
 }
 
-fn circle(names: &[Name]) -> String {
+fn cycle(names: &[Name]) -> String {
     let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
     names.join(" → ")
 }
@@ -224,9 +222,9 @@ impl Details for NodeProblem {
     fn code(&self) -> Code {
         match self {
             Self::InterfaceInUse { .. } => Code::InterfaceInUse,
-            Self::KeyOfOwner { .. }
-            | Self::NamespaceOfSidecar { .. }
-            | Self::NamespaceCircle(_) => Code::SharedNamespace,
+            Self::KeyOfOwner { .. } | Self::NamespaceOfSidecar { .. } | Self::NamespaceCycle(_) => {
+                Code::SharedNamespace
+            }
             Self::PublishWithoutNetwork(_)
             | Self::PublishUnreachable { .. }
             | Self::SctpOnLocalhost(_)
@@ -237,7 +235,7 @@ impl Details for NodeProblem {
             | Self::DependencyWithoutHealth { .. }
             | Self::DependencyNeverEnds { .. }
             | Self::DependencyWithoutCommand { .. }
-            | Self::DependencyCircle(_) => Code::BadDependency,
+            | Self::DependencyCycle(_) => Code::BadDependency,
             Self::MasqueradeWithoutForwarding(_) | Self::MasqueradeInJoined(_) => {
                 Code::MasqueradeNoEffect
             }
@@ -315,7 +313,7 @@ impl Details for NodeProblem {
             Self::KeyOfOwner { owner, key, .. } => {
                 format!("write {key} for {owner}")
             }
-            Self::NamespaceOfSidecar { .. } | Self::NamespaceCircle(_) => {
+            Self::NamespaceOfSidecar { .. } | Self::NamespaceCycle(_) => {
                 "name the node whose namespace both are to share".into()
             }
             Self::HealthcheckWithoutCommand(_) => {
@@ -330,7 +328,7 @@ impl Details for NodeProblem {
             Self::DependencyWithoutCommand { .. } => {
                 "give that node a command, or remove the dependency".into()
             }
-            Self::DependencyCircle(_) => "remove one of these depends_on".into(),
+            Self::DependencyCycle(_) => "remove one of these depends_on".into(),
             Self::MasqueradeInJoined(_) => {
                 "remove masquerade, or have the owner of the namespace translate addresses there".into()
             }
@@ -339,7 +337,7 @@ impl Details for NodeProblem {
             }
             Self::NextHop { open, via, .. } if !open.is_empty() => chosen_subnet(open, *via),
             Self::NextHop { prefixes, .. } if prefixes.is_empty() => {
-                "put the node on a network or a cable: a next hop is an address on one of its prefixes"
+                "put the node on a network or a link: a next hop is an address on one of its prefixes"
                     .into()
             }
             Self::NextHop { prefixes, .. } => format!(

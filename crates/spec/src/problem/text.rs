@@ -204,7 +204,7 @@ impl Details for TextProblem {
             Self::TabAfterColon => "write a space after the ':'",
             Self::Reserved(_) => "write '…' around the whole text",
             Self::Template => {
-                "render it, and give hallway the output, like: helm template CHART | hallway up -; a text with {{ in it that is no template must be in quotes"
+                "render it, and give hallway the output, like: helm template CHART | hallway up -; a text with {{ in it that is not a template must be in quotes"
             }
             Self::Empty | Self::PlainText | Self::AList => {
                 "a file is a mapping with networks, nodes or links, like nodes: { web: { networks: [apps] } }"

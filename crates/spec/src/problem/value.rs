@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Code, Details, elsewhere, example, list};
+use super::{Code, Details, example, foreign_keys, list};
 use crate::command::InvalidCommand;
 use crate::{
     InvalidBandwidth, InvalidImpairment, InvalidInterfaceName, InvalidMac, InvalidName,
@@ -200,7 +200,7 @@ impl fmt::Display for Found {
 
 /// What to do about an unknown key.
 fn unknown(key: &str, nearest: Option<&str>, known: &[&str]) -> String {
-    if let Some(instead) = elsewhere::instead(key, known) {
+    if let Some(instead) = foreign_keys::instead(key, known) {
         return instead.to_owned();
     }
     // Only the file itself has both.

@@ -105,7 +105,7 @@ impl Diagnostic for Warning {
 /// Why localhost does not serve it.
 fn not_on_localhost(ports: PortRange, protocol: Protocol) -> String {
     match protocol {
-        Protocol::Sctp => "what listens there passes on streams of bytes and datagrams, and SCTP has messages in several streams".into(),
+        Protocol::Sctp => "the proxy there supports TCP and UDP only".into(),
         _ => format!(
             "there each port takes a listener, and this range has {} ports",
             ports.len()

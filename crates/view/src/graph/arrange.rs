@@ -198,7 +198,7 @@ pub(super) fn wrap(items: Vec<Item>) -> Vec<BoxRow> {
     rows.into_iter().map(BoxRow::of).collect()
 }
 
-/// Rows are centred. The box of the outside world is at the left, above the arrows, with outside
+/// Rows are centred. The box of the outside is at the left, above the arrows, with outside
 /// networks at its right.
 pub(super) fn place(rows: Vec<BoxRow>, inside: i32, has_outside: bool) -> Vec<Vec<Item>> {
     let rows = rows.into_iter().enumerate();

@@ -59,7 +59,7 @@ pub(super) fn parts(graph: &Graph, nodes: &[usize]) -> Vec<Part> {
 }
 
 impl Part {
-    /// The number of nodes whose number of neighbours fulfils a condition.
+    /// The number of nodes whose number of neighbours satisfies a condition.
     pub(super) fn count(&self, degree: impl Fn(usize) -> bool) -> usize {
         self.near.iter().filter(|n| degree(n.len())).count()
     }

@@ -167,9 +167,9 @@ pub struct Layout {
     pub width: i32,
     /// Its height.
     pub height: i32,
-    /// The outside world, above the host.
+    /// The outside, above the host.
     pub outside: Option<Rect>,
-    /// The outside world, if no network represents it.
+    /// The outside, if no network represents it.
     pub world: Option<Rect>,
     /// The host.
     pub host: Rect,
@@ -194,7 +194,7 @@ pub struct Layout {
 /// The content of a place in a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Content {
-    /// The outside world.
+    /// The outside.
     World,
     /// The network of that position.
     Group(usize),
@@ -224,5 +224,5 @@ pub(super) const CARDS: i32 = 12;
 pub(super) const TITLE: i32 = 48;
 /// Height of the host's heading.
 pub(super) const HOST: i32 = 44;
-/// Width and height of the box for the outside world.
+/// Width and height of the box for the outside.
 pub(super) const WORLD: (i32, i32) = (190, 56);

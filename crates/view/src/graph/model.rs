@@ -55,7 +55,7 @@ pub struct Network {
     pub nat: bool,
     /// How its members are connected.
     pub mode: Mode,
-    /// Stands for the outside world.
+    /// Stands for the outside.
     pub outside: bool,
     /// Whether its bridge exists.
     pub state: Presence,
@@ -75,7 +75,7 @@ pub struct Node {
     pub commands: Vec<String>,
     /// Whether it forwards.
     pub router: bool,
-    /// The namespace of others that it joins.
+    /// The namespace of other programs that it joins.
     pub joined: Option<String>,
     /// Whether its namespace exists.
     pub state: Presence,
@@ -164,7 +164,7 @@ impl Graph {
         self.networks.iter().filter(|n| !n.internal && !n.outside)
     }
 
-    /// Whether all the node's networks represent the outside world.
+    /// Whether all the node's networks represent the outside.
     #[must_use]
     pub fn stands_outside(&self, node: &Node) -> bool {
         let networks = node.networks();

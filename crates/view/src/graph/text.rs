@@ -17,7 +17,7 @@ pub fn text(graph: &Graph, width: usize) -> String {
     let parts: Vec<Branch> = [
         outside(graph, width),
         Some(host(graph)),
-        branch("cables", cables(graph)),
+        branch("links", cables(graph)),
         branch("policies", policies(graph)),
     ]
     .into_iter()

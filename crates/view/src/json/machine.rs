@@ -35,10 +35,10 @@ pub enum CheckOutcome {
 
 /// What a project left that is not on record, as `gc` lists it.
 #[derive(Debug, Serialize)]
-pub struct Stray<'a> {
+pub struct OrphanedObject<'a> {
     /// Of this shape.
     pub schema_version: Version<2>,
-    /// The project, if its marks tell which it was.
+    /// The project, if its marks name it.
     pub project: Option<&'a Name>,
     /// The destination of an unreachable route of no project.
     pub route: Option<IpNet>,

@@ -21,7 +21,8 @@ pub use difference::DifferenceEntry;
 pub use impairment::{Impairment, impairments};
 pub use interface::Interface;
 pub use machine::{
-    CheckEntry, CheckOutcome, Endpoints, LogLine, Measurement, SandboxEntry, SandboxInternet, Stray,
+    CheckEntry, CheckOutcome, Endpoints, LogLine, Measurement, OrphanedObject, SandboxEntry,
+    SandboxInternet,
 };
 pub use plan::{PlannedSteps, ProblemEntry, Validation};
 pub use project::{

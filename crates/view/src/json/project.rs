@@ -136,7 +136,7 @@ pub struct Network<'a> {
     /// The number of the VLAN that this link is, if hallway made it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vlan: Option<u16>,
-    /// The routers of others there.
+    /// The routers of other machines there.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub routers: &'a [IpAddr],
     /// The bridge's MAC address.
@@ -145,7 +145,7 @@ pub struct Network<'a> {
     pub subnets: &'a [Subnet],
     /// No route to other networks and no published ports.
     pub internal: bool,
-    /// Stands for the outside world.
+    /// Stands for the outside.
     pub outside: bool,
     /// Its bridge is one of the host's.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -227,7 +227,7 @@ pub fn nodes<'a>(settled: &'a Settled, programs: &'a [Program]) -> Vec<Node<'a>>
     all.map(|n| Node::new(settled, n, programs)).collect()
 }
 
-/// The policies of a project, in the order in which they decide.
+/// The policies of a project, in evaluation order.
 #[must_use]
 pub fn policies(settled: &Settled) -> Vec<Policy<'_>> {
     settled.policies.iter().map(Policy::new).collect()

@@ -70,7 +70,7 @@ impl Script<'_> {
                 host::forward_uplinks(self, table, versions);
             }
             // The script is for a host without any object of the project.
-            Op::ForgetUplinks { .. } => {}
+            Op::RemoveUplinks { .. } => {}
             Op::RemoveAccept { entry, pass, .. } => {
                 host::remove_accept(self, entry, pass);
             }
@@ -78,10 +78,12 @@ impl Script<'_> {
                 entry,
                 pass,
                 project,
-            } => host::let_through(self, entry, pass, project),
+            } => host::accept_in_firewall(self, entry, pass, project),
             Op::RestoreUplinks { .. } => host::restore_uplinks(self),
             Op::Announce(new) => inside::announce(self, new),
-            Op::ForgetFlows(flows) => filter::forget_flows(self, &flows.prefixes, &flows.ports),
+            Op::FlushConnections(flows) => {
+                filter::flush_connections(self, &flows.prefixes, &flows.ports)
+            }
         }
     }
 }

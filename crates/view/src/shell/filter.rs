@@ -17,7 +17,7 @@ pub(super) fn replace(script: &mut Script<'_>, rules: &Ruleset) {
     script.explain(&[
         "Sets hold what differs (networks, nodes, ports), chains what is done with packets. They",
         "come first, so that nothing that is built below is ever open. Chains with a hook see all",
-        "packets of the host, and let pass at once what is not from or to our networks.",
+        "packets of the host, and accept at once what is not from or to our networks.",
     ]);
     script.line(&format!("nft -f - <<'{END}'"));
     script.out.push_str(&print::ruleset(rules));
@@ -73,7 +73,11 @@ pub(super) fn remove(script: &mut Script<'_>, table: &str) {
     }
 }
 
-pub(super) fn forget_flows(script: &mut Script<'_>, prefixes: &[IpNet], ports: &[PublishedPorts]) {
+pub(super) fn flush_connections(
+    script: &mut Script<'_>,
+    prefixes: &[IpNet],
+    ports: &[PublishedPorts],
+) {
     script.explain(&[
         "The kernel handles a connection in the same way until it ends. hallway deletes such",
         "connections; by hand it takes the program conntrack, so it is left to you:",

@@ -1,10 +1,10 @@
 //! Steps on the host: bridges, unreachable routes, forwarding.
 
 use hallway_nftables::print::{self, mac};
+use hallway_plan::firewall_accepts::{FirewallChain, Pass};
 use hallway_plan::mark;
 use hallway_plan::settled::Vlan;
 use hallway_plan::target::{Link, Setting};
-use hallway_plan::through::{FirewallChain, Pass};
 use hallway_spec::{IpVersion, Name, SysctlKey};
 use ipnet::IpNet;
 
@@ -45,7 +45,7 @@ pub(super) fn remove_unreachable(script: &mut Script<'_>, to: &IpNet) {
 pub(super) fn create_bridge(script: &mut Script<'_>, bridge: &Link) {
     script.explain(&[
         "A bridge is a switch in the kernel; with an address of its own it is the network's gateway",
-        "as well. The device group is what the rules know the network by. It learns no MAC address from frames",
+        "as well. By the device group the rules recognise the network. The bridge learns no MAC address from frames",
         "to the group addresses of bridges: no rule applies to those.",
     ]);
     let link = quote(&bridge.name);
@@ -239,14 +239,14 @@ done
 }
 
 /// An accept in a chain of another firewall.
-pub(super) fn let_through(
+pub(super) fn accept_in_firewall(
     script: &mut Script<'_>,
     entry: &FirewallChain,
     pass: &Pass,
     project: &Name,
 ) {
     script.explain(&[
-        "A drop in the chain of another firewall is final, whatever these rules say. Where that firewall",
+        "A drop in the chain of another firewall is final, whatever these rules do. Where that firewall",
         "is, an accept at the beginning of its chain lets our packets through.",
     ]);
     let rule = print::rule_with_comment(&pass.rule(project), entry.family);
@@ -257,7 +257,7 @@ pub(super) fn let_through(
 }
 
 pub(super) fn remove_accept(script: &mut Script<'_>, entry: &FirewallChain, pass: &Pass) {
-    script.explain(&["The comment of the accept tells which it is; it is removed by its handle."]);
+    script.explain(&["The comment of the accept identifies it; it is removed by its handle."]);
     let comment = pass.rule(script.project()).comment;
     let one = quote(&format!(
         "s/.*comment \"{}\" # handle \\([0-9]*\\)$/\\1/p",
@@ -278,7 +278,7 @@ fn forwarding_setting(version: IpVersion) -> &'static str {
 
 pub(super) fn restore_uplinks(script: &mut Script<'_>) {
     script.comment(
-        "The sets say where forwarding was turned on. Leave it on where another network needs it, and",
+        "The sets contain the links on which forwarding was turned on. Leave it on where another network needs it, and",
     );
     script.comment("where another program turned it on for the whole host.");
     let table = mark::table(script.project());

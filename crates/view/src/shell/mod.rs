@@ -52,7 +52,7 @@ pub fn removal(settled: &Settled) -> String {
         n.joined.is_some() && (n.forwarding || !n.sysctls.is_empty())
     };
     if settled.nodes.iter().any(|n| changed(&n)) {
-        script.comment("Settings that were changed in namespaces of others stay: what they were before is known only");
+        script.comment("Settings that were changed in namespaces of other programs stay: what they were before is known only");
         script.comment("to hallway, where it built the network.");
     }
     for step in &plan.steps {

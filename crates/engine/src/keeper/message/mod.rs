@@ -37,7 +37,8 @@ use crate::rights::Rights;
 /// that represent the outside and about redirects of routers, version 9 none about published ports by the
 /// host's address on a network of another project, no dependencies that are not required, no difference between a
 /// signal and an exit code, and no rules about answers from addresses that have routes of their own, version 10
-/// no packets of others in the guard.
+/// no packets of other machines in the guard, version 11 neither a check of source addresses nor of what
+/// leaves there.
 pub const PROTOCOL: u32 = 12;
 
 /// The first message of each side.
@@ -94,7 +95,7 @@ pub enum Request {
         forwards: Vec<Forward>,
         /// The new listeners whose descriptors follow, in this order.
         listeners: Vec<Listen>,
-        /// See [`desired::Remains`].
+        /// See [`desired::RemovedLinks`].
         links: Vec<String>,
         /// Whether a socket follows that is to be closed.
         socket: bool,
@@ -326,7 +327,7 @@ impl Request {
     pub fn change(
         change: &desired::Change,
         listeners: &[desired::Listen],
-        remains: &desired::Remains,
+        remains: &desired::RemovedLinks,
     ) -> Self {
         Self::Change {
             stop: change.stop.clone(),

@@ -75,7 +75,7 @@ impl Observations<'_> {
         }
         for (end, before) in [(&self.request, ""), (&self.reply, BUT_NOT_THE_REPLY)] {
             if let Some((at, PathEnd::WrongInterface(from, by))) = end {
-                return wrong_way(at, *from, by, before);
+                return reverse_path_filter(at, *from, by, before);
             }
         }
         if outcome == Outcome::Refused {
@@ -108,7 +108,7 @@ impl Observations<'_> {
             ReasonCode::SpoofedSource,
             ReasonCode::NoCommonFamily,
             ReasonCode::Asymmetric,
-            ReasonCode::WrongWay,
+            ReasonCode::ReversePathFilter,
             ReasonCode::NeighbourUnreachable,
         ];
         self.or_predicted(&known, || self.lost())
@@ -162,7 +162,7 @@ impl Observations<'_> {
                 "{before}{at}chain {chain} of table {family} {table}, which is not hallway's, drops it by {what}"
             ),
             format!(
-                "nft -a list chain {family} {table} {chain} shows it; let this traffic pass there"
+                "nft -a list chain {family} {table} {chain} shows it; accept this traffic there"
             ),
         )
     }
@@ -237,7 +237,7 @@ impl Observations<'_> {
             ReasonCode::NoReplyRoute,
             ReasonCode::Asymmetric,
             ReasonCode::NotForwarding,
-            ReasonCode::WrongWay,
+            ReasonCode::ReversePathFilter,
             ReasonCode::ForeignRule,
         ];
         self.or_predicted(&known, || match &self.reply {
@@ -297,16 +297,16 @@ fn code_of(comment: &str) -> ReasonCode {
         purpose::DIRECT => ReasonCode::DirectRouting,
         purpose::INVALID | purpose::MID_STREAM => ReasonCode::Asymmetric,
         purpose::NOT_ADDRESSEE => ReasonCode::NotForwarding,
-        purpose::NOBODY => ReasonCode::NeighbourUnreachable,
+        purpose::UNUSED_ADDRESS => ReasonCode::NeighbourUnreachable,
         purpose::HOST_DEFAULT => ReasonCode::HostServices,
         purpose::DEFAULT => ReasonCode::DefaultDeny,
         _ => ReasonCode::OwnRule,
     }
 }
 
-fn wrong_way(at: &Location, from: IpAddr, by: &str, before: &str) -> Reason {
+fn reverse_path_filter(at: &Location, from: IpAddr, by: &str, before: &str) -> Reason {
     reason(
-        ReasonCode::WrongWay,
+        ReasonCode::ReversePathFilter,
         format!("{before}{at} has no route back to {from} by {by}, so rp_filter drops its packets"),
         format!("correct the route to {from} there, or set net.ipv4.conf.*.rp_filter to 2"),
     )

@@ -1,4 +1,4 @@
-//! The file form of namespaces of others that nodes join.
+//! The file form of namespaces of other programs that nodes join.
 
 use std::collections::BTreeMap;
 

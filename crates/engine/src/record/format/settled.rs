@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use hallway_plan::firewall_accepts::Firewall;
 use hallway_plan::settled::{
     Interface, Network, Node, Plug, Policy, PolicySide, Publish, Route, Settled, Subnet,
 };
-use hallway_plan::through::Firewall;
 use hallway_spec::{
     Action, Bandwidth, Impairments, Mode, Name, Place, PolicyService, PortName, PortRange,
     Protocol, SysctlKey,

@@ -20,7 +20,7 @@ use super::super::programs::{forwards, program};
 use super::super::{Caller, ready};
 use super::Prepared;
 use super::alone::{Given, of_node, settled_with, topology};
-use crate::keeper::{Change as KeeperChange, Client, Greeting, Listener, Remains};
+use crate::keeper::{Change as KeeperChange, Client, Handshake, Listener, RemovedLinks};
 use crate::lease::{Claim, Leases};
 use crate::observe::{NETNS_DIRECTORY, netns_path};
 use crate::record::change::{Change, EndpointChange, NodeText};
@@ -38,8 +38,8 @@ impl Engine {
     ) -> Result<bool, Failure> {
         // A keeper that cannot be used is reported, with its cause, by the run for all nodes.
         let directory = self.directory(&outline.frame.project);
-        let greeting = match serves(change) {
-            true => Greeting::send(&directory, caller.cancel),
+        let handshake = match serves(change) {
+            true => Handshake::send(&directory, caller.cancel),
             false => Ok(None),
         };
         let Some((mut prepared, given)) = self.prepare_attach(kernel, outline, change)? else {
@@ -51,9 +51,9 @@ impl Engine {
         };
         let served = forwards(&own, self.workplace().porter.is_some());
         let needs_keeper = !served.is_empty() || prepared.node.programs().next().is_some();
-        let client = match (needs_keeper, greeting) {
+        let client = match (needs_keeper, handshake) {
             (false, _) => None,
-            (true, Ok(Some(greeting))) => match Client::greeted(greeting) {
+            (true, Ok(Some(handshake))) => match Client::handshake(handshake) {
                 Ok(Some(client)) => Some(client),
                 // It has ended by itself, or is of another version.
                 _ => return Ok(false),
@@ -273,7 +273,7 @@ impl Engine {
         let Some(client) = running else {
             return self.store().end_endpoint(project);
         };
-        client.change(change, listeners, Remains::default())?;
+        client.change(change, listeners, RemovedLinks::default())?;
         self.store().end_endpoint(project)?;
         match change.programs.as_slice() {
             [] => Ok(()),

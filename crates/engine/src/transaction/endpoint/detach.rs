@@ -14,7 +14,7 @@ use super::super::Caller;
 use super::super::programs::forwards;
 use super::Prepared;
 use crate::executor::{absent_is_done, is_ours};
-use crate::keeper::{Change as KeeperChange, Remains, remove_remains};
+use crate::keeper::{Change as KeeperChange, RemovedLinks, finish_removed_links};
 use crate::lease::Leases;
 use crate::observe::netns_path;
 use crate::record::change::{Change, EndpointChange};
@@ -51,10 +51,10 @@ impl Engine {
         kernel: &mut Kernel,
         prepared: &Prepared,
         caller: &mut Caller<'_>,
-    ) -> Result<Remains, Failure> {
+    ) -> Result<RemovedLinks, Failure> {
         Self::execute_with(kernel, &prepared.plan, Some(caller))?;
-        Ok(Remains {
-            links: give_up_links(kernel, prepared)?,
+        Ok(RemovedLinks {
+            links: release_links(kernel, prepared)?,
             socket: kernel.keep_netfilter()?,
         })
     }
@@ -99,7 +99,7 @@ impl Engine {
     fn remove_endpoint(
         &self,
         prepared: &Prepared,
-        remains: Remains,
+        remains: RemovedLinks,
         cancel: &Cancel,
     ) -> Result<(), Failure> {
         let Prepared { settled, node, .. } = prepared;
@@ -130,7 +130,7 @@ impl Engine {
         };
         match self.keeper(project, cancel)? {
             Some(client) => drop(client.change(&change, Vec::new(), remains)?),
-            None => remove_remains(project, remains, WITHOUT_KEEPER)?,
+            None => finish_removed_links(project, remains, WITHOUT_KEEPER)?,
         }
         self.store().end_endpoint(project)
     }
@@ -139,7 +139,7 @@ impl Engine {
 /// Takes the links of a removed node out of use until the kernel has removed them with its
 /// namespace: they are down, and have neither the node's name nor its network's group. Returns
 /// those that still exist.
-fn give_up_links(kernel: &mut Kernel, prepared: &Prepared) -> Result<Vec<String>, KernelError> {
+fn release_links(kernel: &mut Kernel, prepared: &Prepared) -> Result<Vec<String>, KernelError> {
     let Prepared { settled, node, .. } = prepared;
     let alias = mark::alias(&settled.project, &Role::Removed(node.name.clone()));
     let mut out = Vec::new();

@@ -76,7 +76,7 @@ impl Engine {
                 return Ok(false);
             };
             // The new link would accept packets from the host's own addresses.
-            if network.mode == Mode::Routed && observe::by_source::any_rules(kernel)? {
+            if network.mode == Mode::Routed && observe::source_routing::any_rules(kernel)? {
                 return Ok(false);
             }
             if let Some(bridge) = &network.bridge {

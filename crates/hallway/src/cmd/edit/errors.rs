@@ -4,7 +4,7 @@ use hallway_spec::problem::{NameProblem, ProblemKind, ValueProblem};
 use hallway_spec::{Diagnostic as _, EditError, Name, Problems};
 
 use crate::diagnose::VerbError;
-use crate::elsewhere::is_elsewhere;
+use crate::other_scopes::is_elsewhere;
 
 /// A change that the project does not allow. `places` are the flags of other projects that have a network.
 pub(super) fn refused(why: &EditError, places: impl Fn(&Name) -> Vec<String>) -> VerbError {

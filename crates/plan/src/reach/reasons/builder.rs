@@ -70,7 +70,7 @@ impl Reasons<'_> {
         }
         reason(
             ReasonCode::Cable,
-            format!("a cable connects {from} and {to}"),
+            format!("a link connects {from} and {to}"),
         )
     }
 
@@ -87,11 +87,11 @@ impl Reasons<'_> {
     /// What a policy line decided.
     pub(super) fn policy(
         &self,
-        ruling: &RuleVerdict,
+        verdict: &RuleVerdict,
         code: ReasonCode,
         says: &str,
     ) -> Option<Reason> {
-        let index = purpose::policy_of(&ruling.comment)?;
+        let index = purpose::policy_of(&verdict.comment)?;
         let policy = (self.world.settled().policies.iter()).find(|p| p.index == index)?;
         let text = format!("policy {} {says}: {}", policy.number(), policy.told());
         Some(reason(code, text).place(&policy.place))

@@ -13,7 +13,7 @@ use super::builder::{Reasons, reason};
 use super::reserved::{elsewhere, namesake, no_node, no_route_of_host};
 use super::simple::{
     by_dropping_route, by_foreign, by_node, by_route_of_others, by_routing, by_unmarking, may_have,
-    mismatch, no_addresses, no_carrier, own_route, past_host, wrong_way,
+    mismatch, no_addresses, no_carrier, own_route, past_host, reverse_path_filter,
 };
 use crate::rules::purpose;
 use crate::settled::Network;
@@ -37,7 +37,7 @@ impl Reasons<'_> {
                     "{from} and {to} have no IP version in common: both need an IPv4 address, or both an IPv6 address"
                 ),
             )
-            .help("put both on networks with subnets of one IP version, or join them by a cable"),
+            .help("put both on networks with subnets of one IP version, or join them by a link"),
             ExchangeFailure::NotOfVersion(version) => reason(
                 ReasonCode::NoCommonFamily,
                 format!("{from} and {to} do not both have an {version} address"),
@@ -89,7 +89,7 @@ impl Reasons<'_> {
         found: &ExchangeResult,
     ) -> Reason {
         match dropped {
-            DropReason::Rule { hook, ruling } => self.refused(*hook, ruling, found),
+            DropReason::Rule { hook, verdict } => self.refused(*hook, verdict, found),
             DropReason::NoRoute {
                 at: Location::Host,
                 to,
@@ -99,20 +99,20 @@ impl Reasons<'_> {
                 ReasonCode::NoRoute,
                 format!("the host has no route to {to} of node {node}, and sends the packet to the outside"),
             )
-            .help(format!("only the other end of the cable reaches {to}: use an address of {node} on a network")),
+            .help(format!("only the other end of the link reaches {to}: use an address of {node} on a network")),
             DropReason::NodeRules { node, rule } => by_node(node, rule),
             DropReason::NodeRouting { node, by } => by_routing(node, by),
             DropReason::MayHave { to, nodes } => may_have(*to, nodes),
             DropReason::Neighbour { at, next }
-                if self.world.takers_near(at, *next).next().is_some() =>
+                if self.world.owners_near(at, *next).next().is_some() =>
             {
-                self.nobody_took(at, *next)
+                self.no_neighbour(at, *next)
             }
             DropReason::Neighbour { at, next } if self.world.mute(at, *next).is_some() => {
                 self.no_arp(at, *next)
             }
-            DropReason::WrongWay { at, from, interface, strict } => {
-                wrong_way(at, *from, interface, *strict)
+            DropReason::ReversePathFilter { at, from, interface, strict } => {
+                reverse_path_filter(at, *from, interface, *strict)
             }
             DropReason::OwnRoute { node, to, interface } => own_route(node, to, interface),
             DropReason::PastHost { network } => past_host(network),
@@ -162,8 +162,8 @@ impl Reasons<'_> {
     }
 
     /// Nodes may have an address, and none of them does.
-    fn nobody_took(&self, at: &Location, next: IpAddr) -> Reason {
-        let nodes = self.world.takers_near(at, next);
+    fn no_neighbour(&self, at: &Location, next: IpAddr) -> Reason {
+        let nodes = self.world.owners_near(at, next);
         let nodes: Vec<&str> = nodes.map(|n| n.name.as_ref()).collect();
         let nodes = nodes.join(", ");
         reason(
@@ -214,7 +214,7 @@ impl Reasons<'_> {
             .help(self.world.further_help(at, n)),
             Some(n) if n.outside => reason(
                 ReasonCode::NoRoute,
-                format!("{text}: the outside world has no route to addresses behind the host"),
+                format!("{text}: machines outside have no route to addresses behind the host"),
             )
             .place(&n.place)
             .help("from outside, nodes are reached by published ports: use the host's address instead"),
@@ -228,15 +228,15 @@ impl Reasons<'_> {
         self.world.settled().network(network)
     }
 
-    fn refused(&self, hook: Hook, ruling: &RuleVerdict, found: &ExchangeResult) -> Reason {
-        if let Some(reason) = self.policy(ruling, ReasonCode::PolicyDeny, "denies it") {
-            let number = purpose::policy_of(&ruling.comment).unwrap_or_default() + 1;
+    fn refused(&self, hook: Hook, verdict: &RuleVerdict, found: &ExchangeResult) -> Reason {
+        if let Some(reason) = self.policy(verdict, ReasonCode::PolicyDeny, "denies it") {
+            let number = purpose::policy_of(&verdict.comment).unwrap_or_default() + 1;
             return reason.help(format!(
                 "change or remove policy {number}, or allow it in a line before"
             ));
         }
         let from = &self.question.from;
-        match ruling.comment.as_str() {
+        match verdict.comment.as_str() {
             purpose::DIRECT => self.not_by_routing(found),
             purpose::SPOOFED => reason(
                 ReasonCode::SpoofedSource,
@@ -247,7 +247,7 @@ impl Reasons<'_> {
                 format!("the next hop on the path from {from} is not a router: it does not forward packets"),
             )
             .help("set forwarding: true for that node"),
-            purpose::NOBODY => {
+            purpose::UNUSED_ADDRESS => {
                 let text = "no node has the address".to_owned();
                 match found.request.last().map(|h| h.flow.to) {
                     Some(to) => no_node(self.world, &Location::Host, to, format!("{text} {to} on its network")),
@@ -274,18 +274,18 @@ impl Reasons<'_> {
                 reason(
                     ReasonCode::Rule,
                     format!(
-                        "{router} sends it to outside with the address of {from}, which the host can no longer translate: it has seen the connection on a bridge before"
+                        "{router} sends it to outside with the address of {from}, which the host can no longer translate: it already tracks the connection on a bridge"
                     ),
                 )
                 .help("set masquerade: true for the router on its network towards the host")
             }
             _ if hook == Hook::Prerouting => reason(
                 ReasonCode::Guard,
-                format!("the guard of the node's port drops it: {}", ruling.comment),
+                format!("the guard of the node's port drops it: {}", verdict.comment),
             ),
             _ => {
-                let said = if ruling.verdict == PacketVerdict::Reject { "rejects" } else { "drops" };
-                reason(ReasonCode::Rule, format!("a rule {said} it: {}", ruling.comment))
+                let said = if verdict.verdict == PacketVerdict::Reject { "rejects" } else { "drops" };
+                reason(ReasonCode::Rule, format!("a rule {said} it: {}", verdict.comment))
             }
         }
     }
@@ -317,7 +317,7 @@ impl Reasons<'_> {
                     ReasonCode::DirectRouting,
                     "from outside, the host is not reached at its address on a network of the project, and no other address of it is known",
                 )
-                .help("ask while the project is up, on a host with a route to outside");
+                .help("run this while the project is up, on a host with a route to outside");
             }
             return reason(
                 ReasonCode::DirectRouting,

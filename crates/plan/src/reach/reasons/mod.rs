@@ -43,7 +43,7 @@ pub(super) fn conclude(
     }
     if let (Some(net), true) = (reasons.untranslated(found), outcome.reachable()) {
         let more = format!(
-            "; answers come back only if the machine outside has a route to {net} by this host"
+            "; replies arrive only if the machine outside has a route to {net} by this host"
         );
         reason.text.push_str(&more);
     }

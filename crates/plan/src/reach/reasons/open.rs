@@ -32,7 +32,7 @@ impl Reasons<'_> {
         }
         match &found.passed {
             None => open(self.direct(found)),
-            Some((hook, ruling)) => open(self.by_rule(*hook, ruling, found)),
+            Some((hook, verdict)) => open(self.by_rule(*hook, verdict, found)),
         }
     }
 
@@ -51,12 +51,12 @@ impl Reasons<'_> {
         reason(ReasonCode::Published, text).place(&publish.place)
     }
 
-    fn by_rule(&self, hook: Hook, ruling: &RuleVerdict, found: &ExchangeResult) -> Reason {
-        if let Some(reason) = self.policy(ruling, ReasonCode::PolicyAllow, "allows it") {
+    fn by_rule(&self, hook: Hook, verdict: &RuleVerdict, found: &ExchangeResult) -> Reason {
+        if let Some(reason) = self.policy(verdict, ReasonCode::PolicyAllow, "allows it") {
             return reason;
         }
         let from = &self.question.from;
-        match (hook, ruling.comment.as_str()) {
+        match (hook, verdict.comment.as_str()) {
             (_, purpose::INSIDE) => self.direct(found),
             (_, purpose::EGRESS) => {
                 let network = self.network_of_source(found);
@@ -98,8 +98,8 @@ impl Reasons<'_> {
         of(decided.or(found.request.first())?.flow.from)
     }
 
-    /// The subnet of a node whose own address a machine outside sees, which is no node: its routes are not
-    /// known.
+    /// The subnet of a node whose own address a machine outside receives as the source, which is not a node:
+    /// its routes are not known.
     pub(super) fn untranslated(&self, found: &ExchangeResult) -> Option<IpNet> {
         let (at, flow) = found.end.as_ref()?;
         let near = found.request.iter().map(|hop| &hop.at);
@@ -119,7 +119,7 @@ impl Reasons<'_> {
         let allowed = found
             .passed
             .as_ref()
-            .and_then(|(_, ruling)| self.policy(ruling, ReasonCode::PolicyAllow, "allows it"));
+            .and_then(|(_, verdict)| self.policy(verdict, ReasonCode::PolicyAllow, "allows it"));
         match allowed {
             Some(reason) => (Outcome::Open, reason),
             None if self.served(found) => (

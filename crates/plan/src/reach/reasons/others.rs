@@ -1,4 +1,4 @@
-//! Between the project and machines of others.
+//! Between the project and other machines.
 
 use std::net::IpAddr;
 
@@ -11,27 +11,27 @@ use super::builder::{Reasons, reason};
 use crate::settled::Network;
 
 impl Reasons<'_> {
-    /// What machines of others do with it is not known.
+    /// What other machines do with it is not known.
     pub(super) fn by_others(&self, network: &Name, to: IpAddr) -> Reason {
         let found = self.world.settled().network(network);
         let beyond = |n: &Network| !n.subnets.iter().any(|s| s.net.contains(&to));
         let text = match found.and_then(Network::parent) {
             Some(parent) => {
-                format!("packets to {to} pass machines of others on {parent} (network {network})")
+                format!("packets to {to} pass other machines on {parent} (network {network})")
             }
             None if found.is_some_and(beyond) => format!(
-                "{to} is outside, and what becomes of packets to there from the external network {network} depends on others"
+                "{to} is outside, and packets from the external network {network} to {to} are handled by machines that hallway does not know"
             ),
             None => format!(
                 "{to} is not a node of the project: it is on the external network {network}"
             ),
         };
         reason(ReasonCode::External, text).help(
-            "what others do with it is not predicted: hallway reach and hallway trace try it out",
+            "what other machines do with it is not predicted: hallway reach and hallway trace test it",
         )
     }
 
-    /// Between a machine outside and a node on a network that stands for the outside, or is of others.
+    /// Between a machine outside and a node on a network that stands for the outside, or is of other programs.
     pub(super) fn not_really_outside(&self, found: &ExchangeResult) -> Reason {
         let to = found.request.last().map(|hop| hop.flow.to);
         let network = to.and_then(|to| self.world.network(self.world.network_of(to)?));

@@ -1,4 +1,4 @@
-//! Reasons that need nothing but what dropped the packet.
+//! Reasons that need only what dropped the packet.
 
 use std::net::IpAddr;
 
@@ -34,24 +34,29 @@ pub(super) fn by_node(node: &Name, rule: &str) -> Reason {
         ReasonCode::ForeignRule,
         format!("node {node} has rules of its own, and {rule} may translate it"),
     )
-    .help("hallway reach and hallway trace try it out")
+    .help("hallway reach and hallway trace test it")
 }
 
 pub(super) fn by_routing(node: &Name, by: &str) -> Reason {
     let text = format!(
         "node {node} has {by}, which is not of the file, and may send it elsewhere or drop it"
     );
-    reason(ReasonCode::OtherRoute, text).help("hallway reach and hallway trace try it out")
+    reason(ReasonCode::OtherRoute, text).help("hallway reach and hallway trace test it")
 }
 
-pub(super) fn wrong_way(at: &Location, from: IpAddr, interface: &str, strict: bool) -> Reason {
+pub(super) fn reverse_path_filter(
+    at: &Location,
+    from: IpAddr,
+    interface: &str,
+    strict: bool,
+) -> Reason {
     let at = match at {
         Location::Host => "the host".to_owned(),
         place => place.to_string(),
     };
     match strict {
         true => reason(
-            ReasonCode::WrongWay,
+            ReasonCode::ReversePathFilter,
             format!(
                 "{at} has no route back to {from} by {interface}, so rp_filter drops its packets"
             ),
@@ -60,7 +65,7 @@ pub(super) fn wrong_way(at: &Location, from: IpAddr, interface: &str, strict: bo
             "correct the route to {from} there, or set net.ipv4.conf.*.rp_filter to 2"
         )),
         false => reason(
-            ReasonCode::WrongWay,
+            ReasonCode::ReversePathFilter,
             format!("{at} has no route back to {from}, so rp_filter drops its packets"),
         )
         .help(format!("give it a route to {from}")),
@@ -69,7 +74,7 @@ pub(super) fn wrong_way(at: &Location, from: IpAddr, interface: &str, strict: bo
 
 pub(super) fn no_addresses(node: &Party) -> Reason {
     reason(ReasonCode::NoCommonFamily, format!("{node} has no address"))
-        .help("put it on a network, or connect it to a node by a cable with addresses")
+        .help("put it on a network, or connect it to a node by a link with addresses")
 }
 
 pub(super) fn past_host(network: &Name) -> Reason {
@@ -91,7 +96,7 @@ pub(super) fn by_unmarking(rule: &Changed) -> Reason {
     reason(
         ReasonCode::LostMark,
         format!(
-            "{words}, which is not hallway's, sets the whole mark of the packet: hallway's guard drops what has lost the bits of hallway's rules"
+            "{words}, which is not hallway's, sets the whole mark of the packet: hallway's guard drops packets without the bits of hallway's rules"
         ),
     )
     .help(rule.help.clone())
@@ -154,7 +159,7 @@ pub(super) fn mismatch(flow: &Flow, asked: Option<IpAddr>) -> Reason {
     }
     reason(
         ReasonCode::Asymmetric,
-        "the reply takes another way than the request, and the host takes it for a connection of its own, to which it gives another port",
+        "the reply takes another path than the request; the host tracks it as a new connection and changes its source port",
     )
     .help("give the server a route to the client by the host")
 }

@@ -21,11 +21,11 @@ pub(super) fn down_works_with_a_state_directory_that_is_refused() {
             let before = Snapshot::take();
             h.up(FILE).ok();
             sh(damage);
-            h.up(FILE).exits(1).says("cannot hold state");
+            h.up(FILE).exits(1).says("cannot be used for state");
             h.run(words)
                 .exits(0)
                 .says("the state directory has not been used")
-                .says("cannot hold state");
+                .says("cannot be used for state");
             assert_eq!(
                 sh("ip netns list; nft list tables; ls /sys/class/net").trim(),
                 "lo",
@@ -33,7 +33,7 @@ pub(super) fn down_works_with_a_state_directory_that_is_refused() {
             );
             assert_eq!(keepers().len(), 0, "{damage}");
             // Now there is nothing that the directory is needed for.
-            h.run(words).exits(1).says("cannot hold state");
+            h.run(words).exits(1).says("cannot be used for state");
             assert_eq!(sh("ls -d /run/hallway-* 2>/dev/null || true"), "");
             sh("rm -rf /run/state /run/elsewhere");
             before.unchanged();
@@ -146,7 +146,7 @@ pub(super) fn a_holder_that_was_just_killed_is_not_used() {
     }
 }
 
-/// What is no project's directory keeps nothing of what `up` made.
+/// A directory that is not a project's keeps nothing of what `up` made.
 pub(super) fn what_is_not_a_project_does_not_count_as_one() {
     sh("umount /run/netns || true; rmdir /run/netns || true");
     let h = host();

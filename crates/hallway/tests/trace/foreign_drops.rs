@@ -6,7 +6,7 @@ use crate::reasons::{blocked, last, shop};
 
 pub(crate) fn rules_of_others() {
     let h = shop();
-    // The prediction includes rules of others that packets pass on the host and in nodes.
+    // The prediction includes rules of other programs that packets pass on the host and in nodes.
     let predicted = |h: &Hallway, to: &str, words: &[&str]| {
         let value = blocked(h, "app", to, "filtered", "foreign-rule", words);
         assert_eq!(value["agrees"], true, "{to}");

@@ -109,7 +109,7 @@ nodes:
     sh(&format!("rm {record}"));
     h.up(&file("sh -c 'exit 3'"))
         .exits(1)
-        .says("no record said what the project was before, so it has been taken down");
+        .says("the former state is not on record, so it has been taken down");
     before.unchanged();
 }
 
@@ -140,7 +140,7 @@ fn status_and_up_say_the_same_of_a_record_that_is_not_used() {
     for (damage, said) in [
         (
             format!("chown -R 1001:1001 {project}"),
-            "cannot hold state: it belongs to user 1001",
+            "cannot be used for state: it belongs to user 1001",
         ),
         (
             format!(

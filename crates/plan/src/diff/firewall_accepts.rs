@@ -4,10 +4,10 @@ use hallway_spec::Name;
 
 use super::Plan;
 use crate::compare::{Difference, Fact, ObjectPlace};
+use crate::firewall_accepts::{FirewallChain, Pass, passes};
 use crate::observed::Observed;
 use crate::settled::Settled;
 use crate::step::{Cause, Op};
-use crate::through::{FirewallChain, Pass, passes};
 
 /// Accepts that are wanted and missing.
 fn missing(wanted: &Settled, seen: &Observed) -> Vec<(FirewallChain, Pass)> {

@@ -17,7 +17,7 @@ pub(super) const END_LIMIT: Duration = Duration::from_secs(15);
 
 /// A connection on which [`Hello`] was sent: the caller can do other work before it reads the answer.
 #[derive(Debug)]
-pub(crate) struct Greeting {
+pub(crate) struct Handshake {
     stream: UnixStream,
     pid: Pid,
     directory: PathBuf,
@@ -34,7 +34,7 @@ pub(super) struct Connection {
     pub(super) cancel: Cancel,
 }
 
-impl Greeting {
+impl Handshake {
     /// Greets the keeper of the project whose state is in that directory, if one listens there.
     ///
     /// # Errors
@@ -65,14 +65,14 @@ impl Greeting {
     pub(super) fn answered(self) -> Result<Option<Connection>, KeeperError> {
         let (pid, cancel) = (self.pid, &self.cancel);
         let number = pid.as_raw_nonzero().get();
-        let greeted = match self.sent {
+        let handshake = match self.sent {
             Ok(()) if !wait::readable(&self.stream, pid, cancel, ANSWER_LIMIT)? => {
                 return Err(KeeperError::Silent { pid: number });
             }
             Ok(()) => frame::receive::<Hello>(&self.stream, frame::HELLO_MAX),
             Err(e) => Err(e),
         };
-        match greeted {
+        match handshake {
             Ok(hello) if hello.matches() => Ok(Some(Connection {
                 stream: self.stream,
                 pid,

@@ -1,11 +1,11 @@
-//! The firewalls of others that the project's packets are let through.
+//! The firewalls of other programs that the project's packets are let through.
 
 use clap::Args;
-use hallway_plan::through::Firewall;
+use hallway_plan::firewall_accepts::Firewall;
 
 /// For `up` and `plan`.
 #[derive(Debug, Clone, Args)]
-pub(crate) struct ThroughArg {
+pub(crate) struct FirewallAcceptsArg {
     /// Let the project's packets through these firewalls, if they are there: docker, ufw, firewalld.
     /// `down`, or `up` without this, removes the accepts from their rules
     #[arg(

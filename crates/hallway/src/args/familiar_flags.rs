@@ -5,7 +5,7 @@ use clap::Args as ClapArgs;
 /// Those of `docker compose up`.
 #[derive(Debug, Clone, ClapArgs)]
 #[allow(clippy::struct_excessive_bools)] // each is a flag of another program
-pub(crate) struct UpHabits {
+pub(crate) struct FamiliarUpFlags {
     /// There are no images to build
     #[arg(long, hide = true)]
     build: bool,
@@ -31,7 +31,7 @@ pub(crate) struct UpHabits {
 
 /// Those of `docker compose down`.
 #[derive(Debug, Clone, ClapArgs)]
-pub(crate) struct DownHabits {
+pub(crate) struct FamiliarDownFlags {
     /// The whole project is removed
     #[arg(long, hide = true)]
     remove_orphans: bool,

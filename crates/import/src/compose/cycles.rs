@@ -1,10 +1,10 @@
-//! Services that depend on one another in a circle. Circles of programs are problems of the translation;
+//! Services that depend on one another in a cycle. Cycles of programs are problems of the translation;
 //! these are the others, whose services without a program do not appear in it.
 
 use std::collections::BTreeSet;
 
 use hallway_spec::problem::NodeProblem;
-use hallway_spec::{Entry, Name, circle_of};
+use hallway_spec::{Entry, Name, cycle_of};
 
 use super::service::Service;
 use crate::findings::Findings;
@@ -26,7 +26,7 @@ pub(super) fn check(services: &[Service], findings: &mut Findings) {
             }
             let begin = path.iter().position(|(s, _)| s.name == entry.key);
             match begin.and_then(|begin| path.get(begin..)) {
-                Some(circle) => report(entry, circle.iter().map(|(s, _)| *s), findings),
+                Some(cycle) => report(entry, cycle.iter().map(|(s, _)| *s), findings),
                 None => {
                     let known = services.iter().find(|s| s.name == entry.key);
                     path.extend(known.map(|s| (s, 0)));
@@ -36,7 +36,7 @@ pub(super) fn check(services: &[Service], findings: &mut Findings) {
     }
 }
 
-/// Services of which each shares the network of the next: one message for each circle, also for services
+/// Services of which each shares the network of the next: one message for each cycle, also for services
 /// without a program, which would be left out.
 pub(super) fn of_networks(services: &[Service], findings: &mut Findings) {
     let next = |name: &Name| {
@@ -51,9 +51,9 @@ pub(super) fn of_networks(services: &[Service], findings: &mut Findings) {
         let (Some(shares), false) = (&service.shares, done.contains(&start)) else {
             continue;
         };
-        if let Some(circle) = circle_of(&start, next) {
-            done.extend(circle.iter().cloned());
-            findings.problem(&shares.place, NodeProblem::NamespaceCircle(circle));
+        if let Some(cycle) = cycle_of(&start, next) {
+            done.extend(cycle.iter().cloned());
+            findings.problem(&shares.place, NodeProblem::NamespaceCycle(cycle));
         }
     }
 }
@@ -65,15 +65,15 @@ fn dependencies(service: &Service) -> &[Entry] {
 
 fn report<'s>(
     entry: &Entry,
-    circle: impl Iterator<Item = &'s Service> + Clone,
+    cycle: impl Iterator<Item = &'s Service> + Clone,
     findings: &mut Findings,
 ) {
-    if circle.clone().all(Service::runs) {
+    if cycle.clone().all(Service::runs) {
         return;
     }
-    let names = circle.map(|s| s.name.as_str()).chain([entry.key.as_str()]);
+    let names = cycle.map(|s| s.name.as_str()).chain([entry.key.as_str()]);
     let names: Result<Vec<Name>, _> = names.map(str::parse).collect();
     if let Ok(names) = names {
-        findings.problem(&entry.place, NodeProblem::DependencyCircle(names));
+        findings.problem(&entry.place, NodeProblem::DependencyCycle(names));
     }
 }

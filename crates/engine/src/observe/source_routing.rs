@@ -8,7 +8,7 @@ use hallway_kernel::sysctl::SysctlReader;
 use hallway_kernel::{Kernel, KernelError};
 use hallway_nftables::IpVersion;
 use hallway_plan::mark;
-use hallway_plan::observed::{BySource, SeenAddress, SeenLink, SeenSpace};
+use hallway_plan::observed::{SeenAddress, SeenLink, SeenSpace, SourceRouting};
 use hallway_plan::target::{DEFAULT_TABLE, LOCAL_TABLE, MAIN_TABLE};
 use ipnet::IpNet;
 
@@ -26,8 +26,8 @@ pub(crate) fn routing_rules(kernel: &mut Kernel) -> Result<Vec<RoutingRule>, Ker
 const STRICT: u32 = 1;
 
 /// Reads them; the links, addresses and routes of the host are those given.
-pub(super) fn read(kernel: &mut Kernel, host: &SeenSpace) -> Result<BySource, KernelError> {
-    let found = by_source(&routing_rules(kernel)?, host);
+pub(super) fn read(kernel: &mut Kernel, host: &SeenSpace) -> Result<SourceRouting, KernelError> {
+    let found = source_routing(&routing_rules(kernel)?, host);
     if !found.addresses.iter().any(IpAddr::is_ipv4) {
         return Ok(found);
     }
@@ -40,9 +40,9 @@ pub(super) fn read(kernel: &mut Kernel, host: &SeenSpace) -> Result<BySource, Ke
 }
 
 /// The same, without anything else of the host.
-pub(crate) fn alone(kernel: &mut Kernel) -> Result<BySource, KernelError> {
+pub(crate) fn alone(kernel: &mut Kernel) -> Result<SourceRouting, KernelError> {
     if !any_rules(kernel)? {
-        return Ok(BySource::default());
+        return Ok(SourceRouting::default());
     }
     let mut host = space::read(kernel, &mut SysctlReader::default(), &[])?;
     let new = kernel.settings_of_new(IpVersion::V4)?;
@@ -58,15 +58,15 @@ pub(crate) fn any_rules(kernel: &mut Kernel) -> Result<bool, KernelError> {
 
 /// With a strict reverse path filter on its links, the host drops what comes in by them with an address of
 /// its own: answers keep the routes that they have.
-fn without_ipv4(mut found: BySource) -> BySource {
+fn without_ipv4(mut found: SourceRouting) -> SourceRouting {
     found.addresses.retain(IpAddr::is_ipv6);
     match found.addresses.is_empty() {
-        true => BySource::default(),
+        true => SourceRouting::default(),
         false => found,
     }
 }
 
-fn by_source(rules: &[RoutingRule], host: &SeenSpace) -> BySource {
+fn source_routing(rules: &[RoutingRule], host: &SeenSpace) -> SourceRouting {
     let nets: Vec<IpNet> = rules.iter().filter_map(of_source).collect();
     let link = |index: u32| host.links.iter().find(|l| l.index == index);
     let ours = |link: &SeenLink| {
@@ -81,7 +81,7 @@ fn by_source(rules: &[RoutingRule], host: &SeenSpace) -> BySource {
     let addresses = host.addresses.iter().filter(concerned);
     let addresses: BTreeSet<IpAddr> = addresses.map(|a| a.net.addr()).collect();
     if addresses.is_empty() {
-        return BySource::default();
+        return SourceRouting::default();
     }
     let near = host.routes.iter().filter(|route| {
         let straight = route.via.is_none() && !route.multipath && route.drops.is_none();
@@ -90,7 +90,7 @@ fn by_source(rules: &[RoutingRule], host: &SeenSpace) -> BySource {
             && route.to.prefix_len() > 0
             && is_far(route.to.addr())
     });
-    BySource {
+    SourceRouting {
         addresses,
         near: IpNet::aggregate(&near.map(|route| route.to).collect()),
     }
@@ -155,7 +155,7 @@ mod tests {
     }
 
     fn found(rules: &[RoutingRule]) -> Vec<String> {
-        let all = by_source(rules, &host()).addresses;
+        let all = source_routing(rules, &host()).addresses;
         all.iter().map(IpAddr::to_string).collect()
     }
 
@@ -213,7 +213,7 @@ mod tests {
 
     #[test]
     fn a_strict_filter_is_one_of_ipv4() {
-        let all = by_source(&[rule("192.168.7.1/32"), rule("fd07::1/128")], &host());
+        let all = source_routing(&[rule("192.168.7.1/32"), rule("fd07::1/128")], &host());
         let left = without_ipv4(all).addresses;
         assert_eq!(left.len(), 1);
         assert!(left.iter().all(IpAddr::is_ipv6));

@@ -17,7 +17,7 @@ use crate::{Engine, Failure, Reason};
 
 /// What is left of projects.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Strays {
+pub struct OrphanedObjects {
     /// Projects that have left marks in the kernel but are on record nowhere.
     pub projects: Vec<Name>,
     /// Unreachable routes with hallway's marks to prefixes of no project.
@@ -31,7 +31,7 @@ impl Engine {
     ///
     /// # Errors
     /// When the kernel's state cannot be read.
-    pub fn strays(&self) -> Result<Strays, Failure> {
+    pub fn orphaned_objects(&self) -> Result<OrphanedObjects, Failure> {
         let mut kernel = self.kernel();
         let none: Name = "none"
             .parse()
@@ -55,7 +55,7 @@ impl Engine {
         let mut known = self.projects();
         known.extend(elsewhere.iter().map(|e| e.project.clone()));
         let routes = self.unclaimed(&mut kernel, &observed, &elsewhere, None)?;
-        Ok(Strays {
+        Ok(OrphanedObjects {
             projects: marked.into_iter().filter(|p| !known.contains(p)).collect(),
             routes: routes.into_iter().collect(),
             elsewhere,

@@ -2,14 +2,14 @@
 
 use hallway_kernel::KernelError;
 use hallway_nftables::Transaction;
-use hallway_plan::through::{FirewallChain, Pass};
+use hallway_plan::firewall_accepts::{FirewallChain, Pass};
 use hallway_spec::Name;
 
 use super::Executor;
 use super::outcome::absent_is_done;
 
 impl Executor<'_> {
-    pub(super) fn let_through(
+    pub(super) fn accept_in_firewall(
         &mut self,
         entry: &FirewallChain,
         pass: &Pass,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hallway_engine::keeper::{Remains, remove_remains};
+use hallway_engine::keeper::{RemovedLinks, finish_removed_links};
 use hallway_spec::Name;
 
 use crate::options::eprint;
@@ -10,12 +10,12 @@ use crate::options::eprint;
 const LIMIT: Duration = Duration::from_secs(1);
 
 /// Waits for the kernel in a separate thread.
-pub(crate) fn finish(project: Name, remains: Remains) {
+pub(crate) fn finish(project: Name, remains: RemovedLinks) {
     if remains.links.is_empty() && remains.socket.is_none() {
         return;
     }
     let wait = move || {
-        if let Err(error) = remove_remains(&project, remains, LIMIT) {
+        if let Err(error) = finish_removed_links(&project, remains, LIMIT) {
             eprint(&format!("a link of a removed node is left: {error}"));
         }
     };

@@ -5,10 +5,10 @@ use std::net::IpAddr;
 
 use hallway_kernel::Kernel;
 use hallway_plan::diff::Recorded;
+use hallway_plan::firewall_accepts::{FIREWALL_CHAINS, Firewall};
 use hallway_plan::observed::{
-    BySource, PresentNamespace, SeenAddress, SeenEntry, SeenJoined, SeenLink, SeenSpace,
+    PresentNamespace, SeenAddress, SeenEntry, SeenJoined, SeenLink, SeenSpace, SourceRouting,
 };
-use hallway_plan::through::{FIREWALL_CHAINS, Firewall};
 use hallway_plan::{Observed, Surroundings, diff, settle};
 use hallway_spec::{InterfaceName, Joined, Network, Topology};
 use ipnet::IpNet;
@@ -17,7 +17,7 @@ use crate::engine::conflicts;
 use crate::observe::{self, Depth};
 use crate::{Engine, Failure, Planned, Reason};
 
-/// What is taken for granted of namespaces of others that nodes join, of bridges that are external
+/// What is taken for granted of namespaces of other programs that nodes join, of bridges that are external
 /// networks, and of parents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OtherNamespaces {
@@ -35,7 +35,7 @@ impl Engine {
     ///
     /// # Errors
     /// Conflicts within the topology itself, and with namespaces that its nodes join.
-    pub fn plan_from_nothing(
+    pub fn plan_for_empty_host(
         topology: &Topology,
         allow_through: &[Firewall],
         others: OtherNamespaces,
@@ -46,7 +46,7 @@ impl Engine {
             entries: entries.map(SeenEntry::without_accepts).collect(),
             joined: joined(topology, others),
             host: SeenSpace {
-                by_source: by_source(others)?,
+                source_routing: source_routing(others)?,
                 ..host(topology, others)?
             },
             ..Observed::default()
@@ -98,11 +98,11 @@ fn joined(topology: &Topology, others: OtherNamespaces) -> BTreeMap<Joined, Seen
 }
 
 /// The addresses of the host that have routes of their own.
-fn by_source(others: OtherNamespaces) -> Result<BySource, Failure> {
+fn source_routing(others: OtherNamespaces) -> Result<SourceRouting, Failure> {
     match others {
-        OtherNamespaces::Examined => observe::by_source::alone(&mut Kernel::new())
+        OtherNamespaces::Examined => observe::source_routing::alone(&mut Kernel::new())
             .map_err(|e| Failure::caused(Reason::Kernel, e)),
-        OtherNamespaces::Absent | OtherNamespaces::Assumed => Ok(BySource::default()),
+        OtherNamespaces::Absent | OtherNamespaces::Assumed => Ok(SourceRouting::default()),
     }
 }
 

@@ -18,7 +18,7 @@ const INSTEAD: &[(&[&str], &str)] = &[
     ),
     (
         &["lrestart"],
-        "hallway restart starts all programs again; hallway down, then hallway up FILE makes everything new",
+        "hallway restart starts all programs again; hallway down, then hallway up FILE builds everything again",
     ),
     (&["lclean", "wipe"], "hallway down removes the project"),
     (

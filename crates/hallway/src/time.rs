@@ -33,7 +33,7 @@ impl FromStr for Since {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let parsed = match text.contains('-') {
-            true => moment(text).map(Self::At),
+            true => parse_time(text).map(Self::At),
             false => period(text).map(Self::Ago),
         };
         parsed.ok_or(
@@ -80,7 +80,7 @@ fn period(text: &str) -> Option<u64> {
 }
 
 /// RFC 3339 in UTC, in milliseconds since 1970; the time of day may be omitted.
-fn moment(text: &str) -> Option<u64> {
+fn parse_time(text: &str) -> Option<u64> {
     let text = text.strip_suffix('Z').unwrap_or(text);
     let (date, clock) = text.split_once(['T', ' ']).unwrap_or((text, "00:00:00"));
     let mut date = date.split('-').map(|part| part.parse::<u64>().ok());

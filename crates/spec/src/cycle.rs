@@ -1,11 +1,8 @@
-//! Circles of names, each of which leads to one other.
+//! Cycles of names, each of which leads to one other.
 
-/// The circle that begins and ends with `start`; `None` if there is none. A circle that only leads away from
+/// The cycle that begins and ends with `start`; `None` if there is none. A cycle that only leads away from
 /// `start` is found from its own names.
-pub fn circle_of<T: PartialEq + Clone>(
-    start: &T,
-    next: impl Fn(&T) -> Option<T>,
-) -> Option<Vec<T>> {
+pub fn cycle_of<T: PartialEq + Clone>(start: &T, next: impl Fn(&T) -> Option<T>) -> Option<Vec<T>> {
     let mut path = vec![start.clone()];
     loop {
         let after = next(path.last()?)?;

@@ -17,7 +17,7 @@ const STRICT: u32 = 1;
 impl World<'_> {
     /// The routing rules of the host for packets from what a machine outside asked, an address or a port,
     /// that are not about the replies of the node, in words: those have other ones while they are routed.
-    pub(super) fn misses_rules(
+    pub(super) fn lacks_source_rules(
         &self,
         at: &Location,
         end: &Arrival,
@@ -46,7 +46,7 @@ impl World<'_> {
 
 impl<'w> Walk<'w> {
     /// In a node.
-    pub(super) fn way_back(
+    pub(super) fn reverse_path(
         &self,
         node: &Node,
         position: usize,
@@ -72,7 +72,7 @@ impl<'w> Walk<'w> {
         match back {
             Some(Some(same)) if same == position => Ok(()),
             Some(_) if mode != STRICT => Ok(()),
-            back => Err(DropReason::WrongWay {
+            back => Err(DropReason::ReversePathFilter {
                 at: Location::Node(node.name.clone()),
                 from,
                 interface: interface.name.clone(),
@@ -82,7 +82,7 @@ impl<'w> Walk<'w> {
     }
 
     /// At the host.
-    pub(super) fn way_back_of_host(
+    pub(super) fn reverse_path_of_host(
         &self,
         packet: &Packet,
         from: HostPort<'_>,
@@ -109,7 +109,7 @@ impl<'w> Walk<'w> {
         match back {
             Some(same) if same == link => Ok(()),
             Some(_) if mode != STRICT => Ok(()),
-            back => Err(DropReason::WrongWay {
+            back => Err(DropReason::ReversePathFilter {
                 at: Location::Host,
                 from: source,
                 interface: link.to_owned(),
@@ -120,7 +120,7 @@ impl<'w> Walk<'w> {
 
     /// The routing rule of the host by which the reply to a machine outside leaves by another link than
     /// the request came in by, in words. Whether others carry it there is not known.
-    pub(super) fn another_way_back(&self, at: &Location, asked: &Flow) -> Option<String> {
+    pub(super) fn another_reverse_path(&self, at: &Location, asked: &Flow) -> Option<String> {
         let (link, rule) = self.by_rule.filter(|_| *at == Location::Outside)?;
         let by_address = self.link_of_asked(asked.from, asked.to);
         let environment = &self.world.environment;

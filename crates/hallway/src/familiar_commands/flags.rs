@@ -103,7 +103,7 @@ const INSTEAD_OF_FLAGS: &[(&[&str], &[&str], &str)] = &[
     (
         &["up", "down"],
         &["-y", "--yes", "--menu"],
-        "leave it out: nothing is asked",
+        "leave it out: there is no prompt",
     ),
     (
         &["exec"],

@@ -8,7 +8,7 @@ use ipnet::IpNet;
 /// Addresses of the host for which it has routing rules (`ip rule add from`): what it sends from them
 /// may leave by other links than what it sends from others.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct BySource {
+pub struct SourceRouting {
     /// The addresses.
     pub addresses: BTreeSet<IpAddr>,
     /// The networks that the host itself is on, by the table main; not examined where there are no such
@@ -16,7 +16,7 @@ pub struct BySource {
     pub near: Vec<IpNet>,
 }
 
-impl BySource {
+impl SourceRouting {
     /// Whether such rules are about what a node answers to a packet that was for an address of the host.
     #[must_use]
     pub fn concerns(&self, asked: IpAddr, to: IpAddr) -> bool {
@@ -36,7 +36,7 @@ mod tests {
 
     #[test]
     fn answers_to_networks_of_the_host_take_no_other_way() {
-        let found = BySource {
+        let found = SourceRouting {
             addresses: ["192.168.7.1".parse().unwrap()].into(),
             near: vec!["10.0.0.0/24".parse().unwrap()],
         };

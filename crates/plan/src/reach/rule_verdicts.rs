@@ -7,11 +7,11 @@ use hallway_nftables::evaluate::{Evaluator, PacketVerdict, RuleVerdict};
 use hallway_nftables::{Family, Hook, print};
 
 impl Walk<'_> {
-    /// Adds a ruling of the project's own rules to the hops; a packet that is dropped goes no
+    /// Adds a verdict of the project's own rules to the hops; a packet that is dropped goes no
     /// further.
-    pub(super) fn ruled(
+    pub(super) fn apply_verdict(
         &mut self,
-        ruling: &RuleVerdict,
+        verdict: &RuleVerdict,
         hook: Hook,
         family: Family,
         flow: Flow,
@@ -21,65 +21,65 @@ impl Walk<'_> {
             Family::Bridge => &world.bridge,
             _ => &world.inet,
         };
-        self.note_ruling(rules, ruling, hook, family, flow);
-        refused(ruling, hook)
+        self.record_verdict(rules, verdict, hook, family, flow);
+        refused(verdict, hook)
     }
 
     /// The same of rules for IP of any project.
-    pub(super) fn ruled_by(
+    pub(super) fn apply_verdict_of(
         &mut self,
         rules: &Evaluator<'_>,
-        ruling: &RuleVerdict,
+        verdict: &RuleVerdict,
         hook: Hook,
         flow: Flow,
     ) -> Result<(), DropReason> {
-        self.note_ruling(rules, ruling, hook, Family::Inet, flow);
-        refused(ruling, hook)
+        self.record_verdict(rules, verdict, hook, Family::Inet, flow);
+        refused(verdict, hook)
     }
 
     /// A chain without a deciding rule is not shown.
-    pub(super) fn note_ruling(
+    pub(super) fn record_verdict(
         &mut self,
         rules: &Evaluator<'_>,
-        ruling: &RuleVerdict,
+        verdict: &RuleVerdict,
         hook: Hook,
         family: Family,
         flow: Flow,
     ) {
-        self.note_ruling_at(Location::Host, rules, ruling, hook, family, flow);
+        self.record_verdict_at(Location::Host, rules, verdict, hook, family, flow);
     }
 
     /// The same at any place.
-    pub(super) fn note_ruling_at(
+    pub(super) fn record_verdict_at(
         &mut self,
         at: Location,
         rules: &Evaluator<'_>,
-        ruling: &RuleVerdict,
+        verdict: &RuleVerdict,
         hook: Hook,
         family: Family,
         flow: Flow,
     ) {
-        let Some(position) = ruling.rule else { return };
-        let rule = (rules.chain(&ruling.chain)).and_then(|c| c.rules.get(position));
+        let Some(position) = verdict.rule else { return };
+        let rule = (rules.chain(&verdict.chain)).and_then(|c| c.rules.get(position));
         let event = HopEvent::Chain {
             family: family.name().to_owned(),
             table: rules.table().to_owned(),
-            chain: ruling.chain.clone(),
+            chain: verdict.chain.clone(),
             hook: hook.name().to_owned(),
             rule: rule.map(|r| print::rule(r, family)),
-            comment: ruling.comment.clone(),
-            verdict: verdict_name(&ruling.verdict).to_owned(),
+            comment: verdict.comment.clone(),
+            verdict: verdict_name(&verdict.verdict).to_owned(),
             ours: true,
         };
         self.hop(at, event, flow);
     }
 }
 
-fn refused(ruling: &RuleVerdict, hook: Hook) -> Result<(), DropReason> {
-    match ruling.verdict {
+fn refused(verdict: &RuleVerdict, hook: Hook) -> Result<(), DropReason> {
+    match verdict.verdict {
         PacketVerdict::Drop | PacketVerdict::Reject => Err(DropReason::Rule {
             hook,
-            ruling: ruling.clone(),
+            verdict: verdict.clone(),
         }),
         _ => Ok(()),
     }

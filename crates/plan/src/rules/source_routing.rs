@@ -1,4 +1,4 @@
-//! Answers of published ports by the routes of the address that was asked.
+//! Answers of published ports reply by source routing rules.
 //!
 //! While the kernel looks up the route of an answer it has the node's address as its source: a routing
 //! rule of the host for packets from the address that was asked (`ip rule add from`) does not match. So
@@ -12,7 +12,7 @@ use ipnet::IpNet;
 
 use super::parts::{base, nets, rule};
 use super::{nf_version, sets};
-use crate::observed::BySource;
+use crate::observed::SourceRouting;
 use crate::settled::Settled;
 
 pub(super) fn chain() -> Chain {
@@ -36,12 +36,12 @@ fn answers(version: IpVersion, daddr: Field) -> Rule {
             Match::NotIn(vec![daddr], set(&sets::NEAR)),
         ],
         Action::SourceAsAsked(version),
-        "by the routes of the address that was asked",
+        "reply by source routing rules",
     )
 }
 
 /// Fills in the addresses of the host that have routes of their own.
-pub(crate) fn fill(rules: &mut Ruleset, settled: &Settled, found: &BySource) {
+pub(crate) fn fill(rules: &mut Ruleset, settled: &Settled, found: &SourceRouting) {
     if found.addresses.is_empty() {
         return;
     }
@@ -87,14 +87,14 @@ mod tests {
         let topology = hallway_spec::parse("t.yaml", text).unwrap().topology;
         let around = Surroundings::new(&topology.name, &Observed::default(), &[]);
         let settled = settle(&topology, None, &around).unwrap();
-        let elements = |found: &BySource, of: &sets::ByVersion, version| {
+        let elements = |found: &SourceRouting, of: &sets::ByVersion, version| {
             let mut rules = crate::rules::ruleset(&settled);
             fill(&mut rules, &settled, found);
             let set = rules.tables[0].set(of.of(version).name).unwrap();
             let all = set.elements.iter().map(|e| e.key.clone());
             all.flatten().collect::<Vec<Value>>()
         };
-        let found = BySource {
+        let found = SourceRouting {
             addresses: ["192.0.2.1".parse().unwrap()].into(),
             near: vec!["10.0.1.0/24".parse().unwrap()],
         };
@@ -103,7 +103,7 @@ mod tests {
         assert_eq!(elements(&found, &sets::ASKED, IpVersion::V4), [address]);
         assert_eq!(elements(&found, &sets::NEAR, IpVersion::V4), [near]);
         assert!(elements(&found, &sets::ASKED, IpVersion::V6).is_empty());
-        let nothing = BySource::default();
+        let nothing = SourceRouting::default();
         assert!(elements(&nothing, &sets::NEAR, IpVersion::V4).is_empty());
     }
 }

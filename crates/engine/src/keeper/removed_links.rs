@@ -1,4 +1,4 @@
-//! What is left of removed nodes until the kernel has removed it.
+//! What remains of removed nodes until the kernel has removed it.
 //!
 //! The kernel removes a namespace and the links connected to it in a thread of its own, one after
 //! another, each in 20 to 50 ms; and it closes an nf_tables socket only when what was removed from
@@ -11,7 +11,7 @@ use hallway_kernel::{Kernel, KernelError};
 use hallway_plan::mark::{self, Role};
 use hallway_spec::Name;
 
-use super::Remains;
+use super::RemovedLinks;
 
 const PAUSE: Duration = Duration::from_millis(5);
 
@@ -20,9 +20,9 @@ const PAUSE: Duration = Duration::from_millis(5);
 ///
 /// # Errors
 /// When a link cannot be removed.
-pub fn remove_remains(
+pub fn finish_removed_links(
     project: &Name,
-    remains: Remains,
+    remains: RemovedLinks,
     limit: Duration,
 ) -> Result<(), KernelError> {
     drop(remains.socket);
