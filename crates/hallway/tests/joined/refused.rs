@@ -76,7 +76,7 @@ pub(crate) fn a_sandbox_joins_what_was_made_in_it() {
     );
     h.up(&file("made: { networks: [apps] }")).ok();
     h.up(&file(&of_machine))
-        .says("the kernel does not let hallway enter /proc/")
+        .says("the kernel does not allow hallway to enter /proc/")
         .says("a sandbox joins only namespaces that were made in it")
         .exits(2);
     h.run(&["sandbox", "shell", "--", "ip", "netns", "add", "inner"])

@@ -47,7 +47,7 @@ fn a_tree() {
 │  │  ├─ api  10.1.0.2  (also on apps)
 │  │  └─ db  10.1.0.3
 │  └─ box  eth0 10.9.0.2/30
-├─ cables
+├─ links
 │  └─ api eth2 10.9.0.1/30 ── box eth0 10.9.0.2/30
 └─ policies
    ├─ allow web → db 5432/tcp
