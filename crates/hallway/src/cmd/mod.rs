@@ -228,7 +228,7 @@ fn machine(common: &Common, verb: Verb) -> Result<ExitCode, VerbError> {
         }
         Verb::Man { output } => man::run(output.as_deref()),
         Verb::Version => {
-            crate::version();
+            ui::version();
             Ok(ExitCode::SUCCESS)
         }
         verb => edit::run(common, verb),
