@@ -205,7 +205,7 @@ impl Engine {
         };
         observed.namespaces = namespaces?;
         observed.joined = observe::joined::read(&kernel, &joined_on(record.as_ref()));
-        observed.noted = self.store().host_settings_of(&observed.host);
+        observed.noted = self.store().host_settings_of(&observed.host)?;
         if let Some(applied) = record.as_ref().and_then(|r| r.applied.as_ref()) {
             let found = observe::forwarding(&mut kernel, applied, &observed.host)?;
             observed.host.forwarding = found;
