@@ -21,6 +21,7 @@ pub use place::Place;
 
 use check::check;
 
+use crate::etc::RESOLV_CONF;
 use crate::sandbox::{pasta_program, uplink};
 use crate::{Failure, Reason, place as surroundings};
 
@@ -171,6 +172,15 @@ fn force_forwarding() -> Check {
 
 fn name_servers() -> Check {
     let found = crate::names::of_host();
+    if let Some(why) = &found.unread {
+        return check(
+            "name servers",
+            false,
+            CheckOutcome::Warning,
+            format!("{RESOLV_CONF} cannot be read: {why}"),
+            "nodes get none: make it a regular file that can be read, or give the nodes servers with dns: [ADDRESS]",
+        );
+    }
     let host = Kernel::new().addresses().unwrap_or_default();
     let host: Vec<_> = host.iter().map(|a| a.net.addr()).collect();
     let own = found.of_own_addresses(&host);
@@ -239,7 +249,13 @@ fn firewalls() -> Check {
         Err(e) if e.is_not_permitted() => {
             return check(name, true, CheckOutcome::Ok, "only root can read it", "");
         }
-        Err(_) => Firewalls::default(),
+        Err(e) if e.is_unsupported() || e.is_not_found() => Firewalls::default(),
+        Err(e) => {
+            let found = format!("cannot be read: {e}");
+            let advice =
+                "a drop of another firewall is final: see what it drops with nft list ruleset";
+            return check(name, false, CheckOutcome::Warning, found, advice);
+        }
     };
     let (found, advice) = chains.words();
     check(

@@ -177,7 +177,7 @@ impl Engine {
             let mut observed = observe::network(&mut kernel, project)?;
             let (keeper, silent) = observe::keeper(&directory);
             observed.keeper = keeper;
-            observed.noted = self.store().host_settings_of(&observed.host);
+            observed.noted = self.store().host_settings_of(&observed.host)?;
             if *depth == Depth::Inside {
                 observed.files = Seen::Present(self.seen_files(project));
             }

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use hallway_kernel::gate::{Operation, OperationKind};
 use hallway_kernel::mount::is_mount_point;
 use hallway_kernel::{Kernel, KernelError, files};
 use hallway_plan::Settled;
@@ -117,7 +118,7 @@ fn place_in_replaced(name: &str) -> Result<Option<PathBuf>, KernelError> {
         return Ok(None);
     };
     let file = directory.join(file);
-    hallway_kernel::sys::as_user(None, || create(&file))?;
+    hallway_kernel::sys::as_user(None, || create(&Kernel::new(), &file))?;
     Ok(Some(file))
 }
 
@@ -168,16 +169,21 @@ const REPLACED: &str = ".hallway";
 /// the host is not changed.
 fn replace_directory(file: &Path) -> Result<(), KernelError> {
     hallway_kernel::sys::as_user(None, || {
+        let kernel = Kernel::new();
         if let Some(directory) = file.parent() {
-            Kernel::new().mount_tmpfs(directory)?;
-            create(&directory.join(REPLACED))?;
+            kernel.mount_tmpfs(directory)?;
+            create(&kernel, &directory.join(REPLACED))?;
         }
-        create(file)
+        create(&kernel, file)
     })
 }
 
-fn create(file: &Path) -> Result<(), KernelError> {
-    File::create(file)
-        .map(drop)
-        .map_err(|e| KernelError::io("create", file.to_string_lossy(), &e))
+fn create(kernel: &Kernel, file: &Path) -> Result<(), KernelError> {
+    const CREATE: &str = "create";
+    let name = file.to_string_lossy();
+    let operation = Operation::new(OperationKind::FileWrite, CREATE, &name);
+    kernel.perform(&operation, || {
+        let created = File::create(file).map(drop);
+        created.map_err(|e| KernelError::io(CREATE, name.clone(), &e))
+    })
 }

@@ -105,6 +105,14 @@ pub enum Warning {
         /// The servers.
         servers: Vec<String>,
     },
+    /// The host's list of name servers cannot be read.
+    #[error("{file} cannot be read: {why}: nodes get no name servers from it")]
+    UnreadNameServers {
+        /// The file.
+        file: &'static str,
+        /// The error.
+        why: String,
+    },
     /// The host's name servers are its own addresses, and no policy allows nodes to reach them.
     #[error(
         "the host's name servers ({}) are addresses of the host itself, which nodes may not reach: nodes cannot resolve names of hosts outside", servers.join(", ")
@@ -148,9 +156,9 @@ impl Warning {
             Self::PrivilegedPorts { .. } => WarningCode::PrivilegedPort.text(),
             Self::AddressMissing { .. } => WarningCode::AddressMissing.text(),
             Self::Ipv6Off => WarningCode::Ipv6Off.text(),
-            Self::NameServers { .. } | Self::OwnNameServers { .. } => {
-                WarningCode::NameServers.text()
-            }
+            Self::NameServers { .. }
+            | Self::OwnNameServers { .. }
+            | Self::UnreadNameServers { .. } => WarningCode::NameServers.text(),
             Self::NoFile { .. } => WarningCode::NoFile.text(),
             Self::NotRequired(_) => WarningCode::NotRequired.text(),
             Self::LeftToOthers { difference } => match difference.fact {
@@ -178,6 +186,9 @@ impl Warning {
             }
             Self::NameServers { .. } => {
                 "name servers that they can reach: dns: [ADDRESS] of the nodes".into()
+            }
+            Self::UnreadNameServers { file, .. } => {
+                format!("make {file} a regular file that can be read, or give the nodes servers: dns: [ADDRESS]")
             }
             Self::OwnNameServers { in_sandbox, .. } => match in_sandbox {
                 true => "name other servers: dns: [ADDRESS] of the nodes".into(),

@@ -42,10 +42,9 @@ impl Engine {
     /// When the file cannot be written.
     pub fn refresh_name_servers(&self, project: &Name) -> Result<(), Failure> {
         let path = self.directory(project).join(RESOLV).join(resolv::OF_HOST);
-        match path.exists() {
-            true => self
-                .store()
-                .write_view(&path, names::of_host().text.as_bytes()),
+        let found = names::of_host();
+        match path.exists() && found.unread.is_none() {
+            true => self.store().write_view(&path, found.text.as_bytes()),
             false => Ok(()),
         }
     }

@@ -26,12 +26,23 @@ pub struct NameServers {
     pub text: String,
     /// The servers of the host, when a node can reach none of them.
     pub unreachable: Vec<String>,
+    /// Why the host's own file cannot be read, if it exists.
+    pub unread: Option<String>,
 }
 
 /// Reads the host's files.
 #[must_use]
 pub fn of_host() -> NameServers {
-    choose(&read(RESOLV_CONF), UPSTREAM.into_iter().map(read))
+    let (own, unread) = match read(RESOLV_CONF) {
+        Ok(text) => (text, None),
+        Err(error) => (String::new(), Some(error.to_string())),
+    };
+    // Those of resolvers are other places for the same servers: one that cannot be read is none.
+    let upstream = UPSTREAM.into_iter().map(|p| read(p).unwrap_or_default());
+    NameServers {
+        unread,
+        ..choose(&own, upstream)
+    }
 }
 
 impl NameServers {
@@ -54,16 +65,18 @@ impl NameServers {
     }
 }
 
-/// A file that cannot be read has no servers, and one that is not regular: a FIFO gives no end.
-fn read(path: &str) -> String {
+/// The text of a file; empty if it does not exist. A file that is not regular is not read: a FIFO gives no
+/// end.
+fn read(path: &str) -> std::io::Result<String> {
     let mut bytes = Vec::new();
     let regular = std::fs::metadata(path).and_then(|m| match m.is_file() {
         true => std::fs::File::open(path),
-        false => Err(std::io::ErrorKind::InvalidInput.into()),
+        false => Err(std::io::Error::other("it is not a regular file")),
     });
     match regular.and_then(|file| file.take(LENGTH_MAX).read_to_end(&mut bytes)) {
-        Ok(_) => String::from_utf8_lossy(&bytes).into_owned(),
-        Err(_) => String::new(),
+        Ok(_) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
+        Err(error) => Err(error),
     }
 }
 
@@ -76,6 +89,7 @@ fn choose(own: &str, upstream: impl Iterator<Item = String>) -> NameServers {
         return NameServers {
             text: own.to_owned(),
             unreachable: Vec::new(),
+            unread: None,
         };
     }
     let mut all = std::iter::once(own.to_owned()).chain(upstream);
@@ -83,11 +97,13 @@ fn choose(own: &str, upstream: impl Iterator<Item = String>) -> NameServers {
         Some(text) => NameServers {
             text: without(&text, is_out_of_reach),
             unreachable: Vec::new(),
+            unread: None,
         },
         // A program would wait for these; it is refused at once on localhost, or uses that of the node.
         None => NameServers {
             text: without(own, is_link_local),
             unreachable: out_of_reach,
+            unread: None,
         },
     }
 }
@@ -126,6 +142,12 @@ mod tests {
     use super::*;
 
     const STUB: &str = "# stub\nnameserver 127.0.0.53\noptions edns0\nsearch example.com\n";
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_not_an_empty_one() {
+        assert_eq!(read("/nonexistent/resolv.conf").unwrap(), "");
+        assert!(read("/").is_err());
+    }
 
     #[test]
     fn servers_of_the_network_stay() {

@@ -1,9 +1,6 @@
 //! What happened to a project without a command: repairs, and repairs that failed. One line of JSON
 //! each, in the project's directory.
 
-use std::fs::OpenOptions;
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
@@ -12,6 +9,7 @@ use hallway_spec::Name;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::FileAction;
+use crate::record::store::failed;
 use crate::{Engine, Failure, Reason};
 
 /// The version of the lines.
@@ -105,8 +103,7 @@ impl Engine {
     /// # Errors
     /// When it cannot be written.
     pub fn record_events(&self, project: &Name, events: &[Occurrence]) -> Result<(), Failure> {
-        let path = self.events_file(project);
-        let failed = |e: std::io::Error| Failure::file(FileAction::Write, &path, &e);
+        let (kernel, path) = (self.kernel(), self.events_file(project));
         let mut lines = Vec::new();
         for event in events {
             serde_json::to_writer(&mut lines, event)
@@ -114,15 +111,10 @@ impl Engine {
             lines.push(b'\n');
         }
         if std::fs::metadata(&path).is_ok_and(|m| m.len() > LARGEST) {
-            std::fs::rename(&path, path.with_extension("jsonl.1")).map_err(failed)?;
+            let renamed = kernel.rename(&path, &path.with_extension("jsonl.1"));
+            renamed.map_err(failed(FileAction::Write, &path))?;
         }
-        let file = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .mode(0o600)
-            .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed())
-            .open(&path);
-        file.and_then(|mut file| file.write_all(&lines))
-            .map_err(failed)
+        let written = kernel.append_file(&path, &lines);
+        written.map_err(failed(FileAction::Write, &path))
     }
 }

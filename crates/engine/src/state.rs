@@ -3,14 +3,17 @@
 //! Everything here goes through `hallway_kernel::files`, which refuses what another user could have
 //! put there.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use hallway_kernel::{Kernel, files, private};
+use hallway_kernel::gate::{Operation, OperationKind};
+use hallway_kernel::{Kernel, KernelError, files, private};
+use rustix::fs::AtFlags;
 
 use crate::failure::FileAction;
 use crate::record::{Store, store};
@@ -152,6 +155,17 @@ pub fn remove_tree(path: &Path) -> Result<(), Failure> {
 /// Removes a directory if it is empty.
 pub fn remove_if_empty(path: &Path) {
     the_store(path).remove_if_empty(path);
+}
+
+/// The same, with the directory above it open: it is found also where its path leads elsewhere.
+pub fn remove_if_empty_in(parent: impl AsFd, name: &OsStr) {
+    let shown = name.to_string_lossy();
+    let operation = Operation::new(OperationKind::DirectoryRemove, "remove", &shown);
+    let removed = Kernel::new().perform(&operation, || {
+        rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR)
+            .map_err(|e| KernelError::new("remove", shown.clone(), e))
+    });
+    removed.ok(); // one with content stays
 }
 
 /// Removes a file or socket; it is not a failure if it does not exist.

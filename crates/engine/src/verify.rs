@@ -22,7 +22,7 @@ impl Engine {
         let mut observed = observe::network(&mut kernel, project)?;
         observed.namespaces = observe::namespaces(&kernel, project, Some(record), &planned.depth)?;
         observed.joined = observe::joined::read(&kernel, &joined_on(Some(record)));
-        observed.noted = self.store().host_settings_of(&observed.host);
+        observed.noted = self.store().host_settings_of(&observed.host)?;
         observed.host.forwarding = observe::forwarding(&mut kernel, settled, &observed.host)?;
         observed.guard = Seen::Unseen;
         let built = Recorded {

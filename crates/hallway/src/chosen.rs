@@ -8,6 +8,7 @@ use hallway_spec::{Name, listed};
 use crate::args::{Common, FileArg};
 use crate::diagnose::VerbError;
 use crate::environment::of_caller;
+use crate::failure::CommandCode;
 use crate::source::{Input, discover, read};
 
 /// The project of a command: from -p or the given file; otherwise that of the directory's file if it is
@@ -39,13 +40,14 @@ pub(crate) fn project(
         (Some(found), None) => Ok(found.name),
         (None, None) if up.len() > 1 && up.iter().all(|n| n.as_ref() != "default") => {
             Err(VerbError::usage(
+                CommandCode::SeveralProjects,
                 "several projects are up",
                 format!("name one with -p: {}", listed(&up)),
             ))
         }
-        (None, None) => "default"
-            .parse()
-            .map_err(|e: hallway_spec::InvalidName| VerbError::usage(e.to_string(), "")),
+        (None, None) => "default".parse().map_err(|e: hallway_spec::InvalidName| {
+            VerbError::usage(CommandCode::BadArgument, e.to_string(), "")
+        }),
     }
 }
 
@@ -146,6 +148,7 @@ impl OfFile {
         }
         let name = &self.name;
         Err(VerbError::usage(
+            CommandCode::OtherFile,
             format!("project {name} is up from {from}, which is another file than {path}"),
             format!(
                 "name that project with -p {name}; hallway up --replace changes it to this file"
@@ -190,5 +193,9 @@ pub(crate) fn not_up(engine: &Engine, name: &Name) -> VerbError {
     } else {
         format!("name one with -p: {}", listed(&known))
     };
-    VerbError::usage(format!("project {name} is not up"), help)
+    VerbError::usage(
+        CommandCode::NotUp,
+        format!("project {name} is not up"),
+        help,
+    )
 }

@@ -8,9 +8,32 @@ use hallway_spec::{Diagnostic, Problem, Problems, Severity, Warning};
 use hallway_view::style::{RED, YELLOW, styled};
 
 use crate::args::Common;
-use crate::failure::CommandError;
+use crate::failure::{CommandCode, CommandError};
 use crate::ui;
 pub(crate) use snippet::Source;
+
+/// What is wrong with a command line, or with what it names.
+#[derive(Debug)]
+pub(crate) struct Usage {
+    code: &'static str,
+    pub(crate) message: String,
+    /// What to do; may be empty.
+    pub(crate) help: String,
+}
+
+impl Diagnostic for Usage {
+    fn code(&self) -> &'static str {
+        self.code
+    }
+
+    fn message(&self) -> String {
+        self.message.clone()
+    }
+
+    fn help(&self) -> Option<String> {
+        (!self.help.is_empty()).then(|| self.help.clone())
+    }
+}
 
 /// Why a command did not succeed.
 #[derive(Debug)]
@@ -19,8 +42,8 @@ pub(crate) enum VerbError {
     File(Problems),
     /// What a command requires is not possible in the project.
     Argument(Problems),
-    /// The command line has an error: the message, and what to do.
-    Usage(String, String),
+    /// The command line has an error.
+    Usage(Usage),
     /// What exists already conflicts with the file: path and text for the places.
     Conflict(Failure, String, String),
     /// It could not be done.
@@ -50,13 +73,36 @@ impl From<Problems> for VerbError {
 }
 
 impl VerbError {
-    pub(crate) fn usage(message: impl Into<String>, help: impl Into<String>) -> Self {
-        Self::Usage(message.into(), help.into())
+    pub(crate) fn usage(
+        code: CommandCode,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Self {
+        Self::Usage(Usage {
+            code: code.text(),
+            message: message.into(),
+            help: help.into(),
+        })
     }
 
     /// A valid command line that cannot be carried out.
     pub(crate) fn refused(diagnostic: &dyn Diagnostic) -> Self {
-        Self::Usage(diagnostic.message(), diagnostic.help().unwrap_or_default())
+        Self::Usage(Usage {
+            code: diagnostic.code(),
+            message: diagnostic.message(),
+            help: diagnostic.help().unwrap_or_default(),
+        })
+    }
+
+    /// The same with another help, if it is an error of the command line.
+    pub(crate) fn with_help(self, help: impl Into<String>) -> Self {
+        match self {
+            Self::Usage(usage) => Self::Usage(Usage {
+                help: help.into(),
+                ..usage
+            }),
+            other => other,
+        }
     }
 
     /// A failure that the file causes has a place in the file; others have none.
@@ -75,7 +121,7 @@ impl VerbError {
 
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
-            Self::File(_) | Self::Argument(_) | Self::Usage(..) | Self::Conflict(..) => 2,
+            Self::File(_) | Self::Argument(_) | Self::Usage(_) | Self::Conflict(..) => 2,
             Self::Failed(failure) => match failure.reason {
                 Reason::Interrupted { signal } => 128 + signal,
                 _ => 1,
@@ -98,12 +144,7 @@ pub(crate) fn print(error: &VerbError, common: &Common) {
             let shown = problems.problems.iter().take(SHOWN_MAX);
             shown.for_each(|problem| plain(problem, common));
         }
-        VerbError::Usage(message, help) => {
-            ui::complain(&format!("{} {message}", styled(RED, "error:")), 4);
-            if !help.is_empty() {
-                ui::complain(&format!("  help: {help}"), 4);
-            }
-        }
+        VerbError::Usage(usage) => plain(usage, common),
         VerbError::Conflict(failure, path, text) => {
             let source = Source {
                 path,

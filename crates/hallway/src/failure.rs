@@ -15,8 +15,44 @@ codes! {
     pub(crate) enum CommandCode {
         /// The sandbox or the project does not run.
         NotUp = "not-up",
-        /// The project has no node of that name.
+        /// Several projects are up, and none is named.
+        SeveralProjects = "several-projects",
+        /// The project is up from another file.
+        OtherFile = "not-this-file",
+        /// The project has no node or network of that name.
         NoSuchNode = "no-such-node",
+        /// The project has no network of that name.
+        NoSuchNetwork = "no-such-network",
+        /// No node has a port of that name.
+        NoSuchPort = "no-such-port",
+        /// The node has no interface of that name.
+        NoInterface = "no-interface",
+        /// A name means several nodes.
+        SeveralNodes = "several-nodes",
+        /// Several cables connect the two nodes.
+        SeveralCables = "several-cables",
+        /// The node runs no command.
+        NoCommand = "no-command",
+        /// The file has no expectations.
+        NoExpectations = "no-expectations",
+        /// No node can make the attempt.
+        NotTried = "not-tried",
+        /// An argument cannot be read or does not fit the project.
+        BadArgument = "bad-argument",
+        /// A flag does not fit the file or another flag.
+        WrongFlag = "wrong-flag",
+        /// There is no file of a project in the directory.
+        NoFile = "no-project-file",
+        /// There are several files of projects, and none is named.
+        SeveralFiles = "several-files",
+        /// Several files are named, and one of them is a hallway file.
+        NotSeveral = "not-several",
+        /// The file is not one that `hallway import` reads.
+        NotForImport = "not-for-import",
+        /// A file cannot be read.
+        Read = "read",
+        /// A file with the name that is needed was not written by hallway.
+        ForeignFile = "foreign-file",
         /// A program could not be run.
         Exec = "exec",
         /// A file could not be written.
@@ -152,6 +188,9 @@ impl Diagnostic for CommandError {
             },
             Self::Write { refused: true, .. } => {
                 Some("run it as root, or write it to a directory that you may write to".into())
+            }
+            Self::Write { .. } => {
+                Some("name a place that exists and has space, where files may be written".into())
             }
             _ => None,
         }

@@ -133,10 +133,9 @@ fn opened(path: &str) -> io::Result<File> {
 }
 
 /// The text of a file that another one names.
-fn text(path: &str) -> Result<String, String> {
-    let bytes = opened(path).and_then(limited);
-    let bytes = bytes.map_err(|error| error.to_string())?;
-    String::from_utf8(bytes).map_err(|error| error.to_string())
+fn text(path: &str) -> std::io::Result<String> {
+    let bytes = opened(path).and_then(limited)?;
+    String::from_utf8(bytes).map_err(|error| std::io::Error::other(error.to_string()))
 }
 
 /// Whether a program can be run here: by its path, or found by PATH.

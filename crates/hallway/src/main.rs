@@ -45,7 +45,7 @@ fn main() -> ExitCode {
     let mut words = environment::words().skip(1);
     match words.next().as_deref() {
         Some("version" | "--version" | "-V") => {
-            version();
+            ui::version();
             return ExitCode::SUCCESS;
         }
         Some("__hold") => {
@@ -128,7 +128,7 @@ fn wrong_usage(mut error: clap::Error) -> ExitCode {
     let error = &error;
     let verb = familiar_commands::verb(error).unwrap_or_default();
     if familiar_commands::asks_for_version(error) {
-        version();
+        ui::version();
         return ExitCode::SUCCESS;
     }
     let words: Vec<String> = environment::words().collect();
@@ -167,10 +167,6 @@ fn wrong_usage(mut error: clap::Error) -> ExitCode {
     ui::complain(&format!("error: {}", said.0), 4);
     ui::complain(&format!("  help: {}", said.1), 4);
     ExitCode::from(2)
-}
-
-fn version() {
-    ui::line(concat!("hallway ", env!("CARGO_PKG_VERSION")));
 }
 
 /// How long a program may take to end after SIGTERM.

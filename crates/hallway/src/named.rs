@@ -6,7 +6,7 @@ use hallway_spec::{Name, listed};
 
 use crate::args::Common;
 use crate::diagnose::VerbError;
-use crate::failure::CommandError;
+use crate::failure::{CommandCode, CommandError};
 use crate::other_scopes::{self, is_elsewhere};
 use crate::scope::{self, Scope};
 
@@ -71,8 +71,8 @@ pub(crate) fn present(
     scope::present(common, &scope.engine).map_err(|error| {
         let places = node.map(|node| elsewhere(common, Some(scope), None, node));
         match (error, node, places.as_deref()) {
-            (VerbError::Usage(message, _), Some(node), Some(places @ [_, ..])) => {
-                VerbError::usage(message, is_elsewhere("node", node, places))
+            (error @ VerbError::Usage(_), Some(node), Some(places @ [_, ..])) => {
+                error.with_help(is_elsewhere("node", node, places))
             }
             (error, ..) => error,
         }
@@ -96,6 +96,7 @@ fn only<'a>(name: &Name, nodes: &[&'a Node]) -> Result<&'a Node, VerbError> {
         several => {
             let names: Vec<&str> = several.iter().map(|n| n.name.as_ref()).collect();
             Err(VerbError::usage(
+                CommandCode::SeveralNodes,
                 format!("{name} means {} nodes", several.len()),
                 format!("name one of them: {}", listed(&names)),
             ))
@@ -136,6 +137,7 @@ pub(crate) fn part<'a>(
     let known: Vec<&str> = known.collect();
     let help = part_elsewhere(common, scope, settled, text);
     Err(VerbError::usage(
+        CommandCode::NoSuchNode,
         format!("project {} has no node or network {text}", settled.project),
         help.unwrap_or_else(|| format!("name one of: {}", listed(&known))),
     ))
@@ -177,6 +179,7 @@ pub(crate) fn endpoints(
     let known = WORDS.contains(&name) || name.parse().is_ok_and(|name| own(&name));
     match part_elsewhere(common, scope, settled, name).filter(|_| !known) {
         Some(help) => Err(VerbError::usage(
+            CommandCode::NoSuchNode,
             format!("project {} has no node or network {name}", settled.project),
             help,
         )),

@@ -10,11 +10,12 @@ use hallway_engine::sandbox::{self, Making, Sandbox};
 use hallway_engine::{Cancel, Engine, Failure, Lock, Reason, Record, Workplace, state};
 use hallway_plan::Settled;
 use hallway_spec::Name;
-use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::fs::{Mode, OFlags};
 
 use crate::args::{Common, FileArg};
 use crate::diagnose::VerbError;
 use crate::environment::{calling_user, of_caller, passed_on};
+use crate::failure::CommandCode;
 use crate::other_scopes::{Here, up_elsewhere};
 use crate::places;
 use crate::unusable::{self, Unusable};
@@ -291,7 +292,7 @@ impl Scope {
 /// Removes the state directory if it is empty.
 fn remove_if_empty(outside: Option<&(OwnedFd, OsString)>) {
     if let Some((parent, name)) = outside {
-        rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR).ok();
+        state::remove_if_empty_in(parent, name);
     }
 }
 
@@ -310,12 +311,17 @@ pub(crate) fn not_here(common: &Common) -> VerbError {
     let name = &common.sandbox;
     if let Ok(Some(_)) = lost_sandbox(common) {
         let help = format!("hallway status shows what is in it; {LOST_HELP}");
-        return VerbError::usage(format!("sandbox {name} runs, but {LOST}"), help);
+        return VerbError::usage(
+            CommandCode::NotUp,
+            format!("sandbox {name} runs, but {LOST}"),
+            help,
+        );
     }
     let help = || {
         "hallway up FILE builds a project; with --host, commands use this machine itself".to_owned()
     };
     VerbError::usage(
+        CommandCode::NotUp,
         format!("nothing is up: sandbox {name} does not run"),
         elsewhere(common, None).unwrap_or_else(help),
     )

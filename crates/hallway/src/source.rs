@@ -9,6 +9,7 @@ use rustix::io::Errno;
 
 use crate::args::{Common, FileArg};
 use crate::diagnose::VerbError;
+use crate::failure::CommandCode;
 use crate::input::limited;
 use crate::state_dir::records;
 use crate::{environment, imported, ui};
@@ -53,6 +54,7 @@ pub(crate) fn read(common: &Common, file: &FileArg) -> Result<Input, VerbError> 
     } = files(file)?;
     let Some(first) = paths.first() else {
         return Err(VerbError::usage(
+            CommandCode::NoFile,
             format!(
                 "there is no hallway.yaml, *.hallway.yaml, compose.yaml, *.clab.yml or lab.conf in {}",
                 match file.paths().as_slice() {
@@ -76,7 +78,7 @@ pub(crate) fn read(common: &Common, file: &FileArg) -> Result<Input, VerbError> 
                 Format::Kathara => Some("a Kathara lab"),
             };
             let variables = format == Format::Containerlab;
-            what.map_or(Ok(()), |what| refuse_flags(file, (&name, what), variables))?;
+            what.map_or(Ok(()), |what| refuse_flags(file, &name, what, variables))?;
             // The first has been read; stdin can be read only once.
             let mut files = vec![text_of(first, &bytes)?];
             for path in paths.iter().skip(1) {
@@ -90,12 +92,13 @@ pub(crate) fn read(common: &Common, file: &FileArg) -> Result<Input, VerbError> 
             Ok(input)
         }
         None if paths.len() > 1 => Err(VerbError::usage(
+            CommandCode::NotSeveral,
             format!("{name} is a hallway file; only one hallway file can be read"),
             "several -f are for Compose files; combine hallway files into one",
         )),
         None => {
             let input = parse(common, &name, &bytes)?;
-            refuse_flags(file, (&name, "a hallway file"), false)?;
+            refuse_flags(file, &name, "a hallway file", false)?;
             input.warn(common);
             Ok(input)
         }
@@ -103,14 +106,11 @@ pub(crate) fn read(common: &Common, file: &FileArg) -> Result<Input, VerbError> 
 }
 
 /// A flag that only Compose files know has no effect on other files, and is refused.
-fn refuse_flags(
-    file: &FileArg,
-    (name, what): (&str, &str),
-    variables: bool,
-) -> Result<(), VerbError> {
+fn refuse_flags(file: &FileArg, name: &str, what: &str, variables: bool) -> Result<(), VerbError> {
     let flag = file.import.without_effect(variables);
     flag.map_or(Ok(()), |flag| {
         Err(VerbError::usage(
+            CommandCode::WrongFlag,
             format!("{flag} is for Compose files; {name} is {what}"),
             format!("remove {flag}"),
         ))
@@ -144,7 +144,7 @@ fn bytes(common: Option<&Common>, path: &PathBuf) -> Result<Vec<u8>, VerbError> 
             ErrorKind::NotFound if word => instead_of_a_file(common, &shown.to_string()),
             _ => "name a file that exists and may be read".to_owned(),
         };
-        VerbError::usage(format!("cannot read {shown}: {e}"), help)
+        VerbError::usage(CommandCode::Read, format!("cannot read {shown}: {e}"), help)
     })
 }
 
@@ -257,7 +257,7 @@ fn found(directory: &Path, file: &FileArg, by_variable: bool) -> Result<Files, V
         && too_few_open_files(error)
     {
         let text = format!("cannot read {}: {error}", listed.display());
-        return Err(VerbError::usage(text, MORE_OPEN_FILES));
+        return Err(VerbError::usage(CommandCode::Read, text, MORE_OPEN_FILES));
     }
     let mut names: Vec<String> = entries
         .into_iter()
@@ -297,6 +297,7 @@ fn found(directory: &Path, file: &FileArg, by_variable: bool) -> Result<Files, V
     }
     if found.len() > 1 {
         return Err(VerbError::usage(
+            CommandCode::SeveralFiles,
             format!("there are several files: {}", found.join(", ")),
             "name a file, or a project with -p",
         ));

@@ -13,7 +13,7 @@ use hallway_spec::{
 
 use crate::args::{Common, FileArg, PairArgs};
 use crate::diagnose::VerbError;
-use crate::failure::CommandError;
+use crate::failure::{CommandCode, CommandError};
 use crate::scope::{self, Scope};
 use crate::source::{self, Input, discover};
 use crate::{named, places};
@@ -244,6 +244,7 @@ fn resolve(
     for from in clients {
         if let Some((zone, by)) = world.other_zone(&from, &pair.to) {
             return Err(VerbError::usage(
+                CommandCode::BadArgument,
                 format!(
                     "{}: {from} reaches that address by {by}, not by {zone}",
                     pair.to
@@ -260,8 +261,16 @@ fn resolve(
             let service = subject
                 .service(&world.seen_from(&world.place(&from), &to), port)
                 .map_err(|(error, help)| match help.is_empty() {
-                    true => VerbError::usage(format!("{}: {error}", pair.to), example(world)),
-                    false => VerbError::usage(format!("{}: {error}", pair.to), help),
+                    true => VerbError::usage(
+                        CommandCode::BadArgument,
+                        format!("{}: {error}", pair.to),
+                        example(world),
+                    ),
+                    false => VerbError::usage(
+                        CommandCode::BadArgument,
+                        format!("{}: {error}", pair.to),
+                        help,
+                    ),
                 })?;
             let (from, to) = world.ends(from.clone(), to);
             out.push(Question { from, to, service });
@@ -292,6 +301,7 @@ fn check_resolved(
     match known {
         true => Ok(()),
         false => Err(VerbError::usage(
+            CommandCode::BadArgument,
             format!("{name} is the host name of {node}, which only {node} itself can resolve"),
             format!(
                 "name the node: {node}{}",
@@ -317,6 +327,7 @@ fn no_party(world: &World<'_>, text: &str, elsewhere: &dyn Fn(&Name) -> Vec<Stri
         }
     }
     VerbError::usage(
+        CommandCode::BadArgument,
         format!("{text} is not a node, host, outside or an address"),
         example(world),
     )
@@ -344,10 +355,12 @@ pub(crate) fn check_target(world: &World<'_>, party: &Party) -> Result<(), VerbE
 pub(crate) fn location(world: &World<'_>, party: &Party) -> Result<Location, VerbError> {
     match world.place(party) {
         Location::Outside if *party == Party::Beyond => Err(VerbError::usage(
+            CommandCode::NotTried,
             "the node that represents outside is the other end, so no other machine there can be tried",
             "name a node instead of outside; hallway explain predicts it without packets",
         )),
         Location::Outside => Err(VerbError::usage(
+            CommandCode::NotTried,
             format!("no node represents {party}, so it cannot be tried"),
             "give the project a network with outside: true and a node on it; hallway explain predicts it without packets",
         )),

@@ -23,6 +23,11 @@ pub(crate) fn out(text: &str) {
     }
 }
 
+/// Prints the version of hallway.
+pub(crate) fn version() {
+    line(concat!("hallway ", env!("CARGO_PKG_VERSION")));
+}
+
 /// Why data could not be printed.
 pub(crate) fn output_error() -> Option<&'static std::io::Error> {
     FAILED.get()

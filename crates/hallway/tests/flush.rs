@@ -3,8 +3,10 @@
 
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 
-use std::io::Write as _;
-use std::process::{Child, Stdio};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use hallway_testkit::{Hallway, patience, sh, wait_for};
@@ -36,20 +38,22 @@ while True:
     d,a=s.recvfrom(99); s.sendto(d,a)
 ";
 
-/// Sends datagrams to port 7 of each address until it must end; prints how many were answered.
+/// Sends datagrams to port 7 of each address until it must end. Prints a line when it has sent 20 to each;
+/// at the end, which addresses answered.
 const PROBE: &str = "import socket,sys,select
 sockets=[]
 for to in sys.argv[1:]:
     s=socket.socket(socket.AF_INET6 if ':' in to else socket.AF_INET,socket.SOCK_DGRAM)
     s.setblocking(False); sockets.append((s,(to,7)))
-answers={}
+answers={}; sent=dict.fromkeys(sys.argv[1:],0); said=False
 while not select.select([sys.stdin],[],[],0.002)[0]:
     for s,to in sockets:
-        try: s.sendto(b'x',to)
+        try: s.sendto(b'x',to); sent[to[0]]+=1
         except OSError: pass
         try:
             while s.recv(9): answers[to[0]]=answers.get(to[0],0)+1
         except OSError: pass
+    if not said and min(sent.values())>=20: said=True; print('sent',flush=True)
 print(' '.join(sorted(answers)))
 ";
 
@@ -138,16 +142,14 @@ impl Scene {
                 format!("ip route replace default via {v4}; ip -6 route replace default via {v6}");
             assert!(scene.h.inside(node, &script));
         }
-        wait_for("servers", || {
-            scene.answered(&[OPEN]) == "10.6.0.10 203.0.113.9 fd06::10"
-        });
+        scene.wait_for_open("servers");
         scene
     }
 
     /// A shell script in the namespace that holds the bridges.
-    fn outside(&self, script: &str) -> std::process::Command {
+    fn outside(&self, script: &str) -> Command {
         let mut command = match self.outside {
-            "" => std::process::Command::new("sh"),
+            "" => Command::new("sh"),
             _ => {
                 let mut shell = self.h.command(&["sandbox", "shell", "--", "sh"]);
                 shell.stdin(Stdio::null());
@@ -163,21 +165,24 @@ impl Scene {
         String::from_utf8(ran.stdout).unwrap()
     }
 
-    fn probes(&self, ways: &[(&str, &[&str])]) -> Vec<Child> {
+    fn probes(&self, ways: &[(&str, &[&str])]) -> Vec<Probe> {
         let probe = |(node, targets): &(&str, &[&str])| {
             let run = ["exec", node, "--", "python3", "-c", PROBE];
-            let mut command = self.h.command(&[&run, *targets].concat());
-            command.stdin(Stdio::piped()).stdout(Stdio::piped());
-            command.spawn().unwrap()
+            Probe::start(&mut self.h.command(&[&run, *targets].concat()))
         };
         ways.iter().map(probe).collect()
     }
 
-    /// The addresses that answered, after some time.
+    /// The addresses that answered, after some datagrams to each.
     fn answered(&self, ways: &[(&str, &[&str])]) -> String {
-        let probes = self.probes(ways);
-        std::thread::sleep(Duration::from_millis(300));
-        answers(probes)
+        answers(self.probes(ways))
+    }
+
+    /// Waits until the open path answers.
+    fn wait_for_open(&self, what: &str) {
+        wait_for(what, || {
+            self.answered(&[OPEN]) == "10.6.0.10 203.0.113.9 fd06::10"
+        });
     }
 
     fn loaded(&self) -> bool {
@@ -189,6 +194,7 @@ impl Scene {
 
     fn check(&self) {
         let closed = self.probes(&CLOSED);
+        sent(&closed);
         let mut times = Vec::new();
         for _ in 0..ROUNDS {
             self.there("nft flush ruleset");
@@ -214,8 +220,8 @@ impl Scene {
             times[ROUNDS - 1]
         );
         std::io::stderr().write_all(words.as_bytes()).unwrap();
-        assert_eq!(answers(closed), "", "closed ways that answered");
-        assert_eq!(self.answered(&[OPEN]), "10.6.0.10 203.0.113.9 fd06::10");
+        assert_eq!(ended(closed), "", "closed ways that answered");
+        self.wait_for_open("the open path");
         // The probes detect an open path: without its keeper, a project has no guard.
         let keeper = sh("pgrep -f '[_]_keeper p'");
         sh(&format!("kill -9 {}", keeper.trim()));
@@ -228,21 +234,67 @@ impl Scene {
             "the project's own rules still hold"
         );
         self.there("nft flush ruleset");
-        assert_ne!(self.answered(&CLOSED), "", "the probes see what is open");
+        wait_for("the probes to see what is open", || {
+            !self.answered(&CLOSED).is_empty()
+        });
         self.h.up(FILE).ok();
         assert_eq!(self.answered(&CLOSED), "", "after up");
         self.h.ok("down");
     }
 }
 
-fn answers(probes: Vec<Child>) -> String {
+/// A running [`PROBE`].
+struct Probe {
+    process: Child,
+    sent: Receiver<()>,
+    answers: JoinHandle<String>,
+}
+
+impl Probe {
+    fn start(command: &mut Command) -> Self {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut process = command.spawn().unwrap();
+        let output = BufReader::new(process.stdout.take().unwrap());
+        let (sender, sent) = channel();
+        let answers = std::thread::spawn(move || {
+            let mut lines = output.lines().map(Result::unwrap);
+            if lines.next().as_deref() == Some("sent") {
+                sender.send(()).ok(); // the test may have failed
+            }
+            lines.next().unwrap_or_default()
+        });
+        Self {
+            process,
+            sent,
+            answers,
+        }
+    }
+}
+
+/// Waits until each probe has sent some datagrams to each address.
+fn sent(probes: &[Probe]) {
+    for probe in probes {
+        wait_for("a probe to send", || probe.sent.try_recv().is_ok());
+    }
+}
+
+/// Ends the probes.
+fn ended(probes: Vec<Probe>) -> String {
     let mut out = Vec::new();
     for mut probe in probes {
-        probe.stdin.take().unwrap().write_all(b"end\n").unwrap();
-        let ended = probe.wait_with_output().unwrap();
-        out.push(String::from_utf8(ended.stdout).unwrap().trim().to_owned());
+        let mut input = probe.process.stdin.take().unwrap();
+        input.write_all(b"end\n").unwrap();
+        probe.process.wait().unwrap();
+        out.push(probe.answers.join().unwrap());
     }
-    out.join(" ").trim().to_owned()
+    out.retain(|answers| !answers.is_empty());
+    out.join(" ")
+}
+
+/// Waits until the probes have sent, and ends them.
+fn answers(probes: Vec<Probe>) -> String {
+    sent(&probes);
+    ended(probes)
 }
 
 fn on_the_host() {
@@ -271,22 +323,23 @@ fn links_of_others() {
     let h = h.repairing();
     h.up(FILE).ok();
     let python = |netns: &str, program: &str, targets: &[&str]| {
-        let mut command = std::process::Command::new("ip");
+        let mut command = Command::new("ip");
         command.args(["netns", "exec", netns, "python3", "-c", program]);
-        command.args(targets).stdin(Stdio::piped());
-        command.stdout(Stdio::piped()).spawn().unwrap()
+        command.args(targets);
+        command
     };
-    let mut echo = python("right", ECHO, &[]);
+    let mut echo = python("right", ECHO, &[]).spawn().unwrap();
     let to = ["198.51.100.2", "fd22::2"];
-    let probe = || vec![python("left", PROBE, &to)];
+    let probe = |to: &[&str]| vec![Probe::start(&mut python("left", PROBE, to))];
     let loaded = || sh("nft list tables").contains("table inet hallway-p\n");
-    let closed = probe();
+    let closed = probe(&to);
+    sent(&closed);
     for _ in 0..5 {
         sh("nft flush ruleset");
         wait_for("the rules", loaded);
         std::thread::sleep(Duration::from_millis(1200));
     }
-    assert_eq!(answers(closed), "", "forwarded for other machines");
+    assert_eq!(ended(closed), "", "forwarded for other machines");
     // A link that appears later is in the guard, too.
     let later =
         "ip link add late0 type veth peer eth1 netns left; ip addr add 192.0.3.1/24 dev late0
@@ -296,11 +349,14 @@ fn links_of_others() {
     wait_for("the later link in the guard", || {
         sh("nft list table inet hallway.guard.p").contains("late0")
     });
-    let closed = probe();
+    // There is no route for IPv6 by it.
+    let to = ["198.51.100.2"];
+    let closed = probe(&to);
+    sent(&closed);
     sh("nft flush ruleset");
     wait_for("the rules", loaded);
     assert_eq!(
-        answers(closed),
+        ended(closed),
         "",
         "forwarded for other machines by the later link"
     );
@@ -311,9 +367,9 @@ fn links_of_others() {
         !sh("nft list tables").contains("hallway.guard")
     });
     sh("nft flush ruleset");
-    let open = probe();
-    std::thread::sleep(Duration::from_millis(500));
-    assert_ne!(answers(open), "", "the probe sees a router");
+    wait_for("the probe to see a router", || {
+        !answers(probe(&to)).is_empty()
+    });
     h.ok("down");
     echo.kill().unwrap();
     echo.wait().unwrap();

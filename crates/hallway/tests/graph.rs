@@ -122,8 +122,17 @@ fn without_a_file_or_a_project() {
     assert!(h.within("/run/keep").ok("graph").contains("alone"));
     h.run(&["graph", "--live"]).exits(2).says("nothing is up");
     h.run(&["graph", "/run/keep/hallway.yaml", "-o", "/nowhere/x"])
-        .exits(2)
+        .exits(1)
         .says("cannot write");
+    h.run(&["graph", "/run/keep/hallway.yaml", "-o", "/nowhere/x", "-v"])
+        .says("code: write");
+    h.run(&["man", "--output", "/proc/x", "-v"])
+        .exits(1)
+        .says("code: write");
+    h.within("/run")
+        .run(&["graph", "-v"])
+        .exits(2)
+        .says("code: no-project-file");
 }
 
 /// The nodes around one with many cables share cards, so that the picture is not wider than a page.

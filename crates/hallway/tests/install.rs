@@ -42,7 +42,8 @@ fn a_file_of_others_stays() {
     );
     h.run(&["install", "apparmor", "--directory", "/run/nowhere"])
         .exits(1)
-        .says("cannot write /run/nowhere/hallway");
+        .says("cannot write /run/nowhere/hallway")
+        .says("help: name a place that exists");
 }
 
 fn program() -> &'static str {

@@ -247,7 +247,12 @@ fn root_of_a_sandbox_is_not_root_of_the_machine() {
         .exits(0)
         .says("nothing to change");
     h.run(&["down"]).ok();
-    // Ids that root has on this machine, and root's own ids if requested.
+    ids_of_a_sandbox(&h);
+    before.unchanged();
+}
+
+/// Ids that root has on this machine, and root's own ids if requested.
+fn ids_of_a_sandbox(h: &Hallway) {
     sh("echo root:300000:65536 > /etc/subuid");
     let map = "head -1 /proc/self/uid_map | tr -s ' '; cat /run/secret || true";
     let with = |words: &[&str]| {
@@ -258,7 +263,6 @@ fn root_of_a_sandbox_is_not_root_of_the_machine() {
     h.run(&["sandbox", "rm"]).ok();
     assert_eq!(with(&["--map-root"]), " 0 0 4294967295\nhidden\n");
     h.run(&["sandbox", "rm"]).ok();
-    before.unchanged();
 }
 
 fn a_user_that_does_not_exist() {

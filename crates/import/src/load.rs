@@ -52,13 +52,18 @@ impl<'a> Loader<'a> {
                     }
                 }
             }
-            Err(error) if required => {
+            Err(error) if !required && self.is_left_out(path, &error) => {}
+            Err(error) => {
                 let path = path.to_owned();
                 let place = Place::default();
-                self.findings.problem(&place, unreadable(path, error));
+                self.findings.problem(&place, unreadable(path, &error));
             }
-            Err(_) => {}
         }
+    }
+
+    /// Whether a file that need not be there is not: Compose leaves out a directory of that name, too.
+    fn is_left_out(&self, path: &str, error: &std::io::Error) -> bool {
+        error.kind() == std::io::ErrorKind::NotFound || (self.surroundings.directory)(path)
     }
 
     /// All files as one.
@@ -196,7 +201,7 @@ impl<'a> Loader<'a> {
             Ok(text) => self.text(path, &text, directory),
             Err(error) => {
                 let path = path.to_owned();
-                self.findings.problem(place, unreadable(path, error));
+                self.findings.problem(place, unreadable(path, &error));
                 None
             }
         }
@@ -321,7 +326,7 @@ impl<'a> Loader<'a> {
             Ok(text) => text,
             Err(error) => {
                 let path = path.to_owned();
-                self.findings.problem(place, unreadable(path, error));
+                self.findings.problem(place, unreadable(path, &error));
                 return None;
             }
         };
@@ -340,10 +345,10 @@ impl<'a> Loader<'a> {
 }
 
 /// A file that must be there.
-fn unreadable(path: String, error: String) -> ImportProblem {
+fn unreadable(path: String, error: &std::io::Error) -> ImportProblem {
     ImportProblem::Unreadable {
         path,
-        error,
+        error: error.to_string(),
         optional: false,
     }
 }

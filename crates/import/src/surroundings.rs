@@ -16,8 +16,9 @@ pub struct File {
 pub struct Surroundings<'a> {
     /// The value of an environment variable.
     pub variable: &'a dyn Fn(&str) -> Option<String>,
-    /// The text of a file, or why it cannot be read.
-    pub read: &'a dyn Fn(&str) -> Result<String, String>,
+    /// The text of a file, or why it cannot be read: only one that is [not
+    /// found](std::io::ErrorKind::NotFound) may be left out where a file need not be there.
+    pub read: &'a dyn Fn(&str) -> std::io::Result<String>,
     /// Whether this program can be run here.
     pub program: &'a dyn Fn(&str) -> bool,
     /// Whether this directory exists.
@@ -49,7 +50,7 @@ impl Surroundings<'static> {
     pub fn bare() -> Self {
         Self {
             variable: &|_| None,
-            read: &|path| Err(format!("{path} does not exist")),
+            read: &|_| Err(std::io::ErrorKind::NotFound.into()),
             program: &|_| true,
             directory: &|_| true,
             free: &|_, _| true,

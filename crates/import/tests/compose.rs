@@ -259,7 +259,7 @@ fn a_collision_domain_of_kathara_with_several_subnets() {
         Some("pc2.startup") => Ok("ip addr add 10.0.1.2/24 dev eth0\nip addr add 10.0.2.2/24 dev eth0\n".to_owned()),
         Some("pc3.startup") => Ok("ip addr add 10.0.1.3/24 dev eth0\nip route add default via 10.0.0.1\nip route add 10.9.0.0/16 via 10.0.1.2\n".to_owned()),
         Some("pc4.startup") => Ok("ip addr add 10.0.0.4/8 dev eth0\nip addr add 10.1.0.4/24 dev eth1\n".to_owned()),
-        _ => Err("No such file".to_owned()),
+        _ => Err(std::io::ErrorKind::NotFound.into()),
     }
     };
     let file = File {

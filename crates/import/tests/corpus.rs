@@ -37,7 +37,8 @@ fn options(text: &str) -> Options {
 
 fn translated(directory: &str, names: &[&str]) -> Result<Imported, Problems> {
     let read = |path: &str| {
-        std::fs::read_to_string(Path::new(CORPUS).join(path)).map_err(|e| e.kind().to_string())
+        std::fs::read_to_string(Path::new(CORPUS).join(path))
+            .map_err(|e| std::io::Error::from(e.kind()))
     };
     let files: Vec<File> = names
         .iter()

@@ -12,7 +12,7 @@ fn messages(text: impl Fn(usize) -> String) -> (Vec<String>, usize) {
     let reads = Cell::new(0);
     let read = |path: &str| {
         let Some(number) = path.strip_suffix(".yaml").and_then(|n| n.parse().ok()) else {
-            return Err("No such file".to_owned());
+            return Err(std::io::ErrorKind::NotFound.into());
         };
         reads.set(reads.get() + 1);
         Ok(text(number))
@@ -77,7 +77,7 @@ fn with_two(text: &str, a: &str, b: &str) -> Result<usize, Vec<String>> {
     let read = |path: &str| match path {
         "a/compose.yaml" => Ok(a.to_owned()),
         "b/compose.yaml" => Ok(b.to_owned()),
-        _ => Err("No such file".to_owned()),
+        _ => Err(std::io::ErrorKind::NotFound.into()),
     };
     let file = File {
         path: "compose.yaml".to_owned(),

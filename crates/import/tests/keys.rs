@@ -22,7 +22,8 @@ fn problems(text: &str) -> Vec<String> {
         }
         "db.yaml" => Ok("services: { db: { image: x } }\n".to_owned()),
         "x.env" => Ok(String::new()),
-        _ => Err("No such file".to_owned()),
+        "closed.env" => Err(std::io::ErrorKind::PermissionDenied.into()),
+        _ => Err(std::io::ErrorKind::NotFound.into()),
     };
     let surroundings = Surroundings {
         variable: &variable,
@@ -289,4 +290,45 @@ fn unknown_names_have_a_suggestion() {
     assert_eq!(file(case), "did you mean database?");
     let ip = "services: { a: { image: x, ip: 10.0.0.1 } }\n";
     assert!(file(ip).contains("ipv4_address"), "{}", file(ip));
+}
+
+#[test]
+fn an_optional_file_is_left_out_only_if_it_does_not_exist() {
+    let text = |name: &str| {
+        format!(
+            "services: {{ a: {{ image: x, command: sleep 9, env_file: [ {{ path: {name}, required: false }} ] }} }}\n"
+        )
+    };
+    assert_eq!(problems(&text("absent.env")), [""; 0]);
+    assert_eq!(
+        problems(&text("closed.env")),
+        ["66: cannot read closed.env: permission denied"]
+    );
+}
+
+/// What is wrong with a project whose `.env` cannot be read.
+fn with_env(error: std::io::ErrorKind, is_directory: bool) -> Vec<String> {
+    let file = File {
+        path: "compose.yaml".to_owned(),
+        text: "services: { a: { image: x, command: sleep 9 } }\n".to_owned(),
+    };
+    let surroundings = Surroundings {
+        read: &|_| Err(error.into()),
+        directory: &|_| is_directory,
+        ..Surroundings::bare()
+    };
+    let result = import(&[file], &Options::default(), surroundings);
+    let problems = result.err().map(|p| p.problems).unwrap_or_default();
+    problems.iter().map(|p| p.kind.to_string()).collect()
+}
+
+#[test]
+fn variables_that_cannot_be_read_are_a_problem() {
+    use std::io::ErrorKind;
+    assert_eq!(with_env(ErrorKind::NotFound, false), [""; 0]);
+    assert_eq!(with_env(ErrorKind::IsADirectory, true), [""; 0]);
+    assert_eq!(
+        with_env(ErrorKind::PermissionDenied, false),
+        ["cannot read .env: permission denied"]
+    );
 }

@@ -74,7 +74,7 @@ fn start(directory: PathBuf, replaced: UnboundedSender<()>) -> std::io::Result<(
     let files = watch_files(&notifications);
     let thread = std::thread::Builder::new().name("notifications".into());
     thread.spawn(move || {
-        let end = handle(&notifications, (logs, &directory), files, &replaced);
+        let end = handle(&notifications, logs, &directory, files, &replaced);
         if let Err(error) = end {
             report(&error);
         }
@@ -95,7 +95,8 @@ fn logs_in(directory: &Path) -> impl Iterator<Item = PathBuf> {
 /// Handles notifications until they cannot be read.
 fn handle(
     notifications: &OwnedFd,
-    (logs, directory): (i32, &Path),
+    logs: i32,
+    directory: &Path,
     mut files: EtcWatch,
     replaced: &UnboundedSender<()>,
 ) -> rustix::io::Result<()> {

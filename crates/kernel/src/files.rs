@@ -123,6 +123,17 @@ impl Kernel {
         })
     }
 
+    /// Adds to the end of a file, which is created with mode 0600 if it does not exist.
+    ///
+    /// # Errors
+    /// ENOENT without its directory; ENOSPC, with part of the content written.
+    pub fn append_file(&self, path: &Path, content: &[u8]) -> Result<(), KernelError> {
+        self.on_path(OperationKind::FileWrite, "append to", path, |at| {
+            let written = open::append(path)?.write_all(content);
+            written.map_err(|e| KernelError::io(at.name, path.to_string_lossy(), &e))
+        })
+    }
+
     /// Replaces a file's content, completely or not at all: the new content is written to the name
     /// with `.new` appended, which is then renamed. Mode 0600. Two operations.
     ///

@@ -11,11 +11,13 @@ use crate::gate::{self, Gate, Operation, OperationKind};
 use crate::netns::{Ahead, Netns};
 use crate::request::{Batch, Request};
 use crate::socket::Channel;
-use crate::sysctl::SharedProcfs;
 
 /// Requests sent with one system call. Answers are small, but the socket's receive buffer must hold
 /// all of them before the first is read.
 const CHUNK: usize = 64;
+
+/// The procfs of a handle and its siblings, with how many readers it had.
+type SharedProcfs = Mutex<Option<(Arc<OwnedFd>, u32)>>;
 
 /// A handle on the kernel, in one network namespace.
 ///

@@ -227,7 +227,7 @@ pub fn echo(connection: &OwnedFd) -> bool {
 #[derive(Debug)]
 pub struct IcmpSocket {
     fd: OwnedFd,
-    v4: bool,
+    version: IpVersion,
 }
 
 /// An ICMP message that was received.
@@ -258,15 +258,14 @@ impl IcmpSocket {
     /// # Errors
     /// EPERM without CAP_NET_RAW.
     pub fn open(version: IpVersion) -> Result<Self, KernelError> {
-        let v4 = version == IpVersion::V4;
-        let (family, protocol) = if v4 {
+        let (family, protocol) = if version == IpVersion::V4 {
             (AddressFamily::INET, ipproto::ICMP)
         } else {
             (AddressFamily::INET6, ipproto::ICMPV6)
         };
         let fd = socket_with(family, SocketType::RAW, FLAGS, Some(protocol))
             .map_err(|e| KernelError::new("open a raw socket", "", e))?;
-        Ok(Self { fd, v4 })
+        Ok(Self { fd, version })
     }
 
     /// Sends an echo request (RFC 792, RFC 4443).
@@ -274,11 +273,20 @@ impl IcmpSocket {
     /// # Errors
     /// ENETUNREACH without a route, EPERM where the packet filter drops it in the output hook.
     pub fn send_echo(&self, to: SocketAddr, identifier: u16, number: u16) -> Result<(), Errno> {
-        let mut message = vec![if self.v4 { 8 } else { 128 }, 0, 0, 0];
+        let mut message = vec![
+            if self.version == IpVersion::V4 {
+                8
+            } else {
+                128
+            },
+            0,
+            0,
+            0,
+        ];
         message.extend_from_slice(&identifier.to_be_bytes());
         message.extend_from_slice(&number.to_be_bytes());
         message.extend_from_slice(b"hallway echo....");
-        if self.v4 {
+        if self.version == IpVersion::V4 {
             let sum = checksum(&message);
             message.splice(2..4, sum.to_be_bytes());
         }
@@ -303,7 +311,7 @@ impl IcmpSocket {
     }
 
     fn read(&self, bytes: &[u8]) -> Option<IcmpNote> {
-        if !self.v4 {
+        if self.version == IpVersion::V6 {
             // Without an IP header.
             let number =
                 |at: usize| Some(u16::from_be_bytes(bytes.get(at..at + 2)?.try_into().ok()?));

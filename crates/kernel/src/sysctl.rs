@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
@@ -47,9 +47,6 @@ pub struct SysctlReader {
     directory: Option<Arc<OwnedFd>>,
     read: u32,
 }
-
-/// The procfs of a handle and its siblings, with how many readers it had.
-pub(crate) type SharedProcfs = Mutex<Option<(Arc<OwnedFd>, u32)>>;
 
 impl SysctlReader {
     /// For many namespaces.

@@ -286,6 +286,7 @@ fn a_read_only_gate_changes_nothing() {
         "{error}"
     );
     assert!(kernel.write_file(Path::new("/run/x"), b"").is_err());
+    assert!(kernel.append_file(Path::new("/run/x"), b"").is_err());
     assert!(kernel.commit(&table("t")).is_err());
     assert!(kernel.create_netns().is_err());
     assert_eq!(kernel.links().unwrap().len(), 1);
@@ -394,6 +395,10 @@ fn files_are_replaced_whole_or_created_once() {
     assert!(kernel.create_file(path, b"three").unwrap_err().is_exists());
     kernel.write_file(path, b"in place").unwrap();
     kernel.create_file(Path::new("/run/other"), b"").unwrap();
+    let lines = Path::new("/run/lines");
+    kernel.append_file(lines, b"one\n").unwrap();
+    kernel.append_file(lines, b"two\n").unwrap();
+    assert_eq!(std::fs::read_to_string(lines).unwrap(), "one\ntwo\n");
     assert!(kernel.remove_file(path).unwrap());
     assert!(!kernel.remove_file(path).unwrap());
     kernel.make_directory(Path::new("/run/a/b"), 0o700).unwrap();

@@ -3,42 +3,72 @@
 
 /// A type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[allow(missing_docs)] // named as nft names them
 pub enum DataType {
     /// A number in network byte order.
     Number,
     /// A number in the byte order of the machine.
     HostNumber,
+    /// An IPv4 address (`ipv4_addr`).
     Ipv4,
+    /// An IPv6 address (`ipv6_addr`).
     Ipv6,
+    /// A MAC address (`ether_addr`).
     Ether,
+    /// The protocol of a frame (`ether_type`).
     EtherType,
+    /// The protocol of an IP packet (`inet_proto`).
     InetProto,
+    /// A port (`inet_service`).
     Service,
+    /// The mark of a packet or connection (`mark`).
     Mark,
+    /// The index of an interface (`iface_index`).
     IfIndex,
+    /// The name of an interface (`ifname`).
     IfName,
+    /// The group of an interface (`devgroup`).
     DevGroup,
+    /// The IP version of a packet (`nf_proto`).
     NfProto,
+    /// The kind of an interface (`iface_type`).
     LinkType,
+    /// The type of an ICMP message (`icmp_type`).
     IcmpType,
+    /// The type of an ICMPv6 message (`icmpv6_type`).
     Icmpv6Type,
+    /// The code of an ICMP message (`icmp_code`).
     IcmpCode,
+    /// The code of an ICMPv6 message (`icmpv6_code`).
     Icmpv6Code,
+    /// The flags of a TCP segment (`tcp_flag`).
     TcpFlags,
+    /// The states of a connection (`ct_state`).
     CtState,
+    /// The status bits of a connection (`ct_status`).
     CtStatus,
+    /// The direction of a packet in its connection (`ct_dir`).
     CtDirection,
+    /// A differentiated services codepoint (`dscp`).
     Dscp,
+    /// Explicit congestion notification (`ecn`).
     Ecn,
+    /// The kind of a route (`fib_addrtype`).
     FibType,
+    /// To whom a frame is addressed (`pkt_type`).
     PacketType,
+    /// The operation of an ARP message (`arp_op`).
     ArpOperation,
+    /// Whether a header or option exists (`boolean`).
     Present,
+    /// The class of a packet for queueing (`classid`).
     Priority,
+    /// The labels of a connection (`ct_label`).
     Label,
+    /// A day of the week (`day`).
     Day,
+    /// A time of the day (`hour`).
     Hour,
+    /// A text (`string`).
     String,
     /// Four bytes of a packet that nft has no type for: its integer.
     Bytes4,

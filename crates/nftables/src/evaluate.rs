@@ -285,9 +285,9 @@ fn target(element: &Element) -> Option<(IpAddr, Option<u16>)> {
 
 /// The value of a packet's field.
 fn value(field: Field, packet: &PacketContext<'_>) -> Option<Value> {
-    let address = |address: IpAddr, v4: bool| match address {
-        IpAddr::V4(a) if v4 => Some(Value::V4(a)),
-        IpAddr::V6(a) if !v4 => Some(Value::V6(a)),
+    let address = |address: IpAddr, version: IpVersion| match (address, version) {
+        (IpAddr::V4(a), IpVersion::V4) => Some(Value::V4(a)),
+        (IpAddr::V6(a), IpVersion::V6) => Some(Value::V6(a)),
         _ => None,
     };
     match field {
@@ -296,10 +296,10 @@ fn value(field: Field, packet: &PacketContext<'_>) -> Option<Value> {
         Field::IifGroup => Some(Value::Group(packet.iif_group)),
         Field::OifGroup => Some(Value::Group(packet.oif_group)),
         Field::L4Proto => Some(Value::Proto(packet.protocol)),
-        Field::Ip4Saddr => address(packet.from, true),
-        Field::Ip4Daddr => address(packet.to, true),
-        Field::Ip6Saddr => address(packet.from, false),
-        Field::Ip6Daddr => address(packet.to, false),
+        Field::Ip4Saddr => address(packet.from, IpVersion::V4),
+        Field::Ip4Daddr => address(packet.to, IpVersion::V4),
+        Field::Ip6Saddr => address(packet.from, IpVersion::V6),
+        Field::Ip6Daddr => address(packet.to, IpVersion::V6),
         Field::Dport => packet.port.map(Value::Port),
         Field::EtherType => Some(Value::EtherType(if packet.from.is_ipv4() {
             0x0800

@@ -15,7 +15,6 @@ use hallway_spec::{
     Bandwidth, Impairments, IpVersion, Mode, Name, Place, PortName, PortRange, Protocol, SysctlKey,
 };
 use ipnet::IpNet;
-use serde::{Deserialize, Serialize};
 
 use crate::firewall::Firewall;
 use crate::mark;
@@ -45,7 +44,7 @@ pub(crate) fn carries_ipv6(mtu: Option<u32>) -> bool {
 /// assert_eq!(settled.project.to_string(), "shop");
 /// # Ok::<(), hallway_spec::Problems>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settled {
     /// The project.
     pub project: Name,
@@ -67,7 +66,7 @@ pub struct Settled {
 }
 
 /// A network as it is built.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Network {
     /// Its name.
     pub name: Name,
@@ -85,17 +84,13 @@ pub struct Network {
     /// Stands for the outside.
     pub outside: bool,
     /// Its bridge is one of the host's, which hallway neither makes nor removes.
-    #[serde(default)]
     pub external: bool,
     /// The VLAN that `bridge` is, where hallway makes it.
-    #[serde(default)]
     pub vlan: Option<Vlan>,
-    /// Routers of other machines, by which the members of a network that the host is not on reach outside.
-    #[serde(default)]
+    /// Routers that are not of the project, by which the members of a network that the host is not on reach outside.
     pub routers: Vec<IpAddr>,
     /// Its nodes reach outside with the host's address, and are reached from there by published
     /// ports only.
-    #[serde(default = "translated")]
     pub nat: bool,
     /// Bridge or routed.
     pub mode: Mode,
@@ -107,10 +102,6 @@ pub struct Network {
     pub last_allocated: Vec<IpAddr>,
     /// The place in the file.
     pub place: Place,
-}
-
-fn translated() -> bool {
-    true
 }
 
 impl Network {
@@ -144,7 +135,7 @@ impl Network {
 }
 
 /// A prefix and the host's address in it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Subnet {
     /// The prefix.
     pub net: IpNet,
@@ -167,7 +158,7 @@ impl Subnet {
 }
 
 /// A node as it is built.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Node {
     /// Its name.
     pub name: Name,
@@ -175,10 +166,8 @@ pub struct Node {
     /// not found, what the file names.
     pub netns: String,
     /// The namespace is one of other programs: it is joined, neither made nor removed.
-    #[serde(default)]
     pub joined: Option<JoinedNamespace>,
     /// Its networks give it a default route.
-    #[serde(default = "has_default_route")]
     pub default_route: bool,
     /// In order.
     pub interfaces: Vec<Interface>,
@@ -189,39 +178,29 @@ pub struct Node {
     /// Whether it forwards between its own interfaces.
     pub forwarding: bool,
     /// How many connections each of its addresses may have at the host; the default when absent.
-    #[serde(default)]
     pub connections: Option<u32>,
     /// The host name for its programs, if it is not the node's name.
-    #[serde(default)]
     pub hostname: Option<Name>,
     /// Settings of its namespace.
-    #[serde(default)]
     pub sysctls: BTreeMap<SysctlKey, String>,
     /// Name servers.
     pub dns: Vec<IpAddr>,
     /// Domains in which names without a dot are looked up.
-    #[serde(default)]
     pub dns_search: Vec<Name>,
     /// Further names with addresses that its programs can resolve.
-    #[serde(default)]
     pub extra_hosts: Vec<(Name, IpAddr)>,
     /// Environment of what runs inside.
     pub environment: BTreeMap<String, String>,
     /// The program that runs in the node, with its arguments.
     pub service: Option<Workload>,
     /// Further programs in its namespace.
-    #[serde(default)]
     pub sidecars: Vec<Sidecar>,
     /// The place in the file.
     pub place: Place,
 }
 
-fn has_default_route() -> bool {
-    true
-}
-
 /// An interface inside a node.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Interface {
     /// Its name inside.
     pub name: String,
@@ -234,32 +213,25 @@ pub struct Interface {
     /// The limit in each direction; of a cable, of what this end sends.
     pub bandwidth: Option<Bandwidth>,
     /// The impairments of the packets that it sends.
-    #[serde(default)]
     pub impairments: Impairments,
     /// It may answer as a DHCP server.
-    #[serde(default)]
     pub dhcp_server: bool,
     /// It may send router advertisements.
-    #[serde(default)]
     pub router: bool,
     /// Prefixes besides its own addresses that it may send from and answer for.
-    #[serde(default)]
     pub sources: Vec<IpNet>,
     /// What its node forwards by it gets its address.
-    #[serde(default)]
     pub masquerade: bool,
     /// Prefixes behind its node, a router: it may forward packets from there.
-    #[serde(default)]
     pub behind: Vec<IpNet>,
     /// Further names of its addresses.
-    #[serde(default)]
     pub aliases: Vec<Name>,
     /// What it is connected to.
     pub plug: Plug,
 }
 
 /// A route inside a node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Route {
     /// Destination.
     pub to: IpNet,
@@ -270,18 +242,16 @@ pub struct Route {
 }
 
 /// A published port or range.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Publish {
     /// The node.
     pub node: Name,
     /// The name of the port.
-    #[serde(default)]
     pub name: Option<PortName>,
     /// Only on this address of the host; on all when absent.
     pub host_address: Option<IpAddr>,
     /// The address in the file, unchanged: `0.0.0.0` and `::` are all addresses of one IP version.
     /// A project in a sandbox is served on it on the real host.
-    #[serde(default)]
     pub named_address: Option<IpAddr>,
     /// Host ports.
     pub host_ports: PortRange,

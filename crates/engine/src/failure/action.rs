@@ -2,13 +2,18 @@
 
 /// What was attempted with a file of the state directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)] // the names describe them
 pub enum FileAction {
+    /// It was created.
     Create,
+    /// It was read.
     Read,
+    /// It was written.
     Write,
+    /// It was removed.
     Remove,
+    /// It was locked.
     Lock,
+    /// Its directory was examined, to use it.
     Use,
 }
 

@@ -1,5 +1,7 @@
 //! Addresses of other machines that the host uses.
 
+use std::collections::BTreeSet;
+
 use hallway_kernel::neighbour::NeighbourState;
 use hallway_kernel::{Kernel, KernelError, listening};
 use hallway_plan::observed::{SeenUse, UsedBy};
@@ -13,8 +15,11 @@ pub(crate) fn read(kernel: &mut Kernel) -> Result<Vec<SeenUse>, KernelError> {
         address,
         by: UsedBy::NameServer,
     });
-    // A kernel that cannot list them has no sockets to ask.
-    let open = listening::connections().unwrap_or_default();
+    let open = match listening::connections() {
+        // This kernel cannot list them.
+        Err(error) if error.is_not_found() || error.is_unsupported() => BTreeSet::new(),
+        connections => connections?,
+    };
     let open = open.into_iter().map(|c| SeenUse {
         address: c.peer,
         by: UsedBy::Connection { own: c.own },

@@ -29,15 +29,16 @@ pub fn environment(settled: &Settled) -> Result<Environment, KernelError> {
     let seen = observe::network(&mut kernel, &settled.project)?;
     let rules = routing_rules(&mut kernel)?;
     let foreign = foreign(&mut kernel)?;
-    let on = |key: &str| kernel.read_sysctl(key).is_ok_and(|value| value == "1");
-    let bridge_hooks = on("net/bridge/bridge-nf-call-iptables");
-    let settings = [
-        (IpVersion::V4, "net/ipv4/icmp_echo_ignore_all"),
-        (IpVersion::V6, "net/ipv6/icmp/echo_ignore_all"),
-    ];
-    let no_echo: Vec<IpVersion> = (settings.into_iter())
-        .filter_map(|(version, key)| on(key).then_some(version))
-        .collect();
+    let settings = kernel.read_sysctls([
+        "net/bridge/bridge-nf-call-iptables",
+        "net/ipv4/icmp_echo_ignore_all",
+        "net/ipv6/icmp/echo_ignore_all",
+    ])?;
+    let mut on = settings.iter().map(|value| value.as_deref() == Some("1"));
+    let bridge_hooks = on.next().unwrap_or_default();
+    let no_echo = IpVersion::ALL.into_iter().zip(on);
+    let no_echo = no_echo.filter_map(|(version, on)| on.then_some(version));
+    let no_echo: Vec<IpVersion> = no_echo.collect();
     Ok(Environment {
         bridge_hooks,
         in_sandbox: None,

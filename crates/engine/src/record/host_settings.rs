@@ -2,7 +2,7 @@
 //! the projects' tables are lost after a `nft flush ruleset` of another program.
 //!
 //! A note is written before the setting is changed. The file is valid for one boot: after the next
-//! one the settings are the machine's own again. If it cannot be read, only the notes of the tables
+//! one the settings are the machine's own again. If it is damaged or of another version, only the notes of the tables
 //! and records are used.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -92,23 +92,26 @@ fn boot() -> String {
 
 impl Store {
     /// What is noted, with the names that links have now.
-    pub(crate) fn host_settings_of(&self, host: &SeenSpace) -> Vec<Noted> {
-        let mut notes = self.host_settings();
+    ///
+    /// # Errors
+    /// When the file exists and cannot be read.
+    pub(crate) fn host_settings_of(&self, host: &SeenSpace) -> Result<Vec<Noted>, Failure> {
+        let mut notes = self.host_settings()?;
         for note in &mut notes {
             let same = host.links.iter().find(|l| Some(l.index) == note.index);
             if let Some(link) = same {
                 note.uplink.link.clone_from(&link.name);
             }
         }
-        notes
+        Ok(notes)
     }
 
-    fn host_settings(&self) -> Vec<Noted> {
-        let text = store::read(&path(self.scope())).ok().flatten();
+    fn host_settings(&self) -> Result<Vec<Noted>, Failure> {
+        let text = store::read(&path(self.scope()))?;
         let file = text.and_then(|text| serde_json::from_slice::<SettingsFile>(&text).ok());
         let file = file.filter(|f| f.version == VERSION && f.boot == boot());
         let entries = file.into_iter().flat_map(|f| f.uplinks);
-        entries.map(Noted::from).collect()
+        Ok(entries.map(Noted::from).collect())
     }
 
     /// Notes the changes of the host in a plan, before it is carried out.
@@ -134,7 +137,7 @@ impl Store {
         if first.is_none() && forgotten.is_empty() {
             return Ok(());
         }
-        let mut notes = self.host_settings_of(&seen.host);
+        let mut notes = self.host_settings_of(&seen.host)?;
         for note in notes.iter_mut().filter(|n| forgotten.contains(&&n.uplink)) {
             note.projects.remove(project);
         }
@@ -156,7 +159,7 @@ impl Store {
 
     /// The project needs none any more; the file is removed with the last one.
     pub(crate) fn remove_host_settings(&self, project: &Name) -> Result<(), Failure> {
-        let mut notes = self.host_settings();
+        let mut notes = self.host_settings()?;
         for note in &mut notes {
             note.projects.remove(project);
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use hallway_nftables::survey::may_mark;
-use hallway_nftables::{Base, Hook, Priority, Table};
+use hallway_nftables::{Base, Hook, IpVersion, Priority, Table};
 use hallway_plan::compare::{Difference, Fact, ObjectPlace, attached};
 use hallway_plan::reach::{Environment, Party, Path, Question, ReasonCode, Service, World};
 use hallway_plan::rules;
@@ -156,8 +156,12 @@ fn addresses(around: &Environment) -> Vec<IpAddr> {
         IpAddr::V4(a) => !a.is_loopback() && !a.is_link_local(),
         IpAddr::V6(a) => !a.is_loopback() && !a.is_unicast_link_local(),
     };
-    let first = |v4: bool| all.iter().filter(usable).find(|a| a.is_ipv4() == v4);
-    let mut out: Vec<IpAddr> = [first(true), first(false)]
+    let first = |version| {
+        all.iter()
+            .filter(usable)
+            .find(|a| IpVersion::of(**a) == version)
+    };
+    let mut out: Vec<IpAddr> = [first(IpVersion::V4), first(IpVersion::V6)]
         .into_iter()
         .flatten()
         .copied()

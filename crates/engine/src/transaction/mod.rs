@@ -333,7 +333,10 @@ fn warn_of_name_servers(planned: &Planned, in_sandbox: bool, caller: &mut Caller
     let seen = planned.observed.host.addresses.iter();
     let host: Vec<std::net::IpAddr> = seen.map(|a| a.net.addr()).collect();
     let own = found.of_own_addresses(&host);
-    if !found.unreachable.is_empty() {
+    if let Some(why) = found.unread {
+        let file = crate::etc::RESOLV_CONF;
+        caller.warn(Warning::UnreadNameServers { file, why });
+    } else if !found.unreachable.is_empty() {
         let servers = found.unreachable;
         caller.warn(Warning::NameServers { servers });
     } else if !own.is_empty() && (in_sandbox || !may_query_host(settled)) {

@@ -18,7 +18,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::args::{CaptureArgs, Common, Format};
 use crate::diagnose::VerbError;
-use crate::failure::CommandError;
+use crate::failure::{CommandCode, CommandError};
 use crate::named::{self, NodeOrNetwork};
 use crate::scope::{Scope, here, present};
 use crate::ui;
@@ -115,12 +115,7 @@ fn create(path: &Path) -> Result<File, VerbError> {
     let mut options = OpenOptions::new();
     // Not truncated: the file of an earlier capture is kept if this one cannot start.
     let opened = options.write(true).create(true).truncate(false).open(path);
-    opened.map_err(|e| {
-        VerbError::usage(
-            format!("cannot write {}: {e}", path.display()),
-            "name a file that may be written",
-        )
-    })
+    opened.map_err(|e| CommandError::write(path, &e).into())
 }
 
 fn target(
@@ -143,6 +138,7 @@ fn target(
         }
         NodeOrNetwork::Network(_) => {
             return Err(VerbError::usage(
+                CommandCode::NoInterface,
                 format!("{name} is a network, which has no interfaces to choose from"),
                 format!("leave out what follows the colon: hallway capture {name}"),
             ));
@@ -151,6 +147,7 @@ fn target(
     let known: Vec<&str> = node.interfaces.iter().map(|i| i.name.as_str()).collect();
     match interface {
         Some(i) if i != "lo" && !known.contains(&i.as_str()) => Err(VerbError::usage(
+            CommandCode::NoInterface,
             format!("node {name} has no interface {i}"),
             format!(
                 "its interfaces: {}",
@@ -168,6 +165,7 @@ fn wrong_filter(text: &str, error: &FilterError) -> VerbError {
     let marked = place.get(..error.length).unwrap_or(place);
     let (indent, width) = (before.chars().count(), marked.chars().count().max(1));
     VerbError::usage(
+        CommandCode::BadArgument,
         format!(
             "{error}\n  | {text}\n  | {}{}",
             " ".repeat(indent),

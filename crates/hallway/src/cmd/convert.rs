@@ -8,12 +8,14 @@ use hallway_spec::{Document, Problem, Problems, parse};
 
 use crate::args::{Common, ExportFormat, FileArg};
 use crate::diagnose::VerbError;
+use crate::failure::CommandCode;
 use crate::scope::{here, present};
 use crate::source::{Files, files, text_file};
 use crate::{imported, ui};
 
 fn no_format() -> VerbError {
     VerbError::usage(
+        CommandCode::NotForImport,
         "this is not a Compose file, a containerlab topology or a Kathara lab",
         "name one: hallway import compose.yaml",
     )
@@ -33,6 +35,7 @@ fn of_no_other_format(file: &File) -> VerbError {
     };
     match parse(&file.path, &file.text) {
         Ok(_) => VerbError::usage(
+            CommandCode::NotForImport,
             format!("{} is a hallway file already", file.path),
             "hallway import is for Compose files, containerlab topologies and Kathara labs",
         ),
@@ -49,12 +52,8 @@ pub(crate) fn read_in(common: &Common, file: &FileArg) -> Result<ExitCode, VerbE
     } = files(file)?;
     let files = paths.iter().map(text_file).collect::<Result<Vec<_>, _>>();
     // Names of nodes are not meant here.
-    let files = files.map_err(|error| match error {
-        VerbError::Usage(message, _) => {
-            VerbError::usage(message, "name a file that exists and may be read")
-        }
-        other => other,
-    })?;
+    let help = "name a file that exists and may be read";
+    let files = files.map_err(|error| error.with_help(help))?;
     let other = files.first().and_then(|f| Format::of(&f.path, &f.text));
     if other.is_none() {
         return Err(files.first().map_or_else(no_format, of_no_other_format));
@@ -68,10 +67,13 @@ pub(crate) fn read_in(common: &Common, file: &FileArg) -> Result<ExitCode, VerbE
 pub(crate) fn write_out(common: &Common, format: ExportFormat) -> Result<ExitCode, VerbError> {
     let scope = here(common)?;
     let (project, _) = present(common, &scope.engine)?;
-    let record = scope
-        .engine
-        .record(&project)?
-        .ok_or_else(|| VerbError::usage(format!("project {project} is not up"), ""))?;
+    let record = scope.engine.record(&project)?.ok_or_else(|| {
+        VerbError::usage(
+            CommandCode::NotUp,
+            format!("project {project} is not up"),
+            "",
+        )
+    })?;
     let path = record.path.unwrap_or_default();
     let source = without_places(&record.source).to_owned();
     let same = parse(&path, &source).is_ok_and(|p| p.topology.name == project);

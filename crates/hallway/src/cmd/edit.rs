@@ -13,6 +13,7 @@ use ipnet::IpNet;
 
 use crate::args::{Common, FileArg, LinkVerb, NetworkVerb, NodeVerb, PolicyArgs, PolicyVerb, Verb};
 use crate::diagnose::{VerbError, plain};
+use crate::failure::CommandCode;
 use crate::places;
 use crate::progress::Reporter;
 use crate::scope::{Scope, built, project};
@@ -318,7 +319,11 @@ fn link(verb: LinkVerb) -> Result<Edit, VerbError> {
 }
 
 fn not_an_edit(verb: &impl std::fmt::Debug) -> VerbError {
-    VerbError::usage(format!("{verb:?} does not edit a project"), "")
+    VerbError::usage(
+        CommandCode::BadArgument,
+        format!("{verb:?} does not edit a project"),
+        "",
+    )
 }
 
 /// `NETWORK` or `NETWORK=ADDRESS[,ADDRESS]`.
@@ -328,16 +333,20 @@ fn attachments(texts: &[String]) -> Result<Vec<(Name, Vec<IpAddr>)>, VerbError> 
         .map(|text| {
             let (network, addresses) = text.split_once('=').unwrap_or((text, ""));
             let help = "write --network NETWORK or --network NETWORK=ADDRESS";
-            let network = network
-                .parse()
-                .map_err(|e: hallway_spec::InvalidName| VerbError::usage(e.to_string(), help))?;
+            let network = network.parse().map_err(|e: hallway_spec::InvalidName| {
+                VerbError::usage(CommandCode::BadArgument, e.to_string(), help)
+            })?;
             let addresses = addresses
                 .split(',')
                 .filter(|a| !a.is_empty())
                 .map(|a| {
-                    a.parse()
-                        .ok()
-                        .ok_or_else(|| VerbError::usage(format!("{a:?} is not an address"), help))
+                    a.parse().ok().ok_or_else(|| {
+                        VerbError::usage(
+                            CommandCode::BadArgument,
+                            format!("{a:?} is not an address"),
+                            help,
+                        )
+                    })
                 })
                 .collect::<Result<_, _>>()?;
             Ok((network, addresses))
@@ -349,15 +358,16 @@ fn attachments(texts: &[String]) -> Result<Vec<(Name, Vec<IpAddr>)>, VerbError> 
 fn end(text: &str) -> Result<(Name, Vec<IpNet>), VerbError> {
     let (node, addresses) = text.split_once(':').unwrap_or((text, ""));
     let help = "write NODE:ADDRESS/LENGTH, like left:10.0.9.1/24";
-    let node = node
-        .parse()
-        .map_err(|e: hallway_spec::InvalidName| VerbError::usage(e.to_string(), help))?;
+    let node = node.parse().map_err(|e: hallway_spec::InvalidName| {
+        VerbError::usage(CommandCode::BadArgument, e.to_string(), help)
+    })?;
     let addresses = addresses
         .split(',')
         .filter(|a| !a.is_empty())
         .map(|a| {
             a.parse().ok().ok_or_else(|| {
                 VerbError::usage(
+                    CommandCode::BadArgument,
                     format!("{a:?} is not an address with a prefix length"),
                     help,
                 )

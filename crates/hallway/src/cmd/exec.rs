@@ -14,7 +14,7 @@ use hallway_spec::{NETNS_DIRECTORY, Name, listed};
 
 use crate::args::{Common, EnterArgs, ExecArgs};
 use crate::diagnose::VerbError;
-use crate::failure::CommandError;
+use crate::failure::{CommandCode, CommandError};
 use crate::named;
 use crate::other_scopes::{is_elsewhere, up_elsewhere};
 use crate::scope::{self, Scope};
@@ -54,6 +54,7 @@ fn variables(given: &[String]) -> Result<Vec<(String, String)>, VerbError> {
         };
         if name.is_empty() || text.contains('\0') {
             let error = VerbError::usage(
+                CommandCode::BadArgument,
                 format!("{text:?} is not a variable"),
                 "write NAME=VALUE, like -e LANG=C",
             );
@@ -243,7 +244,11 @@ fn chosen<'a>(meant: &[&'a Node], at: &EnterArgs) -> Result<&'a Node, VerbError>
             [_] => format!("there is one node {name}"),
             _ => format!("there are {} nodes {name}", meant.len()),
         };
-        VerbError::usage(message, format!("--index 1 to {}: {names}", meant.len()))
+        VerbError::usage(
+            CommandCode::SeveralNodes,
+            message,
+            format!("--index 1 to {}: {names}", meant.len()),
+        )
     })
 }
 

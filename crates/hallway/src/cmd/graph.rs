@@ -11,6 +11,7 @@ use hallway_view::graph::{Graph, dot, mermaid, svg, text};
 use super::list::programs;
 use crate::args::{Common, GraphArgs, Picture};
 use crate::diagnose::VerbError;
+use crate::failure::{CommandCode, CommandError};
 use crate::scope::{Scope, here, present, project, running, say_which};
 use crate::source::read;
 use crate::ui;
@@ -18,6 +19,7 @@ use crate::ui;
 pub(crate) fn run(common: &Common, args: &GraphArgs) -> Result<ExitCode, VerbError> {
     if let Some(ending) = args.unknown_ending() {
         return Err(VerbError::usage(
+            CommandCode::BadArgument,
             format!("hallway cannot write .{ending} files"),
             "name a file that ends with .svg, .dot or .mmd, which other programs convert; or give --format",
         ));
@@ -48,12 +50,7 @@ pub(crate) fn run(common: &Common, args: &GraphArgs) -> Result<ExitCode, VerbErr
     };
     match &args.output {
         None => ui::out(&picture),
-        Some(path) => std::fs::write(path, picture).map_err(|e| {
-            VerbError::usage(
-                format!("cannot write {}: {e}", path.display()),
-                "name a file that may be written",
-            )
-        })?,
+        Some(path) => std::fs::write(path, picture).map_err(|e| CommandError::write(path, &e))?,
     }
     if args.live && graph.missing() > 0 {
         let words = "something is missing: hallway up repairs it";

@@ -15,6 +15,7 @@ use hallway_view::json;
 use super::edit;
 use crate::args::{Common, Format};
 use crate::diagnose::VerbError;
+use crate::failure::CommandCode;
 use crate::scope::{Scope, here, present};
 use crate::{interrupt, named, ui};
 
@@ -94,9 +95,9 @@ fn chosen<'s>(
         Some((name, interface)) => (name, Some(interface)),
         None => (target, None),
     };
-    let name: Name = name
-        .parse()
-        .map_err(|e: InvalidName| VerbError::usage(e.to_string(), EXAMPLE))?;
+    let name: Name = name.parse().map_err(|e: InvalidName| {
+        VerbError::usage(CommandCode::BadArgument, e.to_string(), EXAMPLE)
+    })?;
     let nodes = named::nodes(common, scope, settled, &name)?;
     let found: Vec<_> = nodes
         .iter()
@@ -107,6 +108,7 @@ fn chosen<'s>(
         let all = nodes.iter().flat_map(|n| &n.interfaces);
         let known: Vec<&str> = all.map(|i| i.name.as_str()).collect();
         return Err(VerbError::usage(
+            CommandCode::NoInterface,
             format!(
                 "node {name} has no interface {}",
                 interface.unwrap_or_default()
@@ -120,13 +122,21 @@ fn chosen<'s>(
 /// The settings of the command line.
 fn read(target: Option<&str>, settings: &[String]) -> Result<Shaping, VerbError> {
     if target.is_some_and(|t| t.contains('=')) {
-        return Err(VerbError::usage("no node is named", EXAMPLE));
+        return Err(VerbError::usage(
+            CommandCode::BadArgument,
+            "no node is named",
+            EXAMPLE,
+        ));
     }
     let mut out = Shaping::NONE;
     for setting in settings {
-        let (key, text) = setting
-            .split_once('=')
-            .ok_or_else(|| VerbError::usage(format!("{setting:?} is not KEY=VALUE"), EXAMPLE))?;
+        let (key, text) = setting.split_once('=').ok_or_else(|| {
+            VerbError::usage(
+                CommandCode::BadArgument,
+                format!("{setting:?} is not KEY=VALUE"),
+                EXAMPLE,
+            )
+        })?;
         let to: &mut Impairments = &mut out.impairments;
         match key {
             "delay" => to.delay = Some(value(text)?),
@@ -149,7 +159,11 @@ fn unknown(key: &str) -> VerbError {
         Some(near) => format!("did you mean {near}?"),
         None => format!("one of {}", words.join(", ")),
     };
-    VerbError::usage(format!("{key:?} is not an impairment"), help)
+    VerbError::usage(
+        CommandCode::BadArgument,
+        format!("{key:?} is not an impairment"),
+        help,
+    )
 }
 
 fn value<T: FromStr>(text: &str) -> Result<T, VerbError>
@@ -157,7 +171,7 @@ where
     T::Err: std::fmt::Display,
 {
     text.parse()
-        .map_err(|why: T::Err| VerbError::usage(why.to_string(), EXAMPLE))
+        .map_err(|why: T::Err| VerbError::usage(CommandCode::BadArgument, why.to_string(), EXAMPLE))
 }
 
 fn list(chosen: &[(&Node, &Interface)], format: Format) {

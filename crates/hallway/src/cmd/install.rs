@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use crate::args::InstallVerb;
 use crate::diagnose::VerbError;
-use crate::failure::CommandError;
+use crate::failure::{CommandCode, CommandError};
 use crate::ui;
 
 /// The first line of a profile that this command wrote.
@@ -33,6 +33,7 @@ pub(crate) fn run(verb: InstallVerb) -> Result<ExitCode, VerbError> {
         }
         Some(there) if !there.starts_with(HEADER) => {
             return Err(VerbError::usage(
+                CommandCode::ForeignFile,
                 format!("{} was not written by this command", path.display()),
                 "rename it, or add what `hallway install apparmor --print` prints",
             ));
@@ -49,7 +50,7 @@ pub(crate) fn run(verb: InstallVerb) -> Result<ExitCode, VerbError> {
 /// The directory of profiles is root's.
 fn not_written(path: &Path, error: &std::io::Error) -> VerbError {
     match error.kind() {
-        ErrorKind::PermissionDenied => VerbError::usage(
+        ErrorKind::PermissionDenied => VerbError::usage(CommandCode::Write,
             format!("cannot write {}: {error}", path.display()),
             "run it as root: sudo hallway install apparmor; or see what it writes: hallway install apparmor --print",
         )
@@ -67,6 +68,7 @@ fn absolute(program: Option<PathBuf>) -> Result<PathBuf, VerbError> {
     found.map_err(|error| {
         let path = program.unwrap_or_else(|| "/proc/self/exe".into());
         VerbError::usage(
+            CommandCode::Read,
             format!("cannot find {}: {error}", path.display()),
             "name the program with --program PATH",
         )
@@ -79,6 +81,7 @@ fn read(path: &Path) -> Result<Option<String>, VerbError> {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(VerbError::usage(
+            CommandCode::Read,
             format!("cannot read {}: {error}", path.display()),
             "rename it",
         )),
@@ -91,6 +94,7 @@ fn profile(program: &Path) -> Result<String, VerbError> {
     let path = program.to_str().filter(|path| path.chars().all(plain));
     let Some(path) = path else {
         return Err(VerbError::usage(
+            CommandCode::BadArgument,
             format!(
                 "a profile cannot name {}: its path has special characters",
                 program.display()

@@ -35,6 +35,7 @@ use std::time::Duration;
 
 use crate::args::{Args, Common, LinkVerb, NetworkVerb, NodeVerb, PlanFormat, PolicyVerb, Verb};
 use crate::diagnose::VerbError;
+use crate::failure::CommandCode;
 use crate::{complete, ui};
 
 /// Runs a verb. Each of the functions below runs one group of verbs and calls the next for others.
@@ -73,6 +74,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, VerbError> {
             ..
         } => plan::script(common, &file, &through.allow_through, remove),
         Verb::Plan { remove: true, .. } => Err(VerbError::usage(
+            CommandCode::WrongFlag,
             "--remove needs --format shell",
             "add --format shell",
         )),
@@ -222,13 +224,14 @@ fn machine(common: &Common, verb: Verb) -> Result<ExitCode, VerbError> {
         Verb::Bench { verb } => bench::run(common, verb),
         Verb::Completions { shell } => {
             let script = complete::script(shell);
-            let script = script.map_err(|e| VerbError::usage(e.to_string(), ""))?;
+            let script = script
+                .map_err(|e| VerbError::usage(CommandCode::BadArgument, e.to_string(), ""))?;
             ui::out(&script);
             Ok(ExitCode::SUCCESS)
         }
         Verb::Man { output } => man::run(output.as_deref()),
         Verb::Version => {
-            crate::version();
+            ui::version();
             Ok(ExitCode::SUCCESS)
         }
         verb => edit::run(common, verb),

@@ -9,6 +9,7 @@ use hallway_spec::Name;
 
 use crate::args::Common;
 use crate::diagnose::VerbError;
+use crate::failure::CommandCode;
 use crate::named;
 use crate::scope::{Scope, here};
 use crate::{interrupt, ui};
@@ -64,6 +65,7 @@ pub(super) fn with_programs(
         let programs = settled.programs_named(name);
         if programs.is_empty() {
             return Err(VerbError::usage(
+                CommandCode::NoCommand,
                 format!("node {name} runs no command"),
                 "give it one in the file: command: python3 -m http.server 80",
             ));

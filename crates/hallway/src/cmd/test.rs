@@ -15,6 +15,7 @@ use super::prove::{Asked, Proof, Row, expectations, measure, print, without_hops
 use super::up;
 use crate::args::{Common, FileArg, TestArgs};
 use crate::diagnose::VerbError;
+use crate::failure::CommandCode;
 use crate::scope::{Scope, here, same_file};
 use crate::source::{Input, input, read};
 use crate::subject::Subject;
@@ -80,11 +81,16 @@ fn matrix(
         }
         (Err(error), Err(_)) => {
             let help = "write it as in 80/tcp, 53/udp, icmp or gre, or the name of a port";
-            return Err(VerbError::usage(error.to_string(), help));
+            return Err(VerbError::usage(
+                CommandCode::BadArgument,
+                error.to_string(),
+                help,
+            ));
         }
     };
     match found.is_empty() {
         true => Err(VerbError::usage(
+            CommandCode::NoSuchPort,
             format!("no node has a port with the name {port}"),
             "ports have names by port_names, or as in \"web=8080:80\"",
         )),
@@ -103,12 +109,11 @@ fn subject(common: &Common, file: &FileArg, scope: &Scope) -> Result<Subject, Ve
         project: Some(input.project.topology.name.clone()),
         ..common.clone()
     };
-    let mut subject = Subject::of_scope(&named, scope).map_err(|error| match error {
-        VerbError::Usage(message, _) => VerbError::usage(
-            message,
-            format!("hallway up {0} builds it; hallway test {0} --ephemeral builds, tests and removes it", input.path),
-        ),
-        other => other,
+    let mut subject = Subject::of_scope(&named, scope).map_err(|error| {
+        error.with_help(format!(
+            "hallway up {0} builds it; hallway test {0} --ephemeral builds, tests and removes it",
+            input.path
+        ))
     })?;
     if !subject.is_of(&input.source) {
         ui::note(
@@ -160,6 +165,7 @@ fn prove(
     }
     if args.port.is_some() {
         return Err(VerbError::usage(
+            CommandCode::WrongFlag,
             "--port needs --matrix",
             "hallway test --matrix --port 80/tcp",
         ));
@@ -191,6 +197,7 @@ fn stopped(subject: &Subject, scope: &Scope) -> Result<BTreeMap<Name, String>, V
 fn ephemeral(common: &Common, args: &TestArgs) -> Result<ExitCode, VerbError> {
     if common.host {
         return Err(VerbError::usage(
+            CommandCode::WrongFlag,
             "--ephemeral builds in a sandbox, --host on this machine",
             "leave out one of them",
         ));

@@ -10,6 +10,7 @@ use hallway_spec::{Edit, EditError, Name};
 use super::edit;
 use crate::args::Common;
 use crate::diagnose::VerbError;
+use crate::failure::CommandCode;
 use crate::scope::{here, present};
 use crate::{interrupt, named};
 
@@ -51,6 +52,7 @@ fn end(text: &str) -> Result<End, VerbError> {
     };
     let node = node.parse().map_err(|e: hallway_spec::InvalidName| {
         VerbError::usage(
+            CommandCode::BadArgument,
             e.to_string(),
             "write NODE or NODE:INTERFACE, like left:eth0",
         )
@@ -79,6 +81,7 @@ fn only(settled: &Settled, a: &End, b: &End) -> Result<usize, VerbError> {
             });
             let commands: Vec<String> = commands.collect();
             Err(VerbError::usage(
+                CommandCode::SeveralCables,
                 format!(
                     "there are {} links between {} and {}",
                     several.len(),

@@ -78,7 +78,9 @@ pub(crate) fn each_remedy_helps_when_typed() {
     ] {
         sh(&drop);
         let said = h.up(FILE).says("blocked by another program").err;
-        let typed = said.lines().filter_map(|l| l.split_once("accept packets of the project: "));
+        let typed = said
+            .lines()
+            .filter_map(|l| l.split_once("accept packets of the project: "));
         let typed: Vec<&str> = typed.map(|(_, commands)| commands).collect();
         assert!(!typed.is_empty(), "{drop}: {said}");
         for commands in &typed {

@@ -33,25 +33,46 @@ struct File {
 pub(crate) struct Files(BTreeMap<Module, File>);
 
 impl Files {
-    /// From names like `crates/engine/src/record/mod.rs`, each with its text.
+    /// From names like `crates/engine/src/record/mod.rs`, each with its text: those that the root of a
+    /// library or program declares, and what these declare.
     pub(crate) fn new(sources: &[(String, String)]) -> Self {
-        let file = |(name, text): &(String, String)| {
-            let module = module_of(name)?;
-            let code = code::without_tests(&code::bare(text));
-            let (uses, rest) = uses(&code, &module);
-            let paths = paths(&rest);
-            let paths = paths.iter().filter_map(|path| absolute(&module, path));
-            Some((
-                module.clone(),
-                File {
-                    name: name.clone(),
-                    uses,
-                    paths: paths.collect(),
-                    module,
-                },
-            ))
+        let texts = sources.iter().map(|(n, t)| (n.as_str(), t.as_str()));
+        let texts: BTreeMap<&str, &str> = texts.collect();
+        let mut files = Self(BTreeMap::new());
+        for name in texts.keys() {
+            if let Some(root) = root_module(name) {
+                files.add(name, root, &texts);
+            }
+        }
+        files
+    }
+
+    /// Adds a file, and those that it declares.
+    fn add(&mut self, name: &str, module: Module, texts: &BTreeMap<&str, &str>) {
+        let text = texts[name];
+        for (child, path) in declared(text) {
+            let found = candidates(name, &module, &child, path.as_deref());
+            let found = found.iter().find(|file| texts.contains_key(file.as_str()));
+            if let Some(file) = found {
+                self.add(file, [module.clone(), vec![child]].concat(), texts);
+            }
+        }
+        let code = code::without_tests(&code::bare(text));
+        let (uses, rest) = uses(&code, &module);
+        let paths = paths(&rest);
+        let paths = paths.iter().filter_map(|path| absolute(&module, path));
+        let file = File {
+            name: name.to_owned(),
+            uses,
+            paths: paths.collect(),
+            module: module.clone(),
         };
-        Self(sources.iter().filter_map(file).collect())
+        self.0.insert(module, file);
+    }
+
+    /// The names of the files.
+    pub(crate) fn names(&self) -> BTreeSet<&str> {
+        self.0.values().map(|file| file.name.as_str()).collect()
     }
 
     /// The module of the file that defines the last name of a path.
@@ -70,20 +91,26 @@ impl Files {
 
     /// Which file imports which, by the names of files.
     fn imports(&self) -> BTreeMap<&str, BTreeSet<&str>> {
-        let targets = |file: &File| {
+        let targets = |file: &File| -> BTreeSet<&str> {
+            // The root of a test program lists the tests of its files, which use what it has for all.
+            if file.module.iter().any(|part| part.contains("/tests/")) && file.module.len() == 1 {
+                return BTreeSet::new();
+            }
             let used = file.uses.iter().filter_map(|used| {
                 let target = self.resolve(&used.path, 8)?;
                 let child = target.len() > file.module.len() && target.starts_with(&file.module);
                 (!(used.public && child)).then_some(target)
             });
             let named = file.paths.iter().filter_map(|path| self.resolve(path, 8));
-            let imported = used.chain(named).filter(|m| **m != file.module);
-            imported.map(|m| self.0[m].name.as_str()).collect()
+            let imported = used.chain(named).map(|m| self.0[m].name.as_str());
+            imported.filter(|name| *name != file.name).collect()
         };
-        self.0
-            .values()
-            .map(|f| (f.name.as_str(), targets(f)))
-            .collect()
+        let mut all: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for file in self.0.values() {
+            // A file may be a module of several programs.
+            all.entry(&file.name).or_default().extend(targets(file));
+        }
+        all
     }
 
     /// A circle of imports, if there is one: each file imports the next, the last one the first.
@@ -117,20 +144,56 @@ fn way_back<'a>(
     None
 }
 
-/// The module of a file in `src`.
-fn module_of(name: &str) -> Option<Module> {
-    let (krate, path) = name.strip_prefix("crates/")?.split_once("/src/")?;
-    let path = path.strip_suffix(".rs")?;
-    let parts = path
-        .split('/')
-        .filter(|p| !["mod", "lib", "main"].contains(p));
-    Some(
-        [krate]
-            .into_iter()
-            .chain(parts)
-            .map(str::to_owned)
-            .collect(),
-    )
+/// The module of a file that is the root of a library or of a program.
+fn root_module(name: &str) -> Option<Module> {
+    let (krate, path) = name.strip_prefix("crates/")?.split_once('/')?;
+    let root = match path.strip_suffix(".rs")?.split('/').collect::<Vec<_>>()[..] {
+        ["src", "lib" | "main"] => krate.to_owned(),
+        ["tests", program] | ["tests", program, "main"] => format!("{krate}/tests/{program}"),
+        _ => return None,
+    };
+    Some(vec![root])
+}
+
+/// The modules that a file declares, with the path that an attribute gives.
+fn declared(text: &str) -> Vec<(String, Option<String>)> {
+    let mut path = None;
+    let mut found = Vec::new();
+    for line in text.lines().map(str::trim_start) {
+        if let Some(attribute) = line.strip_prefix("#[path = \"") {
+            path = attribute.split('"').next().map(str::to_owned);
+            continue;
+        }
+        if line.starts_with("#[") {
+            continue;
+        }
+        if let Some(name) = declaration(line) {
+            found.push((name.to_owned(), path.take()));
+        }
+        path = None;
+    }
+    found
+}
+
+/// The name in `mod name;` with any visibility.
+fn declaration(line: &str) -> Option<&str> {
+    let (visibility, name) = line.trim_start().split_once("mod ")?;
+    let declared = visibility.is_empty() || is_visibility(visibility);
+    let name = name.split_once(';')?.0;
+    (declared && name.chars().all(|c| c.is_alphanumeric() || c == '_')).then_some(name)
+}
+
+/// The files in which a module may be that a file declares.
+fn candidates(file: &str, module: &Module, child: &str, path: Option<&str>) -> Vec<String> {
+    let (directory, name) = file.rsplit_once('/').unwrap_or(("", file));
+    if let Some(path) = path {
+        return vec![format!("{directory}/{path}")];
+    }
+    let own = match module.len() == 1 || name == "mod.rs" {
+        true => directory.to_owned(),
+        false => file.trim_end_matches(".rs").to_owned(),
+    };
+    vec![format!("{own}/{child}.rs"), format!("{own}/{child}/mod.rs")]
 }
 
 /// A path as written, from the root of its crate; `None` for a path of another crate.
@@ -189,11 +252,7 @@ fn is_visibility(text: &str) -> bool {
 
 /// The paths in code that begin with `crate`, `self`, `super` or a child of the module.
 fn paths(code: &str) -> Vec<Vec<String>> {
-    let children = code.lines().filter_map(|line| {
-        let (visibility, name) = line.trim_start().split_once("mod ")?;
-        let declared = visibility.is_empty() || is_visibility(visibility);
-        name.strip_suffix(';').filter(|_| declared)
-    });
+    let children = code.lines().filter_map(declaration);
     let starts: BTreeSet<&str> = children.chain(["crate", "self", "super"]).collect();
     let is_name = |c: char| c.is_alphanumeric() || c == '_' || c == ':' || c == '$';
     let words = code.split(|c: char| !is_name(c));
@@ -320,6 +379,35 @@ mod tests {
             ("crates/x/src/a.rs", "//! A.\n\nuse super::P;\n"),
         ];
         assert!(files(&sources).circle().is_some());
+    }
+
+    #[test]
+    fn code_after_a_module_of_tests_counts() {
+        let root =
+            "//! X.\n\nmod a;\n#[cfg(test)]\nmod captured;\nmod b;\n\nfn f() {\n    a::g();\n}\n";
+        let sources = [
+            ("crates/x/src/main.rs", root),
+            (
+                "crates/x/src/a.rs",
+                "//! A.\n\nfn g() {\n    crate::f();\n}\n",
+            ),
+        ];
+        assert!(files(&sources).circle().is_some());
+    }
+
+    #[test]
+    fn circles_in_test_programs_are_found() {
+        let sources = [
+            ("crates/x/tests/p/main.rs", "//! P.\n\nmod a;\nmod b;\n"),
+            ("crates/x/tests/p/a.rs", "//! A.\n\nuse crate::b::B;\n"),
+            ("crates/x/tests/p/b.rs", "//! B.\n\nuse super::a::A;\n"),
+        ];
+        assert!(files(&sources).circle().is_some());
+        let listed = [
+            ("crates/x/tests/q.rs", "//! Q.\n\nmod s;\n\nuse s::S;\n"),
+            ("crates/x/tests/s/mod.rs", "//! S.\n\nuse crate::Q;\n"),
+        ];
+        assert!(files(&listed).circle().is_none());
     }
 
     #[test]

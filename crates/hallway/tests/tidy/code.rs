@@ -24,14 +24,38 @@ pub(crate) fn bare(text: &str) -> String {
     out
 }
 
-/// The code before the tests at the end of a file, and without visibilities that name a path.
+/// The code without the items that only tests have, and without visibilities that name a path.
 pub(crate) fn without_tests(code: &str) -> String {
-    let code = code.split("\n#[cfg(test)]\nmod ").next();
-    let mut parts = code.unwrap_or_default().split("pub(in ");
+    let mut released = String::new();
+    let mut rest = code;
+    while let Some(at) = ["#[cfg(test)]", "#[cfg(all(test"]
+        .iter()
+        .filter_map(|attribute| rest.find(attribute))
+        .min()
+    {
+        released += &rest[..at];
+        rest = &rest[at + item(&rest[at..])..];
+    }
+    released += rest;
+    let mut parts = released.split("pub(in ");
     let first = parts.next().unwrap_or_default().to_owned();
     parts.fold(first, |code, part| {
         code + "pub" + part.split_once(')').map_or("", |(_, rest)| rest)
     })
+}
+
+/// The length of an item with the attributes before it: to its `;` or its closing brace.
+fn item(code: &str) -> usize {
+    let mut depth = 0_usize;
+    let end = code.char_indices().find(|(_, c)| {
+        match c {
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        depth == 0 && matches!(c, ';' | '}')
+    });
+    end.map_or(code.len(), |(at, _)| at + 1)
 }
 
 /// Whether a text ends with a character of a name, except the `b` of a text of bytes.
@@ -70,5 +94,15 @@ fn character(text: &str) -> Option<usize> {
     match inner.starts_with("\\u") || inner.starts_with("\\x") {
         true => Some(1 + inner.find('\'')? + 1),
         false => inner[length..].starts_with('\'').then_some(length + 2),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn what_only_tests_have_is_removed_and_nothing_after_it() {
+        let code = "mod a;\n#[cfg(test)]\nmod captured;\n#[cfg(test)]\n#[path = \"\"]\nmod b {\n    fn f() {}\n}\nfn g(_: [u8; 2]) {}\n";
+        let released: String = super::without_tests(code).split_whitespace().collect();
+        assert_eq!(released, "moda;fng(_:[u8;2]){}");
     }
 }

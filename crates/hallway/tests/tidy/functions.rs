@@ -29,28 +29,27 @@ fn is_declaration(lines: &[&str], end: &str) -> bool {
 /// The name of the function that begins in a line.
 fn name(line: &str) -> Option<&str> {
     let (before, after) = line.split_once("fn ")?;
-    let words = [
-        "pub",
-        "pub(crate)",
-        "pub(super)",
-        "const",
-        "async",
-        "unsafe",
-        "extern",
-        "\"C\"",
-    ];
-    before
-        .split_whitespace()
-        .all(|word| words.contains(&word))
-        .then(|| after.split(['(', '<']).next().unwrap_or_default())
+    let words = ["const", "async", "unsafe", "extern", "\"C\""];
+    // `pub`, `pub(crate)`, `pub(in crate::a)`
+    let before = before.trim_start();
+    let before = match before.strip_prefix("pub") {
+        Some(rest) if rest.starts_with('(') => rest.split_once(')')?.1,
+        Some(rest) => rest,
+        None => before,
+    };
+    let name = after.split(['(', '<']).next().unwrap_or_default();
+    let is_name = name.chars().all(|c| c.is_alphanumeric() || c == '_');
+    let head = before.split_whitespace().all(|word| words.contains(&word));
+    (head && is_name && !name.is_empty()).then_some(name)
 }
 
 #[cfg(test)]
 mod tests {
     #[test]
     fn lines_are_counted_from_the_name_to_the_brace() {
-        let text = "trait T {\n    fn declared(\n        &self,\n    );\n    fn short() {\n        {\n        }\n    }\n}\n";
+        let text = "trait T {\n    fn declared(\n        &self,\n    );\n    fn short() {\n        {\n        }\n    }\n    pub(in crate::a) const fn inner() {\n    }\n}\n";
         let found = super::lengths(text);
-        assert_eq!(found, [("declared".to_owned(), 3), ("short".to_owned(), 4)]);
+        let found: Vec<_> = found.iter().map(|(name, n)| (name.as_str(), *n)).collect();
+        assert_eq!(found, [("declared", 3), ("short", 4), ("inner", 2)]);
     }
 }

@@ -1,22 +1,31 @@
 //! Packets that are dropped by other programs' objects: foreign rules, tc, rp_filter.
 
 use hallway_testkit::{Hallway, sh};
+use serde_json::Value;
 
 use crate::reasons::{blocked, last, shop};
 
+/// A rule of others drops what `app` sends; the prediction includes those that packets pass on the host and
+/// in nodes.
+fn predicted(h: &Hallway, to: &str, words: &[&str]) -> Value {
+    let value = blocked(h, "app", to, "filtered", "foreign-rule", words);
+    assert_eq!(value["agrees"], true, "{to}");
+    value
+}
+
 pub(crate) fn rules_of_others() {
     let h = shop();
-    // The prediction includes rules of other programs that packets pass on the host and in nodes.
-    let predicted = |h: &Hallway, to: &str, words: &[&str]| {
-        let value = blocked(h, "app", to, "filtered", "foreign-rule", words);
-        assert_eq!(value["agrees"], true, "{to}");
-        value
-    };
+    rules_of_nft(&h);
+    rules_of_iptables(&h);
+    rules_in_nodes(&h);
+}
+
+fn rules_of_nft(h: &Hallway) {
     sh(
         "nft 'table ip guard { chain gate { type filter hook forward priority -5; ip daddr 10.2.0.10 tcp dport 80 counter drop comment \"closed for today\"; tcp dport 81 reject with tcp reset; tcp dport 82 jump deep; }; chain deep { ct state new drop; }; }'",
     );
     let first = predicted(
-        &h,
+        h,
         "db:80",
         &[
             "chain gate of table ip guard",
@@ -41,7 +50,7 @@ pub(crate) fn rules_of_others() {
     assert_eq!(hop["comment"], "closed for today");
     assert_eq!(hop["ours"], false);
     blocked(
-        &h,
+        h,
         "app",
         "db:81",
         "refused",
@@ -49,21 +58,24 @@ pub(crate) fn rules_of_others() {
         &["reject with tcp reset"],
     );
     predicted(
-        &h,
+        h,
         "db:82",
         &["chain deep of table ip guard", "ct state new drop"],
     );
     sh("nft 'delete table ip guard'");
-    // iptables, whose rules are nf_tables rules too.
+}
+
+/// Its rules are nf_tables rules, too.
+fn rules_of_iptables(h: &Hallway) {
     sh("iptables -A FORWARD -d 10.2.0.10 -p tcp --dport 83 -j DROP");
     predicted(
-        &h,
+        h,
         "db:83",
         &["chain FORWARD of table ip filter", "10.2.0.10"],
     );
     sh("iptables -F FORWARD; iptables -P FORWARD DROP");
     predicted(
-        &h,
+        h,
         "db:84",
         &[
             "chain FORWARD of table ip filter",
@@ -74,9 +86,9 @@ pub(crate) fn rules_of_others() {
     sh(
         "nft 'table inet late { chain out { type filter hook postrouting priority 300; udp dport 53 drop; }; chain back { type filter hook forward priority 10; tcp sport 85 drop; }; }'",
     );
-    predicted(&h, "db:53/udp", &["table inet late", "udp dport 53 drop"]);
+    predicted(h, "db:53/udp", &["table inet late", "udp dport 53 drop"]);
     predicted(
-        &h,
+        h,
         "db:85",
         &[
             "the request arrives, but not the reply",
@@ -84,24 +96,27 @@ pub(crate) fn rules_of_others() {
         ],
     );
     sh("nft 'delete table inet late'");
-    // In the bridge's own family, and in nodes.
+}
+
+/// In the bridge's own family, and in nodes.
+fn rules_in_nodes(h: &Hallway) {
     sh(
         "nft 'table bridge wall { chain x { type filter hook forward priority 0; ip6 daddr fd01::11 drop; }; }'",
     );
     predicted(
-        &h,
+        h,
         "[fd01::11]:80",
         &["chain x of table bridge wall", "ip6 daddr fd01::11 drop"],
     );
     std::fs::write("/run/own.nft", "table inet own { chain i { type filter hook input priority 0; tcp dport 86 drop; tcp dport 87 reject; }; chain o { type filter hook output priority 0; tcp sport 88 drop; tcp dport 89 drop; }; }").unwrap();
     h.ok("exec web -- nft -f /run/own.nft");
     predicted(
-        &h,
+        h,
         "web:86",
         &["in web, chain i of table inet own", "tcp dport 86 drop"],
     );
     blocked(
-        &h,
+        h,
         "app",
         "web:87",
         "refused",
@@ -109,12 +124,12 @@ pub(crate) fn rules_of_others() {
         &["in web, chain i of table inet own"],
     );
     predicted(
-        &h,
+        h,
         "web:88",
         &["the request arrives, but not the reply", "in web, chain o"],
     );
     let own = blocked(
-        &h,
+        h,
         "web",
         "db:89",
         "filtered",

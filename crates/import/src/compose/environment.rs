@@ -1,5 +1,7 @@
 //! The variables of a service's program.
 
+use std::io::ErrorKind;
+
 use hallway_spec::Value;
 use hallway_spec::problem::ImportProblem;
 
@@ -44,15 +46,15 @@ pub(super) fn read(
                     }
                 }
             }
-            Err(error) if required => {
+            Err(error) if !required && error.kind() == ErrorKind::NotFound => {}
+            Err(error) => {
                 let kind = ImportProblem::Unreadable {
                     path: path_text,
-                    error,
-                    optional: true,
+                    error: error.to_string(),
+                    optional: required,
                 };
                 findings.problem(&path.place, kind);
             }
-            Err(_) => {}
         }
     }
     let given = value.get("environment");

@@ -35,7 +35,7 @@ pub(crate) fn translate(
 ) -> Value {
     let mut lab = lab::read(file, sources, findings);
     for machine in &mut lab.machines {
-        startup::read(machine, file, surroundings, sources);
+        startup::read(machine, file, surroundings, sources, findings);
     }
     let own = lab.name.filter(|name| name.parse::<Name>().is_ok());
     let name = given.map(str::to_owned).or(own);

@@ -1,10 +1,14 @@
 //! Startup files: the commands that set addresses and routes.
 
+use std::io::ErrorKind;
+
 use hallway_spec::Place;
+use hallway_spec::problem::ImportProblem;
 use ipnet::IpNet;
 
 use super::lab::{Address, Machine, Route};
 use crate::containerlab::exec::{Setting, settings};
+use crate::findings::Findings;
 use crate::script::{Command, Line, commands};
 use crate::sources::{Sources, join, parent};
 use crate::surroundings::{File, Surroundings};
@@ -15,13 +19,24 @@ pub(super) fn read(
     file: &File,
     surroundings: &Surroundings<'_>,
     sources: &mut Sources,
+    findings: &mut Findings,
 ) {
     let directory = parent(&file.path);
     for name in ["shared", &machine.name.clone()] {
         let path = join(&directory, &format!("{name}.startup"));
         // A machine need not have one.
-        let Ok(text) = (surroundings.read)(&path) else {
-            continue;
+        let text = match (surroundings.read)(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            Err(error) => {
+                let problem = ImportProblem::Unreadable {
+                    path,
+                    error: error.to_string(),
+                    optional: false,
+                };
+                findings.problem(&Place::default(), problem);
+                continue;
+            }
         };
         let lines = sources.lines(&path, &text, &directory).into_iter();
         let lines = lines.map(|(place, text)| {

@@ -3,15 +3,11 @@
 
 use std::os::fd::AsFd as _;
 
-use std::sync::Mutex;
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::sync_channel;
 
 use super::Netns;
 use crate::sys::{self, NamespaceKind};
 use crate::{Kernel, KernelError};
-
-/// Where the thread that creates it puts it, for a handle and its siblings.
-pub(crate) type Ahead = Mutex<Option<Receiver<Result<Netns, KernelError>>>>;
 
 impl Kernel {
     /// Starts to create a namespace in a separate thread, for the next

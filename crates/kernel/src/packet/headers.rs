@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use hallway_nftables::IpVersion;
+
 /// A frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ethernet {
@@ -140,8 +142,8 @@ impl Sctp {
 /// An ICMP (RFC 792) or ICMPv6 (RFC 4443) message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Icmp {
-    /// ICMPv6.
-    pub v6: bool,
+    /// ICMP or ICMPv6.
+    pub version: IpVersion,
     /// The type.
     pub kind: u8,
     /// The code.

@@ -10,6 +10,7 @@ use etherparse::{
     ArpPacketSlice, EtherType, Ethernet2Slice, Ipv6ExtensionSlice, LaxIpSlice, LaxIpv4Slice,
     LaxIpv6Slice, SingleVlanSlice,
 };
+use hallway_nftables::IpVersion;
 
 use super::headers::{Arp, Ethernet, Icmp, Ip, Network, Sctp, Tcp, Transport, Udp};
 
@@ -242,7 +243,7 @@ impl Icmp {
         let (kind, code) = (*bytes.first()?, *bytes.get(1)?);
         let is_error = matches!(kind, 3 | 4 | 5 | 11 | 12);
         Some(Self {
-            v6: false,
+            version: IpVersion::V4,
             kind,
             code,
             echo: matches!(kind, 0 | 8).then(|| Self::echo(bytes)).flatten(),
@@ -259,7 +260,7 @@ impl Icmp {
         let is_error = matches!(kind, 1..=4);
         let target = array_at::<16>(bytes, 8).filter(|_| matches!(kind, 135 | 136));
         Some(Self {
-            v6: true,
+            version: IpVersion::V6,
             kind,
             code,
             echo: matches!(kind, 128 | 129)

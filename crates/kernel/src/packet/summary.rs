@@ -3,6 +3,7 @@
 use std::fmt::{self, Write as _};
 use std::net::{IpAddr, SocketAddr};
 
+use hallway_nftables::IpVersion;
 use hallway_nftables::print::mac;
 
 use super::headers::{Arp, Ethernet, Icmp, Ip, Network, Tcp, Transport};
@@ -140,7 +141,10 @@ impl fmt::Display for Tcp {
 
 impl fmt::Display for Icmp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.v6 { "icmp6 " } else { "icmp " })?;
+        f.write_str(match self.version {
+            IpVersion::V4 => "icmp ",
+            IpVersion::V6 => "icmp6 ",
+        })?;
         match self.words() {
             Some(words) => f.write_str(&words)?,
             None => write!(f, "type {} code {}", self.kind, self.code)?,
@@ -173,32 +177,32 @@ impl Icmp {
     /// Type and code in words (IANA's registries of ICMP and ICMPv6 parameters).
     #[must_use]
     pub fn words(&self) -> Option<String> {
-        let reason = if self.v6 {
-            self.reason_v6()
-        } else {
-            self.reason()
+        use IpVersion::{V4, V6};
+        let reason = match self.version {
+            V4 => self.reason(),
+            V6 => self.reason_v6(),
         };
-        let words = match (self.v6, self.kind) {
-            (false, 0) | (true, 129) => "echo reply",
-            (false, 8) | (true, 128) => "echo request",
-            (false, 3) if self.code == 4 => "packet too big",
-            (false, 3) | (true, 1) => "unreachable",
-            (true, 2) => "packet too big",
-            (false, 5) | (true, 137) => "redirect",
-            (false, 11) | (true, 3) => "time exceeded",
-            (false, 12) | (true, 4) => "parameter problem",
-            (true, 130) => "multicast listener query",
-            (true, 131 | 143) => "multicast listener report",
-            (true, 132) => "multicast listener done",
-            (true, 133) => "router solicitation",
-            (true, 134) => "router advertisement",
-            (true, 135) => {
+        let words = match (self.version, self.kind) {
+            (V4, 0) | (V6, 129) => "echo reply",
+            (V4, 8) | (V6, 128) => "echo request",
+            (V4, 3) if self.code == 4 => "packet too big",
+            (V4, 3) | (V6, 1) => "unreachable",
+            (V6, 2) => "packet too big",
+            (V4, 5) | (V6, 137) => "redirect",
+            (V4, 11) | (V6, 3) => "time exceeded",
+            (V4, 12) | (V6, 4) => "parameter problem",
+            (V6, 130) => "multicast listener query",
+            (V6, 131 | 143) => "multicast listener report",
+            (V6, 132) => "multicast listener done",
+            (V6, 133) => "router solicitation",
+            (V6, 134) => "router advertisement",
+            (V6, 135) => {
                 return Some(self.target.map_or_else(
                     || "neighbour solicitation".into(),
                     |a| format!("who has {a}"),
                 ));
             }
-            (true, 136) => {
+            (V6, 136) => {
                 return Some(self.target.map_or_else(
                     || "neighbour advertisement".into(),
                     |a| format!("here is {a}"),

@@ -5,6 +5,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use hallway_nftables::IpVersion;
 use rustix::io::Errno;
 use rustix::net::{
     Protocol, RawProtocol, RecvFlags, SendFlags, SocketType, bind, recvfrom, sendto, socket_with,
@@ -28,7 +29,7 @@ const REPLY: &[u8] = b"hallway reply";
 pub struct RawSocket {
     fd: OwnedFd,
     protocol: u8,
-    v4: bool,
+    version: IpVersion,
 }
 
 /// What identifies a probe.
@@ -60,8 +61,12 @@ impl RawSocket {
         let number = RawProtocol::new(u32::from(protocol)).ok_or(Errno::INVAL)?;
         let number = Some(Protocol::from_raw(number));
         let fd = socket_with(family(address), SocketType::RAW, FLAGS, number)?;
-        let v4 = address.is_ipv4();
-        Ok(Self { fd, protocol, v4 })
+        let version = IpVersion::of(address);
+        Ok(Self {
+            fd,
+            protocol,
+            version,
+        })
     }
 
     /// Opens a socket for packets to this address of this machine; one of a single link has the number of
@@ -166,7 +171,7 @@ impl RawSocket {
         let bytes = buffer.get(..length).unwrap_or_default();
         // With its header in IPv4, without it in IPv6 (raw(7), RFC 3542).
         let header = match bytes.first() {
-            Some(first) if self.v4 => usize::from(first & 0xf) * 4,
+            Some(first) if self.version == IpVersion::V4 => usize::from(first & 0xf) * 4,
             _ => 0,
         };
         Ok(Some((

@@ -18,33 +18,44 @@ pub struct Reg(pub u8);
 
 /// What `meta` loads (enum nft_meta_keys).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)] // named as the kernel's
 pub enum Meta {
+    /// The mark of the packet.
     Mark = 3,
+    /// The name of the interface that it came in by.
     IifName = 6,
+    /// The name of the interface that it leaves by.
     OifName = 7,
+    /// The kind of the interface that it came in by.
     IifType = 8,
+    /// Its IP version, in tables of family inet.
     NfProto = 15,
+    /// Its transport protocol.
     L4Proto = 16,
+    /// To whom its frame is addressed.
     PacketType = 19,
+    /// The group of the interface that it came in by.
     IifGroup = 21,
+    /// The group of the interface that it leaves by.
     OifGroup = 22,
 }
 
 /// The start of `payload`'s offset (enum nft_payload_bases).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)] // named as the kernel's
 pub enum PayloadBase {
+    /// The header of the frame.
     Link = 0,
+    /// The IP header.
     Network = 1,
+    /// The header of the transport protocol.
     Transport = 2,
 }
 
 /// What `ct` loads (enum nft_ct_keys).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)] // named as the kernel's
 pub enum CtKey {
+    /// The states of the packet in its connection.
     State = 0,
+    /// The status bits of the connection.
     Status = 2,
 }
 

@@ -33,7 +33,11 @@ impl Survey<'_> {
             "target" => self.target(attrs),
             "reject" => {
                 let code = attrs.find(2).and_then(|bytes| bytes.first().copied());
-                let reply = of_nftables(number(attrs, 1), code, self.packet.context.from.is_ipv4());
+                let reply = of_nftables(
+                    number(attrs, 1),
+                    code,
+                    IpVersion::of(self.packet.context.from),
+                );
                 Step::Ends(Act::Drop(reply))
             }
             // NFTA_TPROXY_FAMILY, NFTA_NAT_FAMILY: in a table of the family inet packets of the other IP

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use super::matches::{Act, Matches};
 use super::packet::{Mark, Packet, Translation};
 use super::reject::of_iptables;
+use crate::IpVersion;
 use crate::expr::Verdict;
 use crate::wire::{Attrs, string_of, u16_of};
 
@@ -196,7 +197,7 @@ pub(super) fn target(attrs: Attrs<'_>, packet: &Packet<'_>) -> Target {
         "NOTRACK" => Target::Untracked,
         "CT" => Target::None,
         "REJECT" => {
-            let reply = of_iptables(u32_at(info, 0), packet.context.from.is_ipv4());
+            let reply = of_iptables(u32_at(info, 0), IpVersion::of(packet.context.from));
             Target::Act(Act::Drop(reply))
         }
         "ACCEPT" => Target::Act(Act::Verdict(Verdict::Accept)),

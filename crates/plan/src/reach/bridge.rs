@@ -92,7 +92,7 @@ impl<'w> Walk<'w> {
             self.by_device(Hook::Egress, from.name, &packet, Some(state))?;
             return self.out_of_bridge(far, interface, [0; 6], packet);
         }
-        let context = frame(&packet, (port.link, ""), port.mac);
+        let context = frame(&packet, port.link, "", port.mac);
         self.by_bridge(Hook::Input, &packet, context)?;
         self.by_device(Hook::Ingress, from.name, &packet, None)?;
         self.routed_by_host(packet, state, from)
@@ -105,7 +105,7 @@ impl<'w> Walk<'w> {
         from: HostPort<'w>,
         packet: Packet,
     ) -> WalkResult {
-        let context = frame(&packet, (port.link, ""), port.mac);
+        let context = frame(&packet, port.link, "", port.mac);
         self.by_bridge(Hook::Input, &packet, context)?;
         self.by_device(Hook::Ingress, from.name, &packet, None)?;
         self.host_in(packet, from)
@@ -113,7 +113,7 @@ impl<'w> Walk<'w> {
 
     /// The chains of bridges that a frame passes after the inet hooks of prerouting.
     fn after_inet(&mut self, port: &NodePort<'w>, packet: &Packet) -> Result<(), DropReason> {
-        let context = frame(packet, (port.link, ""), port.mac);
+        let context = frame(packet, port.link, "", port.mac);
         let all = Passing::all(Class::Bridge, Hook::Prerouting, packet, None, context);
         self.pass_foreign(&all.after_inet())
     }
@@ -147,7 +147,7 @@ impl<'w> Walk<'w> {
         packet: Packet,
     ) -> WalkResult {
         let to = link_of(node, interface);
-        let sent = frame(&packet, ("", to), mac);
+        let sent = frame(&packet, "", to, mac);
         self.by_bridge(Hook::Postrouting, &packet, sent)?;
         self.by_device(Hook::Egress, to, &packet, None)?;
         self.far_port(node, interface, packet.flow);
@@ -161,7 +161,7 @@ impl<'w> Walk<'w> {
         to: &str,
         packet: &Packet,
     ) -> Result<(), DropReason> {
-        let context = frame(packet, (port.link, to), port.mac);
+        let context = frame(packet, port.link, to, port.mac);
         for chain in self.world.bridge.hooked(Hook::Forward, ChainType::Filter) {
             let verdict = self.world.bridge.evaluate(chain, &context);
             self.apply_verdict(&verdict, Hook::Forward, Family::Bridge, packet.flow)?;

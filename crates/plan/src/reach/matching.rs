@@ -48,7 +48,7 @@ pub(super) fn in_range(port: u16, (first, last): (u16, u16)) -> Matches {
 }
 
 /// Whether a mark has the value in the bits of a mask.
-pub(super) fn marked((value, mask): (u32, u32), mark: Mark) -> Matches {
+pub(super) fn marked(value: u32, mask: u32, mark: Mark) -> Matches {
     match () {
         () if (mark.value ^ value) & mask & mark.known != 0 => Matches::No,
         () if mask & !mark.known == 0 => Matches::Yes,
@@ -75,10 +75,10 @@ mod tests {
             value: 0x1,
             known: 0xf,
         };
-        assert_eq!(marked((0x1, 0xf), some), Matches::Yes);
-        assert_eq!(marked((0x2, 0xf), some), Matches::No);
-        assert_eq!(marked((0x11, 0xff), some), Matches::Perhaps);
-        assert_eq!(marked((0x12, 0xff), some), Matches::No);
-        assert_eq!(marked((7, u32::MAX), Mark::NONE), Matches::No);
+        assert_eq!(marked(0x1, 0xf, some), Matches::Yes);
+        assert_eq!(marked(0x2, 0xf, some), Matches::No);
+        assert_eq!(marked(0x11, 0xff, some), Matches::Perhaps);
+        assert_eq!(marked(0x12, 0xff, some), Matches::No);
+        assert_eq!(marked(7, u32::MAX, Mark::NONE), Matches::No);
     }
 }

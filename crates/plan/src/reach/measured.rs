@@ -17,6 +17,8 @@ pub enum Listener {
     /// No known listener.
     #[serde(rename = "nobody")]
     None,
+    /// It could not be tried.
+    Unknown,
 }
 
 /// The result of one real attempt.

@@ -247,7 +247,7 @@ impl<'w> Walk<'w> {
             };
             return self.host_in(packet, from);
         }
-        let context = frame(&packet, (port.link, ""), port.mac);
+        let context = frame(&packet, port.link, "", port.mac);
         for chain in self
             .world
             .bridge
@@ -294,7 +294,7 @@ impl<'w> Walk<'w> {
     ) -> Result<(), DropReason> {
         let link = link_of(node, interface);
         if bridged {
-            let sent = frame(packet, ("", link), [0; 6]);
+            let sent = frame(packet, "", link, [0; 6]);
             self.by_bridge(Hook::Output, packet, sent)?;
             self.by_bridge(Hook::Postrouting, packet, sent)?;
         }
@@ -309,14 +309,14 @@ impl<'w> Walk<'w> {
         packet: &Packet,
         state: Option<TrackingState>,
     ) -> Result<(), DropReason> {
-        let links = match hook {
+        let (iif, oif) = match hook {
             Hook::Egress => ("", link),
             _ => {
                 self.by_xdp(&self.world.environment.xdp, link, "");
                 (link, "")
             }
         };
-        let context = frame(packet, links, [0; 6]);
+        let context = frame(packet, iif, oif, [0; 6]);
         self.pass_foreign(&Passing::all(
             Class::Device(link),
             hook,
@@ -352,7 +352,8 @@ impl<'w> Walk<'w> {
 /// A frame between two ports, where there are two.
 pub(super) fn frame<'p>(
     packet: &Packet,
-    (iif, oif): (&'p str, &'p str),
+    iif: &'p str,
+    oif: &'p str,
     mac: [u8; 6],
 ) -> PacketContext<'p> {
     PacketContext {

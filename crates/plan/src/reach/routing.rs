@@ -36,7 +36,7 @@ impl HostRule {
         let all = [
             Matches::of(known),
             self.mark
-                .map_or(Matches::Yes, |wanted| marked(wanted, mark)),
+                .map_or(Matches::Yes, |(value, mask)| marked(value, mask, mark)),
             port(self.source_ports, flow.source_port),
             port(self.ports, flow.port),
             if self.others {

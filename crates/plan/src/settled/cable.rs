@@ -3,12 +3,11 @@
 use std::fmt;
 
 use hallway_spec::Name;
-use serde::{Deserialize, Serialize};
 
 use super::Node;
 
 /// A cable between two nodes' interfaces.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Cable {
     /// One end.
     pub a: InterfaceRef,
@@ -17,7 +16,7 @@ pub struct Cable {
 }
 
 /// Names an interface of a node; written `node:interface`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct InterfaceRef {
     /// The node.
     pub node: Name,

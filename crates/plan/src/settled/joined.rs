@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 
 use hallway_spec::{IpVersion, Joined, SysctlKey};
-use serde::{Deserialize, Serialize};
 
 /// A namespace of other programs, as it was found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JoinedNamespace {
     /// What the file names.
     pub reference: Joined,
@@ -18,12 +17,10 @@ pub struct JoinedNamespace {
 
 /// Settings of a namespace as they were before hallway changed them. Those that the kernel did not
 /// have are missing.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SettingsBefore {
     /// Whether it forwarded, by IP version.
-    #[serde(default)]
     pub forwarding: Vec<(IpVersion, u32)>,
     /// Further settings, which the file gives.
-    #[serde(default)]
     pub sysctls: BTreeMap<SysctlKey, String>,
 }

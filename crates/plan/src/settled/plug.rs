@@ -1,11 +1,9 @@
 //! What interfaces are connected to.
 
 use hallway_spec::Name;
-use serde::{Deserialize, Serialize};
 
 /// What an interface is connected to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Plug {
     /// A network, through this link on the host.
     Port {
@@ -41,7 +39,7 @@ impl Plug {
 }
 
 /// A VLAN on a link of the host.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Vlan {
     /// The link.
     pub parent: String,

@@ -2,10 +2,9 @@
 
 use hallway_spec::{Action, Place, PolicyService};
 use ipnet::IpNet;
-use serde::{Deserialize, Serialize};
 
 /// A policy line with its endpoints resolved to addresses.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
     /// Position in the file's list.
     pub index: usize,
@@ -16,15 +15,13 @@ pub struct Policy {
     /// Empty means everything.
     pub services: Vec<PolicyService>,
     /// The line in words, with the names of the file.
-    #[serde(default)]
     pub words: String,
     /// The place in the file.
     pub place: Place,
 }
 
 /// One side of a policy pair.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PolicySide {
     /// The host itself.
     Host,

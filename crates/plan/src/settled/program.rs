@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 
 use hallway_spec::{Dependency, Healthcheck, Name, Place, PortProto, Restart, User};
-use serde::{Deserialize, Serialize};
 
 /// A program that shares the namespace of a node.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sidecar {
     /// Its name.
     pub name: Name,
@@ -19,7 +18,7 @@ pub struct Sidecar {
 }
 
 /// The program of a node.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Workload {
     /// Program and arguments.
     pub command: Vec<String>,
@@ -32,7 +31,6 @@ pub struct Workload {
     /// The user it runs as, if the file specifies one.
     pub user: Option<User>,
     /// How its health is checked.
-    #[serde(default)]
     pub healthcheck: Option<Healthcheck>,
     /// What must run, be healthy or have ended before.
     pub depends_on: Vec<Dependency>,

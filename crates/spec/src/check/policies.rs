@@ -16,10 +16,12 @@ pub(super) fn check(topology: &Topology, problems: &mut Vec<Problem>) {
             problems.push(Problem::new(&policy.place, kind));
             continue;
         }
-        let kind = reason(policy, |pair| beside_the_rules(topology, &outside, pair));
+        let kind = reason(policy, |(from, to)| {
+            beside_the_rules(topology, &outside, from, to)
+        });
         let kind = kind.or_else(|| match policy.action {
             Action::Allow => reason(policy, |(from, to)| {
-                impossible(topology, &outside, policy.index, (from, to))
+                impossible(topology, &outside, policy.index, from, to)
             }),
             Action::Deny => None,
         });
@@ -89,7 +91,8 @@ impl<'a> OfLan<'a> {
 fn beside_the_rules(
     topology: &Topology,
     outside: &Outside<'_>,
-    (from, to): &(Endpoint, Endpoint),
+    from: &Endpoint,
+    to: &Endpoint,
 ) -> Option<PolicyProblem> {
     let of = |endpoint: &Endpoint| {
         let Endpoint::Node(node) = endpoint else {
@@ -123,7 +126,8 @@ fn impossible(
     topology: &Topology,
     outside: &Outside<'_>,
     index: usize,
-    (from, to): (&Endpoint, &Endpoint),
+    from: &Endpoint,
+    to: &Endpoint,
 ) -> Option<PolicyProblem> {
     let of_internal = |endpoint| {
         let network: &Network = internal(topology, endpoint)?;

@@ -15,40 +15,48 @@ fn overlap(a: &IpNet, b: &IpNet) -> bool {
 /// nodes, and none may be on both.
 pub(super) fn networks(topology: &Topology, problems: &mut Vec<Problem>) {
     // Sorted by first address, an overlap is always with the longest interval that has not ended.
-    let mut all: Vec<(IpNet, &Network)> = topology
-        .networks
-        .iter()
-        .flat_map(|n| n.subnets.iter().map(move |s| (s.net, n)))
+    let networks = topology.networks.iter();
+    let mut all: Vec<Prefix<'_>> = networks
+        .flat_map(|network| {
+            let nets = network.subnets.iter().map(|subnet| subnet.net);
+            nets.map(move |net| Prefix { net, network })
+        })
         .collect();
-    all.sort_by_key(|(net, _)| (net.network(), net.prefix_len()));
-    let [mut of_host, mut of_lans] = [None::<(IpNet, &Network)>; 2];
-    for (net, network) in all {
-        let lan = network.mode == Mode::Lan;
-        let covers = |open: &(IpNet, &Network)| overlap(&open.0, &net);
+    all.sort_by_key(|prefix| (prefix.net.network(), prefix.net.prefix_len()));
+    let [mut of_host, mut of_lans] = [None::<Prefix<'_>>; 2];
+    for prefix in all {
+        let lan = prefix.network.mode == Mode::Lan;
+        let covers = |open: &Prefix<'_>| overlap(&open.net, &prefix.net);
         let beside = of_lans.filter(|open| !lan && covers(open));
         if let Some(open) = of_host.filter(covers).or(beside) {
-            problems.push(overlapping(open, (net, network)));
+            problems.push(overlapping(open, prefix));
         }
         let own = if lan { &mut of_lans } else { &mut of_host };
-        *own = own.filter(covers).or(Some((net, network)));
+        *own = own.filter(covers).or(Some(prefix));
     }
     together(topology, problems);
 }
 
-fn overlapping((wide, holder): (IpNet, &Network), (net, network): (IpNet, &Network)) -> Problem {
-    let pair = [(net, network), (wide, holder)];
-    let [(late_net, late), (early_net, early)] = match holder.place.offset < network.place.offset {
-        true => pair,
-        false => [pair[1], pair[0]],
+/// One subnet of a network.
+#[derive(Clone, Copy)]
+struct Prefix<'a> {
+    net: IpNet,
+    network: &'a Network,
+}
+
+fn overlapping(wide: Prefix<'_>, inner: Prefix<'_>) -> Problem {
+    let (late, early) = match wide.network.place.offset < inner.network.place.offset {
+        true => (inner, wide),
+        false => (wide, inner),
     };
     let kind = NetworkProblem::SubnetOverlap {
-        net: late_net,
-        network: late.name.clone(),
-        other_net: early_net,
-        other: early.name.clone(),
-        other_place: early.place.clone(),
+        net: late.net,
+        network: late.network.name.clone(),
+        other_net: early.net,
+        other: early.network.name.clone(),
+        other_place: early.network.place.clone(),
     };
-    Problem::new(&late.place, kind)
+    Problem::new(&late.network.place, kind)
 }
 
 /// A node on two lans with one subnet could not choose between them.

@@ -27,7 +27,7 @@ pub use machine::{
 pub use plan::{PlannedSteps, ProblemEntry, Validation};
 pub use project::{
     Cable, CableEnd, Member, Network, NetworkDetails, Node, NodeDetails, Policy, ProjectEntry,
-    Route, Status, links, networks, nodes, policies,
+    Route, Status, SubnetShape, links, networks, nodes, policies,
 };
 pub use published::Published;
 pub use reach::{

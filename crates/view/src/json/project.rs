@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use hallway_nftables::print::mac;
-use hallway_plan::settled::{self, InterfaceRef, Settled, Subnet};
+use hallway_plan::settled::{self, InterfaceRef, Settled};
 use hallway_spec::{Action, Joined, Mode, Name};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -121,6 +121,24 @@ pub struct Route<'a> {
     pub interface: Option<&'a str>,
 }
 
+/// A prefix of a network.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct SubnetShape {
+    /// The prefix.
+    pub net: IpNet,
+    /// The host's address; none on a lan.
+    pub gateway: Option<IpAddr>,
+}
+
+impl From<&settled::Subnet> for SubnetShape {
+    fn from(subnet: &settled::Subnet) -> Self {
+        Self {
+            net: subnet.net,
+            gateway: subnet.gateway,
+        }
+    }
+}
+
 /// A network.
 #[derive(Debug, Serialize)]
 pub struct Network<'a> {
@@ -142,7 +160,7 @@ pub struct Network<'a> {
     /// The bridge's MAC address.
     pub mac: String,
     /// Prefixes with the host's address in each.
-    pub subnets: &'a [Subnet],
+    pub subnets: Vec<SubnetShape>,
     /// No route to other networks and no published ports.
     pub internal: bool,
     /// Stands for the outside.
@@ -326,7 +344,7 @@ impl<'a> Network<'a> {
             vlan: network.vlan.as_ref().map(|v| v.id),
             routers: &network.routers,
             mac: mac(&network.mac),
-            subnets: &network.subnets,
+            subnets: network.subnets.iter().map(SubnetShape::from).collect(),
             internal: network.internal,
             outside: network.outside,
             external: network.external && network.parent().is_none(),

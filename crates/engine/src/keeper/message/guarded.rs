@@ -9,15 +9,22 @@ use serde::{Deserialize, Serialize};
 /// See [`rules::Guarded`]; uplinks are named for each IP version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
 pub struct Guarded {
+    /// The device groups of the networks.
     pub groups: Vec<u32>,
+    /// The prefixes of the networks.
     pub prefixes: Vec<IpNet>,
+    /// The device groups of the networks whose packets get the host's address where they leave.
     pub masqueraded: Vec<u32>,
+    /// The prefixes that are not seen outside.
     pub hidden: Vec<IpNet>,
+    /// The device groups of the networks that represent the outside.
     pub outsides: Vec<u32>,
+    /// The links that forward IPv4 because of hallway.
     pub uplinks4: Vec<String>,
+    /// The links that forward IPv6 because of hallway.
     pub uplinks6: Vec<String>,
+    /// The bridges of the project.
     pub bridges: Vec<String>,
 }
 

@@ -170,66 +170,92 @@ pub enum Refusal {
 /// See [`desired::Program`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[allow(missing_docs)] // each field as there
 pub struct Program {
+    /// The node in which it runs.
     pub node: String,
+    /// The host name there.
     pub hostname: String,
+    /// The file of the node's network namespace.
     pub netns: PathBuf,
+    /// The inode number of that namespace.
     pub inode: u64,
+    /// The program and its arguments.
     pub command: Vec<String>,
+    /// Its variables.
     pub environment: BTreeMap<String, String>,
+    /// The directory in which it starts.
     pub working_dir: Option<PathBuf>,
+    /// The user, group and capabilities that it gets.
     pub rights: Option<Rights>,
+    /// The file that it sees as /etc/hosts.
     pub hosts: Option<PathBuf>,
+    /// The file that it sees as /etc/resolv.conf.
     pub resolv_conf: Option<PathBuf>,
+    /// The inode numbers of these two files; 0 for one that does not exist.
     pub etc_inodes: [u64; 2],
+    /// The file of its output.
     pub log: PathBuf,
+    /// The ports on which it must listen to be ready.
     pub ready: Vec<Port>,
+    /// When it is started again.
     pub restart: Restart,
+    /// How its health is tested.
     pub healthcheck: Option<Healthcheck>,
+    /// The programs that must be in some state before it starts.
     pub depends_on: Vec<Dependency>,
 }
 
 /// See [`hallway_spec::Healthcheck`]. Times are in milliseconds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
 pub struct Healthcheck {
+    /// The command of the test.
     pub test: Command,
+    /// Between two tests.
     pub interval: u64,
+    /// The limit of one test.
     pub timeout: u64,
+    /// So many failures in a row make it unhealthy.
     pub retries: u32,
+    /// Failures in this time after the start do not count.
     pub start_period: u64,
+    /// Between two tests in that time.
     pub start_interval: u64,
 }
 
 /// See [`hallway_spec::Dependency`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
 pub struct Dependency {
+    /// The node of the program.
     pub node: Name,
+    /// What must hold of it.
     pub condition: Condition,
+    /// Whether this program stays stopped if it cannot hold.
     pub required: bool,
 }
 
 /// See [`hallway_spec::Condition`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[allow(missing_docs)]
 pub enum Condition {
+    /// It has been started.
     ServiceStarted,
+    /// Its health check succeeds.
     ServiceHealthy,
+    /// It has ended with exit code 0.
     ServiceCompletedSuccessfully,
 }
 
 /// See [`hallway_spec::Health`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[allow(missing_docs)]
 pub enum Health {
+    /// No result counts yet.
     Starting,
+    /// The last test succeeded.
     Healthy,
+    /// As many tests failed as the limit allows.
     Unhealthy,
 }
 
@@ -246,30 +272,36 @@ pub struct Port {
 /// A transport protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[allow(missing_docs)]
 pub enum Protocol {
+    /// TCP.
     Tcp,
+    /// UDP.
     Udp,
+    /// SCTP.
     Sctp,
 }
 
 /// When a program is started again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[allow(missing_docs)]
 pub enum Restart {
+    /// Never.
     No,
+    /// After an exit code other than 0.
     OnFailure,
+    /// Whenever it has ended.
     Always,
+    /// Whenever it has ended, unless it was stopped by a command.
     UnlessStopped,
 }
 
 /// See [`desired::Listen`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
 pub struct Listen {
+    /// The address and port.
     pub address: SocketAddr,
+    /// The protocol.
     pub protocol: Protocol,
     /// In the real host's namespace, for a project in a sandbox.
     pub on_machine: bool,
@@ -278,35 +310,46 @@ pub struct Listen {
 /// See [`desired::Forward`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
 pub struct Forward {
+    /// Where clients connect.
     pub listen: Listen,
+    /// The address of the node, and the port there.
     pub target: SocketAddr,
 }
 
 /// See [`super::ProgramStatus`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
 pub struct Status {
+    /// Its node.
     pub node: String,
+    /// What it does.
     pub state: State,
+    /// Its process, while it runs.
     pub pid: Option<i32>,
+    /// How often it was started again.
     pub restarts: u32,
+    /// The result of its health check, if it has one.
     pub health: Option<Health>,
+    /// How it ended.
     pub exit: Option<Exit>,
+    /// When it ended, in milliseconds since 1970.
     pub ended_ms: Option<u64>,
 }
 
 /// See [`super::ProgramState`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[allow(missing_docs)]
 pub enum State {
+    /// It waits for what it depends on.
     Waiting,
+    /// It runs, and is not ready.
     Starting,
+    /// It runs, and is ready.
     Running,
+    /// It has ended, and is started again after a pause.
     Restarting,
+    /// It has ended.
     Exited,
 }
 

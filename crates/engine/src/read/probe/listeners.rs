@@ -29,6 +29,15 @@ pub(super) struct Listeners {
     watchers: BTreeMap<Location, PacketSocket>,
 }
 
+/// What is known of a place where no listener could be opened.
+fn without(error: Errno) -> Listener {
+    match error {
+        // Nothing can listen at an address that does not exist there, or for a protocol that this kernel lacks.
+        Errno::ADDRNOTAVAIL | Errno::AFNOSUPPORT | Errno::PROTONOSUPPORT => Listener::None,
+        _ => Listener::Unknown,
+    }
+}
+
 impl Listeners {
     /// Opens a listener at each place where an attempt should arrive and no program listens.
     pub(super) fn new(settled: &Settled, aims: &[Aim]) -> Result<Self, KernelError> {
@@ -56,7 +65,7 @@ impl Listeners {
                     self.raw.push((socket, address.port()));
                     Listener::Temporary
                 }
-                Err(_) => Listener::None,
+                Err(error) => without(error),
             };
             self.there.insert(key, listener);
             return Ok(());
@@ -76,7 +85,7 @@ impl Listeners {
                 }
                 Listener::Service
             }
-            Err(_) => Listener::None,
+            Err(error) => without(error),
         };
         self.there.insert(key, listener);
         Ok(())

@@ -244,6 +244,7 @@ impl Tracer<'_> {
             }
             (Listener::Service, None) => "a program".into(),
             (Listener::None, _) => "nothing".into(),
+            (Listener::Unknown, _) => "unknown: no listener could be opened there".into(),
         }
     }
 

@@ -1,9 +1,10 @@
 //! Why a change by a command is not made, in words of the command line.
 
 use hallway_spec::problem::{NameProblem, ProblemKind, ValueProblem};
-use hallway_spec::{Diagnostic as _, EditError, Name, Problems};
+use hallway_spec::{EditError, Name, Problems};
 
 use crate::diagnose::VerbError;
+use crate::failure::CommandCode;
 use crate::other_scopes::is_elsewhere;
 
 /// A change that the project does not allow. `places` are the flags of other projects that have a network.
@@ -12,7 +13,7 @@ pub(super) fn refused(why: &EditError, places: impl Fn(&Name) -> Vec<String>) ->
         let places = places(network);
         if !places.is_empty() {
             let help = is_elsewhere("network", network, &places);
-            return VerbError::usage(why.message(), help);
+            return VerbError::refused(why).with_help(help);
         }
     }
     VerbError::refused(why)
@@ -37,7 +38,11 @@ pub(super) fn of_arguments(
                     "hallway network add {network} adds it; hallway network ls lists the others"
                 ),
             };
-            return VerbError::usage(format!("there is no network {network}"), help);
+            return VerbError::usage(
+                CommandCode::NoSuchNetwork,
+                format!("there is no network {network}"),
+                help,
+            );
         }
         if let ProblemKind::Value(ValueProblem::Unexpected { path, .. }) = &mut problem.kind
             && let Some((_, key)) = path.rsplit_once('.')

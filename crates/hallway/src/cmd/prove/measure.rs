@@ -9,6 +9,7 @@ use hallway_plan::settled::Interface;
 
 use super::proof::{Expectation, Proof, Row};
 use crate::diagnose::VerbError;
+use crate::failure::CommandCode;
 use crate::subject::{Subject, check_target, location};
 
 /// A question, and the file's expectation.
@@ -33,19 +34,21 @@ pub(crate) fn expectations(
             .and_then(|_| check_target(&world, &one.question.to));
         untested.push(match tried {
             Ok(_) => None,
-            Err(VerbError::Usage(message, help)) => Some((message, help)),
+            Err(VerbError::Usage(usage)) => Some(usage),
             Err(other) => return Err(other),
         });
     }
     // Where nothing can be tried, that is the answer.
     if untested.iter().all(Option::is_some)
-        && let Some((Some((message, help)), one)) = untested.first().zip(expected.first())
+        && let Some((Some(mut usage), one)) = untested.drain(..).next().zip(expected.first())
     {
         let at = format!("{}:{}", one.place.file(&subject.file), one.place.line);
-        return Err(VerbError::usage(format!("{at}: {message}"), help.as_str()));
+        usage.message = format!("{at}: {}", usage.message);
+        return Err(VerbError::Usage(usage));
     }
     if expected.is_empty() {
         return Err(VerbError::usage(
+            CommandCode::NoExpectations,
             format!(
                 "{} expects nothing, so there is nothing to test",
                 subject.file
@@ -55,7 +58,7 @@ pub(crate) fn expectations(
     }
     let questions = expected.into_iter().zip(untested).map(|(e, why)| Asked {
         question: e.question,
-        untested: why.map(|(message, _)| message),
+        untested: why.map(|usage| usage.message),
         expected: Some(Expectation {
             reachable: e.reachable,
             place: e.place,
