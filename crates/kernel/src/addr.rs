@@ -75,8 +75,28 @@ pub fn delete_address(index: u32, net: IpNet) -> Request {
     }
 }
 
+/// Removes an address that has another one as its peer: without the peer, the kernel does not find it
+/// by its prefix.
+#[must_use]
+pub fn delete_address_with_peer(index: u32, net: IpNet) -> Request {
+    let mut w = head(index, net);
+    w.attr(IFA_LOCAL, &address_bytes(net.addr()));
+    Request {
+        body: w.finish(),
+        ..delete_address(index, net)
+    }
+}
+
 /// struct ifaddrmsg, and the address itself.
 fn body(index: u32, net: IpNet) -> Writer {
+    let mut w = head(index, net);
+    let bytes = address_bytes(net.addr());
+    w.attr(IFA_LOCAL, &bytes);
+    w.attr(IFA_ADDRESS, &bytes);
+    w
+}
+
+fn head(index: u32, net: IpNet) -> Writer {
     let mut head = [0_u8; 8];
     head[0] = family(net.addr());
     head[1] = net.prefix_len();
@@ -84,11 +104,7 @@ fn body(index: u32, net: IpNet) -> Writer {
         head[3] = RT_SCOPE_HOST;
     }
     head[4..8].copy_from_slice(&index.to_ne_bytes());
-    let mut w = Writer::with_header(&head);
-    let bytes = address_bytes(net.addr());
-    w.attr(IFA_LOCAL, &bytes);
-    w.attr(IFA_ADDRESS, &bytes);
-    w
+    Writer::with_header(&head)
 }
 
 /// How far an address or route is valid (enum rt_scope_t).
@@ -131,6 +147,8 @@ pub struct AddressInfo {
     pub net: IpNet,
     /// The other end of a point-to-point interface, where it is not the address itself.
     pub peer: Option<IpAddr>,
+    /// The broadcast address of its subnet, where it has one.
+    pub broadcast: Option<IpAddr>,
     /// Where it is valid.
     pub scope: Scope,
     /// IFA_F_*: 0x80 permanent, 0x40 tentative, 0x08 duplicate found, ...
@@ -191,6 +209,7 @@ pub(crate) fn parse(body: &[u8]) -> Option<AddressInfo> {
         index,
         net: IpNet::new(address, prefix).ok()?,
         peer: other.filter(|peer| *peer != address),
+        broadcast: attrs.find(IFA_BROADCAST).and_then(address_of),
         scope: Scope::of(*body.get(3)?),
         flags: attrs
             .find(IFA_FLAGS)

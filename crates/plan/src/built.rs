@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use hallway_spec::Joined;
 
+use crate::compare::MACVLAN_BRIDGE;
 use crate::exit::SeenProgram;
 use crate::firewall_accepts::{FIREWALL_CHAINS, passes};
 use crate::mark;
@@ -42,9 +43,12 @@ pub fn built(settled: &Settled) -> (Observed, Vec<(String, u64)>) {
                 }
                 Plug::Macvlan { network } => {
                     let parent = settled.network(network).and_then(|n| n.parent());
-                    let index = parent.and_then(|p| Some(host.link(p)?.index));
+                    let parent = parent.and_then(|p| host.link(p));
                     let made = inside.links.iter_mut().find(|l| l.name == interface.name);
-                    made.into_iter().for_each(|l| l.peer = index);
+                    if let (Some(made), Some(parent)) = (made, parent) {
+                        made.peer = Some(parent.index);
+                        made.mtu = interface.mtu.unwrap_or(parent.mtu);
+                    }
                 }
                 Plug::Cable => {}
             }
@@ -233,6 +237,7 @@ fn link(wanted: &Link, index: u32) -> SeenLink {
         mtu: wanted.mtu.unwrap_or(DEFAULT_MTU),
         peer: None,
         vlan: None,
+        macvlan_mode: (wanted.role == LinkRole::Macvlan).then_some(MACVLAN_BRIDGE),
         port: wanted.port.iter().copied().collect(),
         nf_call: wanted.nf_call.map(|on| (on, on)),
         group_learning: wanted.group_learning,
@@ -261,6 +266,7 @@ fn route(wanted: &Route, space: &SeenSpace) -> SeenRoute {
         table: MAIN_TABLE,
         metric: wanted.metric(),
         via,
+        source: None,
         drops: (wanted.kind == RouteKind::Unreachable).then_some(Dropping::Unreachable),
         limited: false,
         no_carrier: false,

@@ -206,6 +206,8 @@ pub struct SeenLink {
     pub peer: Option<u32>,
     /// The number of a VLAN.
     pub vlan: Option<u16>,
+    /// The mode of a macvlan interface (MACVLAN_MODE_*).
+    pub macvlan_mode: Option<u32>,
     /// Attributes of a bridge port; empty if it is none. One that the kernel does not have is
     /// missing.
     pub port: BTreeMap<PortFlag, bool>,

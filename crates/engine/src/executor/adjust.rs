@@ -15,6 +15,7 @@ use hallway_plan::target::{
     RoutingRule, Setting,
 };
 use hallway_spec::{Bandwidth, Delay, Impairments, Share};
+use ipnet::IpNet;
 
 use super::outcome::absent_is_done;
 
@@ -29,11 +30,9 @@ pub(super) fn adjust(kernel: &mut Kernel, change: &Adjustment) -> Result<(), Ker
                 other => other,
             }
         }
-        Adjustment::RemoveAddress { link, address } => absent_is_done(
-            kernel
-                .link_index(link)
-                .and_then(|i| kernel.run(addr::delete_address(i, *address))),
-        ),
+        Adjustment::RemoveAddress { link, address } => {
+            absent_is_done(remove_address(kernel, link, *address))
+        }
         Adjustment::AddRoute(route) => match spec(kernel, route)? {
             Some(spec) => match kernel.run(route::add_route(&spec)) {
                 Err(e) if e.is_exists() => Ok(()),
@@ -200,6 +199,16 @@ pub(super) fn load_tables(kernel: &mut Kernel, rules: &Ruleset) -> Result<(), Ke
     kernel.commit(&transaction)
 }
 
+fn remove_address(kernel: &mut Kernel, link: &str, address: IpNet) -> Result<(), KernelError> {
+    let index = kernel.link_index(link)?;
+    match kernel.run(addr::delete_address(index, address)) {
+        Err(e) if e.is_not_found() && address.addr().is_ipv4() => {
+            kernel.run(addr::delete_address_with_peer(index, address))
+        }
+        other => other,
+    }
+}
+
 fn change_link(
     kernel: &mut Kernel,
     name: &str,
@@ -220,6 +229,7 @@ fn change_link(
                 link::BridgeNumber::MaxLearned,
                 *count,
             )),
+            Attribute::MacvlanMode(mode) => Some(link::change_macvlan_mode(name, *mode)),
             Attribute::Bridge(flag, on) => {
                 Some(link::change_bridge_flag(name, bridge_flag(*flag), *on))
             }
@@ -250,6 +260,7 @@ fn change_link(
             | Attribute::GroupLearning(_)
             | Attribute::AgeingTime(_)
             | Attribute::MaxLearned(_)
+            | Attribute::MacvlanMode(_)
             | Attribute::Bridge(..) => {}
         }
         batch.push(link::change_link(name, &change));

@@ -60,6 +60,7 @@ pub(super) fn read(
         table: r.table,
         metric: r.metric,
         via: r.via,
+        source: r.source.filter(|_| r.protocol == BY_KERNEL),
         further: further_of(&r),
     });
     let routes = routes.collect();
@@ -136,6 +137,16 @@ fn fault(address: &AddressInfo, up: &BTreeSet<u32>, delivered: &Delivered) -> Op
     }
     if address.is_limited() {
         return Some(AddressFault::Lifetime);
+    }
+    if address.peer.is_some() && !special {
+        return Some(AddressFault::Peer);
+    }
+    if v4
+        && address
+            .broadcast
+            .is_some_and(|b| b != address.net.broadcast())
+    {
+        return Some(AddressFault::Broadcast);
     }
     if !up.contains(&address.index) {
         return None;
@@ -238,6 +249,7 @@ pub(crate) fn link(info: LinkInfo) -> SeenLink {
             .map(|g| g != AddressGeneration::None),
         shaping: Some(Shaping::NONE),
         xdp: info.xdp,
+        macvlan_mode: info.macvlan_mode,
         settings: link_settings(&info.settings),
     }
 }

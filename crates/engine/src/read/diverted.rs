@@ -78,9 +78,6 @@ pub(super) fn host_rules(
     for version in [IpVersion::V4, IpVersion::V6] {
         let mut rules: Vec<&RoutingRule> = rules.iter().filter(|r| r.version == version).collect();
         rules.sort_by_key(|rule| rule.priority);
-        let is_main = |rule: &&RoutingRule| {
-            rule.is_unconditional() && rule.action == RuleAction::Table(MAIN_TABLE)
-        };
         let before = rules.iter().take_while(|rule| !is_main(rule));
         out.extend(before.filter_map(|rule| host_rule(rule, &routes, &link, has_vrf)));
     }
@@ -185,7 +182,9 @@ fn by_rules(
     };
     let local = seen.host.routes.iter().filter(|r| r.table == LOCAL_TABLE);
     let local: BTreeSet<IpNet> = local.map(|r| r.to).collect();
-    if !use_other_tables(rules) && !local.iter().any(is_used) {
+    let main = |version| rules.iter().any(|r| r.version == version && is_main(r));
+    let all_main = subnets(settled).all(|net| main(IpVersion::of(net.addr())));
+    if !use_other_tables(rules) && all_main && !local.iter().any(is_used) {
         return Ok(Vec::new());
     }
     let routes = kernel.routes()?;
@@ -216,6 +215,7 @@ fn of_net(
     let version = IpVersion::of(net.addr());
     let mut rules: Vec<&RoutingRule> = rules.iter().filter(|r| r.version == version).collect();
     rules.sort_by_key(|rule| rule.priority);
+    let has_main = rules.iter().any(|rule| is_main(rule));
     for rule in rules.into_iter().filter(|r| applies(r, &net)) {
         let looks_at = |length: u8| {
             rule.suppress_prefix_length
@@ -258,7 +258,18 @@ fn of_net(
             drops,
         });
     }
-    None
+    let all = Diverted {
+        net,
+        by: "no route, since no routing rule looks up the table main".to_owned(),
+        remedy: Remedy::MainRule,
+        drops: Some(Dropping::Unreachable),
+    };
+    (!has_main).then_some(all)
+}
+
+/// Whether every packet that no rule before decided about is looked up in the table main.
+fn is_main(rule: &RoutingRule) -> bool {
+    rule.is_unconditional() && rule.action == RuleAction::Table(MAIN_TABLE)
 }
 
 /// Whether a packet to the network matches the rule, whatever its source. Packets of nodes have no

@@ -144,6 +144,14 @@ pub(crate) const NODE_LINKS: &[Kind] = &[
         "address 10.9.0.10/24 of eth0 is without a broadcast route",
     ),
     kind(
+        "ip -n web addr del 10.9.0.10/24 dev eth0; ip -n web addr add 10.9.0.10/24 brd 10.9.0.100 dev eth0; ip -n web route replace default via 10.9.0.1 proto static",
+        "address 10.9.0.10/24 of eth0 is without the broadcast address of its subnet",
+    ),
+    kind(
+        "ip -n far route change 10.1.0.0/24 dev eth1 proto kernel scope link src 10.7.0.10",
+        "route 10.1.0.0/24 of eth1 is on the link src 10.7.0.10, not on the link",
+    ),
+    kind(
         "ip -n web -6 route del ff00::/8 dev eth0 table local",
         "multicast route ff00::/8 of eth0 is missing",
     ),

@@ -2,9 +2,11 @@
 
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 
+mod changes;
 mod refused;
 mod vlans;
 
+use changes::changes_in_a_node_are_mended;
 use hallway_testkit::{Hallway, Snapshot, sh, try_sh, wait_for};
 use refused::refused;
 use vlans::{
@@ -367,6 +369,7 @@ hallway_testkit::tests![
     two_ip_versions,
     an_interface_that_comes_again,
     the_keeper_repairs,
+    changes_in_a_node_are_mended,
     edits,
     a_namespace_that_is_there_already,
     refused,

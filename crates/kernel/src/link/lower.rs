@@ -47,6 +47,18 @@ pub fn create_macvlan(end: &VethEnd<'_>, parent: u32) -> Request {
     )
 }
 
+/// Changes the mode of a macvlan interface (MACVLAN_MODE_*).
+#[must_use]
+pub fn change_macvlan_mode(name: &str, mode: u32) -> Request {
+    let mut w = Writer::with_header(&header(0, 0, Flags::NONE));
+    w.str(IFLA_IFNAME, name);
+    w.nest(IFLA_LINKINFO, |w| {
+        w.str(IFLA_INFO_KIND, "macvlan");
+        w.nest(IFLA_INFO_DATA, |w| w.u32(IFLA_MACVLAN_MODE, mode));
+    });
+    request("change the macvlan interface", name, RTM_NEWLINK, 0, w)
+}
+
 impl Kernel {
     /// Whether the kernel has links of a kind that are on others, like `vlan`. Nothing is changed: the
     /// kernel refuses a request that does not say which link it is on.

@@ -7,7 +7,7 @@ mod settings;
 mod write;
 
 pub use bridge::{BridgeFlag, BridgeInfo, BridgeNumber, BridgePort, PortFlag, PortState};
-pub use lower::{create_macvlan, create_vlan};
+pub use lower::{change_macvlan_mode, create_macvlan, create_vlan};
 pub use read::{AddressGeneration, LinkInfo, OperationalState};
 pub use settings::{Ipv4Setting, LinkSettings};
 pub use write::{

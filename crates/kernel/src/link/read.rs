@@ -115,6 +115,8 @@ pub struct LinkInfo {
     pub peer_netns: Option<i32>,
     /// The number of a VLAN.
     pub vlan: Option<u16>,
+    /// The mode of a macvlan interface (MACVLAN_MODE_*).
+    pub macvlan_mode: Option<u32>,
     /// Attributes of a bridge.
     pub bridge: Option<BridgeInfo>,
     /// Attributes of a bridge port.
@@ -195,6 +197,10 @@ fn kind_of(link: &mut LinkInfo, bytes: &[u8]) {
     if link.kind.as_deref() == Some("vlan") {
         let id = attrs.find(IFLA_INFO_DATA).map(Attrs);
         link.vlan = id.and_then(|data| u16_of(data.find(IFLA_VLAN_ID)?));
+    }
+    if link.kind.as_deref() == Some("macvlan") {
+        let data = attrs.find(IFLA_INFO_DATA).map(Attrs);
+        link.macvlan_mode = data.and_then(|data| u32_of(data.find(IFLA_MACVLAN_MODE)?));
     }
     if attrs.find(IFLA_INFO_SLAVE_KIND).map(string_of).as_deref() == Some("bridge") {
         link.port = attrs.find(IFLA_INFO_SLAVE_DATA).map(BridgePort::parse);

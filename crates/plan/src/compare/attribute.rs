@@ -37,6 +37,8 @@ pub enum Attribute {
     AgeingTime(u32),
     /// How many MAC addresses a bridge learns; 0 for any number.
     MaxLearned(u32),
+    /// The mode of a macvlan interface (MACVLAN_MODE_*, linux/if_link.h).
+    MacvlanMode(u32),
     /// The kernel adds an IPv6 address itself.
     KernelAddress(bool),
 }
@@ -60,9 +62,25 @@ impl Attribute {
             Self::GroupLearning(_) => "no_linklocal_learn",
             Self::AgeingTime(_) => "ageing_time",
             Self::MaxLearned(_) => "fdb_max_learned",
+            Self::MacvlanMode(_) => "mode",
             Self::KernelAddress(_) => "addrgenmode",
         }
     }
+}
+
+/// The mode in which frames between macvlan interfaces of one link pass.
+pub const MACVLAN_BRIDGE: u32 = 4;
+
+/// The name of a mode in ip-link(8).
+fn macvlan_mode(mode: u32) -> Option<&'static str> {
+    Some(match mode {
+        1 => "private",
+        2 => "vepa",
+        MACVLAN_BRIDGE => "bridge",
+        8 => "passthru",
+        16 => "source",
+        _ => return None,
+    })
 }
 
 impl fmt::Display for Attribute {
@@ -71,6 +89,10 @@ impl fmt::Display for Attribute {
         match self {
             Self::Up(up) => f.write_str(if *up { "up" } else { "down" }),
             Self::Mtu(n) | Self::Group(n) | Self::AgeingTime(n) | Self::MaxLearned(n) => n.fmt(f),
+            Self::MacvlanMode(mode) => match macvlan_mode(*mode) {
+                Some(word) => f.write_str(word),
+                None => mode.fmt(f),
+            },
             Self::Mac(mac) => f.write_str(&print::mac(mac)),
             Self::Alias(text) | Self::Master(text) => {
                 f.write_str(text.as_deref().unwrap_or("none"))

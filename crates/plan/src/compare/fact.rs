@@ -7,7 +7,7 @@ use hallway_spec::{IpVersion, Joined, SysctlKey};
 use ipnet::IpNet;
 
 use super::Attribute;
-use crate::observed::{AddressFault, FileAccess};
+use crate::observed::{AddressFault, Dropping, FileAccess};
 use crate::reach::Diverted;
 use crate::shaping::Shaping;
 use crate::target::{LinkRole, Listener, Route, RoutingRule, Setting};
@@ -303,9 +303,13 @@ pub enum Fact {
 /// A route that exists instead of another one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Instead {
-    /// Its next hop.
+    /// Its next hop; none when the destination is on the link.
     pub via: Option<IpAddr>,
-    /// Further attributes that the other one has not.
+    /// How it drops packets.
+    pub drops: Option<Dropping>,
+    /// Its link, if that is another one.
+    pub link: Option<String>,
+    /// Further attributes that the other one has not, as ip-route(8) prints them.
     pub further: Option<String>,
 }
 

@@ -31,7 +31,7 @@ use ipnet::IpNet;
 
 pub use all::compare;
 pub use attached::attached;
-pub use attribute::Attribute;
+pub use attribute::{Attribute, MACVLAN_BRIDGE};
 pub use difference::{Difference, ObjectPlace};
 pub use fact::{Fact, Instead};
 
@@ -236,7 +236,16 @@ impl Comparison {
         let is_of = |l: &SeenLink, parent| l.peer.is_some_and(|index| of(parent, index));
         let there = found.filter(|l| l.kind.as_deref() == Some("macvlan"));
         let absent = self.without_parent.contains(&network.name);
-        if there.is_some_and(|l| parent.map_or(absent, |p| is_of(l, p))) {
+        if let Some(there) = there.filter(|l| parent.map_or(absent, |p| is_of(l, p))) {
+            for (wanted, found) in of_macvlan(interface, parent, there) {
+                let link = interface.name.clone();
+                let fact = Fact::Attribute {
+                    link,
+                    wanted,
+                    found,
+                };
+                self.push(place(node), fact);
+            }
             return;
         }
         let (link, role) = (interface.name.clone(), LinkRole::Macvlan);
@@ -294,4 +303,21 @@ impl Comparison {
             }
         }
     }
+}
+
+/// What differs of a macvlan interface: its mode, and its MTU, which is that of the link below if the
+/// file gives none.
+fn of_macvlan(
+    interface: &Interface,
+    parent: Option<&SeenLink>,
+    found: &SeenLink,
+) -> impl Iterator<Item = (Attribute, Attribute)> {
+    let mode = found.macvlan_mode.filter(|mode| *mode != MACVLAN_BRIDGE);
+    let mode = mode.map(|m| {
+        let wanted = Attribute::MacvlanMode(MACVLAN_BRIDGE);
+        (wanted, Attribute::MacvlanMode(m))
+    });
+    let below = parent.filter(|p| interface.mtu.is_none() && p.mtu != found.mtu);
+    let mtu = below.map(|p| (Attribute::Mtu(p.mtu), Attribute::Mtu(found.mtu)));
+    mode.into_iter().chain(mtu)
 }

@@ -21,13 +21,13 @@ pub(super) fn compare(wanted: &Space, before: &Before<'_>, seen: &Index<'_>, out
     let by_kernel = by_kernel.iter().filter(|r| is_due(seen, r));
     for route in by_kernel.chain(&wanted.routes) {
         // The routes of a link that does not exist are created with it.
-        if !leaves_by_missing_link(route) && !has_route(seen, route) {
-            out.push(route_missing(seen, route));
+        if !leaves_by_missing_link(route) && !has_route(wanted, seen, route) {
+            out.push(route_missing(wanted, seen, route));
         }
     }
     let still: BTreeSet<&Route> = wanted.routes.iter().collect();
     for route in &before.routes {
-        if !still.contains(*route) && has_route(seen, route) {
+        if !still.contains(*route) && has_route(wanted, seen, route) {
             out.push(Fact::RouteLeft {
                 route: (*route).clone(),
             });
@@ -39,13 +39,15 @@ pub(super) fn compare(wanted: &Space, before: &Before<'_>, seen: &Index<'_>, out
 /// first: of two routes that the kernel makes with addresses, the older one is first, so a bridge that was
 /// down loses its place.
 pub(super) fn in_order(wanted: &Space, seen: &Index<'_>, out: &mut Vec<Fact>) {
-    for route in wanted.kernel_routes() {
-        let RouteKind::Link { link, .. } = &route.kind else {
+    let all = wanted.kernel_routes().into_iter();
+    for route in all.chain(wanted.routes.iter().cloned()) {
+        let RouteKind::Link { link, via, .. } = &route.kind else {
             continue;
         };
         let to = seen.routes_to(&route.to);
         let of_link = |r: &&&SeenRoute| {
-            r.interface.and_then(|i| seen.name(i)) == Some(link) && r.metric == route.metric()
+            let by = r.interface.and_then(|i| seen.name(i));
+            by == Some(link) && r.via == *via && r.metric == route.metric()
         };
         let (Some(own), Some(first)) = (to.iter().find(of_link), first_of(to)) else {
             continue;
@@ -82,10 +84,10 @@ fn is_due(seen: &Index<'_>, route: &Route) -> bool {
     }
 }
 
-fn has_route(seen: &Index<'_>, route: &Route) -> bool {
+fn has_route(wanted: &Space, seen: &Index<'_>, route: &Route) -> bool {
     let same = seen.routes_to(&route.to);
     same.iter().any(|found| match &route.kind {
-        _ if found.further.is_some() => false,
+        _ if found.further.is_some() || !has_source(wanted, route, found) => false,
         RouteKind::Unreachable => {
             found.unreachable
                 && found.protocol == mark::ROUTE_PROTOCOL
@@ -101,10 +103,20 @@ fn has_route(seen: &Index<'_>, route: &Route) -> bool {
     })
 }
 
+/// Whether the source address is one of the link's. The kernel makes one IPv4 route for all addresses of a
+/// subnet, with the first of them.
+fn has_source(wanted: &Space, route: &Route, found: &SeenRoute) -> bool {
+    let (RouteKind::Link { link, .. }, Some(source)) = (&route.kind, found.source) else {
+        return true;
+    };
+    let mut links = wanted.links.iter().filter(|l| l.name == *link);
+    links.any(|l| l.addresses.iter().any(|net| net.addr() == source))
+}
+
 /// The missing route, and which route exists instead. A route of another link that the kernel
 /// made, a default route and a link-local one can exist beside it, and are kept. But the kernel has one IPv6
 /// route with several next hops instead of several routes.
-fn route_missing(seen: &Index<'_>, route: &Route) -> Fact {
+fn route_missing(wanted: &Space, seen: &Index<'_>, route: &Route) -> Fact {
     let missing = |found, replaces| Fact::RouteMissing {
         route: route.clone(),
         found,
@@ -121,12 +133,17 @@ fn route_missing(seen: &Index<'_>, route: &Route) -> Fact {
         let joined = r.multipath && r.to.addr().is_ipv6();
         !r.unreachable && !of_link && !joined && (shared || r.protocol == BY_KERNEL)
     };
-    let mut instead = same
-        .iter()
-        .filter(|r| !beside(r) && !r.unreachable && !r.multipath);
-    let found = instead.next().map(|r| Instead {
-        via: r.via,
-        further: r.further.clone(),
+    let mut instead = same.iter().filter(|r| !beside(r) && !r.multipath);
+    let found = instead.next().map(|r| {
+        let by = r.interface.and_then(|i| seen.name(i));
+        let source = r.source.filter(|_| !has_source(wanted, route, r));
+        let source = source.map(|source| format!("src {source}"));
+        Instead {
+            via: r.via,
+            drops: r.drops,
+            link: by.filter(|by| by != link).map(str::to_owned),
+            further: r.further.clone().or(source),
+        }
     });
     missing(found, !same.is_empty() && !same.iter().any(beside))
 }

@@ -74,11 +74,15 @@ fn hop(via: Option<IpAddr>) -> String {
 
 /// The next hop of a route that exists instead, with its further attributes.
 pub(super) fn instead(found: Option<&Instead>) -> String {
-    let next = hop(found.and_then(|f| f.via));
-    match found.and_then(|f| f.further.as_ref()) {
-        Some(further) => format!("{next} {further}"),
-        None => next,
+    let Some(found) = found else {
+        return hop(None);
+    };
+    if let Some(drops) = found.drops {
+        return drops.word().to_owned();
     }
+    let link = found.link.as_ref().map(|link| format!("by {link}"));
+    let words = [Some(hop(found.via)), link, found.further.clone()];
+    words.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
 /// The first of several elements, and how many more there are.

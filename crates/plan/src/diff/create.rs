@@ -8,7 +8,7 @@ use super::repair::Repairs;
 use crate::compare::{Comparison, ObjectPlace};
 use crate::mark::{self, Role};
 use crate::observed::{Observed, SeenLink};
-use crate::settled::{Cable, InterfaceRef, Network, Node, Plug, Settled};
+use crate::settled::{Cable, Interface, InterfaceRef, Network, Node, Plug, Settled};
 use crate::step::{CableEnd, Cause, NewBridge, NewCable, NewMacvlan, NewNamespace, NewPort, Op};
 use crate::target::{Link, NodeTarget, Route, RouteKind, Space, Target};
 
@@ -116,6 +116,8 @@ fn remains(
                 plan.push(Op::RemoveLink { name: link }, cause);
             } else if broken && inside(node, &interface.name) {
                 plan.push(remove_inside(node, &interface.name), cause);
+            } else if broken && let Some(name) = renamed(seen, node, interface) {
+                plan.push(remove_inside(node, name), cause);
             }
         }
     }
@@ -130,6 +132,15 @@ fn remains(
             plan.push(remove_inside(node, interface), cause);
         }
     }
+}
+
+/// The present name of a macvlan interface that another program has renamed: of one link, there is only
+/// one with its MAC address.
+fn renamed<'s>(seen: &'s Observed, node: &Node, interface: &Interface) -> Option<&'s str> {
+    let of_macvlan = matches!(interface.plug, Plug::Macvlan { .. });
+    let space = seen.inside(node).filter(|_| of_macvlan)?;
+    let is = |l: &&SeenLink| l.kind.as_deref() == Some("macvlan") && l.mac == Some(interface.mac);
+    space.links.iter().find(is).map(|l| l.name.as_str())
 }
 
 fn place(node: &Node) -> ObjectPlace {

@@ -26,6 +26,10 @@ pub enum AddressFault {
     LocalRoute,
     /// It lacks the route in the table local by which broadcasts to its subnet are delivered.
     BroadcastRoute,
+    /// It has a peer: packets to the subnet go to that address alone, or to another subnet.
+    Peer,
+    /// It has the broadcast address of another subnet: what is sent there goes to every node.
+    Broadcast,
     /// It is removed after a time, or not used for new connections from then on.
     Lifetime,
 }
@@ -36,6 +40,8 @@ impl fmt::Display for AddressFault {
             Self::Scope => "global scope",
             Self::LocalRoute => "a local route",
             Self::BroadcastRoute => "a broadcast route",
+            Self::Peer => "a subnet of its own on the link",
+            Self::Broadcast => "the broadcast address of its subnet",
             Self::Lifetime => "an unlimited lifetime",
         })
     }

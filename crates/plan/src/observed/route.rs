@@ -44,6 +44,8 @@ pub struct SeenRoute {
     pub metric: u32,
     /// Next hop.
     pub via: Option<IpAddr>,
+    /// The source address of packets whose sender chooses none, of a route that the kernel made.
+    pub source: Option<IpAddr>,
     /// It has several next hops; the interface is that of the first.
     pub multipath: bool,
     /// It drops packets instead of sending them.

@@ -5,17 +5,16 @@ use std::collections::BTreeMap;
 use ipnet::IpNet;
 
 use super::host_rules::{Diverted, Remedy};
-use crate::mark;
+use crate::mark::{self, Role};
 use crate::observed::{Observed, SeenLink, SeenRoute};
-use crate::settled::{Node, Settled};
+use crate::settled::{Network, Node, Settled};
 use crate::target::MAIN_TABLE;
 
-/// Routes of other programs in the table main to parts of networks in which nodes have addresses: of two routes
-/// the longer one is used.
+/// Routes of other programs in the table main to parts of networks in which nodes have addresses: of two
+/// routes the longer one is used.
 #[must_use]
 pub fn by_longer_routes(settled: &Settled, seen: &Observed) -> Vec<Diverted> {
-    let links = &seen.host.links;
-    let link = |index: Option<u32>| links.iter().find(|l| Some(l.index) == index);
+    let ways = Ways::new(settled, seen);
     let is_used = |net: &IpNet| {
         let mut all = settled.nodes.iter().flat_map(Node::port_addresses);
         all.any(|address| net.contains(&address))
@@ -30,34 +29,25 @@ pub fn by_longer_routes(settled: &Settled, seen: &Observed) -> Vec<Diverted> {
             let inside = net.contains(&route.to) && route.to.prefix_len() > net.prefix_len();
             inside && route.table == MAIN_TABLE && route.protocol != mark::ROUTE_PROTOCOL
         });
-        out.extend(longer.filter_map(|route| {
-            let by = link(route.interface);
-            let alias = by.and_then(|l| l.alias.as_deref());
-            let own = alias.is_some_and(|a| mark::parse_alias(a).is_some());
-            let name = by.map_or_else(String::new, |l| format!(" by {}", l.name));
-            (!own && is_used(&route.to)).then(|| Diverted {
-                net: route.to,
-                by: format!("the route {}{name}", route.to),
-                remedy: Remedy::WithoutRoute,
-                drops: route.drops,
-            })
+        let elsewhere = longer.filter(|route| !ways.leads(route) && is_used(&route.to));
+        out.extend(elsewhere.map(|route| Diverted {
+            net: route.to,
+            by: ways.words(route),
+            remedy: Remedy::WithoutRoute,
+            drops: route.drops,
         }));
     }
-    out.extend(by_earlier_routes(settled, seen));
+    // Routes to the same address are among the earlier ones, too.
+    let earlier = by_earlier_routes(settled, seen, &ways);
+    out.retain(|longer| !earlier.iter().any(|e| e.net == longer.net));
+    out.extend(earlier);
     out
 }
 
-/// Routes of other programs in the table main to a prefix to which the project has a route itself, and that the
-/// kernel uses before that one: with a lower metric, or of equal ones, the first.
-fn by_earlier_routes(settled: &Settled, seen: &Observed) -> Vec<Diverted> {
-    let is_ours = |link: &SeenLink| {
-        let alias = link.alias.as_deref().and_then(mark::parse_alias);
-        alias.is_some_and(|(project, _)| project == settled.project)
-    };
-    let links = seen.host.links.iter().map(|link| (link.index, link));
-    let links: BTreeMap<u32, &SeenLink> = links.collect();
-    let by = |route: &SeenRoute| route.interface.and_then(|index| links.get(&index).copied());
-    let of_project = |route: &SeenRoute| by(route).is_some_and(is_ours);
+/// Routes of other programs in the table main to a prefix to which the project has a route itself, and
+/// that the kernel uses before that one: with a lower metric, or of equal ones, the first. Of equal ones of
+/// IPv6 it takes turns.
+fn by_earlier_routes(settled: &Settled, seen: &Observed, ways: &Ways<'_>) -> Vec<Diverted> {
     let mut to: BTreeMap<IpNet, Vec<&SeenRoute>> = BTreeMap::new();
     for route in seen.host.routes.iter().filter(|r| r.table == MAIN_TABLE) {
         to.entry(route.to).or_default().push(route);
@@ -65,20 +55,24 @@ fn by_earlier_routes(settled: &Settled, seen: &Observed) -> Vec<Diverted> {
     let subnets = || settled.inner_networks().flat_map(|n| &n.subnets);
     let mut out = Vec::new();
     for (net, routes) in to {
-        let own = routes.iter().find(|r| of_project(r));
-        let (Some(own), Some(first)) = (own, first_of(&routes)) else {
+        let Some(own) = routes.iter().find(|r| ways.leads(r)) else {
             continue;
         };
-        if of_project(first) || !subnets().any(|s| s.net.contains(&net)) {
+        if !subnets().any(|s| s.net.contains(&net)) {
             continue;
         }
-        let link = by(first).map(|link| link.name.clone());
-        let name = link
-            .as_ref()
-            .map_or_else(String::new, |l| format!(" by {l}"));
+        let ours = |r: &SeenRoute| r.protocol == mark::ROUTE_PROTOCOL || ways.leads(r);
+        let equal = |r: &&&SeenRoute| r.to.addr().is_ipv6() && r.metric == own.metric;
+        let used = |r: &&&SeenRoute| !r.limited && !r.dead && !ours(r);
+        let in_turn = routes.iter().filter(equal).find(used).copied();
+        let first = first_of(&routes).filter(|r| !ours(r));
+        let Some(first) = first.or(in_turn) else {
+            continue;
+        };
+        let link = ways.link(first).map(|link| link.name.clone());
         out.push(Diverted {
             net,
-            by: format!("the route {net}{name}, which comes before the project's"),
+            by: format!("{}, which comes before the project's", ways.words(first)),
             remedy: match link {
                 _ if is_mended(own, first) => Remedy::Repair,
                 Some(link) => Remedy::WithoutRouteBy(link),
@@ -88,6 +82,59 @@ fn by_earlier_routes(settled: &Settled, seen: &Observed) -> Vec<Diverted> {
         });
     }
     out
+}
+
+/// The links of the host by which its networks and nodes are reached.
+struct Ways<'a> {
+    settled: &'a Settled,
+    links: BTreeMap<u32, &'a SeenLink>,
+}
+
+impl<'a> Ways<'a> {
+    fn new(settled: &'a Settled, seen: &'a Observed) -> Self {
+        let links = seen.host.links.iter().map(|link| (link.index, link));
+        Self {
+            settled,
+            links: links.collect(),
+        }
+    }
+
+    fn link(&self, route: &SeenRoute) -> Option<&'a SeenLink> {
+        self.links.get(&route.interface?).copied()
+    }
+
+    /// Whether a route leads to its destination as a route of the project does: straight, by the bridge of
+    /// the network, or by the port of the node.
+    fn leads(&self, route: &SeenRoute) -> bool {
+        let Some(link) = self.link(route).filter(|_| route.via.is_none()) else {
+            return false;
+        };
+        let of_network =
+            |network: &Network| network.subnets.iter().any(|s| s.net.contains(&route.to));
+        let alias = link.alias.as_deref().and_then(mark::parse_alias);
+        match alias.filter(|(project, _)| *project == self.settled.project) {
+            Some((_, Role::Bridge(name))) => self.settled.network(&name).is_some_and(of_network),
+            Some((_, Role::Port(node, interface))) => {
+                let node = self.settled.node(&node);
+                let all = node.into_iter().flat_map(|n| &n.interfaces);
+                let mut addresses = all
+                    .filter(|i| i.name == interface)
+                    .flat_map(|i| &i.addresses);
+                addresses.any(|a| route.to.contains(&a.addr()))
+            }
+            _ => {
+                let mut networks = self.settled.networks.iter().filter(|n| n.external);
+                networks.any(|n| n.bridge.as_ref() == Some(&link.name) && of_network(n))
+            }
+        }
+    }
+
+    fn words(&self, route: &SeenRoute) -> String {
+        let via = route.via.map(|via| format!(" via {via}"));
+        let link = self.link(route).map(|link| format!(" by {}", link.name));
+        let (via, link) = (via.unwrap_or_default(), link.unwrap_or_default());
+        format!("the route {}{via}{link}", route.to)
+    }
 }
 
 /// The route that the kernel uses of those with one destination: of those with one metric it lists the
@@ -115,6 +162,7 @@ mod tests {
             table: MAIN_TABLE,
             metric,
             via: None,
+            source: None,
             multipath: false,
             drops: None,
             limited: false,

@@ -29,6 +29,8 @@ pub enum Remedy {
     RuleBefore(u32),
     /// The end of the rule of this priority.
     WithoutRule(u32),
+    /// The rule of the table main, which is missing.
+    MainRule,
     /// The end of the route in the table main.
     WithoutRoute,
     /// The end of the route in the table main by this link.
@@ -50,6 +52,7 @@ impl Diverted {
                 format!("{ip} rule add priority {before} to {net} lookup main")
             }
             Remedy::WithoutRule(priority) => format!("{ip} rule del priority {priority}"),
+            Remedy::MainRule => format!("{ip} rule add priority 32766 lookup main"),
             Remedy::WithoutRoute => format!("{ip} route del {net}"),
             Remedy::WithoutRouteBy(link) => format!("{ip} route del {net} dev {link}"),
             Remedy::Repair => "hallway up puts the route of the network before it".to_owned(),

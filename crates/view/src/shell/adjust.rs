@@ -122,6 +122,7 @@ fn change_link(script: &mut Script<'_>, ip: &str, name: &str, attribute: &Attrib
         Attribute::AgeingTime(_) | Attribute::MaxLearned(_) => {
             format!("type bridge {} {attribute}", attribute.name())
         }
+        Attribute::MacvlanMode(_) => format!("type macvlan mode {attribute}"),
         Attribute::Bridge(flag, on) => format!("type bridge {} {}", flag.name(), u8::from(*on)),
         Attribute::KernelAddress(_) => return no_own_address(script, ip, &link),
     };

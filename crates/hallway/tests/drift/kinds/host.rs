@@ -151,6 +151,18 @@ pub(crate) const HOST_LINKS: &[Kind] = &[
     kind("ip link set $WEB mtu 1000", "mtu of $WEB is 1000, not 1500"),
     kind("ip link set $FAR mtu 1000", "mtu of $FAR is 1000, not 1500"),
     kind(
+        "ip addr del 10.9.0.1/24 dev br-apps; ip addr add 10.9.0.1 peer 10.9.0.2/32 dev br-apps",
+        "address 10.9.0.1/24 of br-apps is missing",
+    ),
+    kind(
+        "ip addr del 10.9.0.1/24 dev br-apps; ip addr add 10.9.0.1 peer 10.9.0.2/24 dev br-apps",
+        "address 10.9.0.1/24 of br-apps is without a subnet of its own on the link",
+    ),
+    kind(
+        "ip addr add 10.9.0.1 peer 10.9.0.10/32 dev br-other",
+        "address 10.9.0.1/32 on br-other is one of br-apps",
+    ),
+    kind(
         "ip addr add 10.9.0.1/24 dev br-other",
         "address 10.9.0.1/24 on br-other is one of br-apps",
     ),
@@ -196,6 +208,14 @@ pub(crate) const HOST_ROUTES: &[Kind] = &[
     kind(
         "ip route replace 10.7.0.10 via 192.0.2.1",
         "route 10.7.0.10/32 of $FAR is via 192.0.2.1",
+    ),
+    kind(
+        "ip route replace 10.6.0.0/24 dev br-third proto kernel scope link src 192.0.2.2",
+        "route 10.6.0.0/24 of br-third is on the link src 192.0.2.2, not on the link",
+    ),
+    kind(
+        "ip route prepend 10.7.0.10 via 10.9.0.11",
+        "route 10.7.0.10/32 of $FAR comes after another one by br-apps",
     ),
     kind(
         "ip addr del 10.7.0.1/32 dev $FAR",
