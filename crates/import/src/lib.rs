@@ -35,7 +35,9 @@ mod script;
 mod sources;
 mod subnets;
 mod surroundings;
+mod tags;
 mod translate;
+mod variable_file;
 mod variables;
 
 pub use export::export;

@@ -8,9 +8,10 @@ use hallway_spec::{Entry, Place, Problem, Value, ValueKind, nearest};
 
 use crate::compose::schema;
 use crate::findings::Findings;
-use crate::merge::{child_mut, merge, normalise, reset, same, take};
+use crate::merge::{child_mut, merge, merge_service, normalise, reset, same, take};
 use crate::sources::{Sources, join, parent};
 use crate::surroundings::{File, Surroundings};
+use crate::tags;
 use crate::variables::{Variables, replace};
 
 /// The limit of nested files and services.
@@ -46,10 +47,15 @@ impl<'a> Loader<'a> {
     pub(crate) fn variables(&mut self, path: &str, required: bool) {
         match (self.surroundings.read)(path) {
             Ok(text) => {
-                for (name, value) in crate::variables::file(&text, &self.variables) {
+                let (all, faults) = crate::variable_file::file(&text, &self.variables);
+                for (name, value) in all {
                     if let Some(value) = value {
                         self.variables.file.insert(name, value);
                     }
+                }
+                for fault in faults {
+                    let problem = fault.problem(path);
+                    self.findings.problem(&Place::default(), problem);
                 }
             }
             Err(error) if !required && self.is_left_out(path, &error) => {}
@@ -99,7 +105,12 @@ impl<'a> Loader<'a> {
 
     fn documents(&mut self, path: &str, text: &str, directory: &str) -> Option<Vec<Value>> {
         match self.sources.read(path, text, directory) {
-            Ok(documents) => Some(documents),
+            Ok(documents) => {
+                documents
+                    .iter()
+                    .for_each(|d| tags::check(d, &mut self.findings));
+                Some(documents)
+            }
             Err(problems) => {
                 self.findings.problems.extend(problems);
                 None
@@ -272,7 +283,12 @@ impl<'a> Loader<'a> {
         let Some(mut extends) = take(own, "extends") else {
             return;
         };
+        let before = self.findings.problems.len();
         schema::check(&mut extends.value, &schema::EXTENDS, &mut self.findings);
+        // What else is wrong follows from that.
+        if self.findings.problems.len() > before {
+            return;
+        }
         let place = &extends.place;
         let name = extends.value.get("service").unwrap_or(&extends.value);
         // One without a service has been reported.
@@ -313,7 +329,7 @@ impl<'a> Loader<'a> {
         self.chain.push(key);
         self.extend(&mut base, services, path);
         self.chain.pop();
-        merge(&mut base, std::mem::take(own));
+        merge_service(&mut base, std::mem::take(own));
         *own = base;
     }
 

@@ -5,6 +5,16 @@ use hallway_spec::{Entry, Place, Value, ValueKind};
 /// Lists that a later file replaces.
 const REPLACED: [&str; 3] = ["command", "entrypoint", "test"];
 
+/// Keys of a service with one text or a list of them: a later file adds to the earlier ones in either form.
+const TEXTS: [&str; 6] = [
+    "dns",
+    "dns_opt",
+    "dns_search",
+    "env_file",
+    "label_file",
+    "tmpfs",
+];
+
 /// Keys of a service whose list form represents a mapping.
 const MAPPINGS: [&str; 7] = [
     "environment",
@@ -95,14 +105,36 @@ pub(crate) fn null(place: &Place) -> Value {
 
 /// Merges a later file into `base`.
 pub(crate) fn merge(base: &mut Value, later: Value) {
-    merge_key(base, later, "");
+    merge_at(base, later, &mut Vec::new());
 }
 
-fn merge_key(base: &mut Value, later: Value, key: &str) {
+/// Merges a later definition of a service into `base`.
+pub(crate) fn merge_service(base: &mut Value, later: Value) {
+    merge_at(base, later, &mut vec!["services".into(), "".into()]);
+}
+
+/// `path`: the keys to the value.
+fn merge_at(base: &mut Value, later: Value, path: &mut Vec<String>) {
     if matches!(later.tag.as_deref(), Some("!override" | "!reset")) {
         *base = later;
         return;
     }
+    let keys: Vec<&str> = path.iter().map(String::as_str).collect();
+    let replaced = keys.last().is_some_and(|key| REPLACED.contains(key));
+    let of_network = matches!(keys.as_slice(), ["networks", _, "ipam", "config"]);
+    if matches!(keys.as_slice(), ["services", _, key] if TEXTS.contains(key)) {
+        as_list(base);
+        let mut later = later;
+        as_list(&mut later);
+        return merge_kinds(base, later, path, false);
+    }
+    match (&mut base.kind, &later.kind) {
+        (ValueKind::List(items), ValueKind::List(more)) if of_network => by_subnet(items, more),
+        _ => merge_kinds(base, later, path, replaced),
+    }
+}
+
+fn merge_kinds(base: &mut Value, later: Value, path: &mut Vec<String>, replaced: bool) {
     match (&mut base.kind, later.kind) {
         (ValueKind::Map(entries), ValueKind::Map(more)) => {
             for entry in more {
@@ -110,28 +142,41 @@ fn merge_key(base: &mut Value, later: Value, key: &str) {
                     Some(there) => {
                         if !entry.value.is_null() || entry.value.tag.is_some() {
                             there.place = entry.place;
-                            merge_key(&mut there.value, entry.value, &entry.key);
+                            path.push(entry.key);
+                            merge_at(&mut there.value, entry.value, path);
+                            path.pop();
                         }
                     }
                     None => entries.push(entry),
                 }
             }
         }
-        (ValueKind::List(items), ValueKind::List(more)) if !REPLACED.contains(&key) => {
-            append(items, more);
-        }
-        (ValueKind::List(items), scalar @ ValueKind::Scalar { .. })
-            if ["dns", "dns_search", "env_file", "tmpfs"].contains(&key) =>
-        {
-            append(
-                items,
-                vec![Value {
-                    kind: scalar,
-                    ..later
-                }],
-            );
-        }
+        (ValueKind::List(items), ValueKind::List(more)) if !replaced => append(items, more),
         (_, kind) => *base = Value { kind, ..later },
+    }
+}
+
+/// A text becomes a list of one; others are not changed.
+fn as_list(value: &mut Value) {
+    if matches!(value.kind, ValueKind::Scalar { .. }) {
+        let items = (!value.is_null()).then(|| value.clone());
+        *value = Value::of_list(&value.place, items.into_iter().collect());
+    }
+}
+
+/// What a later file says about a subnet of a network is merged into the entry of that subnet.
+fn by_subnet(items: &mut Vec<Value>, more: &[Value]) {
+    let subnet = |value: &Value| {
+        let subnet = value.get("subnet").and_then(Value::text);
+        subnet.map(str::to_owned)
+    };
+    for item in more {
+        let of_item = subnet(item);
+        let same = |i: &&mut Value| i.is_map() && item.is_map() && subnet(i) == of_item;
+        match items.iter_mut().find(same) {
+            Some(there) => merge(there, item.clone()),
+            None => items.push(item.clone()),
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The files that a variable names.
 
-use crate::variables::{Variables, file};
+use crate::variable_file::file;
+use crate::variables::Variables;
 
 /// The files that `COMPOSE_FILE` names, separated by `COMPOSE_PATH_SEPARATOR` or colons; both variables are
 /// those of the environment, otherwise those of these files of variables, of which later ones take
@@ -12,7 +13,7 @@ pub fn named_files(
 ) -> Vec<String> {
     let mut variables = Variables::of(environment);
     for text in variable_files {
-        for (name, value) in file(text, &variables) {
+        for (name, value) in file(text, &variables).0 {
             variables.file.extend(value.map(|value| (name, value)));
         }
     }

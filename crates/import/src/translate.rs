@@ -48,19 +48,37 @@ impl Imported {
         })
     }
 
-    /// The hallway file with comments on what has no equivalent.
+    /// The hallway file with comments on what has no equivalent, in lines of at most so many columns where
+    /// words allow that.
     #[must_use]
-    pub fn commented(&self) -> String {
+    pub fn commented(&self, width: usize) -> String {
         let mut out = String::new();
         for note in (self.ignored_words().iter())
             .chain(&self.notes)
             .chain(&self.remarks)
         {
-            out.push_str(&format!("# {note}\n"));
+            fold(note, width, &mut out);
         }
         out.push_str(&self.text);
         out
     }
+}
+
+/// Writes a note as a comment. Its second and later lines are indented.
+fn fold(note: &str, width: usize, out: &mut String) {
+    let mut line = "#".to_owned();
+    for word in note.split_whitespace() {
+        let length = line.chars().count() + 1 + word.chars().count();
+        if length > width && line.trim_start_matches(['#', ' ']) != "" {
+            out.push_str(&line);
+            out.push('\n');
+            line = "#  ".to_owned();
+        }
+        line.push(' ');
+        line.push_str(word);
+    }
+    out.push_str(&line);
+    out.push('\n');
 }
 
 /// Translates files of one format; later ones change the first.
@@ -150,8 +168,16 @@ fn is_lab(file: &File) -> bool {
     Format::of(&file.path, "") == Some(Format::Kathara)
 }
 
-/// Removes repetitions: nodes of one service have one place, and one mistake there is one problem.
+/// Removes repetitions: nodes of one service have one place, and one mistake there is one problem. What else is
+/// wrong with a value of the wrong kind follows from that.
 fn once(problems: &mut Vec<Problem>) {
+    let wrong = |p: &&Problem| p.kind.code() == Code::BadValue && p.place.line > 0;
+    let wrong: Vec<usize> = problems
+        .iter()
+        .filter(wrong)
+        .map(|p| p.place.offset)
+        .collect();
+    problems.retain(|p| p.kind.code() == Code::BadValue || !wrong.contains(&p.place.offset));
     let mut said: Vec<(usize, Code)> = Vec::new();
     problems.retain(|problem| {
         let this = (problem.place.offset, problem.kind.code());

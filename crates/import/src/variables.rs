@@ -1,4 +1,4 @@
-//! Variables: files of them, and their use in texts.
+//! Variables, and their use in texts.
 
 use std::collections::BTreeMap;
 
@@ -35,116 +35,6 @@ impl<'a> Variables<'a> {
         let own = || self.file.get(name).cloned();
         (project.cloned()).or_else(|| (self.environment)(name).or_else(own))
     }
-}
-
-/// A file of variables: `NAME=value` lines, comments, quotes.
-pub(crate) fn file(text: &str, known: &Variables<'_>) -> Vec<(String, Option<String>)> {
-    let mut out: Vec<(String, Option<String>)> = Vec::new();
-    let mut rest = text;
-    while !rest.is_empty() {
-        let (line, after) = rest.split_once('\n').unwrap_or((rest, ""));
-        rest = after;
-        let line = line.trim();
-        let line = line.strip_prefix("export ").unwrap_or(line).trim_start();
-        if line.is_empty() || line.starts_with('#') {
-            continue;
-        }
-        let Some((name, value)) = line.split_once('=') else {
-            out.push((line.to_owned(), None));
-            continue;
-        };
-        let value = value.trim();
-        let (value, expand) = match value.chars().next() {
-            Some('\'') => (quoted(value, '\'', &mut rest), false),
-            Some('"') => (escapes(&quoted(value, '"', &mut rest)), true),
-            _ => (uncommented(value).to_owned(), true),
-        };
-        let value = match expand {
-            true => expanded(&value, known, &out),
-            false => value,
-        };
-        out.push((name.trim().to_owned(), Some(value)));
-    }
-    out
-}
-
-/// A file of variables whose values are taken as they are: without quotes, comments after them and
-/// variables in them.
-pub(crate) fn raw_file(text: &str) -> Vec<(String, Option<String>)> {
-    let lines = text.lines().map(str::trim_start);
-    let lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
-    let variable = |line: &str| match line.split_once('=') {
-        Some((name, value)) => (name.trim().to_owned(), Some(value.to_owned())),
-        None => (line.trim().to_owned(), None),
-    };
-    lines.map(variable).collect()
-}
-
-/// The text between quotes, which may continue on the next lines.
-fn quoted(value: &str, quote: char, rest: &mut &str) -> String {
-    let mut text = value.get(1..).unwrap_or_default().to_owned();
-    loop {
-        if let Some(end) = closing(&text, quote) {
-            text.truncate(end);
-            return text;
-        }
-        if rest.is_empty() {
-            return text;
-        }
-        let (line, after) = rest.split_once('\n').unwrap_or((rest, ""));
-        *rest = after;
-        text.push('\n');
-        text.push_str(line);
-    }
-}
-
-/// The end of the quote; a backslash escapes a double quote.
-fn closing(text: &str, quote: char) -> Option<usize> {
-    let mut hidden = false;
-    for (at, c) in text.char_indices() {
-        match c {
-            _ if hidden => hidden = false,
-            '\\' if quote == '"' => hidden = true,
-            c if c == quote => return Some(at),
-            _ => {}
-        }
-    }
-    None
-}
-
-fn escapes(text: &str) -> String {
-    let mut out = String::new();
-    let mut characters = text.chars();
-    while let Some(c) = characters.next() {
-        match c {
-            '\\' => match characters.next() {
-                Some('n') => out.push('\n'),
-                Some('t') => out.push('\t'),
-                Some('r') => out.push('\r'),
-                Some(other) => out.push(other),
-                None => out.push('\\'),
-            },
-            other => out.push(other),
-        }
-    }
-    out
-}
-
-/// Without a comment at its end.
-fn uncommented(value: &str) -> &str {
-    let end = value.find(" #").unwrap_or(value.len());
-    value.get(..end).unwrap_or(value).trim_end()
-}
-
-/// With variables replaced; what cannot be read is not changed.
-fn expanded(text: &str, known: &Variables<'_>, before: &[(String, Option<String>)]) -> String {
-    let get = |name: &str| {
-        let own = before.iter().rev().find(|(n, _)| n == name);
-        known
-            .get(name)
-            .or_else(|| own.and_then(|(_, value)| value.clone()))
-    };
-    interpolate(text, &get, &mut |_| {}).unwrap_or_else(|_| text.to_owned())
 }
 
 /// Replaces variables in every scalar of a value.
@@ -349,44 +239,6 @@ mod tests {
         assert_eq!(
             of("${NONE:?give one}"),
             Err("variable NONE is not set: give one".to_owned())
-        );
-    }
-
-    #[test]
-    fn a_file_of_values_as_they_are() {
-        let read = raw_file("# note\nA='a b' # c\n  B=${A}\nC\nD=\n").into_iter();
-        let read: Vec<String> = read.map(|(n, v)| format!("{n} {v:?}")).collect();
-        let expected = [
-            "A Some(\"'a b' # c\")",
-            "B Some(\"${A}\")",
-            "C None",
-            "D Some(\"\")",
-        ];
-        assert_eq!(read, expected);
-    }
-
-    #[test]
-    fn a_file_of_variables() {
-        let text =
-            "# note\nA=1\nexport B='$A x'\nC=\"$A\\n2\" \nD=x # y\nE\nF=\nG=\"a\nb\"\n\nH=${A}0\n";
-        let none = Variables::of(&|_| None);
-        let read = file(text, &none);
-        let read: Vec<(&str, Option<&str>)> = read
-            .iter()
-            .map(|(n, v)| (n.as_str(), v.as_deref()))
-            .collect();
-        assert_eq!(
-            read,
-            [
-                ("A", Some("1")),
-                ("B", Some("$A x")),
-                ("C", Some("1\n2")),
-                ("D", Some("x")),
-                ("E", None),
-                ("F", Some("")),
-                ("G", Some("a\nb")),
-                ("H", Some("10")),
-            ]
         );
     }
 }

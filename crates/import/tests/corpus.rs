@@ -89,7 +89,7 @@ fn without_places(debug: &str) -> String {
 fn check(directory: &str, names: &[&str], result: &Path) {
     match translated(directory, names) {
         Ok(imported) => {
-            compare(result, &imported.commented());
+            compare(result, &imported.commented(100));
             let again = parse("x.yaml", &imported.text);
             let again =
                 again.unwrap_or_else(|e| panic!("{}: {e}\n{}", result.display(), imported.text));

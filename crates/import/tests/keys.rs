@@ -332,3 +332,38 @@ fn variables_that_cannot_be_read_are_a_problem() {
         ["cannot read .env: permission denied"]
     );
 }
+
+#[test]
+fn one_mistake_is_one_message() {
+    for (keys, message) in [
+        ("network_mode: 5", "services.a.network_mode must be"),
+        ("env_file: 5", "services.a.env_file must be"),
+        ("volumes_from: x", "services.a.volumes_from must be"),
+        (
+            "extends: { fle: base.yaml, service: b }",
+            "unknown key `fle`",
+        ),
+        (
+            "environment: [KEY: value]",
+            "services.a.environment[0] must be a text like NAME=value",
+        ),
+        (
+            "depends_on: [b: { condition: service_started }]",
+            "services.a.depends_on[0] must be the name of a service alone",
+        ),
+        (
+            "networks: [default: { aliases: [x] }]",
+            "services.a.networks[0] must be the name of a network alone",
+        ),
+        ("ports: !overide [\"80:80\"]", "unknown tag !overide"),
+    ] {
+        let found = of_service(keys);
+        assert!(found.starts_with(message), "{found}");
+    }
+    let found = one("include", "include: 5\nservices: { a: { image: x } }\n");
+    assert!(found.starts_with("include must be"), "{found}");
+    let twice =
+        "services: { a: { image: x, container_name: c }, b: { image: x, container_name: c } }\n";
+    let found = one("container_name", twice);
+    assert_eq!(found, "services b and a have the same container_name c");
+}

@@ -66,6 +66,8 @@ pub struct Network {
     /// At most one per IP version, of a lan any number; empty if the file specifies none. Then one is
     /// chosen, except for a lan, which then has no addresses.
     pub subnets: Vec<Subnet>,
+    /// Whether nodes without an address of the IP version of a subnet get one.
+    pub assign: bool,
     /// No route to other networks and no published ports: no default route, no masquerade.
     pub internal: bool,
     /// Its nodes represent the outside.
@@ -90,7 +92,7 @@ pub struct Network {
 
 impl Network {
     /// The prefixes that a member is in: of several of one IP version that of its address, by default the
-    /// first.
+    /// first, unless its nodes have only given addresses.
     #[must_use]
     pub fn prefixes_of(&self, attachment: &Attachment) -> Vec<IpNet> {
         let mut out: Vec<IpNet> = Vec::new();
@@ -99,7 +101,7 @@ impl Network {
             let mut own = attachment.addresses.iter();
             let is_own = match own.find(|a| IpVersion::of(**a) == version) {
                 Some(address) => subnet.net.contains(address),
-                None => out.iter().all(|net| IpVersion::of_net(net) != version),
+                None => self.assign && out.iter().all(|net| IpVersion::of_net(net) != version),
             };
             out.extend(is_own.then_some(subnet.net));
         }

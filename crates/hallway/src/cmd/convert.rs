@@ -59,7 +59,7 @@ pub(crate) fn read_in(common: &Common, file: &FileArg) -> Result<ExitCode, VerbE
         return Err(files.first().map_or_else(no_format, of_no_other_format));
     }
     let imported = imported::translate(common, &file.import, &files, named_by_variable)?;
-    ui::out(&imported.commented());
+    ui::out(&imported.commented(ui::columns().min(100)));
     Ok(ExitCode::SUCCESS)
 }
 

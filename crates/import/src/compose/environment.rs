@@ -9,7 +9,7 @@ use super::context::Context;
 use crate::entries::Entries;
 use crate::findings::{Findings, truth};
 use crate::sources::join;
-use crate::variables::{file, raw_file};
+use crate::variable_file::{file, raw_file};
 
 /// `env_file`, then `environment`. A variable without a value gets it from the environment of `up`.
 pub(super) fn read(
@@ -34,10 +34,13 @@ pub(super) fn read(
         match (context.surroundings.read)(&path_text) {
             Ok(text) => {
                 let raw = item.get("format").and_then(Value::text) == Some("raw");
-                let all = match raw {
-                    true => raw_file(&text),
+                let (all, faults) = match raw {
+                    true => (raw_file(&text), Vec::new()),
                     false => file(&text, known),
                 };
+                for fault in faults {
+                    findings.problem(&path.place, fault.problem(&path_text));
+                }
                 for (name, value) in all {
                     let value = value.or_else(|| known.get(&name));
                     let value = value.map(|v| Value::of_text(&path.place, v));

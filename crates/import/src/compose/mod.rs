@@ -1,5 +1,6 @@
 //! A Compose file as a hallway file.
 
+mod absent;
 mod containers;
 mod context;
 mod cycles;
@@ -30,6 +31,8 @@ pub(crate) use names::sysctls;
 
 use hallway_spec::problem::ImportProblem;
 use hallway_spec::{Place, Value, ValueKind};
+
+use absent::Absent;
 
 use crate::entries::Entries;
 use crate::findings::Findings;
@@ -118,6 +121,7 @@ pub(crate) fn translate(
             }
         }
     }
+    let absent = Absent::of(file, &absent::nodes_of(&services, &nodes), options);
     let place = &file.place;
     let mut out = Entries::default();
     let name_place = file.get("name").map_or(place, |n| &n.place);
@@ -132,7 +136,14 @@ pub(crate) fn translate(
     out.set("networks", place, networks.entries.into_map(place));
     out.set("nodes", place, nodes.into_map(place));
     out.list("policies", place, isolated);
-    ours::add(file.get("x-hallway"), &services, &networks.names, &mut out);
+    ours::add(
+        file.get("x-hallway"),
+        &services,
+        &networks.names,
+        &absent,
+        &mut out,
+        findings,
+    );
     out.into_map(place)
 }
 

@@ -7,7 +7,9 @@ use crate::findings::Findings;
 use crate::surroundings::Options;
 
 /// Says it.
-pub(super) fn say(services: &[Service], options: &Options, findings: &mut Findings) {
+pub(super) fn say(all: &[Service], options: &Options, findings: &mut Findings) {
+    let services: Vec<&Service> = all.iter().filter(|s| !s.nodes.is_empty()).collect();
+    let services = services.as_slice();
     joined(services, findings);
     running(services, findings);
     checked_by_port(services, findings);
@@ -15,7 +17,7 @@ pub(super) fn say(services: &[Service], options: &Options, findings: &mut Findin
 }
 
 /// Says which services join containers.
-fn joined(services: &[Service], findings: &mut Findings) {
+fn joined(services: &[&Service], findings: &mut Findings) {
     let joined = services.iter().filter(|s| !s.containers.is_empty());
     let words = joined.map(|s| format!("{} ({})", s.name, s.containers.join(", ")));
     let words: Vec<String> = words.collect();
@@ -28,8 +30,8 @@ fn joined(services: &[Service], findings: &mut Findings) {
 }
 
 /// Reports programs for containers that run here, with this machine's files.
-fn running(services: &[Service], findings: &mut Findings) {
-    let of_image = |s: &&Service| {
+fn running(services: &[&Service], findings: &mut Findings) {
+    let of_image = |s: &&&Service| {
         s.value
             .get("image")
             .or_else(|| s.value.get("build"))
@@ -58,7 +60,7 @@ fn running(services: &[Service], findings: &mut Findings) {
 }
 
 /// Says which health checks are replaced, and what of them does not count.
-fn checked_by_port(services: &[Service], findings: &mut Findings) {
+fn checked_by_port(services: &[&Service], findings: &mut Findings) {
     let replaced = services.iter().filter(|s| {
         let given = s.value.get("healthcheck").is_some();
         given && s.healthcheck.is_none() && !s.stub && !s.ready.is_empty()
@@ -86,7 +88,7 @@ fn shortened(command: &str) -> String {
 }
 
 /// Reports the services without a program here.
-fn without_program(services: &[Service], options: &Options, findings: &mut Findings) {
+fn without_program(services: &[&Service], options: &Options, findings: &mut Findings) {
     let idle: Vec<&str> = services
         .iter()
         // One that shares the network of another is left out, with a note there.

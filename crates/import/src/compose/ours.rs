@@ -1,11 +1,13 @@
 //! `x-hallway` of a Compose file: policies, expectations, cables, nodes and networks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hallway_spec::{Entry, Value, ValueKind};
 
+use super::absent::Absent;
 use super::service::Service;
 use crate::entries::Entries;
+use crate::findings::Findings;
 
 /// The meaning of a service's name, if it is not just its node: all its nodes, or the node and not
 /// the network of that name.
@@ -24,28 +26,40 @@ fn meant<'a>(services: &'a [Service], networks: &BTreeMap<String, String>) -> Me
     all.filter(|(name, nodes)| *nodes != [*name]).collect()
 }
 
-/// Adds the keys of the file's `x-hallway` to the translation.
+/// Adds the keys of the file's `x-hallway` to the translation. Policies, expectations and cables of services
+/// that have no node are left out.
 pub(super) fn add(
     ours: Option<&Value>,
     services: &[Service],
     networks: &BTreeMap<String, String>,
+    absent: &Absent,
     out: &mut Entries,
+    findings: &mut Findings,
 ) {
     let several = meant(services, networks);
+    let mut named = BTreeSet::new();
     for entry in ours.iter().flat_map(|o| o.entries()) {
+        let items = entry.value.items().iter();
         match entry.key.as_str() {
             "nodes" | "networks" => add_section(entry, out),
             "policies" => {
-                let items = entry.value.items().iter().map(|p| policy(p, &several));
+                let items = items.filter_map(|p| absent.without(p, &mut named));
+                let items = items.map(|p| policy(&p, &several));
                 add_items(entry, items.collect(), out);
             }
             "expect" => {
-                let items = entry.value.items().iter().flat_map(|e| expect(e, &several));
+                let items = items.filter_map(|e| absent.without(e, &mut named));
+                let items = items.flat_map(|e| expect(&e, &several));
                 add_items(entry, items.collect(), out);
+            }
+            "links" => {
+                let items = items.filter(|link| !absent.has_end(link, &mut named));
+                add_items(entry, items.cloned().collect(), out);
             }
             _ => out.set(&entry.key, &entry.place, entry.value.clone()),
         }
     }
+    absent.say(&named, findings);
 }
 
 /// Adds nodes or networks to the existing ones.

@@ -1,6 +1,8 @@
 //! The nodes of a service, one for each replica.
 
-use hallway_spec::{Section, Value};
+use std::collections::BTreeSet;
+
+use hallway_spec::{Entry, Section, Value, listed};
 
 use crate::findings::Findings;
 use crate::surroundings::Options;
@@ -8,10 +10,11 @@ use crate::surroundings::Options;
 /// The greatest number of nodes of one service.
 const REPLICAS_MAX: u32 = 10_000;
 
-/// The names of a service's nodes.
+/// The names of a service's nodes; no node has the name of one of the `services`.
 pub(super) fn nodes(
     name: &str,
     value: &Value,
+    services: &[&Entry],
     options: &Options,
     findings: &mut Findings,
 ) -> Vec<String> {
@@ -42,16 +45,34 @@ pub(super) fn nodes(
                 let what = format!("container_name of a service with {count} replicas");
                 findings.not_supported(&container.place, what, "remove one of the two");
             }
-            if count > 1 {
+            let names = free(name, count, services);
+            if let (Some(first), Some(last), true) = (names.first(), names.last(), count > 1) {
                 let resolved = match Section::Attachment.has("aliases") {
                     true => String::new(),
                     false => format!("; the name {name} itself is not resolved"),
                 };
-                findings.note(format!(
-                    "{name} has {count} nodes, {name}-1 to {name}-{count}{resolved}"
-                ));
+                let all = match *last == format!("{name}-{count}") {
+                    true => format!("{first} to {last}"),
+                    false => format!(
+                        "{}; other services have the names of the numbers that are left out",
+                        listed(&names)
+                    ),
+                };
+                findings.note(format!("{name} has {count} nodes, {all}{resolved}"));
             }
-            (1..=count).map(|i| format!("{name}-{i}")).collect()
+            names
         }
     }
+}
+
+/// The names of so many nodes, numbered from 1, without those of services.
+fn free(name: &str, count: u32, services: &[&Entry]) -> Vec<String> {
+    let begin = format!("{name}-");
+    let taken: BTreeSet<&str> = (services.iter())
+        .map(|e| e.key.as_str())
+        .filter(|key| key.starts_with(&begin))
+        .collect();
+    let names = (1_u32..).map(|number| format!("{name}-{number}"));
+    let names = names.filter(|name| !taken.contains(name.as_str()));
+    names.take(count as usize).collect()
 }

@@ -100,7 +100,7 @@ pub(super) fn read(
                 None => continue,
             },
         };
-        let nodes = replicas::nodes(&entry.key, &entry.value, options, findings);
+        let nodes = replicas::nodes(&entry.key, &entry.value, &all, options, findings);
         count += nodes.len();
         if count > NODES_MAX && nodes.len() > 1 {
             let what = format!("a project of more than {NODES_MAX} nodes");
@@ -132,6 +132,7 @@ pub(super) fn read(
         }
         out.push(service);
     }
+    containers::one_name_each(&out, findings);
     out
 }
 

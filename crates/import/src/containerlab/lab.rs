@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use hallway_spec::problem::{Required, ValueProblem};
 use hallway_spec::{Entry, Place, Value};
+use ipnet::IpNet;
 
 use super::exec::{Setting, route, settings};
 use super::keys;
@@ -134,7 +135,7 @@ fn node(topology: &Value, entry: &Entry, findings: &mut Findings) -> LabNode {
             out.sysctls.set(&setting.key, &setting.place, value);
         }
         for line in layer.get("exec").iter().flat_map(|e| e.items()) {
-            out.run(line);
+            out.run(line, findings);
         }
         keys::of_node(layer, findings);
     }
@@ -154,26 +155,32 @@ fn node(topology: &Value, entry: &Entry, findings: &mut Findings) -> LabNode {
 
 impl LabNode {
     /// Notes the settings of a command of `exec`, or of those that it gives to a shell.
-    fn run(&mut self, line: &Value) {
+    fn run(&mut self, line: &Value, findings: &mut Findings) {
         let text = line.text().unwrap_or_default();
         let Some(script) = script::of_shell(text) else {
-            return self.run_one(text, &line.place);
+            return self.run_one(text, &line.place, findings);
         };
         for command in script::commands(script::lines(&script, &line.place)) {
             match command {
-                Command::Plain(own) => self.run_one(&own.text, &own.place),
+                Command::Plain(own) => self.run_one(&own.text, &own.place, findings),
                 Command::Unread(own) => self.exec.push(Value::of_text(&own.place, own.text)),
             }
         }
     }
 
-    fn run_one(&mut self, text: &str, place: &Place) {
+    fn run_one(&mut self, text: &str, place: &Place, findings: &mut Findings) {
         let Some(settings) = settings(text) else {
             self.exec.push(Value::of_text(place, text));
             return;
         };
         for setting in settings {
             match setting {
+                Setting::Address { address, .. } if address.parse::<IpNet>().is_err() => {
+                    findings.note(format!(
+                        "line {}: {} gets no address by {text:?}: {address} is no address with a prefix length",
+                        place.line, self.name
+                    ));
+                }
                 Setting::Address { interface, address } => {
                     let address = Value::of_text(place, address);
                     self.addresses.entry(interface).or_default().push(address);

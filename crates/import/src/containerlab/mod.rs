@@ -5,6 +5,8 @@ mod keys;
 mod lab;
 mod left_out;
 mod mtu;
+mod neighbours;
+mod schema;
 mod segment;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,7 +18,6 @@ use crate::compose;
 use crate::entries::Entries;
 use crate::findings::Findings;
 use crate::merge::child_mut;
-use crate::subnets::Pool;
 use crate::surroundings::Surroundings;
 use lab::{End, LabLink, LabNode, MACVLAN, SPECIAL};
 use mtu::Mtus;
@@ -39,6 +40,7 @@ pub(crate) fn translate(
     if let Some(topology) = child_mut(&mut file, "topology") {
         findings.mend_keys(topology, TOPOLOGY);
     }
+    schema::check(&mut file, findings);
     let file = &file;
     for key in ["prefix", "mgmt", "settings"] {
         if file.get(key).is_some() {
@@ -50,6 +52,7 @@ pub(crate) fn translate(
     let mut nodes = lab::nodes(topology, findings);
     let links = lab::links(topology, findings);
     left_out::of(&mut nodes, &links, findings);
+    neighbours::check(&mut nodes, &links, findings);
     let bridges: BTreeSet<&str> = nodes
         .iter()
         .filter(|n| n.is_bridge())
@@ -64,12 +67,11 @@ pub(crate) fn translate(
     let mut out = Entries::default();
     let name_place = file.get("name").map_or(place, |n| &n.place);
     out.set("name", name_place, Value::of_text(name_place, name));
-    let mut pool = Pool::new(name, made.subnets());
     let mut networks = Entries::default();
     let mut members = Entries::default();
     for node in &nodes {
         let value = match node.is_bridge() {
-            true => made.network(node, &mut pool, findings),
+            true => made.network(node, findings),
             false => made.node(node, surroundings, findings),
         };
         let target = match node.is_bridge() {
@@ -232,38 +234,32 @@ impl Made {
         networks.set(bridge, place, entries.into_map(place));
     }
 
-    /// The prefixes of the addresses on bridges.
-    fn subnets(&self) -> Vec<IpNet> {
-        self.on_bridge
-            .values()
-            .flatten()
-            .map(IpNet::trunc)
-            .collect()
-    }
-
-    /// The network of a bridge. The host's address on it is one that no member has; with several subnets of
-    /// one IP version it is a lan, without the host.
-    fn network(&self, node: &LabNode, pool: &mut Pool, findings: &mut Findings) -> Value {
+    /// The network of a bridge, whose members have only the addresses of the file. The host's address on it is
+    /// one that no member has; with several subnets of one IP version, or none, it is a lan, without the host.
+    fn network(&self, node: &LabNode, findings: &mut Findings) -> Value {
         let place = &node.place;
         let addresses = self
             .on_bridge
             .get(&node.name)
             .map(Vec::as_slice)
             .unwrap_or_default();
-        let (mut subnets, gateways, several) = segment::of(addresses, place);
-        if subnets.is_empty() {
-            let net = pool.v4(&node.name, 0);
-            subnets.extend(net.map(|n| Value::of_text(place, n.to_string())));
-        }
+        let (subnets, gateways, several) = segment::of(addresses, place);
+        let ours = node.ours.as_ref();
+        let chosen = ours.is_some_and(|o| o.get("subnet").is_some());
+        let several = several || subnets.is_empty() && !chosen;
         let mut out = Entries::default();
+        let subnets_empty = subnets.is_empty();
         out.one_or_many("subnet", place, subnets);
         out.one_or_many("gateway", place, gateways);
         match several {
             true => out.set("mode", place, Value::of_text(place, "lan")),
             false => out.set("internal", place, Value::of_plain(place, true)),
         }
+        if !subnets_empty && !chosen {
+            out.set("assign", place, Value::of_plain(place, "false"));
+        }
         self.mtus.set(&node.name, &mut out, findings);
-        out.extend(node.ours.as_ref());
+        out.extend(ours);
         out.into_map(place)
     }
 
@@ -279,6 +275,7 @@ impl Made {
             let mut out = Entries::default();
             out.text("parent", parent);
             out.one_or_many("subnet", place, subnets.collect());
+            out.set("assign", place, Value::of_plain(place, "false"));
             self.mtus.set(name, &mut out, findings);
             networks.set(name, place, out.into_map(place));
         }

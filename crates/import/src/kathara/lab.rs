@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry::{Occupied, Vacant};
 
-use hallway_spec::problem::ValueProblem;
+use hallway_spec::problem::{Found, ValueProblem};
 use hallway_spec::{Place, Value};
 use ipnet::IpNet;
 
@@ -82,6 +82,7 @@ const OTHER_KEYS: [&str; 11] = [
     "volume",
 ];
 
+const CLOSED: &str = "a line whose quotes are closed";
 const FORM: &str = "a line like r1[0]=\"A\", or a comment that begins with #";
 
 pub(super) fn read(file: &File, sources: &mut Sources, findings: &mut Findings) -> Lab {
@@ -95,7 +96,11 @@ pub(super) fn read(file: &File, sources: &mut Sources, findings: &mut Findings) 
             bad(findings);
             continue;
         };
-        let value = without_comment(right).trim().trim_matches(['"', '\'']);
+        let Some(value) = without_comment(right) else {
+            findings.unexpected(&Value::of_text(&place, &text), CLOSED);
+            continue;
+        };
+        let value = value.trim().trim_matches(['"', '\'']);
         let Some((machine, key)) = left
             .trim()
             .strip_suffix(']')
@@ -123,19 +128,19 @@ pub(super) fn read(file: &File, sources: &mut Sources, findings: &mut Findings) 
     lab
 }
 
-/// A comment begins with `#` after a space, outside of quotes.
-fn without_comment(text: &str) -> &str {
+/// A comment begins with `#` after a space, outside of quotes. `None` if a quote is not closed.
+fn without_comment(text: &str) -> Option<&str> {
     let (mut quote, mut before) = (None, ' ');
     for (at, c) in text.char_indices() {
         match (quote, c) {
             (Some(open), _) if open == c => quote = None,
             (None, '"' | '\'') => quote = Some(c),
-            (None, '#') if before.is_whitespace() => return text.get(..at).unwrap_or(text),
+            (None, '#') if before.is_whitespace() => return text.get(..at),
             _ => {}
         }
         before = c;
     }
-    text
+    quote.is_none().then_some(text)
 }
 
 impl Lab {
@@ -191,9 +196,13 @@ impl Machine {
             }),
             "sysctl" => self.sysctl(value, place, findings),
             _ if OTHER_KEYS.contains(&key) => findings.ignore(key),
-            _ => findings.unexpected(
-                &text(),
-                "a key of a machine: a number, bridged, port, env, exec or sysctl",
+            _ => findings.problem(
+                place,
+                ValueProblem::Unexpected {
+                    path: format!("the key in {}", place.key),
+                    expected: "a number, bridged, port, env, exec or sysctl",
+                    found: Found::Scalar(key.to_owned()),
+                },
             ),
         }
     }
@@ -236,8 +245,9 @@ mod tests {
 
     #[test]
     fn comments_are_cut_outside_of_quotes() {
-        assert_eq!(without_comment("\"A\"   # left"), "\"A\"   ");
-        assert_eq!(without_comment("\"a # b\""), "\"a # b\"");
-        assert_eq!(without_comment("a#b"), "a#b");
+        assert_eq!(without_comment("\"A\"   # left"), Some("\"A\"   "));
+        assert_eq!(without_comment("\"a # b\""), Some("\"a # b\""));
+        assert_eq!(without_comment("a#b"), Some("a#b"));
+        assert_eq!(without_comment("\"a"), None);
     }
 }

@@ -143,7 +143,11 @@ impl Domains {
             let nets = nets
                 .iter()
                 .map(|net| Value::of_text(place, net.to_string()));
-            network.one_or_many("subnet", place, nets.collect());
+            let nets: Vec<Value> = nets.collect();
+            if !nets.is_empty() {
+                network.set("assign", place, Value::of_plain(place, "false"));
+            }
+            network.one_or_many("subnet", place, nets);
             out.set(&self.name(domain), place, network.into_map(place));
         }
         out
@@ -163,21 +167,6 @@ impl Domains {
             let own: Vec<Value> = own
                 .map(|a| Value::of_text(&a.line.place, a.net.addr().to_string()))
                 .collect();
-            let given = self
-                .all
-                .get(&interface.domain)
-                .is_some_and(|d| !d.1.is_empty());
-            if own.is_empty() && given {
-                let unset = machine.unset.iter().any(|(a, _)| a.interface == *number);
-                let why = match unset {
-                    true => "has no other address in its startup file",
-                    false => "has no address in its startup file",
-                };
-                findings.note(format!(
-                    "eth{number} of {} {why}, and gets one of its network",
-                    machine.name
-                ));
-            }
             settings.one_or_many("address", at, own);
             let name = self.name(&interface.domain);
             if networks.has(&name) {
@@ -205,7 +194,7 @@ impl Domains {
                 Value::of_map(place, machine.sysctls.0.clone()),
             );
         }
-        let (routes, lost) = self.routes(machine);
+        let (routes, lost) = Self::routes(machine);
         out.list("routes", place, routes);
         // Machines of a lab forward unless the lab sets it off.
         if machine.interfaces.len() > 1 || machine.forwarding {
@@ -216,14 +205,8 @@ impl Domains {
     }
 
     /// The routes of a machine, and the commands of those that lead to no neighbour.
-    fn routes<'m>(&self, machine: &'m Machine) -> (Vec<Value>, Vec<&'m Line>) {
-        let mut nets: Vec<IpNet> = machine.addresses.iter().map(|a| a.net.trunc()).collect();
-        for (number, interface) in &machine.interfaces {
-            // One without an address gets one of the first prefix.
-            let own = machine.addresses.iter().any(|a| a.interface == *number);
-            let domain = self.all.get(&interface.domain).filter(|_| !own);
-            nets.extend(domain.iter().flat_map(|(_, nets)| nets.first()));
-        }
+    fn routes<'m>(machine: &'m Machine) -> (Vec<Value>, Vec<&'m Line>) {
+        let nets: Vec<IpNet> = machine.addresses.iter().map(|a| a.net.trunc()).collect();
         let (mut routes, mut lost) = (Vec::new(), Vec::new());
         for route in &machine.routes {
             let via: Option<IpAddr> = route.via.parse().ok();

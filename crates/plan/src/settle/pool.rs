@@ -118,7 +118,7 @@ impl Pools {
                 .find(|a| IpVersion::of(**a) == version)
                 .copied();
             // Which addresses of an external network others have is not known.
-            if network.external.is_some() && fixed.is_none() {
+            if (network.external.is_some() || !network.assign) && fixed.is_none() {
                 continue;
             }
             if let Some(address) = fixed

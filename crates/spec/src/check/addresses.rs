@@ -70,7 +70,7 @@ fn of_macvlan(node: &Node, network: &Network, attachment: &Attachment) -> Option
             network: name,
         });
     }
-    (network.subnets.is_empty() && attachment.addresses.is_empty()).then_some(
+    (network.subnets.is_empty() && network.assign && attachment.addresses.is_empty()).then_some(
         NetworkProblem::AddressOfMacvlan {
             node,
             network: name,

@@ -111,7 +111,7 @@ pub(super) fn members(topology: &Topology, problems: &mut Vec<Problem>) {
     }
     for network in &topology.networks {
         let all = members.get(&network.name).map_or(&[][..], Vec::as_slice);
-        let several = network.mode == Mode::Lan && network.subnets.len() > 1;
+        let several = !network.assign || network.mode == Mode::Lan && network.subnets.len() > 1;
         for subnet in &network.subnets {
             let is_in = |a: &&&Attachment| !several || network.prefixes_of(a).contains(&subnet.net);
             let count = all.iter().filter(is_in).count();

@@ -49,6 +49,8 @@ mapping! {
         subnet: Option<OneOrMany<String>>,
         /// The host's address; the first by default.
         gateway: Option<OneOrMany<String>>,
+        /// False: its nodes have only the addresses that the file gives them.
+        assign: Option<bool>,
         /// No route to other networks and no published ports: no default route, no masquerade.
         internal: Option<bool>,
         /// Its nodes represent the outside.

@@ -37,6 +37,7 @@ pub(super) fn add(document: &mut Document, network: &NewNetwork) -> Result<(), E
             .then(|| OneOrMany::of(gateways.iter().map(ToString::to_string).collect())),
         internal: internal.then_some(true),
         outside: outside.then_some(true),
+        assign: None,
         nat: None,
         mode: routed.then(|| "routed".to_owned()),
         external: None,

@@ -69,6 +69,7 @@ fn network(r: &mut Reader<'_>, entry: Named) -> Network {
         let name = name.clone();
         r.report_at(&place, NetworkProblem::NatWithoutEffect { name, kind });
     }
+    let assign = keys.assign.as_ref().and_then(|at| r.boolean(at));
     let mtu = keys.mtu.and_then(|at| {
         let mtu = mtu(r, &at)?;
         if mtu < IPV6_MTU_MIN && subnets.iter().any(|s| s.version().is_v6()) {
@@ -82,6 +83,7 @@ fn network(r: &mut Reader<'_>, entry: Named) -> Network {
     Network {
         name,
         subnets,
+        assign: assign.unwrap_or(true),
         internal,
         outside,
         nat,

@@ -33,6 +33,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("a port with a target", "{ target: 80, published: 8080 }"),
     ("a prefix, an address, or any", "10.9.0.0/16"),
     ("a program with arguments", "nginx -g 'daemon off;'"),
+    ("a text like NAME=value", "[MODE=production]"),
     ("a text or a list of words", "nginx -g 'daemon off;'"),
     ("a variable with a name", "[MODE=production]"),
     ("an address of the host", "127.0.0.1"),
@@ -49,9 +50,17 @@ const EXAMPLES: &[(&str, &str)] = &[
     ),
     ("ranges of the same length", "\"5000-5010:6000-6010\""),
     ("the address of a name server", "10.10.0.2"),
+    (
+        "the name of a network alone",
+        "{ apps: { aliases: [web] } }",
+    ),
     ("the name of a network", "[apps]"),
     ("the name of a node", "[db]"),
     ("the name of a port", "web"),
+    (
+        "the name of a service alone",
+        "{ db: { condition: service_healthy } }",
+    ),
     ("the next hop's address", "10.10.0.2"),
     ("the number of a VLAN, from 1 to 4094", "20"),
 ];

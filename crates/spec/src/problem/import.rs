@@ -79,6 +79,38 @@ pub enum ImportProblem {
         /// The other definition.
         first: Place,
     },
+    /// Two services whose containers have one name.
+    #[error("services {service} and {other} have the same container_name {name}")]
+    SameContainer {
+        /// The name.
+        name: String,
+        /// The service.
+        service: String,
+        /// The service that has it first.
+        other: String,
+        /// Where that one has it.
+        first: Place,
+    },
+    /// A tag of a value that Compose does not have, but one that is similar.
+    #[error("unknown tag {tag}")]
+    UnknownTag {
+        /// The tag, with its `!`.
+        tag: String,
+        /// The similar one.
+        nearest: &'static str,
+    },
+    /// A line of a file of variables that cannot be read.
+    #[error("cannot read line {line} of {path}: {why}")]
+    VariableLine {
+        /// The file.
+        path: String,
+        /// The line.
+        line: usize,
+        /// What is wrong with it.
+        why: String,
+        /// What to do.
+        instead: &'static str,
+    },
     /// Something that hallway does not support.
     #[error("{what} is not supported")]
     NotSupported {
@@ -107,14 +139,17 @@ impl Details for ImportProblem {
             Self::UnknownService { .. } | Self::UnknownNode { .. } => Code::UnknownName,
             Self::BesideServices(_) => Code::UnknownKey,
             Self::InactiveService { .. } => Code::InactiveProfile,
-            Self::DefinedTwice { .. } => Code::DuplicateKey,
+            Self::DefinedTwice { .. } | Self::SameContainer { .. } => Code::DuplicateKey,
+            Self::UnknownTag { .. } | Self::VariableLine { .. } => Code::BadValue,
             Self::NotSupported { .. } => Code::NotSupported,
         }
     }
 
     fn others(&self) -> Vec<Label> {
         match self {
-            Self::DefinedTwice { first, .. } => vec![Label::new(first, "first here")],
+            Self::DefinedTwice { first, .. } | Self::SameContainer { first, .. } => {
+                vec![Label::new(first, "first here")]
+            }
             _ => Vec::new(),
         }
     }
@@ -155,7 +190,9 @@ impl Details for ImportProblem {
                 "add --profile {profile}, or write required: false in depends_on"
             ),
             Self::DefinedTwice { .. } => "remove one of the two, or change it in an override file".into(),
-            Self::NotSupported { instead, .. } => (*instead).into(),
+            Self::SameContainer { .. } => "give one of them another name".into(),
+            Self::UnknownTag { nearest, .. } => format!("did you mean {nearest}?"),
+            Self::VariableLine { instead, .. } | Self::NotSupported { instead, .. } => (*instead).into(),
         })
     }
 }

@@ -157,6 +157,9 @@ pub enum Required {
     /// The file of an entry of `env_file`.
     #[error("an entry of env_file needs a path")]
     PathOfEnvFile,
+    /// The nodes of a containerlab topology.
+    #[error("a topology needs nodes")]
+    NodesOfLab,
     /// The ends of a link of containerlab.
     #[error("a link needs endpoints")]
     EndpointsOfLab,
@@ -378,6 +381,7 @@ impl Required {
             Self::Condition => Some(
                 "write condition: service_started, service_healthy or service_completed_successfully",
             ),
+            Self::NodesOfLab => Some("write nodes: { r1: { kind: linux }, r2: { kind: linux } }"),
             Self::EndpointsOfLab => Some("write endpoints: [\"a:eth1\", \"b:eth1\"]"),
             Self::OfEndpoint(_) => Some("write { node: a, interface: eth1 }, or a:eth1"),
             Self::PathOfInclude => Some("write { path: db.yaml }, or the path alone"),

@@ -26,6 +26,13 @@ pub(crate) fn check(value: &mut Value, shape: &'static Shape, findings: &mut Fin
         ValueKind::Map(entries) => match &shape.map {
             Some(Map::Names(each)) => names(entries, each, findings),
             Some(Map::Keys(known)) => keys(entries, &place, known, findings),
+            Some(Map::Open(known)) => {
+                for entry in entries {
+                    if let Some(shape) = known.shape(&entry.key) {
+                        check(&mut entry.value, shape, findings);
+                    }
+                }
+            }
             None => {}
         },
     }

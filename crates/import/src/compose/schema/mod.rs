@@ -2,11 +2,11 @@
 
 mod build;
 mod check;
-mod common;
+pub(crate) mod common;
 mod deploy;
 mod file;
 mod service;
-mod shape;
+pub(crate) mod shape;
 mod volumes;
 
 pub(crate) use check::check;

@@ -107,8 +107,9 @@ pub(super) static SERVICE: Shape = keys!(
     "working_dir": TEXT,
 );
 
-static NETWORKS: Shape =
-    Shape::names(&ATTACHMENT, "a list or a mapping of networks, like [front]").or_list(&TEXT);
+static NETWORKS: Shape = Shape::names(&ATTACHMENT, "a list or a mapping of networks, like [front]")
+    .or_list(&NETWORK_NAME);
+static NETWORK_NAME: Shape = Shape::scalar(Scalar::Text, "the name of a network alone");
 static ATTACHMENT: Shape = keys!(
     "a mapping like { ipv4_address: 10.10.0.5 }",
     "aliases": ALIASES,
@@ -140,7 +141,9 @@ static PORT: Shape = keys!(
 static EXPOSED: Shape = Shape::list(&EXPOSE, "a list of ports, like [\"3000\"]");
 static EXPOSE: Shape = Shape::scalar(Scalar::Expose, "a port like \"3000\" or \"8000-8010/tcp\"");
 
-static DEPENDS: Shape = Shape::names(&DEPENDENCY, "a list or a mapping of services").or_list(&TEXT);
+static DEPENDS: Shape =
+    Shape::names(&DEPENDENCY, "a list or a mapping of services").or_list(&SERVICE_NAME);
+static SERVICE_NAME: Shape = Shape::scalar(Scalar::Text, "the name of a service alone");
 static DEPENDENCY: Shape = keys!(
     "a mapping with condition",
     "condition": TEXT,

@@ -40,6 +40,8 @@ pub(crate) enum Map {
     Names(&'static Shape),
     /// These keys.
     Keys(Keys),
+    /// These keys, and others, which are not checked.
+    Open(Keys),
 }
 
 /// Known keys, each with its value.
@@ -92,6 +94,15 @@ impl Shape {
             list: None,
             map: Some(Map::Names(each)),
         }
+    }
+
+    /// Also with other keys, which are not checked.
+    pub(crate) const fn open(self) -> Self {
+        let map = match self.map {
+            Some(Map::Keys(keys)) => Some(Map::Open(keys)),
+            map => map,
+        };
+        Self { map, ..self }
     }
 
     /// Also a scalar.
