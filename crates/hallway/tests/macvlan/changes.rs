@@ -30,7 +30,7 @@ pub(crate) fn changes_in_a_node_are_mended() {
     ] {
         sh(change);
         let status = h.run(&["status", "--exit-code"]).exits(3);
-        assert!(status.stdout.contains(says), "{change}: {}", status.stdout);
+        assert!(status.out.contains(says), "{change}: {}", status.out);
         h.run(&["up", "/run/up.hallway.yaml"]).ok();
         let found = sh("ip -n one -d link show eth0");
         assert!(found.contains(then), "{change}: {found}");
