@@ -363,7 +363,9 @@ fn links_of_others() {
         !sh("nft list tables").contains("hallway.guard")
     });
     sh("nft flush ruleset");
-    wait_for("the probe to see a router", || !answers(probe(&to)).is_empty());
+    wait_for("the probe to see a router", || {
+        !answers(probe(&to)).is_empty()
+    });
     h.ok("down");
     echo.kill().unwrap();
     echo.wait().unwrap();
