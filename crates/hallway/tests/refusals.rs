@@ -197,8 +197,12 @@ fn a_fifo_that_a_file_names() {
         .exits(2)
         .says("it is a FIFO");
     compose("env_file: /dev/null").exits(0);
-    // As one that cannot be read.
     sh("mkfifo /run/c/.env");
+    compose("environment: { A: \"${X}\" }")
+        .exits(2)
+        .says("it is a FIFO");
+    // Compose leaves out a directory of that name.
+    sh("rm /run/c/.env; mkdir /run/c/.env");
     compose("environment: { A: \"${X}\" }").exits(0);
 }
 

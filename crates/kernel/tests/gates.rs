@@ -399,6 +399,7 @@ fn files_are_replaced_whole_or_created_once() {
     kernel.append_file(lines, b"one\n").unwrap();
     kernel.append_file(lines, b"two\n").unwrap();
     assert_eq!(std::fs::read_to_string(lines).unwrap(), "one\ntwo\n");
+    assert!(kernel.remove_file(lines).unwrap());
     assert!(kernel.remove_file(path).unwrap());
     assert!(!kernel.remove_file(path).unwrap());
     kernel.make_directory(Path::new("/run/a/b"), 0o700).unwrap();
