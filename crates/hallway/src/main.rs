@@ -1,5 +1,6 @@
 //! `hallway`: container networks for Linux, from one file.
 
+mod again;
 mod args;
 mod arguments;
 mod chosen;

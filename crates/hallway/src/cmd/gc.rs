@@ -12,7 +12,7 @@ use crate::scope::{self, Scope};
 use crate::{interrupt, ui, unusable};
 
 pub(crate) fn run(common: &Common, yes: bool, format: Format) -> Result<ExitCode, VerbError> {
-    let cancel = interrupt::until_begun();
+    let (cancel, late) = interrupt::until_begun();
     if !yes
         && !common.host
         && let Some((sandbox, why)) = unusable::sandbox(common, common.sandbox.as_ref())
@@ -53,7 +53,10 @@ pub(crate) fn run(common: &Common, yes: bool, format: Format) -> Result<ExitCode
         reporter: &mut reporter,
         cancel: &cancel,
     };
-    let strays = scope.engine.collect_strays(yes, &mut caller)?;
+    let saying = yes.then(|| late.said(common, "gc"));
+    let strays = scope.engine.collect_strays(yes, &mut caller);
+    drop(saying);
+    let strays = strays?;
     match format {
         Format::Json => print(&strays, yes),
         Format::Text => text(common, &strays, yes),
