@@ -25,6 +25,7 @@ mod scope;
 mod source;
 mod state_dir;
 mod subject;
+mod suggestions;
 mod ui;
 mod unusable;
 
@@ -126,6 +127,7 @@ fn wrong_usage(mut error: clap::Error) -> ExitCode {
         // The tip that the flag can be passed as a value after `--` does not help here.
         error.remove(ContextKind::Suggested);
     }
+    suggestions::keep_similar(&mut error);
     let error = &error;
     let verb = habits::verb(error).unwrap_or_default();
     if habits::asks_for_version(error) {
