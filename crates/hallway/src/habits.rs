@@ -207,7 +207,11 @@ const INSTEAD_BELOW: &[(&str, &str, &str)] = &[
     ("node", "delete", "hallway node rm NODE"),
     ("network", "del", "hallway network rm NETWORK"),
     ("network", "delete", "hallway network rm NETWORK"),
-    ("link", "set", "hallway impair NODE delay=10ms changes what it sends; hallway link rm A B, then link add A B, makes a cable anew"),
+    (
+        "link",
+        "set",
+        "hallway impair NODE delay=10ms changes what it sends; hallway link rm A B, then link add A B, makes a cable anew",
+    ),
     ("link", "del", "hallway link rm A B"),
     ("link", "delete", "hallway link rm A B"),
     ("node", "exec", "hallway exec NODE -- COMMAND"),

@@ -9,7 +9,10 @@ use hallway_spec::nearest;
 pub(crate) fn keep_similar(error: &mut clap::Error) {
     let pairs = [
         (ContextKind::InvalidArg, ContextKind::SuggestedArg),
-        (ContextKind::InvalidSubcommand, ContextKind::SuggestedSubcommand),
+        (
+            ContextKind::InvalidSubcommand,
+            ContextKind::SuggestedSubcommand,
+        ),
     ];
     for (invalid, suggested) in pairs {
         let Some(ContextValue::String(typed)) = error.get(invalid) else {
@@ -56,7 +59,9 @@ fn is_hidden(word: &str) -> bool {
     let name = name.split(['=', ' ']).next().unwrap_or(name);
     let command = crate::args::Args::command();
     let all = std::iter::once(&command).chain(command.get_subcommands());
-    let same = all.flat_map(|c| c.get_arguments()).filter(|a| a.get_long() == Some(name));
+    let same = all
+        .flat_map(|c| c.get_arguments())
+        .filter(|a| a.get_long() == Some(name));
     let shown: Vec<bool> = same.map(|a| !a.is_hide_set()).collect();
     !shown.is_empty() && shown.iter().all(|shown| !shown)
 }
@@ -81,7 +86,12 @@ mod tests {
             let shown = is_similar(typed, word) && !is_hidden(word);
             assert!(!shown, "{typed}: {word}");
         }
-        for (typed, word) in [("--forma", "--format"), ("--formt=x", "--format"), ("stats", "status"), ("staus", "status")] {
+        for (typed, word) in [
+            ("--forma", "--format"),
+            ("--formt=x", "--format"),
+            ("stats", "status"),
+            ("staus", "status"),
+        ] {
             assert!(is_similar(typed, word), "{typed}: {word}");
         }
     }
