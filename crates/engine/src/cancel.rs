@@ -21,7 +21,7 @@ use crate::{Failure, Reason};
 pub struct Cancel {
     /// The number of the signal that was received; 0 if there was none.
     signal: Arc<AtomicUsize>,
-    /// Set when signals are to have their usual effect again.
+    /// Set when the work begins that is not undone.
     begun: Option<Arc<AtomicBool>>,
 }
 
@@ -35,8 +35,8 @@ impl Cancel {
         }
     }
 
-    /// As [`Self::of_signal`], for work that is not undone once it has begun: `begun` is set then, so
-    /// that signals end the process as usual.
+    /// As [`Self::of_signal`], for work that is not undone once it has begun: `begun` is set then, and
+    /// the work goes on to its end.
     #[must_use]
     pub fn until_begun(signal: Arc<AtomicUsize>, begun: Arc<AtomicBool>) -> Self {
         Self {
@@ -50,10 +50,17 @@ impl Cancel {
     /// # Errors
     /// As [`Self::check`], if a signal came before.
     pub(crate) fn begin(&self) -> Result<(), Failure> {
+        self.check()?;
         if let Some(begun) = &self.begun {
             begun.store(true, Ordering::Relaxed);
         }
-        self.check()
+        Ok(())
+    }
+
+    /// Whether work has begun that is not undone: then it goes on to its end.
+    fn goes_on(&self) -> bool {
+        let begun = self.begun.as_ref();
+        begun.is_some_and(|begun| begun.load(Ordering::Relaxed))
     }
 
     /// Cancels, as SIGINT does.
@@ -64,7 +71,7 @@ impl Cancel {
     /// Whether the run is to stop.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
-        self.signal.load(Ordering::Relaxed) != 0
+        !self.goes_on() && self.signal.load(Ordering::Relaxed) != 0
     }
 
     /// Fails once the run is to stop.
@@ -72,6 +79,9 @@ impl Cancel {
     /// # Errors
     /// With [`Reason::Interrupted`].
     pub fn check(&self) -> Result<(), Failure> {
+        if self.goes_on() {
+            return Ok(());
+        }
         match u8::try_from(self.signal.load(Ordering::Relaxed)) {
             Ok(0) => Ok(()),
             Ok(signal) => Err(Reason::Interrupted { signal }.into()),

@@ -91,6 +91,10 @@ const INSTEAD: &[(&[&str], &str)] = &[
     ),
     (&["links", "cables", "cable"], "hallway link ls"),
     (&["policies"], "hallway policy ls"),
+    (&["block", "reject", "drop"], "hallway deny FROM TO"),
+    (&["permit", "accept"], "hallway allow FROM TO"),
+    (&["topo", "topology"], "hallway graph, or hallway status"),
+    (&["netstat", "ss"], "hallway exec NODE -- ss -lntup"),
     (&["wait"], "hallway up returns when all programs are ready"),
     (&["scale"], "hallway up --scale SERVICE=NUMBER"),
     (
@@ -139,6 +143,26 @@ const INSTEAD_OF_WORDS: &[(&[&str], ErrorKind, &str)] = &[
         "one name at a time: hallway network rm NAME, hallway node rm NAME",
     ),
     (
+        &["allow", "deny"],
+        ErrorKind::UnknownArgument,
+        "a port is a flag, and one name is on each side: hallway allow FROM TO --port 80; the file may have lists",
+    ),
+    (
+        &["reach", "explain", "trace"],
+        ErrorKind::UnknownArgument,
+        "a port is a flag: hallway reach A B --port 80",
+    ),
+    (
+        &["up"],
+        ErrorKind::UnknownArgument,
+        "one file at a time; hallway start NODE starts the program of one node, and --profile NAME adds services of a profile",
+    ),
+    (
+        &["capture"],
+        ErrorKind::UnknownArgument,
+        "an interface belongs to the name: hallway capture NODE:eth0",
+    ),
+    (
         &["inspect"],
         ErrorKind::MissingRequiredArgument,
         "hallway inspect NAME shows one node or network, hallway status the whole project",
@@ -179,6 +203,17 @@ const INSTEAD_BELOW: &[(&str, &str, &str)] = &[
     ("network", "disconnect", "hallway disconnect NODE NETWORK"),
     ("network", "prune", "hallway gc"),
     ("node", "inspect", "hallway inspect NAME"),
+    ("node", "del", "hallway node rm NODE"),
+    ("node", "delete", "hallway node rm NODE"),
+    ("network", "del", "hallway network rm NETWORK"),
+    ("network", "delete", "hallway network rm NETWORK"),
+    (
+        "link",
+        "set",
+        "hallway impair NODE delay=10ms changes what it sends; hallway link rm A B, then link add A B, makes a cable anew",
+    ),
+    ("link", "del", "hallway link rm A B"),
+    ("link", "delete", "hallway link rm A B"),
     ("node", "exec", "hallway exec NODE -- COMMAND"),
     ("node", "shell", "hallway shell NODE"),
     (

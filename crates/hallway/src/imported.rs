@@ -8,7 +8,7 @@ use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use hallway_import::{File as Given, Imported, NodePort, Options, Surroundings, import};
+use hallway_import::{BuiltWith, File as Given, Imported, NodePort, Options, Surroundings, import};
 use hallway_plan::Settled;
 use hallway_spec::{Name, Problems, Protocol};
 use rustix::fs::OFlags;
@@ -26,15 +26,49 @@ pub(crate) fn input(
     named_by_variable: bool,
 ) -> Result<Input, VerbError> {
     let imported = translate(common, args, &files, named_by_variable)?;
+    let built_with = BuiltWith {
+        files: match files.as_slice() {
+            [_] => Vec::new(),
+            several => several.iter().map(|f| absolute(&f.path)).collect(),
+        },
+        flags: flags(common, args),
+    };
     let ignored = imported.ignored_words();
     Ok(Input {
         text: imported.source.text,
         path: imported.source.path,
         more: imported.more,
-        source: imported.kept,
+        source: built_with.written(imported.kept),
         notes: ignored.into_iter().chain(imported.notes).collect(),
         project: imported.project,
     })
+}
+
+/// The flags of a translation, for a command in any directory.
+fn flags(common: &Common, args: &ImportArgs) -> Vec<String> {
+    let mut out = Vec::new();
+    let mut add = |flag: &str, value: String| out.extend([flag.to_owned(), value]);
+    if let Some(name) = &common.project {
+        add("-p", name.to_string());
+    }
+    for profile in &args.profile {
+        add("--profile", profile.clone());
+    }
+    for (service, count) in &args.scale {
+        add("--scale", format!("{service}={count}"));
+    }
+    for file in &args.env_file {
+        add("--env-file", absolute(&file.display().to_string()));
+    }
+    out.extend(args.stub.then(|| "--stub".to_owned()));
+    out.extend(args.join.then(|| "--join".to_owned()));
+    out
+}
+
+/// A path that means the same in every directory.
+fn absolute(path: &str) -> String {
+    let full = std::fs::canonicalize(path).ok().filter(|_| path != "-");
+    full.map_or_else(|| path.to_owned(), |path| path.display().to_string())
 }
 
 /// The files that COMPOSE_FILE names, of the environment or of `.env`.

@@ -1,22 +1,26 @@
-//! SIGINT and SIGTERM while a command works: the engine stops between two steps, and undoes the
+//! SIGINT, SIGTERM and SIGHUP while a command works: the engine stops between two steps, and undoes the
 //! earlier ones. A second signal ends the process at once; what is left then is completed or removed
 //! by the next `up` or `down`.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use hallway_engine::Cancel;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
+
+use crate::args::Common;
+use crate::ui;
 
 /// The number of the received signal. Signal handlers belong to the process, so this does too.
 static SIGNAL: OnceLock<Arc<AtomicUsize>> = OnceLock::new();
 
-/// From here on SIGINT and SIGTERM cancel instead of ending this process; a second one ends it.
+/// From here on SIGINT, SIGTERM and SIGHUP cancel instead of ending this process; a second one ends it.
 pub(crate) fn watch() -> Cancel {
     let signal = SIGNAL.get_or_init(|| {
         let (came, again) = (Arc::new(AtomicUsize::new(0)), Arc::default());
-        for signal in [SIGINT, SIGTERM] {
+        for signal in signals() {
             // If this fails, the signal ends the process, as without a handler.
             register(signal, &came, &again).ok();
         }
@@ -38,14 +42,61 @@ pub(crate) fn waiting() -> Cancel {
     Cancel::default()
 }
 
-/// For `down` and `gc`, which wait for other commands first: until they begin, a signal ends the wait,
-/// also one that this process was started to ignore.
-pub(crate) fn until_begun() -> Cancel {
-    let (came, begun) = (Arc::new(AtomicUsize::new(0)), Arc::default());
-    for signal in [SIGINT, SIGTERM] {
+/// For `down` and `gc`, which wait for other commands first: until they begin, a signal ends the wait; then
+/// they go on to their end, and a second signal ends them.
+pub(crate) fn until_begun() -> (Cancel, Late) {
+    let (came, again, begun) = (
+        Arc::new(AtomicUsize::new(0)),
+        Arc::default(),
+        Arc::default(),
+    );
+    for signal in signals() {
         // If this fails, the signal ends the process, as without a handler.
-        flag::register_conditional_default(signal, Arc::clone(&begun)).ok();
-        flag::register_usize(signal, Arc::clone(&came), signal.unsigned_abs() as usize).ok();
+        register(signal, &came, &again).ok();
     }
-    Cancel::until_begun(came, begun)
+    let late = Late(Arc::clone(&came));
+    (Cancel::until_begun(came, begun), late)
+}
+
+/// A signal that came while work went on to its end.
+pub(crate) struct Late(Arc<AtomicUsize>);
+
+impl Late {
+    /// Says at once that the work goes on, until the result is dropped.
+    pub(crate) fn said(&self, common: &Common, verb: &'static str) -> Saying {
+        let ended = Arc::new(AtomicBool::new(false));
+        let (came, until, common) = (Arc::clone(&self.0), Arc::clone(&ended), common.clone());
+        std::thread::spawn(move || {
+            while !until.load(Ordering::Relaxed) {
+                if came.load(Ordering::Relaxed) != 0 {
+                    let words = format!("{verb} goes on to its end; a second signal ends it");
+                    ui::note(&common, words);
+                    return;
+                }
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        });
+        Saying(ended)
+    }
+}
+
+/// While it exists, signals are said.
+pub(crate) struct Saying(Arc<AtomicBool>);
+
+impl Drop for Saying {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The signals that cancel. One of a terminal that was closed stays ignored if it is, as by nohup.
+fn signals() -> impl Iterator<Item = i32> {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mut lines = status.lines().filter_map(|l| l.strip_prefix("SigIgn:"));
+    let ignored = lines.next().map(str::trim);
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask, 16).ok());
+    // The first bit is signal 1, SIGHUP.
+    let hangs_up = ignored.is_none_or(|mask| mask & 1 == 0);
+    let all = [SIGINT, SIGTERM].into_iter();
+    all.chain(hangs_up.then_some(SIGHUP))
 }

@@ -1,5 +1,6 @@
 //! `hallway`: container networks for Linux, from one file.
 
+mod again;
 mod args;
 mod arguments;
 mod chosen;
@@ -23,6 +24,7 @@ mod scope;
 mod source;
 mod state_dir;
 mod subject;
+mod suggestions;
 mod time;
 mod ui;
 mod unusable;
@@ -125,6 +127,7 @@ fn wrong_usage(mut error: clap::Error) -> ExitCode {
         // The tip that the flag can be passed as a value after `--` does not help here.
         error.remove(ContextKind::Suggested);
     }
+    suggestions::keep_similar(&mut error);
     let error = &error;
     let verb = familiar_commands::verb(error).unwrap_or_default();
     if familiar_commands::asks_for_version(error) {

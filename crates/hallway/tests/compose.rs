@@ -332,6 +332,7 @@ topology:
     r3: { exec: ["ip addr add 10.0.23.2/30 dev eth1", "ip addr add 10.0.31.1/30 dev eth2", "ip route add 10.0.12.0/30 via 10.0.31.2", "ip addr add 192.168.5.3/24 dev eth3"] }
     sw: { kind: bridge }
     h: { exec: ["ip addr add 192.168.5.9/24 dev eth1"] }
+    x: { kind: linux }
   links:
     - endpoints: ["r1:eth1", "r2:eth1"]
     - endpoints: ["r2:eth2", "r3:eth1"]
@@ -340,6 +341,7 @@ topology:
       endpoints: [{ node: r3, interface: eth2 }, { node: r1, interface: eth2 }]
     - endpoints: ["r3:eth3", "sw:r3"]
     - endpoints: ["h:eth1", "sw:h"]
+    - endpoints: ["x:eth1", "sw:x"]
 "#;
 
 fn a_containerlab_ring() {
@@ -351,6 +353,10 @@ fn a_containerlab_ring() {
     assert!(p.pings("r1", "10.0.31.1"));
     assert!(p.pings("r1", "10.0.23.2"), "by way of r2");
     assert!(p.pings("h", "192.168.5.3"), "on the bridge");
+    assert!(
+        p.inside("x", "! ip -4 addr show dev eth1 | grep -q inet"),
+        "only what the file gives"
+    );
     assert!(p.inside("r2", "ip link show eth2 | grep -q 'mtu 1400'"));
     h.ok("down");
     before.unchanged();

@@ -68,7 +68,7 @@ fn what_is_up_and_what_is_missing() {
     assert!(!tree.contains("missing"), "{tree}");
     sh("ip -n app2 link del eth0; ip link del br-apps");
     let ran = h.run(&["graph", "--live"]);
-    let tree = ran.says("hallway up repairs it").ok();
+    let tree = ran.says("part3-bridge.yaml repairs it").ok();
     for words in ["✗ missing: apps", "eth0 missing", "✗ app2"] {
         assert!(tree.contains(words), "{words}:\n{tree}");
     }

@@ -360,7 +360,49 @@ fn a_directory_of_namespaces_for_everybody() {
     h.up(WEB).ok();
 }
 
+/// `status` names the command with which the project was built.
+fn the_command_that_builds_a_project_again() {
+    let h = Hallway::sandbox(PROGRAM);
+    sh("mkdir -p /run/parts");
+    for (path, text) in [
+        (
+            "/run/parts/one.yaml",
+            "nodes: { a: { command: sleep 1000 } }\n",
+        ),
+        (
+            "/run/parts/a.yml",
+            "services: { a: { image: x, expose: [\"81\"] }, b: { image: y, profiles: [q] } }\n",
+        ),
+        (
+            "/run/parts/b.yml",
+            "services: { a: { environment: { X: y } } }\n",
+        ),
+    ] {
+        std::fs::write(path, text).unwrap();
+    }
+    for (place, command) in [
+        (&[][..], "up -p x /run/parts/one.yaml"),
+        (&[], "up /run/parts/one.yaml"),
+        (
+            &["--sandbox", "other"],
+            "up -p y --profile q --scale b=2 --stub -f /run/parts/a.yml -f /run/parts/b.yml",
+        ),
+    ] {
+        let run = |words: &[&str]| h.run(&[place, words].concat());
+        run(&command.split(' ').collect::<Vec<_>>()).ok();
+        run(&["stop", "a"]).ok();
+        let place = place.join(" ");
+        let expected = format!("hallway {place} {command}").replace("  ", " ");
+        // Paths are named from the present directory.
+        let expected = expected.replace("/run/parts/", "parts/");
+        let status = run(&["status"]).ok();
+        assert!(status.contains(&expected), "{expected}:\n{status}");
+        run(&["down"]).ok();
+    }
+}
+
 hallway_testkit::tests![
+    the_command_that_builds_a_project_again,
     a_directory_of_namespaces_for_everybody,
     without_proc,
     read_only_settings,

@@ -198,7 +198,33 @@ fn stopped_by_a_command() {
     h.ok("down");
 }
 
+/// `down` goes on to its end after a signal, and says so.
+fn down_goes_on_after_a_signal() {
+    let h = Hallway::sandbox(env!("CARGO_BIN_EXE_hallway"));
+    let nodes = (0..200).map(|n| format!("  n{n}: {{ networks: [n] }}\n"));
+    let text = format!(
+        "networks: {{ n: {{}} }}\nnodes:\n{}",
+        nodes.collect::<String>()
+    );
+    std::fs::write("/run/many.yaml", text).unwrap();
+    for signal in ["INT", "TERM", "HUP"] {
+        h.run(&["up", "/run/many.yaml"]).ok();
+        let down = h.start(&["-p", "many", "down"]);
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        // One that has ended already is as well.
+        hallway_testkit::try_sh(&format!("kill -{signal} {}", down.id())).ok();
+        let code = down.wait_with_output().unwrap().status.code();
+        // Before it began, the signal ends it, and nothing has changed.
+        if code != Some(0) {
+            h.run(&["-p", "many", "status", "--exit-code"]).exits(0);
+            h.run(&["-p", "many", "down"]).ok();
+        }
+        h.run(&["ls"]).exits(0).says("nothing is up");
+    }
+}
+
 hallway_testkit::tests![
+    down_goes_on_after_a_signal,
     what_ends_a_program_does_not_end_the_next,
     a_program_that_the_keeper_started_again_goes_on,
     ends_are_told_as_they_were,

@@ -18,6 +18,7 @@
 //! # Ok::<(), hallway_spec::Problems>(())
 //! ```
 
+mod built_with;
 mod compose;
 mod containerlab;
 mod entries;
@@ -40,6 +41,7 @@ mod translate;
 mod variable_file;
 mod variables;
 
+pub use built_with::BuiltWith;
 pub use export::export;
 pub use format::Format;
 pub use named_files::named_files;

@@ -32,7 +32,7 @@ pub(crate) fn comment(text: &Topology, original: &Topology) -> String {
     format!("{MARK}{json}\n")
 }
 
-/// A text without the comment.
+/// A text without the comment and what follows it.
 #[must_use]
 pub fn without_places(text: &str) -> &str {
     text.rfind(MARK)

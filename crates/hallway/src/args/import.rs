@@ -57,7 +57,7 @@ pub(crate) struct ImportArgs {
     /// How many nodes (replicas) a service has
     #[arg(help_heading = COMPOSE, long, value_name = "SERVICE=NUMBER", value_parser = scale)]
     pub(crate) scale: Vec<(String, u32)>,
-    /// A file with variables, instead of .env beside the file
+    /// A file with variables, instead of .env beside the file; relative to the current directory
     #[arg(help_heading = COMPOSE, long, value_name = "FILE")]
     pub(crate) env_file: Vec<PathBuf>,
 }

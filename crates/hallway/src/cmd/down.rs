@@ -16,7 +16,7 @@ pub(crate) fn run(common: &Common, file: &FileArg) -> Result<ExitCode, VerbError
     if file.path().is_some() {
         project(common, file, None)?; // an unreadable file is reported, also if nothing is up
     }
-    let cancel = interrupt::until_begun();
+    let (cancel, late) = interrupt::until_begun();
     let Some(scope) = Scope::existing_to_change(common, &cancel)? else {
         let more = elsewhere(common, None).map_or(String::new(), |more| format!("; {more}"));
         let text = format!(
@@ -33,7 +33,10 @@ pub(crate) fn run(common: &Common, file: &FileArg) -> Result<ExitCode, VerbError
         reporter: &mut reporter,
         cancel: &cancel,
     };
-    let text = match scope.engine.down(&name, &mut caller)? {
+    let saying = late.said(common, "down");
+    let removed = scope.engine.down(&name, &mut caller);
+    drop(saying);
+    let text = match removed? {
         Removed::Nothing => {
             let places = named::project_elsewhere(common, &scope, &name);
             let places = match places.is_empty() {

@@ -12,7 +12,7 @@ use crate::scope::{self, Scope};
 use crate::{interrupt, ui, unusable};
 
 pub(crate) fn run(common: &Common, yes: bool, format: Format) -> Result<ExitCode, VerbError> {
-    let cancel = interrupt::until_begun();
+    let (cancel, late) = interrupt::until_begun();
     if !yes
         && !common.host
         && let Some((sandbox, why)) = unusable::sandbox(common, common.sandbox.as_ref())
@@ -53,7 +53,10 @@ pub(crate) fn run(common: &Common, yes: bool, format: Format) -> Result<ExitCode
         reporter: &mut reporter,
         cancel: &cancel,
     };
-    let orphaned_objects = scope.engine.collect_orphaned_objects(yes, &mut caller)?;
+    let saying = yes.then(|| late.said(common, "gc"));
+    let orphaned_objects = scope.engine.collect_orphaned_objects(yes, &mut caller);
+    drop(saying);
+    let orphaned_objects = orphaned_objects?;
     match format {
         Format::Json => print(&orphaned_objects, yes),
         Format::Text => text(common, &orphaned_objects, yes),

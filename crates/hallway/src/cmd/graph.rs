@@ -14,7 +14,7 @@ use crate::diagnose::VerbError;
 use crate::failure::{CommandCode, CommandError};
 use crate::scope::{Scope, here, present, project, running, say_which};
 use crate::source::read;
-use crate::ui;
+use crate::{again, ui};
 
 pub(crate) fn run(common: &Common, args: &GraphArgs) -> Result<ExitCode, VerbError> {
     if let Some(ending) = args.unknown_ending() {
@@ -53,23 +53,30 @@ pub(crate) fn run(common: &Common, args: &GraphArgs) -> Result<ExitCode, VerbErr
         Some(path) => std::fs::write(path, picture).map_err(|e| CommandError::write(path, &e))?,
     }
     if args.live && graph.missing() > 0 {
-        let words = "something is missing: hallway up repairs it";
-        ui::note(common, words);
+        let up = match &existing {
+            Some((scope, project, _)) => {
+                let record = scope.engine.record(project)?;
+                again::up(scope, project, record.as_ref())
+            }
+            None => "hallway up".to_owned(),
+        };
+        ui::note(common, format!("something is missing: {up} repairs it"));
     } else if let Some((scope, project, _)) = &existing {
-        note_state(common, &scope.engine, project)?;
+        note_state(common, scope, project)?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// Prints that a project differs from what was built.
-fn note_state(common: &Common, engine: &Engine, project: &Name) -> Result<(), VerbError> {
-    if let Some(status) = engine.status(project)?
+fn note_state(common: &Common, scope: &Scope, project: &Name) -> Result<(), VerbError> {
+    if let Some(status) = scope.engine.status(project)?
         && status.state != Completeness::Up
     {
         let (state, count) = (status.state.word(), status.differences.len());
         let differences = ui::counted(count, "difference", "differences");
+        let up = again::up(scope, project, status.record.as_ref());
         let words = format!(
-            "{project} is {state}: {differences}; hallway status names them, hallway up repairs them"
+            "{project} is {state}: {differences}; hallway status names them, {up} repairs them"
         );
         ui::note(common, words);
     }

@@ -1,11 +1,10 @@
 //! `status`: whether a project is complete.
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use hallway_engine::{Completeness, Failure, Status};
 use hallway_plan::Settled;
-use hallway_plan::compare::{Difference, Fact};
+use hallway_plan::compare::{Difference, Fact, ObjectPlace};
 use hallway_plan::observed::Marks;
 use hallway_spec::{Name, listed};
 use hallway_view::json::{self, DifferenceEntry, Version};
@@ -17,8 +16,7 @@ use super::list::programs;
 use crate::args::{Common, FileArg, Format};
 use crate::diagnose::VerbError;
 use crate::scope::{LOST, LOST_HELP, Scope, built, not_here, not_up, project_or_stray};
-use crate::source::discover;
-use crate::ui;
+use crate::{again, ui};
 
 /// The exit code of `status --exit-code` for a project that is not complete.
 const NOT_UP: u8 = 3;
@@ -100,7 +98,7 @@ fn text(common: &Common, scope: &Scope, project: &Name, status: &Status) -> Resu
                 "{project} is down {place}: it was built{file}, and none of its objects are in the kernel now"
             );
             ui::text(&styled(YELLOW, words));
-            let up = up_command(status);
+            let up = again::up(scope, project, status.record.as_ref());
             let words = format!("{up} builds it again; hallway down removes its record");
             ui::text(&words);
             return Ok(());
@@ -115,11 +113,11 @@ fn text(common: &Common, scope: &Scope, project: &Name, status: &Status) -> Resu
         ui::text(&failure.help().unwrap_or_default());
     }
     if !status.stopped.is_empty() {
-        ui::text(&stopped(status));
+        ui::text(&stopped(scope, project, status));
     }
-    differences(common, status, &settled);
+    differences(common, (scope, project), status, &settled);
     if status.state == Completeness::Unfinished {
-        let up = up_command(status);
+        let up = again::up(scope, project, status.record.as_ref());
         let words = format!("a run did not finish: {up} completes it, hallway down removes it");
         ui::text(&styled(YELLOW, words));
     }
@@ -138,31 +136,20 @@ fn known_programs(
     }
 }
 
-/// The command that builds a project again: with its file, unless it is the one of this directory.
-fn up_command(status: &Status) -> String {
-    let path = status.record.as_ref().and_then(|r| r.path.as_deref());
-    let Some(path) = path.filter(|p| !p.is_empty()) else {
-        return "hallway up FILE".to_owned();
-    };
-    let here = discover(&FileArg::default()).ok();
-    let here = here.and_then(|files| std::fs::canonicalize(files.paths.first()?).ok());
-    if here.is_some_and(|here| here == Path::new(path)) {
-        return "hallway up".to_owned();
-    }
-    let current = std::env::current_dir().unwrap_or_default();
-    let near = Path::new(path).strip_prefix(&current).ok();
-    format!("hallway up {}", near.unwrap_or(Path::new(path)).display())
-}
-
 /// What a command stopped, and what starts it again.
-fn stopped(status: &Status) -> String {
+fn stopped(scope: &Scope, project: &Name, status: &Status) -> String {
     let names: Vec<String> = status.stopped.iter().map(Name::to_string).collect();
     let (all, each) = (listed(&names), names.join(" "));
-    let up = up_command(status);
+    let up = again::up(scope, project, status.record.as_ref());
     format!("stopped by hallway stop: {all}; started again by hallway start {each}, and by {up}")
 }
 
-fn differences(common: &Common, status: &Status, settled: &Settled) {
+fn differences(
+    common: &Common,
+    (scope, project): (&Scope, &Name),
+    status: &Status,
+    settled: &Settled,
+) {
     let all = &status.differences;
     if all.is_empty() {
         return;
@@ -178,7 +165,7 @@ fn differences(common: &Common, status: &Status, settled: &Settled) {
         }
         _ => false,
     };
-    let up = up_command(status);
+    let up = again::up(scope, project, status.record.as_ref());
     let left = all.iter().filter(|d| d.fact.is_left_to_others()).count();
     let remedy = match (left, all.iter().any(lost)) {
         _ if status.silent.is_some() => "repaired once the project's keeper answers".to_owned(),
@@ -186,7 +173,7 @@ fn differences(common: &Common, status: &Status, settled: &Settled) {
             format!("{up} repairs this when the external bridge is there again")
         }
         (0, true) => format!("{up} can repair this when the namespace can be entered"),
-        (0, false) => format!("{up} repairs this"),
+        (0, false) => failing(all, &up).unwrap_or_else(|| format!("{up} repairs this")),
         (left, _) if left == all.len() => {
             "made by other programs, and not changed by hallway".to_owned()
         }
@@ -208,6 +195,26 @@ fn differences(common: &Common, status: &Status, settled: &Settled) {
     if all.len() > shown {
         ui::line(format!("  and {} more; -v lists all", all.len() - shown));
     }
+}
+
+/// What to do if nothing but programs differs, which would end again: their logs say why they did.
+fn failing(all: &[Difference], up: &str) -> Option<String> {
+    let ended = |d: &Difference| match (&d.fact, &d.place) {
+        (
+            Fact::ProgramStopped {
+                by_command: false, ..
+            },
+            ObjectPlace::Node { node, .. },
+        ) => Some(node.to_string()),
+        _ => None,
+    };
+    let nodes: Option<Vec<String>> = all.iter().map(ended).collect();
+    let mut nodes = nodes?;
+    nodes.dedup();
+    let (all, each) = (listed(&nodes), nodes.join(" "));
+    Some(format!(
+        "hallway logs {each} shows why {all} ended, {up} starts what does not run"
+    ))
 }
 
 /// A project without a readable record: only its marks are known.

@@ -102,6 +102,16 @@ pub(crate) fn build<'s>(
         cancel,
     };
     let applied = scope.engine.up(&request, &mut caller);
+    drop(reporter);
+    if let Err(failure) = &applied
+        && matches!(failure.reason, Reason::NotReady { .. })
+        && hallway_import::without_places(&input.source) != input.source
+    {
+        ui::note(
+            common,
+            "programs of this file run with the files of this machine, not with those of an image; for Compose files, hallway up --stub gives each service a small server on its ports instead",
+        );
+    }
     applied.map_err(|failure| VerbError::of(failure, &input.path, &input.text))
 }
 

@@ -5,7 +5,52 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 /// Arguments of other programs, and what to type instead: the verbs they are arguments of (none: all),
 /// the arguments, and the text. The first that fits applies.
 const INSTEAD_OF_FLAGS: &[(&[&str], &[&str], &str)] = &[
-    (&["gc"], &["--force", "-f"], "hallway gc --yes"),
+    (&["gc"], &["--force", "-f", "-y"], "hallway gc --yes"),
+    (
+        &["capture"],
+        &["-i", "--interface"],
+        "an interface belongs to the name: hallway capture NODE:eth0",
+    ),
+    (
+        &["node", "network", "link"],
+        &["-f", "--force"],
+        "leave it out: nothing is asked; hallway node rm NODE",
+    ),
+    (
+        &["inspect"],
+        &["-f"],
+        "hallway inspect NAME --format json is for programs",
+    ),
+    (
+        &["status", "ls", "ps"],
+        &["-w", "--watch"],
+        "watch hallway status; hallway logs --events -f follows what happens",
+    ),
+    (
+        &["shell"],
+        &["-c", "-u", "--user"],
+        "hallway exec NODE -- COMMAND; hallway exec -u USER NODE -- COMMAND runs it as another user",
+    ),
+    (
+        &["node"],
+        &["-e", "--env"],
+        "leave it out: hallway node add NAME --network NETWORK -- env NAME=VALUE COMMAND",
+    ),
+    (
+        &["up"],
+        &["--reconfigure", "--cleanup"],
+        "hallway up changes what differs from the file; hallway down removes the project",
+    ),
+    (
+        &["up"],
+        &["--parallel"],
+        "leave it out: everything is built at the same time",
+    ),
+    (
+        &["up", "graph", "test"],
+        &["--node-filter"],
+        "hallway up builds all nodes of the file; hallway stop NODE ends the program of one",
+    ),
     (
         &["gc"],
         &["--dry-run"],
@@ -142,7 +187,22 @@ const INSTEAD_OF_FLAGS: &[(&[&str], &[&str], &str)] = &[
     ),
     (
         &[],
-        &["-f", "--file", "--profile", "--env-file", "--scale"],
+        &["--profile"],
+        "it belongs after the command: hallway up --profile NAME",
+    ),
+    (
+        &[],
+        &["--env-file"],
+        "it belongs after the command: hallway up --env-file FILE",
+    ),
+    (
+        &[],
+        &["--scale"],
+        "it belongs after the command: hallway up --scale SERVICE=NUMBER",
+    ),
+    (
+        &[],
+        &["-f", "--file"],
         "it belongs after the command: hallway up -f FILE",
     ),
     (

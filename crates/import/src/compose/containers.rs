@@ -1,12 +1,6 @@
-//! Containers of services: those that run already, and their names.
+//! Services whose containers run already.
 
-use std::collections::BTreeMap;
-
-use hallway_spec::problem::ImportProblem;
-use hallway_spec::{Place, Value};
-
-use super::service::Service;
-use crate::findings::Findings;
+use hallway_spec::Value;
 
 /// The containers of a service, in the order of its nodes; or why one of them does not run. They are
 /// named as Compose and podman-compose name them, unless the service does.
@@ -34,33 +28,6 @@ pub(super) fn find(
         Err(why.unwrap_or_default())
     };
     (1..=nodes).map(container).collect()
-}
-
-/// Reports services whose containers have one name.
-pub(super) fn one_name_each(services: &[Service], findings: &mut Findings) {
-    let mut known: BTreeMap<&str, (&str, &Place)> = BTreeMap::new();
-    for service in services {
-        let Some(value) = service.value.get("container_name") else {
-            continue;
-        };
-        let Some(name) = value.text().filter(|name| !name.is_empty()) else {
-            continue;
-        };
-        match known.get(name) {
-            Some((other, first)) => {
-                let kind = ImportProblem::SameContainer {
-                    name: name.to_owned(),
-                    service: service.name.clone(),
-                    other: (*other).to_owned(),
-                    first: (*first).clone(),
-                };
-                findings.problem(&value.place, kind);
-            }
-            None => {
-                known.insert(name, (&service.name, &value.place));
-            }
-        }
-    }
 }
 
 #[cfg(test)]

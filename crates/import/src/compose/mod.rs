@@ -1,6 +1,7 @@
 //! A Compose file as a hallway file.
 
 mod absent;
+mod container_names;
 mod containers;
 mod context;
 mod cycles;
@@ -95,6 +96,7 @@ pub(crate) fn translate(
 ) -> Value {
     let file = &checked(file, findings);
     let mut services = service::read(file, name, options, surroundings, findings);
+    container_names::check(&services, findings);
     stubs::one_for_each_port(&mut services);
     notes::say(&services, options, findings);
     cycles::check(&services, findings);

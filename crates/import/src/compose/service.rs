@@ -132,7 +132,6 @@ pub(super) fn read(
         }
         out.push(service);
     }
-    containers::one_name_each(&out, findings);
     out
 }
 

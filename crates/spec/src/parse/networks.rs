@@ -70,16 +70,7 @@ fn network(r: &mut Reader<'_>, entry: Named) -> Network {
         r.report_at(&place, NetworkProblem::NatWithoutEffect { name, kind });
     }
     let assign = keys.assign.as_ref().and_then(|at| r.boolean(at));
-    let mtu = keys.mtu.and_then(|at| {
-        let mtu = mtu(r, &at)?;
-        if mtu < IPV6_MTU_MIN && subnets.iter().any(|s| s.version().is_v6()) {
-            r.unexpected(
-                &at,
-                "at least 1280 bytes, which IPv6 needs (RFC 8200 section 5)",
-            );
-        }
-        Some(mtu)
-    });
+    let mtu = keys.mtu.and_then(|at| mtu_for(r, &at, &subnets));
     Network {
         name,
         subnets,
@@ -94,6 +85,18 @@ fn network(r: &mut Reader<'_>, entry: Named) -> Network {
         mtu,
         place,
     }
+}
+
+/// The MTU, which IPv6 subnets limit.
+fn mtu_for(r: &mut Reader<'_>, at: &At, subnets: &[Subnet]) -> Option<u32> {
+    let mtu = mtu(r, at)?;
+    if mtu < IPV6_MTU_MIN && subnets.iter().any(|s| s.version().is_v6()) {
+        r.unexpected(
+            at,
+            "at least 1280 bytes, which IPv6 needs (RFC 8200 section 5)",
+        );
+    }
+    Some(mtu)
 }
 
 /// The link of the host that members have macvlan interfaces of, and the VLAN on it. Packets there do

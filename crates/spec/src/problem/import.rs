@@ -168,7 +168,7 @@ impl Details for ImportProblem {
                     .into()
             }
             Self::Unreadable { .. } => {
-                "name a file that exists and may be read; paths are relative to the file's directory".into()
+                "name a file that exists and may be read; paths in a file are relative to its directory, those of --env-file to the current one".into()
             }
             Self::Cycle(_) => "remove one of the references".into(),
             Self::TooDeep { .. } => "name the files or services at the end of the chain directly".into(),

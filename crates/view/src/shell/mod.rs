@@ -8,6 +8,8 @@ mod host;
 mod inside;
 mod programs;
 mod quote;
+
+pub use quote::quote;
 mod shaping;
 
 use std::collections::BTreeSet;
