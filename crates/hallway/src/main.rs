@@ -158,6 +158,11 @@ fn wrong_usage(mut error: clap::Error) -> ExitCode {
                 ui::complain(help, 4);
                 return ExitCode::from(2);
             }
+            if let Some((text, help)) = suggestions::no_number(error) {
+                ui::complain(&format!("error: {text}"), 4);
+                ui::complain(&format!("  help: {help}"), 4);
+                return ExitCode::from(2);
+            }
             error.print().ok();
             let help = familiar_commands::instead_of_words(error, ours);
             let help = help.or_else(|| familiar_commands::instead_of_value(error));

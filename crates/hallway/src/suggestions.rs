@@ -66,9 +66,49 @@ fn is_hidden(word: &str) -> bool {
     !shown.is_empty() && shown.iter().all(|shown| !shown)
 }
 
+/// What is wrong with a value that is no number, and what is expected.
+pub(crate) fn no_number(error: &clap::Error) -> Option<(String, String)> {
+    let source = std::error::Error::source(error)?;
+    source.downcast_ref::<std::num::ParseIntError>()?;
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.as_str()),
+        _ => None,
+    };
+    let (value, arg) = (
+        text(ContextKind::InvalidValue)?,
+        text(ContextKind::InvalidArg)?,
+    );
+    let unit = match arg.split(['<', '>']).nth(1) {
+        Some("SECONDS" | "S") => "of seconds, ",
+        Some("MS" | "MILLISECONDS") => "of milliseconds, ",
+        Some("BYTES") => "of bytes, ",
+        _ => "",
+    };
+    let text = format!("{arg} needs a whole number, but {value:?} is none");
+    Some((
+        text,
+        format!("write a number {unit}without a unit, like 60"),
+    ))
+}
+
 #[cfg(test)]
 mod tests {
+    use clap::Parser as _;
+
     use super::*;
+
+    #[test]
+    #[allow(clippy::unwrap_used)] // what fails is the test
+    fn values_that_are_no_numbers() {
+        let words = ["hallway", "up", "--wait-timeout", "5m"];
+        let error = crate::args::Args::try_parse_from(words).unwrap_err();
+        let (text, help) = no_number(&error).unwrap();
+        assert!(
+            text.ends_with("needs a whole number, but \"5m\" is none"),
+            "{text}"
+        );
+        assert!(help.starts_with("write a number of seconds"), "{help}");
+    }
 
     #[test]
     fn only_what_is_similar_is_suggested() {

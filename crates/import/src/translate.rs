@@ -69,7 +69,7 @@ fn fold(note: &str, width: usize, out: &mut String) {
     let mut line = "#".to_owned();
     for word in note.split_whitespace() {
         let length = line.chars().count() + 1 + word.chars().count();
-        if length > width && line.trim_start_matches(['#', ' ']) != "" {
+        if length > width && !line.trim_start_matches(['#', ' ']).is_empty() {
             out.push_str(&line);
             out.push('\n');
             line = "#  ".to_owned();

@@ -108,7 +108,7 @@ const INSTEAD_OF_FLAGS: &[(&[&str], &[&str], &str)] = &[
             "--abort-on-container-failure",
             "--exit-code-from",
         ],
-        "hallway up, then hallway status --exit-code: it is 3 when a program does not run",
+        "hallway up, then hallway status --exit-code: it is 3 when a program ended that hallway stop did not stop",
     ),
     (
         &["up"],

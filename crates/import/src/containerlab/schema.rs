@@ -86,7 +86,6 @@ const TYPES: [&str; 7] = [
 
 /// Reports values of other kinds, types of links that do not exist, and a topology without nodes.
 pub(super) fn check(file: &mut Value, findings: &mut Findings) {
-    let before = findings.problems.len();
     schema::check(file, &FILE, findings);
     let topology = file.get("topology");
     let links = topology.and_then(|t| t.get("links"));
@@ -102,7 +101,7 @@ pub(super) fn check(file: &mut Value, findings: &mut Findings) {
     let nodes = topology.and_then(|t| t.get("nodes"));
     let empty =
         nodes.is_none_or(|nodes| nodes.is_null() || nodes.is_map() && nodes.entries().is_empty());
-    if empty && findings.problems.len() == before {
+    if empty && findings.problems.is_empty() {
         let at = nodes.or(topology).unwrap_or(file);
         findings.problem(
             &at.place,

@@ -205,7 +205,7 @@ impl Domains {
     }
 
     /// The routes of a machine, and the commands of those that lead to no neighbour.
-    fn routes<'m>(machine: &'m Machine) -> (Vec<Value>, Vec<&'m Line>) {
+    fn routes(machine: &Machine) -> (Vec<Value>, Vec<&Line>) {
         let nets: Vec<IpNet> = machine.addresses.iter().map(|a| a.net.trunc()).collect();
         let (mut routes, mut lost) = (Vec::new(), Vec::new());
         for route in &machine.routes {
