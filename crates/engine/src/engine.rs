@@ -82,7 +82,7 @@ pub struct Planned {
 pub struct ProjectState {
     /// The record, if there is one that can be read.
     pub record: Option<Record>,
-    /// Why the record cannot be used, if it cannot.
+    /// Why the record, or the notes of the scope, cannot be used, if they cannot.
     pub unreadable: Option<Failure>,
     /// Why the project's keeper did not answer, if it did not.
     pub silent: Option<Failure>,
@@ -177,7 +177,7 @@ impl Engine {
             let mut observed = observe::network(&mut kernel, project)?;
             let (keeper, silent) = observe::keeper(&directory);
             observed.keeper = keeper;
-            observed.noted = self.store().host_settings_of(&observed.host)?;
+            let notes = self.store().host_settings_of(&observed.host);
             if *depth == Depth::Inside {
                 observed.files = Seen::Present(self.seen_files(project));
             }
@@ -189,7 +189,7 @@ impl Engine {
                 let found = observe::forwarding(&mut kernel, applied, &observed.host)?;
                 observed.host.forwarding = found;
             }
-            Ok((observed, silent))
+            Ok((observed, silent, notes))
         };
         let of_namespaces = self.kernel();
         let namespaces = || {
@@ -207,12 +207,18 @@ impl Engine {
             }),
             false => (network(), namespaces()),
         };
-        let (mut observed, silent) = network?;
+        let (mut observed, silent, notes) = network?;
         observed.namespaces = namespaces?;
         let (record, unreadable) = match loaded.into_inner().unwrap_or(Ok(None)) {
             Ok(record) => (record, None),
             Err(failure) => (None, Some(failure)),
         };
+        let (noted, unread) = match notes {
+            Ok(noted) => (noted, None),
+            Err(failure) => (Vec::new(), Some(failure)),
+        };
+        observed.noted = noted;
+        let unreadable = unreadable.or(unread);
         observed.joined = observe::joined::read(&kernel, &joined_on(record.as_ref()));
         Ok(ProjectState {
             record,

@@ -19,9 +19,9 @@ codes! {
         SeveralProjects = "several-projects",
         /// The project is up from another file.
         OtherFile = "not-this-file",
-        /// The project has no node or network of that name.
+        /// The project has no node of that name, or for `inspect`, `capture`, `allow` and `deny` no node or network.
         NoSuchNode = "no-such-node",
-        /// The project has no network of that name.
+        /// The project has no network of that name, for `connect` and `node add`.
         NoSuchNetwork = "no-such-network",
         /// No node has a port of that name.
         NoSuchPort = "no-such-port",
@@ -29,8 +29,8 @@ codes! {
         NoInterface = "no-interface",
         /// A name means several nodes.
         SeveralNodes = "several-nodes",
-        /// Several cables connect the two nodes.
-        SeveralCables = "several-cables",
+        /// Several links connect the two nodes.
+        SeveralLinks = "several-links",
         /// The node runs no command.
         NoCommand = "no-command",
         /// The file has no expectations.

@@ -210,7 +210,7 @@ const INSTEAD_BELOW: &[(&str, &str, &str)] = &[
     (
         "link",
         "set",
-        "hallway impair NODE delay=10ms changes what it sends; hallway link rm A B, then link add A B, makes a cable anew",
+        "hallway impair NODE delay=10ms changes what it sends; hallway link rm A B, then hallway link add A B, makes the link again",
     ),
     ("link", "del", "hallway link rm A B"),
     ("link", "delete", "hallway link rm A B"),

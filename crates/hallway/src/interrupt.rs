@@ -54,21 +54,30 @@ pub(crate) fn until_begun() -> (Cancel, Late) {
         // If this fails, the signal ends the process, as without a handler.
         register(signal, &came, &again).ok();
     }
-    let late = Late(Arc::clone(&came));
+    let late = Late {
+        came: Arc::clone(&came),
+        begun: Arc::clone(&begun),
+    };
     (Cancel::until_begun(came, begun), late)
 }
 
 /// A signal that came while work went on to its end.
-pub(crate) struct Late(Arc<AtomicUsize>);
+pub(crate) struct Late {
+    /// The number of the signal; 0 if there was none.
+    came: Arc<AtomicUsize>,
+    /// Whether the work has begun: before, a signal ends the command.
+    begun: Arc<AtomicBool>,
+}
 
 impl Late {
     /// Says at once that the work goes on, until the result is dropped.
     pub(crate) fn said(&self, common: &Common, verb: &'static str) -> Saying {
         let ended = Arc::new(AtomicBool::new(false));
-        let (came, until, common) = (Arc::clone(&self.0), Arc::clone(&ended), common.clone());
+        let (came, begun) = (Arc::clone(&self.came), Arc::clone(&self.begun));
+        let (until, common) = (Arc::clone(&ended), common.clone());
         std::thread::spawn(move || {
             while !until.load(Ordering::Relaxed) {
-                if came.load(Ordering::Relaxed) != 0 {
+                if came.load(Ordering::Relaxed) != 0 && begun.load(Ordering::Relaxed) {
                     let words = format!("{verb} goes on to its end; a second signal ends it");
                     ui::note(&common, words);
                     return;
@@ -80,7 +89,7 @@ impl Late {
     }
 }
 
-/// While it exists, signals are said.
+/// While it exists, a signal is reported.
 pub(crate) struct Saying(Arc<AtomicBool>);
 
 impl Drop for Saying {

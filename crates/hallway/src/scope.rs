@@ -30,9 +30,10 @@ const PROGRAM: &str = "/proc/self/exe";
 
 /// Of a sandbox that runs without its record.
 pub(crate) const LOST: &str = "its state directory was removed: there is no record of its projects";
-/// What to do about that.
-pub(crate) const LOST_HELP: &str =
-    "hallway up FILE ends the sandbox and builds the project again; hallway down ends it";
+/// What to do about that, with the commands.
+pub(crate) fn lost_help(up: &str, down: &str) -> String {
+    format!("{up} ends the sandbox and builds the project again; {down} ends it")
+}
 
 /// How sandboxes are made by this program.
 fn making(common: &Common, implicit: bool) -> Result<Making<'static>, Failure> {
@@ -310,7 +311,10 @@ pub(crate) fn elsewhere(common: &Common, scope: Option<&Scope>) -> Option<String
 pub(crate) fn not_here(common: &Common) -> VerbError {
     let name = &common.sandbox;
     if let Ok(Some(_)) = lost_sandbox(common) {
-        let help = format!("hallway status shows what is in it; {LOST_HELP}");
+        let help = format!(
+            "hallway status shows what is in it; {}",
+            lost_help("hallway up FILE", "hallway down")
+        );
         return VerbError::usage(
             CommandCode::NotUp,
             format!("sandbox {name} runs, but {LOST}"),

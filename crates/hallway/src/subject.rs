@@ -343,7 +343,7 @@ fn example(world: &World<'_>) -> String {
     )
 }
 
-/// The target must have an address: the real outside world has none unless one is given.
+/// The target must have an address: the real outside has none unless one is given.
 pub(crate) fn check_target(world: &World<'_>, party: &Party) -> Result<(), VerbError> {
     match party {
         Party::Outside | Party::Beyond => location(world, party).map(|_| ()),

@@ -1,6 +1,8 @@
 //! Which of clap's suggestions for a misspelt flag or command are shown: only what is really similar, and no
 //! flag that is not listed in help.
 
+use std::num::{IntErrorKind, ParseIntError};
+
 use clap::CommandFactory as _;
 use clap::error::{ContextKind, ContextValue};
 use hallway_spec::nearest;
@@ -69,7 +71,11 @@ fn is_hidden(word: &str) -> bool {
 /// What is wrong with a value that is no number, and what is expected.
 pub(crate) fn no_number(error: &clap::Error) -> Option<(String, String)> {
     let source = std::error::Error::source(error)?;
-    source.downcast_ref::<std::num::ParseIntError>()?;
+    let kind = source.downcast_ref::<ParseIntError>()?.kind();
+    // Out of range: clap's message says so.
+    if matches!(kind, IntErrorKind::PosOverflow | IntErrorKind::NegOverflow) {
+        return None;
+    }
     let text = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(text.as_str()),
         _ => None,
@@ -84,7 +90,7 @@ pub(crate) fn no_number(error: &clap::Error) -> Option<(String, String)> {
         Some("BYTES") => "of bytes, ",
         _ => "",
     };
-    let text = format!("{arg} needs a whole number, but {value:?} is none");
+    let text = format!("{arg} needs a whole number, but {value:?} is not one");
     Some((
         text,
         format!("write a number {unit}without a unit, like 60"),
@@ -104,10 +110,14 @@ mod tests {
         let error = crate::args::Args::try_parse_from(words).unwrap_err();
         let (text, help) = no_number(&error).unwrap();
         assert!(
-            text.ends_with("needs a whole number, but \"5m\" is none"),
+            text.ends_with("needs a whole number, but \"5m\" is not one"),
             "{text}"
         );
         assert!(help.starts_with("write a number of seconds"), "{help}");
+        // Too large, but a number.
+        let words = ["hallway", "up", "--wait-timeout", "99999999999999999999"];
+        let error = crate::args::Args::try_parse_from(words).unwrap_err();
+        assert!(no_number(&error).is_none());
     }
 
     #[test]

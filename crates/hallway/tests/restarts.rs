@@ -2,7 +2,10 @@
 
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 
-use hallway_testkit::{Hallway, sh, wait_for};
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+
+use hallway_testkit::{Hallway, Snapshot, sh, wait_for};
 
 fn hallway() -> Hallway {
     Hallway::host(env!("CARGO_BIN_EXE_hallway")).project("p")
@@ -157,7 +160,7 @@ fn stopped_by_a_command() {
     assert!(ran.out.contains("sleep 903 (stopped)"), "{}", ran.out);
     assert!(
         ran.out
-            .contains("stopped by hallway stop: a; started again by hallway start a")
+            .contains("stopped by hallway stop: a; started again by hallway --host start a")
     );
     assert!(!ran.out.contains("signal"), "{}", ran.out);
     let json = h.run(&["status", "--format", "json"]).json();
@@ -198,33 +201,70 @@ fn stopped_by_a_command() {
     h.ok("down");
 }
 
-/// `down` goes on to its end after a signal, and says so.
+/// `down` goes on to its end after a signal, and says so at once.
 fn down_goes_on_after_a_signal() {
-    let h = Hallway::sandbox(env!("CARGO_BIN_EXE_hallway"));
-    let nodes = (0..200).map(|n| format!("  n{n}: {{ networks: [n] }}\n"));
-    let text = format!(
-        "networks: {{ n: {{}} }}\nnodes:\n{}",
-        nodes.collect::<String>()
-    );
-    std::fs::write("/run/many.yaml", text).unwrap();
-    for signal in ["INT", "TERM", "HUP"] {
-        h.run(&["up", "/run/many.yaml"]).ok();
-        let down = h.start(&["-p", "many", "down"]);
-        std::thread::sleep(std::time::Duration::from_millis(100));
-        // One that has ended already is as well.
-        hallway_testkit::try_sh(&format!("kill -{signal} {}", down.id())).ok();
-        let code = down.wait_with_output().unwrap().status.code();
-        // Before it began, the signal ends it, and nothing has changed.
-        if code != Some(0) {
-            h.run(&["-p", "many", "status", "--exit-code"]).exits(0);
-            h.run(&["-p", "many", "down"]).ok();
-        }
+    let before = Snapshot::take();
+    let h = hallway();
+    // It notes SIGTERM, and ends only when the test lets it: `down` waits up to 10 s for that.
+    let command = "trap ': > /run/asked' TERM; until [ -e /run/go ]; do sleep 0.05; done";
+    let file = format!("nodes: {{ a: {{ command: [sh, -c, \"{command}\"] }} }}\n");
+    for signal in ["INT", "TERM"] {
+        h.up(&file).ok();
+        // The shell has set its trap before.
+        wait_for("the program", || {
+            sh("pgrep -cfx 'sleep 0.05' || true").trim() != "0"
+        });
+        let mut down = h.start(&["down"]);
+        wait_for("SIGTERM", || Path::new("/run/asked").exists());
+        sh(&format!("kill -{signal} {}", down.id()));
+        let mut lines = BufReader::new(down.stderr.take().unwrap()).lines();
+        let said: Vec<String> = lines.by_ref().take(1).map(Result::unwrap).collect();
+        std::fs::write("/run/go", "").unwrap();
+        assert_eq!(
+            said,
+            ["down goes on to its end; a second signal ends it"],
+            "{signal}"
+        );
+        let rest: Vec<String> = lines.map(Result::unwrap).collect();
+        assert_eq!(down.wait().unwrap().code(), Some(0), "{signal}: {rest:?}");
+        assert!(
+            rest.iter().any(|line| line.starts_with("p is down")),
+            "{rest:?}"
+        );
         h.run(&["ls"]).exits(0).says("nothing is up");
+        sh("rm /run/asked /run/go");
     }
+    before.unchanged();
+}
+
+/// A signal while `down` waits for another command ends it: nothing is said of going on.
+fn a_signal_before_down_begins() {
+    let h = hallway();
+    h.up("nodes: { a: { command: sleep 905 } }\n").ok();
+    let path = Path::new("/run/state/host/lock");
+    let lock = std::fs::File::options().write(true).open(path).unwrap();
+    lock.lock().unwrap();
+    let mut down = h.start(&["down"]);
+    wait_for("the lock", || {
+        let fds = std::fs::read_dir(format!("/proc/{}/fd", down.id()));
+        let mut fds = fds.into_iter().flatten().flatten();
+        let waits = fds.any(|fd| std::fs::read_link(fd.path()).is_ok_and(|to| to == path));
+        waits || down.try_wait().unwrap().is_some()
+    });
+    sh(&format!("kill -INT {}", down.id()));
+    let out = down.wait_with_output().unwrap();
+    drop(lock);
+    let said = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert_eq!(out.status.code(), Some(130), "{said}");
+    assert!(said.contains("interrupted"), "{said}");
+    assert!(!said.contains("goes on"), "{said}");
+    h.run(&["status", "--exit-code"]).exits(0);
+    h.ok("down");
 }
 
 hallway_testkit::tests![
     down_goes_on_after_a_signal,
+    a_signal_before_down_begins,
     what_ends_a_program_does_not_end_the_next,
     a_program_that_the_keeper_started_again_goes_on,
     ends_are_told_as_they_were,

@@ -359,7 +359,10 @@ fn not_ended_from_another_user_namespace() {
         "export HALLWAY_STATE_DIR=/run/state; ! unshare -Ur {program} sandbox rm 2>&1"
     ));
     assert!(said.contains("cannot be ended from here"), "{said}");
-    assert!(said.contains("another user namespace"), "{said}");
+    assert!(
+        said.contains("the user namespace in which it was made"),
+        "{said}"
+    );
     assert!(h.ok("sandbox ls").contains("default"));
     h.ok("sandbox rm");
 }

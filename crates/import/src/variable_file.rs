@@ -52,7 +52,7 @@ pub(crate) fn file(text: &str, known: &Variables<'_>) -> (Pairs, Vec<Fault>) {
             None => (uncommented(line), None),
         };
         if name.contains(char::is_whitespace) || name.is_empty() {
-            let why = format!("{name:?} is no name of a variable");
+            let why = format!("{name:?} is not the name of a variable");
             fault(why, "write NAME=value, or NAME alone");
             continue;
         }

@@ -189,7 +189,7 @@ fn what_containerlab_accepts() {
 fn an_address_that_is_none_is_named() {
     let text = "topology: { nodes: { a: { exec: [\"ip addr add 10.0.0.999/24 dev eth1\"] } } }\n";
     let notes = read("x.clab.yml", text).unwrap().notes;
-    let named = |n: &String| n.contains("10.0.0.999/24 is no address with a prefix length");
+    let named = |n: &String| n.contains("10.0.0.999/24 is not an address with a prefix length");
     assert!(notes.iter().any(named), "{notes:?}");
 }
 

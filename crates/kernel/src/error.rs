@@ -104,9 +104,13 @@ impl KernelError {
     /// The kernel does not support the request.
     #[must_use]
     pub fn is_unsupported(&self) -> bool {
-        [Errno::INVAL, Errno::OPNOTSUPP]
-            .iter()
-            .any(|e| e.raw_os_error() == self.errno)
+        let unknown = [
+            Errno::INVAL,
+            Errno::OPNOTSUPP,
+            Errno::PROTONOSUPPORT,
+            Errno::AFNOSUPPORT,
+        ];
+        unknown.iter().any(|e| e.raw_os_error() == self.errno)
     }
 
     /// The object exists already.

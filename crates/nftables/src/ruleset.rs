@@ -118,18 +118,9 @@ impl Set {
     /// back.
     #[must_use]
     pub fn has_definition_of(&self, other: &Self) -> bool {
-        let definition = |set: &Self| Self {
-            name: set.name.clone(),
-            key: set.key.clone(),
-            value: set.value.clone(),
-            interval: set.interval,
-            dynamic: set.dynamic,
-            expiring: set.expiring,
-            other_flags: set.other_flags,
-            made_of: Vec::new(),
-            elements: Vec::new(),
-        };
-        definition(self) == definition(other)
+        let flags = |set: &Self| (set.interval, set.dynamic, set.expiring, set.other_flags);
+        let types = |set: &'_ Self| (set.key.clone(), set.value.clone());
+        self.name == other.name && types(self) == types(other) && flags(self) == flags(other)
     }
 
     /// The same as a map to values of these types.

@@ -27,6 +27,7 @@ pub mod exit;
 mod firewall;
 pub mod firewall_accepts;
 pub mod hosts;
+mod insides;
 pub mod mark;
 mod named;
 pub mod observed;

@@ -128,7 +128,7 @@ const CHANGE: &str = "hallway.change.";
 
 /// Bits of a packet's mark that the rules of a project set for its guard at the same hook, to show
 /// that they are loaded: one for the project that the packet comes from, one for the project that
-/// it goes to. Tailscale uses 0xff0000, kube-proxy 0xc000, Cilium 0xf00.
+/// it goes to. Where packets come in, the second one is for those with a source address of the project. Tailscale uses 0xff0000, kube-proxy 0xc000, Cilium 0xf00.
 pub const FROM_BIT: u32 = 0x1000;
 /// See [`FROM_BIT`].
 pub const TO_BIT: u32 = 0x2000;

@@ -8,8 +8,6 @@ mod live;
 mod route;
 mod source_routing;
 
-mod insides;
-
 use std::collections::{BTreeMap, BTreeSet};
 
 use hallway_nftables::Ruleset;
@@ -19,11 +17,9 @@ use ipnet::IpNet;
 use crate::exit::SeenProgram;
 use crate::firewall_accepts::{FirewallChain, Pass};
 use crate::mark;
-use crate::settled::Node;
+use crate::settled::{JoinedNamespace, Node};
 use crate::shaping::Shaping;
 use crate::target::{BridgeFlag, Listener, PortFlag, RoutingRule, Setting};
-
-pub use insides::Insides;
 
 pub use address::{AddressFault, SeenAddress};
 pub use files::{FileAccess, SeenFile, SeenFiles};
@@ -373,14 +369,13 @@ impl Observed {
     pub fn inside(&self, node: &Node) -> Option<&SeenSpace> {
         match &node.joined {
             None => self.namespace(&node.netns)?.inside.present(),
-            Some(joined) => insides::of_joined(&self.joined, joined),
+            Some(joined) => self.inside_joined(joined),
         }
     }
 
-    /// For [`Self::inside`] of many nodes.
-    #[must_use]
-    pub fn insides(&self) -> Insides<'_> {
-        Insides::new(self)
+    pub(crate) fn inside_joined(&self, joined: &JoinedNamespace) -> Option<&SeenSpace> {
+        let present = self.joined.get(&joined.reference)?.present()?;
+        (present.inode == joined.inode).then_some(&present.inside)
     }
 
     /// The entry of /run/netns of that name.

@@ -80,7 +80,7 @@ pub struct Network {
     /// The bridge of the host that it is, where hallway does not make it. Its nodes are `outside`.
     pub external: Option<InterfaceName>,
     /// The link of the host that the members' macvlan interfaces are of ([`Mode::Macvlan`]); with
-    /// `vlan`, the link that the VLAN is on. The gateways of its subnets are routers of other machines.
+    /// `vlan`, the link that the VLAN is on. The gateways of its subnets are routers that hallway does not make.
     pub parent: Option<InterfaceName>,
     /// The number of the VLAN.
     pub vlan: Option<u16>,

@@ -59,7 +59,7 @@ impl Client {
         Handshake::send(directory, cancel)?.map_or(Ok(None), Self::handshake)
     }
 
-    /// The keeper that was handshake; none if it was ending, and has ended.
+    /// The keeper at the other end of a handshake; none if it was ending, and has ended.
     ///
     /// # Errors
     /// As [`Self::connect`].

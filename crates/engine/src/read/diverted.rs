@@ -182,8 +182,7 @@ fn by_rules(
     };
     let local = seen.host.routes.iter().filter(|r| r.table == LOCAL_TABLE);
     let local: BTreeSet<IpNet> = local.map(|r| r.to).collect();
-    let main = |version| rules.iter().any(|r| r.version == version && is_main(r));
-    let all_main = subnets(settled).all(|net| main(IpVersion::of(net.addr())));
+    let all_main = subnets(settled).all(|net| has_main(rules, IpVersion::of(net.addr())));
     if !use_other_tables(rules) && all_main && !local.iter().any(is_used) {
         return Ok(Vec::new());
     }
@@ -207,15 +206,15 @@ fn by_rules(
 }
 
 fn of_net(
-    rules: &[RoutingRule],
+    all_rules: &[RoutingRule],
     routes: &[RouteInfo],
     links: &[SeenLink],
     net: IpNet,
 ) -> Option<Diverted> {
     let version = IpVersion::of(net.addr());
-    let mut rules: Vec<&RoutingRule> = rules.iter().filter(|r| r.version == version).collect();
+    let mut rules: Vec<&RoutingRule> = all_rules.iter().filter(|r| r.version == version).collect();
     rules.sort_by_key(|rule| rule.priority);
-    let has_main = rules.iter().any(|rule| is_main(rule));
+    let with_main = has_main(all_rules, version);
     for rule in rules.into_iter().filter(|r| applies(r, &net)) {
         let looks_at = |length: u8| {
             rule.suppress_prefix_length
@@ -264,7 +263,14 @@ fn of_net(
         remedy: Remedy::MainRule,
         drops: Some(Dropping::Unreachable),
     };
-    (!has_main).then_some(all)
+    (!with_main).then_some(all)
+}
+
+/// Whether a rule leads every packet to the table main. A kernel without routing rules has none, and
+/// looks there.
+fn has_main(rules: &[RoutingRule], version: IpVersion) -> bool {
+    let mut of_version = rules.iter().filter(|r| r.version == version).peekable();
+    of_version.peek().is_none() || of_version.any(is_main)
 }
 
 /// Whether every packet that no rule before decided about is looked up in the table main.
@@ -339,6 +345,8 @@ mod tests {
             ..rule(220, 220)
         };
         assert!(!found(mark.clone(), "10.0.0.0/8"));
+        // A kernel without routing rules looks in the table main.
+        assert!(of_net(&[], &[], &[], "10.20.0.0/24".parse().unwrap()).is_none());
         assert!(found(RoutingRule { not: true, ..mark }, "10.0.0.0/8"));
         let to = |to: &str| RoutingRule {
             to: Some(to.parse().unwrap()),

@@ -139,10 +139,11 @@ impl Engine {
         reporter.report(Event::Removed {
             steps: plan.steps.iter().map(Step::describe).collect(),
         });
-        self.store().remove_host_settings(project)?;
+        let notes = self.store().remove_host_settings(project);
         let removed = self.store().remove(project);
         self.release_netns_directory()?;
         removed?;
+        notes?;
         match recorded_before || !plan.steps.is_empty() {
             true => Ok(Removed::Project),
             false => Ok(Removed::Nothing),

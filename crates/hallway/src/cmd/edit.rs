@@ -354,7 +354,7 @@ fn attachments(texts: &[String]) -> Result<Vec<(Name, Vec<IpAddr>)>, VerbError> 
         .collect()
 }
 
-/// `NODE` or `NODE:ADDRESS/LENGTH[,ADDRESS/LENGTH]`; a bare node name makes a cable without addresses.
+/// `NODE` or `NODE:ADDRESS/LENGTH[,ADDRESS/LENGTH]`; a bare node name makes a link without addresses.
 fn end(text: &str) -> Result<(Name, Vec<IpNet>), VerbError> {
     let (node, addresses) = text.split_once(':').unwrap_or((text, ""));
     let help = "write NODE:ADDRESS/LENGTH, like left:10.0.9.1/24";

@@ -12,7 +12,14 @@ use crate::scope::{self, Scope};
 use crate::{interrupt, ui, unusable};
 
 pub(crate) fn run(common: &Common, yes: bool, format: Format) -> Result<ExitCode, VerbError> {
-    let (cancel, late) = interrupt::until_begun();
+    // Only what removes something goes on to its end.
+    let (cancel, late) = match yes {
+        true => {
+            let (cancel, late) = interrupt::until_begun();
+            (cancel, Some(late))
+        }
+        false => (interrupt::watch(), None),
+    };
     if !yes
         && !common.host
         && let Some((sandbox, why)) = unusable::sandbox(common, common.sandbox.as_ref())
@@ -53,10 +60,13 @@ pub(crate) fn run(common: &Common, yes: bool, format: Format) -> Result<ExitCode
         reporter: &mut reporter,
         cancel: &cancel,
     };
-    let saying = yes.then(|| late.said(common, "gc"));
+    let saying = late.map(|late| late.said(common, "gc"));
     let orphaned_objects = scope.engine.collect_orphaned_objects(yes, &mut caller);
     drop(saying);
     let orphaned_objects = orphaned_objects?;
+    if !yes {
+        cancel.check()?;
+    }
     match format {
         Format::Json => print(&orphaned_objects, yes),
         Format::Text => text(common, &orphaned_objects, yes),

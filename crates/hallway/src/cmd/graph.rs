@@ -9,12 +9,13 @@ use hallway_spec::Name;
 use hallway_view::graph::{Graph, dot, mermaid, svg, text};
 
 use super::list::programs;
+use crate::again::Commands;
 use crate::args::{Common, GraphArgs, Picture};
 use crate::diagnose::VerbError;
 use crate::failure::{CommandCode, CommandError};
 use crate::scope::{Scope, here, present, project, running, say_which};
 use crate::source::read;
-use crate::{again, ui};
+use crate::ui;
 
 pub(crate) fn run(common: &Common, args: &GraphArgs) -> Result<ExitCode, VerbError> {
     if let Some(ending) = args.unknown_ending() {
@@ -56,7 +57,7 @@ pub(crate) fn run(common: &Common, args: &GraphArgs) -> Result<ExitCode, VerbErr
         let up = match &existing {
             Some((scope, project, _)) => {
                 let record = scope.engine.record(project)?;
-                again::up(scope, project, record.as_ref())
+                Commands::new(common, scope, project).up(record.as_ref())
             }
             None => "hallway up".to_owned(),
         };
@@ -74,10 +75,13 @@ fn note_state(common: &Common, scope: &Scope, project: &Name) -> Result<(), Verb
     {
         let (state, count) = (status.state.word(), status.differences.len());
         let differences = ui::counted(count, "difference", "differences");
-        let up = again::up(scope, project, status.record.as_ref());
-        let words = format!(
-            "{project} is {state}: {differences}; hallway status names them, {up} repairs them"
+        let commands = Commands::new(common, scope, project);
+        let (names, up) = (
+            commands.of_project("status"),
+            commands.up(status.record.as_ref()),
         );
+        let words =
+            format!("{project} is {state}: {differences}; {names} names them, {up} repairs them");
         ui::note(common, words);
     }
     Ok(())

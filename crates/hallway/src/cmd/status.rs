@@ -13,10 +13,11 @@ use hallway_view::style::{YELLOW, styled};
 use hallway_view::tree;
 
 use super::list::programs;
+use crate::again::Commands;
 use crate::args::{Common, FileArg, Format};
 use crate::diagnose::VerbError;
-use crate::scope::{LOST, LOST_HELP, Scope, built, not_here, not_up, project_or_stray};
-use crate::{again, ui};
+use crate::scope::{LOST, Scope, built, lost_help, not_here, not_up, project_or_stray};
+use crate::ui;
 
 /// The exit code of `status --exit-code` for a project that is not complete.
 const NOT_UP: u8 = 3;
@@ -88,8 +89,9 @@ fn text(common: &Common, scope: &Scope, project: &Name, status: &Status) -> Resu
     let place = scope.words();
     let file = status.record.as_ref().and_then(|r| r.path.as_ref());
     let file = file.map(|p| format!(" from {p}")).unwrap_or_default();
+    let commands = Commands::new(common, scope, project);
     let Some(settled) = status.record.as_ref().and_then(built) else {
-        unrecorded(scope, project, status);
+        unrecorded(scope, project, status, &commands);
         return Ok(());
     };
     match status.state {
@@ -98,8 +100,8 @@ fn text(common: &Common, scope: &Scope, project: &Name, status: &Status) -> Resu
                 "{project} is down {place}: it was built{file}, and none of its objects are in the kernel now"
             );
             ui::text(&styled(YELLOW, words));
-            let up = again::up(scope, project, status.record.as_ref());
-            let words = format!("{up} builds it again; hallway down removes its record");
+            let (up, down) = up_and_down(&commands, status);
+            let words = format!("{up} builds it again; {down} removes its record");
             ui::text(&words);
             return Ok(());
         }
@@ -113,12 +115,12 @@ fn text(common: &Common, scope: &Scope, project: &Name, status: &Status) -> Resu
         ui::text(&failure.help().unwrap_or_default());
     }
     if !status.stopped.is_empty() {
-        ui::text(&stopped(scope, project, status));
+        ui::text(&stopped(&commands, status));
     }
-    differences(common, (scope, project), status, &settled);
+    differences(common, &commands, status, &settled);
     if status.state == Completeness::Unfinished {
-        let up = again::up(scope, project, status.record.as_ref());
-        let words = format!("a run did not finish: {up} completes it, hallway down removes it");
+        let (up, down) = up_and_down(&commands, status);
+        let words = format!("a run did not finish: {up} completes it, {down} removes it");
         ui::text(&styled(YELLOW, words));
     }
     Ok(())
@@ -136,20 +138,22 @@ fn known_programs(
     }
 }
 
-/// What a command stopped, and what starts it again.
-fn stopped(scope: &Scope, project: &Name, status: &Status) -> String {
-    let names: Vec<String> = status.stopped.iter().map(Name::to_string).collect();
-    let (all, each) = (listed(&names), names.join(" "));
-    let up = again::up(scope, project, status.record.as_ref());
-    format!("stopped by hallway stop: {all}; started again by hallway start {each}, and by {up}")
+/// The commands that build a project again and remove it.
+fn up_and_down(commands: &Commands<'_>, status: &Status) -> (String, String) {
+    let up = commands.up(status.record.as_ref());
+    (up, commands.of_project("down"))
 }
 
-fn differences(
-    common: &Common,
-    (scope, project): (&Scope, &Name),
-    status: &Status,
-    settled: &Settled,
-) {
+/// What a command stopped, and what starts it again.
+fn stopped(commands: &Commands<'_>, status: &Status) -> String {
+    let names: Vec<String> = status.stopped.iter().map(Name::to_string).collect();
+    let (all, each) = (listed(&names), names.join(" "));
+    let start = commands.of_project("start");
+    let up = commands.up(status.record.as_ref());
+    format!("stopped by hallway stop: {all}; started again by {start} {each}, and by {up}")
+}
+
+fn differences(common: &Common, commands: &Commands<'_>, status: &Status, settled: &Settled) {
     let all = &status.differences;
     if all.is_empty() {
         return;
@@ -165,7 +169,7 @@ fn differences(
         }
         _ => false,
     };
-    let up = again::up(scope, project, status.record.as_ref());
+    let up = commands.up(status.record.as_ref());
     let left = all.iter().filter(|d| d.fact.is_left_to_others()).count();
     let remedy = match (left, all.iter().any(lost)) {
         _ if status.silent.is_some() => "repaired once the project's keeper answers".to_owned(),
@@ -173,7 +177,7 @@ fn differences(
             format!("{up} repairs this when the external bridge is there again")
         }
         (0, true) => format!("{up} can repair this when the namespace can be entered"),
-        (0, false) => failing(all, &up).unwrap_or_else(|| format!("{up} repairs this")),
+        (0, false) => failing(all, commands, &up).unwrap_or_else(|| format!("{up} repairs this")),
         (left, _) if left == all.len() => {
             "made by other programs, and not changed by hallway".to_owned()
         }
@@ -198,7 +202,7 @@ fn differences(
 }
 
 /// What to do if nothing but programs differs, which would end again: their logs say why they did.
-fn failing(all: &[Difference], up: &str) -> Option<String> {
+fn failing(all: &[Difference], commands: &Commands<'_>, up: &str) -> Option<String> {
     let ended = |d: &Difference| match (&d.fact, &d.place) {
         (
             Fact::ProgramStopped {
@@ -212,13 +216,14 @@ fn failing(all: &[Difference], up: &str) -> Option<String> {
     let mut nodes = nodes?;
     nodes.dedup();
     let (all, each) = (listed(&nodes), nodes.join(" "));
+    let logs = commands.of_project("logs");
     Some(format!(
-        "hallway logs {each} shows why {all} ended, {up} starts what does not run"
+        "{logs} {each} shows why {all} ended; {up} starts what does not run"
     ))
 }
 
 /// A project without a readable record: only its marks are known.
-fn unrecorded(scope: &Scope, project: &Name, status: &Status) {
+fn unrecorded(scope: &Scope, project: &Name, status: &Status, commands: &Commands<'_>) {
     let place = scope.words();
     let why = match &status.unreadable {
         Some(failure) => failure.reason.to_string(),
@@ -232,15 +237,11 @@ fn unrecorded(scope: &Scope, project: &Name, status: &Status) {
         .unreadable
         .as_ref()
         .filter(|f| !f.is_replaced_by_up());
-    let help = match scope.is_lost() {
-        true => LOST_HELP,
-        false => "hallway up FILE builds it again; hallway down removes it by its marks",
+    let help = || match scope.is_lost() {
+        true => lost_help(&commands.of_place("up FILE"), &commands.of_place("down")),
+        false => "hallway up FILE builds it again; hallway down removes it by its marks".to_owned(),
     };
-    ui::text(
-        &kept
-            .and_then(Failure::help)
-            .unwrap_or_else(|| help.to_owned()),
-    );
+    ui::text(&kept.and_then(Failure::help).unwrap_or_else(help));
 }
 
 fn marks(marks: Marks) -> String {

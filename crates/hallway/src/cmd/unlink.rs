@@ -81,7 +81,7 @@ fn only(settled: &Settled, a: &End, b: &End) -> Result<usize, VerbError> {
             });
             let commands: Vec<String> = commands.collect();
             Err(VerbError::usage(
-                CommandCode::SeveralCables,
+                CommandCode::SeveralLinks,
                 format!(
                     "there are {} links between {} and {}",
                     several.len(),

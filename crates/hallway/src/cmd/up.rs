@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use hallway_engine::{Applied, Caller, Cancel, Planned, Reason, Removed, Request};
+use hallway_import::{BuiltWith, Format as FileFormat, without_places};
 use hallway_plan::firewall_accepts::Firewall;
 use hallway_spec::Name;
 use hallway_view::{step, tree};
@@ -105,14 +106,22 @@ pub(crate) fn build<'s>(
     drop(reporter);
     if let Err(failure) = &applied
         && matches!(failure.reason, Reason::NotReady { .. })
-        && hallway_import::without_places(&input.source) != input.source
+        && can_be_stubbed(input)
     {
         ui::note(
             common,
-            "programs of this file run with the files of this machine, not with those of an image; for Compose files, hallway up --stub gives each service a small server on its ports instead",
+            "programs of this file run with the files of this machine, not with those of an image; hallway up --stub gives each service a small server on its ports instead",
         );
     }
     applied.map_err(|failure| VerbError::of(failure, &input.path, &input.text))
+}
+
+/// Whether it is a translated Compose file that was read without --stub.
+fn can_be_stubbed(input: &Input) -> bool {
+    let built_with = BuiltWith::of(&input.source);
+    without_places(&input.source) != input.source
+        && FileFormat::of(&input.path, &input.text) == Some(FileFormat::Compose)
+        && !built_with.flags.iter().any(|flag| flag == "--stub")
 }
 
 /// Follows the logs; when all programs have ended, or the caller cancels, the project is removed.

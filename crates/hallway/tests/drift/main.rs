@@ -131,6 +131,49 @@ fn routes_of_other_links_stay() {
 }
 
 /// A table of another family with the name of the project's belongs to another program.
+/// Routes to a node by the project's own links lead elsewhere, too.
+fn routes_of_others_to_nodes() {
+    let scene = Scene::new();
+    let h = &scene.h;
+    h.run(&["status", "--exit-code"]).exits(0);
+    // For IPv4 the project's route is put first again. The other one is not removed.
+    sh("ip route prepend 10.7.0.10 via 10.9.0.11");
+    let status = h.run(&["status", "--exit-code"]).exits(3);
+    assert!(
+        status.out.contains("comes after another one by br-apps"),
+        "{}",
+        status.out
+    );
+    h.run(&["up", FILE]).ok();
+    h.run(&["status", "--exit-code"]).exits(0);
+    assert!(sh("ip route show 10.7.0.10").contains("via 10.9.0.11"));
+    assert!(h.pings("far", "10.9.0.10"));
+    for (change, says, remedy) in [
+        (
+            "ip -6 route append fd07::10 via fd09::11 dev br-apps",
+            "by the route fd07::10/128 via fd09::11 by br-apps, which comes before the project's",
+            "ip -6 route del fd07::10/128 dev br-apps",
+        ),
+        (
+            "ip route add 10.6.0.12 dev br-apps",
+            "by the route 10.6.0.12/32 by br-apps",
+            "ip route del 10.6.0.12/32",
+        ),
+        (
+            "ip rule del priority 32766",
+            "by no route, since no routing rule looks up the table main",
+            "ip rule add priority 32766 lookup main",
+        ),
+    ] {
+        sh(change);
+        let status = h.run(&["status", "--exit-code"]).exits(3);
+        assert!(status.out.contains(says), "{change}: {}", status.out);
+        assert!(status.out.contains(remedy), "{change}: {}", status.out);
+        sh(remedy);
+        h.run(&["status", "--exit-code"]).exits(0);
+    }
+}
+
 fn a_table_of_another_family() {
     let scene = Scene::new();
     sh("nft add table ip hallway-p");
@@ -397,6 +440,7 @@ hallway_testkit::tests![
     in_json,
     another_address_in_its_place,
     routes_of_other_links_stay,
+    routes_of_others_to_nodes,
     a_table_of_another_family,
     a_route_with_another_metric,
     planned_by_line,

@@ -91,7 +91,7 @@ fn accepts_own_sources() -> bool {
     sh("sysctl -n net.ipv4.conf.br-apps.accept_local").trim() == "1"
 }
 
-/// Answers leave reply by source routing rules, as those of the host's own programs; clients
+/// Answers leave by the routes of their source address, as those of the host's own programs; clients
 /// that the host reaches without a router, and nodes, are answered as before.
 pub(crate) fn answers_leave_by_the_routes_of_the_address() {
     two_uplinks();

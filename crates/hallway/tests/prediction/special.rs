@@ -51,7 +51,7 @@ nodes:
         (
             "x",
             "239.1.1.1:5000/udp",
-            "the groups that programs have joined",
+            "the programs that have joined the group receive it",
         ),
         ("outside", "127.0.0.1", "is the sender itself"),
     ] {

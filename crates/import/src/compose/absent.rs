@@ -1,4 +1,4 @@
-//! Services without a node, which policies, expectations and cables of `x-hallway` may name.
+//! Services without a node, which policies, expectations and links of `x-hallway` may name.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -69,7 +69,7 @@ impl Absent {
         Some(item)
     }
 
-    /// Whether an end of a cable is one of these services.
+    /// Whether an end of a link is one of these services.
     pub(super) fn has_end(&self, link: &Value, named: &mut BTreeSet<String>) -> bool {
         let Some(ends) = link.get("endpoints") else {
             return false;

@@ -1,4 +1,4 @@
-//! `x-hallway` of a Compose file: policies, expectations, cables, nodes and networks.
+//! `x-hallway` of a Compose file: policies, expectations, links, nodes and networks.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,7 +26,7 @@ fn meant<'a>(services: &'a [Service], networks: &BTreeMap<String, String>) -> Me
     all.filter(|(name, nodes)| *nodes != [*name]).collect()
 }
 
-/// Adds the keys of the file's `x-hallway` to the translation. Policies, expectations and cables of services
+/// Adds the keys of the file's `x-hallway` to the translation. Policies, expectations and links of services
 /// that have no node are left out.
 pub(super) fn add(
     ours: Option<&Value>,

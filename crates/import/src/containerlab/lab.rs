@@ -177,7 +177,7 @@ impl LabNode {
             match setting {
                 Setting::Address { address, .. } if address.parse::<IpNet>().is_err() => {
                     findings.note(format!(
-                        "line {}: {} gets no address by {text:?}: {address} is no address with a prefix length",
+                        "line {}: {} gets no address by {text:?}: {address} is not an address with a prefix length",
                         place.line, self.name
                     ));
                 }

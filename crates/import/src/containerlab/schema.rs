@@ -3,7 +3,7 @@
 use hallway_spec::problem::ValueProblem;
 use hallway_spec::{Value, meant};
 
-use crate::compose::schema::common::{OPTIONS, TEXT, TEXTS, WHOLE};
+use crate::compose::schema::common::{ANY_SCALAR, OPTIONS, TEXT, WHOLE};
 use crate::compose::schema::shape::{Keys, Map, Shape, keys};
 use crate::compose::schema::{self};
 use crate::findings::Findings;
@@ -11,8 +11,8 @@ use crate::findings::Findings;
 static FILE: Shape = keys!(
     "a mapping",
     "mgmt": MANAGEMENT,
-    "name": TEXT,
-    "prefix": TEXT,
+    "name": ANY_SCALAR,
+    "prefix": ANY_SCALAR,
     "settings": SETTINGS,
     "topology": TOPOLOGY,
 )
@@ -34,21 +34,23 @@ static NODES: Shape = Shape::names(
 );
 static NODE: Shape = keys!(
     "a mapping like { kind: linux }",
-    "binds": TEXTS,
+    "binds": SCALARS,
     "cmd": COMMAND,
     "dns": DNS,
     "entrypoint": COMMAND,
     "env": OPTIONS,
-    "env-files": TEXTS,
+    "env-files": SCALARS,
     "exec": EXEC,
-    "group": TEXT,
-    "image": TEXT,
-    "kind": TEXT,
+    "group": ANY_SCALAR,
+    "image": ANY_SCALAR,
+    "kind": ANY_SCALAR,
     "labels": OPTIONS,
-    "ports": TEXTS,
+    "ports": SCALARS,
     "sysctls": OPTIONS,
 )
 .open();
+/// containerlab takes a number or a truth value as a text.
+static SCALARS: Shape = Shape::list(&ANY_SCALAR, "a list of texts, like [a, b]");
 static COMMAND: Shape = Shape::scalar(
     crate::compose::schema::shape::Scalar::Any,
     "a command as one text",
@@ -56,9 +58,9 @@ static COMMAND: Shape = Shape::scalar(
 static EXEC: Shape = Shape::list(&TEXT, "a list of commands, like [ip link set eth1 up]");
 static DNS: Shape = keys!(
     "a mapping like { servers: [10.0.0.53] }",
-    "options": TEXTS,
-    "search": TEXTS,
-    "servers": TEXTS,
+    "options": SCALARS,
+    "search": SCALARS,
+    "servers": SCALARS,
 );
 static LINKS: Shape = Shape::list(
     &LINK,

@@ -1,6 +1,7 @@
 //! Programs of XDP on links of a project: they get packets before anything that hallway sets.
 
 use super::{Difference, Fact, ObjectPlace};
+use crate::insides::Insides;
 use crate::mark;
 use crate::observed::{Observed, SeenLink};
 use crate::settled::Settled;
@@ -26,7 +27,7 @@ pub fn attached(settled: &Settled, seen: &Observed) -> Vec<Difference> {
     let mut out: Vec<Difference> = on_host
         .filter_map(|l| difference(ObjectPlace::Host, l))
         .collect();
-    let insides = seen.insides();
+    let insides = Insides::new(seen);
     for node in &settled.nodes {
         let links = insides.of(node).into_iter().flat_map(|space| &space.links);
         let own = |link: &&SeenLink| node.interfaces.iter().any(|i| i.name == link.name);

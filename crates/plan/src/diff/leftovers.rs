@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use hallway_spec::Name;
 
 use super::{Plan, Recorded, joined};
+use crate::insides::Insides;
 use crate::mark::{self, Role};
 use crate::observed::{NamespaceState, Observed, SeenLink};
 use crate::settled::{Node, Settled};
@@ -200,7 +201,7 @@ fn namespaces(
 fn inside_only(plan: &mut Plan, recorded: Recorded<'_>, wanted: &Settled, seen: &Observed) {
     let mut done = BTreeSet::new();
     let has = |n: &&Node| n.interfaces.iter().any(|i| i.plug.is_inside_only());
-    let insides = seen.insides();
+    let insides = Insides::new(seen);
     for node in recorded.all().flat_map(|s| &s.nodes).filter(has) {
         let Some(now) = wanted.node(&node.name).filter(|n| n.netns == node.netns) else {
             continue;

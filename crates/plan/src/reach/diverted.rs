@@ -1,6 +1,6 @@
 //! What the host sends elsewhere than to the project's networks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::IpNet;
 
@@ -15,6 +15,8 @@ use crate::target::MAIN_TABLE;
 #[must_use]
 pub fn by_longer_routes(settled: &Settled, seen: &Observed) -> Vec<Diverted> {
     let ways = Ways::new(settled, seen);
+    let own = seen.host.routes.iter().filter(|r| r.table == MAIN_TABLE);
+    let own: BTreeSet<IpNet> = own.filter(|r| ways.leads(r)).map(|r| r.to).collect();
     let is_used = |net: &IpNet| {
         let mut all = settled.nodes.iter().flat_map(Node::port_addresses);
         all.any(|address| net.contains(&address))
@@ -29,7 +31,7 @@ pub fn by_longer_routes(settled: &Settled, seen: &Observed) -> Vec<Diverted> {
             let inside = net.contains(&route.to) && route.to.prefix_len() > net.prefix_len();
             inside && route.table == MAIN_TABLE && route.protocol != mark::ROUTE_PROTOCOL
         });
-        let elsewhere = longer.filter(|route| !ways.leads(route) && is_used(&route.to));
+        let elsewhere = longer.filter(|route| is_used(&route.to) && !own.contains(&route.to));
         out.extend(elsewhere.map(|route| Diverted {
             net: route.to,
             by: ways.words(route),
@@ -37,10 +39,7 @@ pub fn by_longer_routes(settled: &Settled, seen: &Observed) -> Vec<Diverted> {
             drops: route.drops,
         }));
     }
-    // Routes to the same address are among the earlier ones, too.
-    let earlier = by_earlier_routes(settled, seen, &ways);
-    out.retain(|longer| !earlier.iter().any(|e| e.net == longer.net));
-    out.extend(earlier);
+    out.extend(by_earlier_routes(settled, seen, &ways));
     out
 }
 

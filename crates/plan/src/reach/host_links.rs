@@ -11,7 +11,7 @@ use super::world::{HostPort, HostRoute, UPLINK, World};
 use crate::settled::Network;
 
 impl<'a> World<'a> {
-    /// To a network that the host is not on: onto the parent, or another way by routers of other machines.
+    /// To a network that the host is not on: onto the parent, or another way by other routers.
     pub(super) fn to_macvlan(
         &self,
         network: &'a Network,

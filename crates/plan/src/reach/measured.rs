@@ -17,7 +17,7 @@ pub enum Listener {
     /// No known listener.
     #[serde(rename = "nobody")]
     None,
-    /// It could not be tried.
+    /// No listener could be opened there.
     Unknown,
 }
 

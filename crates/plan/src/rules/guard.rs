@@ -14,14 +14,18 @@ use super::parts::{
 use super::{purpose, quoted_headers, sets};
 use crate::mark::{FROM_BIT, TO_BIT};
 
-/// Before anything else (raw priority): prefixes of networks with
+/// Before connection tracking, and after rules of other programs at the priority `raw`: no rule comes
+/// between these and the guard of the keeper, for which they set bits in the mark.
+pub(super) const SOURCES: Priority = Priority(Priority::RAW.0 + 1);
+
+/// Before anything else: prefixes of networks with
 /// NAT are reached from outside through DNAT only (also by the host's own address there), a node sends from its own addresses only, and no node announces itself as a router.
 pub(super) fn guard() -> Chain {
     let mut rules = from_outside();
     rules.extend(from_nodes());
     Chain {
         name: "guard".into(),
-        base: base(ChainType::Filter, Hook::Prerouting, Priority::RAW),
+        base: base(ChainType::Filter, Hook::Prerouting, SOURCES),
         rules,
     }
 }
@@ -86,7 +90,7 @@ fn checked() -> [Rule; 3] {
     shown().map(|(condition, bit)| loaded(Some(condition), bit))
 }
 
-/// Clears these bits, before rules of others read the mark.
+/// Clears these bits, before rules of other programs read the mark.
 pub(super) fn cleared() -> [Rule; 3] {
     shown().map(|(condition, bit)| rule(vec![condition], Action::Unmark(bit), purpose::SEEN))
 }

@@ -3,10 +3,11 @@
 //! own tables, but not these.
 //!
 //! The project's own chains set a bit in the mark of every packet that concerns the project. The
-//! chains here come last at the same hooks, drop what concerns the project and has no bit, and
-//! clear the bit. So no packet passes while the own tables are missing, and the guard changes
-//! nothing while they exist. Before them, the rules about packets of other machines are repeated: the links
-//! that forward because of hallway alone still do so while the own tables are missing.
+//! chains here come last at the same hooks (that of source addresses right after the project's), drop
+//! what concerns the project and has no bit, and clear the bit. So no packet passes while the own tables are missing, and the guard changes
+//! nothing while they exist. Before them, the rules about packets between other links are repeated: the
+//! links that forward because of hallway alone still do so while the own tables are missing. So is the
+//! rule about packets that leave without a translation.
 
 use hallway_nftables::expr::Verdict;
 use hallway_nftables::{
@@ -21,7 +22,7 @@ use super::parts::{base, member, rule};
 use super::sets::{
     self, BRIDGED, Definition, FORWARDING, HIDDEN, MASQUERADED, NETWORKS, OUTSIDES, PREFIXES,
 };
-use super::{foreign, nat, nf_version, purpose};
+use super::{foreign, guard, nat, nf_version, purpose};
 use crate::mark::{self, FROM_BIT, TO_BIT};
 use crate::observed::Uplink;
 use crate::settled::Settled;
@@ -36,7 +37,7 @@ const BEFORE_CLEARED: Priority = Priority(LAST.0 - 1);
 const BEFORE_INET: Priority = Priority(-1);
 
 /// After the project's rules have checked source addresses, and before connection tracking.
-const AFTER_SOURCES: Priority = Priority(Priority::RAW.0 + 1);
+const AFTER_SOURCES: Priority = Priority(guard::SOURCES.0 + 1);
 
 /// What a guard protects.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -167,7 +167,7 @@ pub(super) fn leaving() -> Chain {
     }
 }
 
-/// The rules, which the guard has too: while others remove the project's rules, a packet can have passed
+/// The rules, which the guard has too: while another program removes the project's rules, a packet can have passed
 /// the filter, and the translation is gone.
 pub(super) fn untranslated() -> Vec<Rule> {
     let private = |saddr, version| {

@@ -1,4 +1,4 @@
-//! Answers of published ports reply by source routing rules.
+//! Answers of published ports take the routes of the address that was asked.
 //!
 //! While the kernel looks up the route of an answer it has the node's address as its source: a routing
 //! rule of the host for packets from the address that was asked (`ip rule add from`) does not match. So

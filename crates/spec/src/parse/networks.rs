@@ -221,7 +221,7 @@ fn subnets(
                 net,
                 gateway: Some(*gateway),
             },
-            // The router is one of other programs: none is taken for granted.
+            // The router is not of the project: none is taken for granted.
             None if mode == Mode::Macvlan => Subnet { net, gateway: None },
             None => Subnet::with_first_address(net),
         });

@@ -74,6 +74,7 @@ pub(crate) fn all() -> Vec<Sample> {
     sections(&mut add);
     add("/networks/m", "networks.*.subnet", json!("10.4.0.0/24"));
     add("/networks/m", "networks.*.gateway", json!("10.2.0.9"));
+    add("/networks/m", "networks.*.assign", json!(false));
     add("/networks/m", "networks.*.internal", json!(true));
     add("/networks/m", "networks.*.outside", json!(true));
     add("/networks/m", "networks.*.mode", json!("routed"));

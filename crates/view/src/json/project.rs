@@ -154,7 +154,7 @@ pub struct Network<'a> {
     /// The number of the VLAN that this link is, if hallway made it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vlan: Option<u16>,
-    /// The routers of other machines there.
+    /// The routers there that are not of the project.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub routers: &'a [IpAddr],
     /// The bridge's MAC address.

@@ -37,7 +37,7 @@ use crate::rights::Rights;
 /// that represent the outside and about redirects of routers, version 9 none about published ports by the
 /// host's address on a network of another project, no dependencies that are not required, no difference between a
 /// signal and an exit code, and no rules about answers from addresses that have routes of their own, version 10
-/// no packets of other machines in the guard, version 11 neither a check of source addresses nor of what
+/// no packets between other links in the guard, version 11 neither a check of source addresses nor of what
 /// leaves there.
 pub const PROTOCOL: u32 = 12;
 

@@ -200,6 +200,9 @@ impl Engine {
                     addresses.push(*fixed);
                     continue;
                 }
+                if !wanted.assign {
+                    continue;
+                }
                 let after = last.iter().find(is_version).copied();
                 let mut free = pool_addresses(subnet.net, after)
                     .filter(|a| Some(*a) != subnet.gateway && !leases.in_use_at(*a));

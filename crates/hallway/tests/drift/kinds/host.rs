@@ -214,10 +214,6 @@ pub(crate) const HOST_ROUTES: &[Kind] = &[
         "route 10.6.0.0/24 of br-third is on the link src 192.0.2.2, not on the link",
     ),
     kind(
-        "ip route prepend 10.7.0.10 via 10.9.0.11",
-        "route 10.7.0.10/32 of $FAR comes after another one by br-apps",
-    ),
-    kind(
         "ip addr del 10.7.0.1/32 dev $FAR",
         "address 10.7.0.1/32 of $FAR is missing",
     ),
