@@ -112,7 +112,7 @@ fn values_that_containerlab_refuses() {
             "topology.nodes.a must be a mapping",
         ),
         (
-            "{ nodes: { a: { kind: 5 } } }".to_owned(),
+            "{ nodes: { a: { kind: [linux] } } }".to_owned(),
             "topology.nodes.a.kind must be a text",
         ),
         (
