@@ -41,7 +41,7 @@ codes! {
         BadArgument = "bad-argument",
         /// A flag does not fit the file or another flag.
         WrongFlag = "wrong-flag",
-        /// There is no file of a project in the directory.
+        /// The directory has no project file.
         NoFile = "no-project-file",
         /// There are several files of projects, and none is named.
         SeveralFiles = "several-files",

@@ -68,7 +68,7 @@ fn is_hidden(word: &str) -> bool {
     !shown.is_empty() && shown.iter().all(|shown| !shown)
 }
 
-/// What is wrong with a value that is no number, and what is expected.
+/// What is wrong with a value that is not a number, and what is expected.
 pub(crate) fn no_number(error: &clap::Error) -> Option<(String, String)> {
     let source = std::error::Error::source(error)?;
     let kind = source.downcast_ref::<ParseIntError>()?.kind();

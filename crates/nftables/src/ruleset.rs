@@ -119,8 +119,8 @@ impl Set {
     #[must_use]
     pub fn has_definition_of(&self, other: &Self) -> bool {
         let flags = |set: &Self| (set.interval, set.dynamic, set.expiring, set.other_flags);
-        let types = |set: &'_ Self| (set.key.clone(), set.value.clone());
-        self.name == other.name && types(self) == types(other) && flags(self) == flags(other)
+        let same_types = self.key == other.key && self.value == other.value;
+        self.name == other.name && same_types && flags(self) == flags(other)
     }
 
     /// The same as a map to values of these types.

@@ -39,8 +39,7 @@ pub(super) fn compare(wanted: &Space, before: &Before<'_>, seen: &Index<'_>, out
 /// first: of two routes that the kernel makes with addresses, the older one is first, so a bridge that was
 /// down loses its place.
 pub(super) fn in_order(wanted: &Space, seen: &Index<'_>, out: &mut Vec<Fact>) {
-    let all = wanted.kernel_routes().into_iter();
-    for route in all.chain(wanted.routes.iter().cloned()) {
+    for route in wanted.kernel_routes().iter().chain(&wanted.routes) {
         let RouteKind::Link { link, via, .. } = &route.kind else {
             continue;
         };
@@ -55,7 +54,7 @@ pub(super) fn in_order(wanted: &Space, seen: &Index<'_>, out: &mut Vec<Fact>) {
         if !std::ptr::eq(*own, first) && is_mended(own, first) {
             let by = first.interface.and_then(|i| seen.name(i));
             out.push(Fact::RouteBehind {
-                route,
+                route: route.clone(),
                 first: by.unwrap_or("no link").to_owned(),
             });
         }

@@ -77,7 +77,7 @@ fn from_outside() -> Vec<Rule> {
 
 /// The packets whose source address this chain checks, with the bit that shows it to the guard of the
 /// keeper: from nodes, and with the address of a network.
-fn shown() -> [(Match, u32); 3] {
+pub(super) fn shown() -> [(Match, u32); 3] {
     let of_networks = |address, version| member(address, sets::PREFIXES.of(version), true);
     [
         (nets(true), FROM_BIT),

@@ -4,10 +4,10 @@
 //!
 //! The project's own chains set a bit in the mark of every packet that concerns the project. The
 //! chains here come last at the same hooks (that of source addresses right after the project's), drop
-//! what concerns the project and has no bit, and clear the bit. So no packet passes while the own tables are missing, and the guard changes
-//! nothing while they exist. Before them, the rules about packets between other links are repeated: the
-//! links that forward because of hallway alone still do so while the own tables are missing. So is the
-//! rule about packets that leave without a translation.
+//! what concerns the project and has no bit, and clear the bit. So no packet passes while the own tables
+//! are missing, and the guard changes nothing while they exist. Before them, the rules about packets
+//! between other links are repeated: the links that forward because of hallway alone still do so while the
+//! own tables are missing. So is the rule about packets that leave without a translation.
 
 use hallway_nftables::expr::Verdict;
 use hallway_nftables::{
@@ -179,16 +179,11 @@ fn last(name: &str, hook: Hook, rules: Vec<Rule>) -> Chain {
 /// may still accept what was not checked.
 fn sources() -> Chain {
     let not_lo = Match::IsNot(Field::IifName, Value::Ifname("lo".into()));
-    let of_networks = |version, field| member(field, PREFIXES.of(version), true);
-    let both = [
-        (IpVersion::V4, Field::Ip4Saddr),
-        (IpVersion::V6, Field::Ip6Saddr),
-    ];
-    let mut rules = vec![closed(vec![from_nodes()], FROM_BIT)];
-    rules
-        .extend(both.map(|(v, field)| closed(vec![not_lo.clone(), of_networks(v, field)], TO_BIT)));
-    rules.push(cleared(from_nodes(), FROM_BIT));
-    rules.extend(both.map(|(v, field)| cleared(of_networks(v, field), TO_BIT)));
+    let checked = guard::shown().map(|(condition, bit)| match bit {
+        FROM_BIT => closed(vec![condition], bit),
+        _ => closed(vec![not_lo.clone(), condition], bit),
+    });
+    let rules = checked.into_iter().chain(guard::cleared()).collect();
     Chain {
         base: base(ChainType::Filter, Hook::Prerouting, AFTER_SOURCES),
         ..last("guard_sources", Hook::Prerouting, rules)
