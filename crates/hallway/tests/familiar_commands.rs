@@ -420,6 +420,19 @@ fn commands_name_where_a_node_is() {
         );
     }
     said("network rm net-one", "there is a network net-one elsewhere");
+    // So does the advice about a subnet of another project there.
+    for (name, code) in [("first", 0), ("second", 2)] {
+        let path = format!("/run/{name}.yaml");
+        let text = "networks: { a: { subnet: 10.77.0.0/24 } }\n";
+        std::fs::write(&path, text).unwrap();
+        let ran = sandbox
+            .run(&["--sandbox", "other", "up", &path])
+            .exits(code);
+        let advice = "hallway --sandbox other down -p first";
+        assert_eq!(ran.err.contains(advice), code == 2, "{}", ran.err);
+    }
+    let ran = sandbox.run(&["--sandbox", "other", "-p", "first", "logs", "x"]);
+    ran.exits(2).says("it has no nodes");
     sandbox.run(&["up", &file("two", "b")]).ok();
     sandbox.run(&["up", &file("three", "c")]).ok();
     let elsewhere = sandbox.within("/");
