@@ -10,7 +10,7 @@ use hallway_spec::Protocol;
 
 use crate::Failure;
 use crate::failure::WarningCode;
-use crate::keeper::{Awaited, NotRequired};
+use crate::keeper::{AwaitedProgram, NotRequired, ProgramEnd};
 
 /// Something that happened during a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,14 +31,12 @@ pub enum Event {
     },
     /// Every step has been carried out.
     StepsDone,
-    /// A program is not ready yet. Reported when the run starts to wait for it, and once a second
-    /// while the run still waits.
+    /// Programs are not ready yet. Reported when the run starts to wait for one, and once a second while it still
+    /// waits.
     WaitingFor {
-        /// The node it runs in.
-        node: String,
-        /// What is awaited.
-        awaited: Awaited,
-        /// How long the run has waited for this one.
+        /// These.
+        programs: Vec<AwaitedProgram>,
+        /// How long the run has waited for the one that it has waited for the longest.
         waited: Duration,
     },
     /// The run failed, and what was there before is being restored.
@@ -132,7 +130,7 @@ pub enum Warning {
         lost: &'static str,
     },
     /// A program failed that the programs which depend on it do not require.
-    #[error("node {}: {}; not required by {}", .0.node, .0.end, .0.of.join(", "))]
+    #[error("{0}")]
     NotRequired(NotRequired),
     /// Something that other programs made keeps the project from working; hallway does not change it.
     #[error("{difference}")]
@@ -195,7 +193,10 @@ impl Warning {
                 false => "allow queries to them: hallway allow any host --port 53/udp,53/tcp; or name other servers: dns: [ADDRESS] of the nodes".into(),
             },
             Self::NoFile { file, .. } => format!("make {file} a regular file, as root: touch {file} if nothing has that name"),
-            Self::NotRequired(program) => format!("see what it wrote: hallway logs {}", program.node),
+            Self::NotRequired(program) => match program.end {
+                ProgramEnd::Blocked => "hallway up starts it when that program works".into(),
+                _ => format!("see what it wrote: hallway logs {}", program.node),
+            },
             Self::LeftToOthers { difference } => difference.remedy().unwrap_or_default(),
             Self::Blocked { help, .. } | Self::ReversePathFilter { help, .. } => help.clone(),
             Self::Record(failure) | Self::NodeNotKept(failure) => {

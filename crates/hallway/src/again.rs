@@ -1,62 +1,18 @@
 //! The commands that a message advises: with the flags that say which place and project they are about, and for `up`
 //! with the files and flags that the project was built with.
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use clap::CommandFactory as _;
-use clap::builder::{FalseyValueParser, TypedValueParser as _};
 use hallway_engine::Record;
 use hallway_import::BuiltWith;
 use hallway_plan::firewall_accepts::Firewall;
 use hallway_spec::{Name, name_of, parse};
 use hallway_view::shell::quote;
 
-use crate::args::{Args, Common, FileArg};
+use crate::args::{Common, FileArg};
+use crate::place_flags::{Variables, place};
 use crate::scope::{Scope, project_or_stray};
 use crate::source::discover;
-
-/// What the environment says already: a flag that says the same is left out.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Variables {
-    host: bool,
-    sandbox: Option<String>,
-    state_dir: Option<PathBuf>,
-    project: Option<String>,
-    /// Whether it names a file.
-    file: bool,
-    no_repair: bool,
-    allow_through: Vec<String>,
-}
-
-impl Variables {
-    /// `get` is the environment. An empty variable is ignored.
-    fn of(get: &dyn Fn(&str) -> Option<OsString>) -> Self {
-        let value = |name: &str| get(name).filter(|value| !value.is_empty());
-        let text = |name: &str| value(name).and_then(|value| value.into_string().ok());
-        let command = Args::command();
-        let is_true = |name: &str| {
-            value(name).is_some_and(|value| {
-                let parsed = FalseyValueParser::new().parse_ref(&command, None, &value);
-                parsed.unwrap_or(false)
-            })
-        };
-        let through = text("HALLWAY_ALLOW_THROUGH").unwrap_or_default();
-        Self {
-            host: is_true("HALLWAY_HOST"),
-            sandbox: text("HALLWAY_SANDBOX"),
-            state_dir: value("HALLWAY_STATE_DIR").map(PathBuf::from),
-            project: text("HALLWAY_PROJECT"),
-            file: value("HALLWAY_FILE").is_some(),
-            no_repair: is_true("HALLWAY_NO_REPAIR"),
-            allow_through: through.split_terminator(',').map(str::to_owned).collect(),
-        }
-    }
-}
-
-fn of_environment(name: &str) -> Option<OsString> {
-    std::env::var_os(name)
-}
 
 /// The commands about a project.
 pub(crate) struct Commands<'a> {
@@ -72,7 +28,7 @@ impl<'a> Commands<'a> {
             common,
             scope,
             project,
-            variables: Variables::of(&of_environment),
+            variables: Variables::of_environment(),
         }
     }
 
@@ -145,23 +101,6 @@ impl<'a> Commands<'a> {
     }
 }
 
-/// The flags that say where the project is.
-fn place(sandbox: Option<&str>, state_dir: Option<&Path>, variables: &Variables) -> Vec<String> {
-    let mut words = Vec::new();
-    match sandbox {
-        None if !variables.host => words.push("--host".to_owned()),
-        Some(name) if name != variables.sandbox.as_deref().unwrap_or("default") => {
-            words.extend(["--sandbox".to_owned(), name.to_owned()]);
-        }
-        _ => {}
-    }
-    if let Some(directory) = state_dir.filter(|d| Some(*d) != variables.state_dir.as_deref()) {
-        let directory = quote(&directory.display().to_string());
-        words.extend(["--state-dir".to_owned(), directory]);
-    }
-    words
-}
-
 /// The flags of `up` that are on record apart from the file.
 fn of_record(repair: bool, through: &[Firewall], variables: &Variables) -> Vec<String> {
     let mut words = Vec::new();
@@ -219,6 +158,8 @@ fn files(path: Option<&str>, several: &[String], variables: &Variables) -> Vec<S
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsString;
+
     use super::*;
 
     fn variables(all: &[(&str, &str)]) -> Variables {

@@ -100,7 +100,9 @@ pub(crate) fn to_remove(
     let name = project_or_stray(common, file, engine)?;
     let given = common.project.is_some() || file.path().is_some();
     let of_directory = of_directory(common, file).ok().flatten();
-    let named = given || of_directory.is_some_and(|found| found.name == name);
+    // It is said of a file above this directory, which is easily forgotten.
+    let is_here = |found: OfFile| found.name == name && !found.above;
+    let named = given || of_directory.is_some_and(is_here);
     let from = engine.built_from(&name).ok().flatten();
     let unnamed = from.filter(|_| !named).map(|from| {
         // A process in a sandbox may have `/` as its directory.
@@ -126,6 +128,8 @@ struct OfFile {
     name: Name,
     /// The file, if the name comes from its path only: then another file may have the same one.
     path: Option<String>,
+    /// It is in a directory above the present one.
+    above: bool,
 }
 
 impl OfFile {
@@ -134,6 +138,7 @@ impl OfFile {
         Self {
             name: input.project.topology.name.clone(),
             path: path.and_then(Result::ok).map(|p| p.display().to_string()),
+            above: false,
         }
     }
 
@@ -159,7 +164,10 @@ impl OfFile {
 
 /// The project of the given file, or of the file in this directory.
 fn of_directory(common: &Common, file: &FileArg) -> Result<Option<OfFile>, VerbError> {
-    if file.path().is_none() && discover(file)?.paths.is_empty() {
+    let found = (file.path().is_none())
+        .then(|| discover(file))
+        .transpose()?;
+    if found.as_ref().is_some_and(|found| found.paths.is_empty()) {
         return Ok(None);
     }
     // Only the name is needed: commands that use the content report its problems.
@@ -167,7 +175,10 @@ fn of_directory(common: &Common, file: &FileArg) -> Result<Option<OfFile>, VerbE
         quiet: true,
         ..common.clone()
     };
-    Ok(Some(OfFile::new(&read(&silent, file)?)))
+    Ok(Some(OfFile {
+        above: found.is_some_and(|found| found.above),
+        ..OfFile::new(&read(&silent, file)?)
+    }))
 }
 
 /// Prints which project is used, if the directory has the file of another one that is not up.
@@ -175,10 +186,16 @@ pub(crate) fn say_which(common: &Common, project: &Name) {
     let file = (common.project.is_none())
         .then(|| of_directory(common, &FileArg::default()).ok().flatten())
         .flatten();
-    let file = file.map(|found| found.name);
-    if let Some(other) = file.filter(|other| other != project) {
+    if let Some(OfFile {
+        name: other, above, ..
+    }) = file.filter(|other| other.name != *project)
+    {
+        let place = match above {
+            true => "a directory above",
+            false => "this directory",
+        };
         let text = format!(
-            "using project {project}, the only one that is up; {other}, whose file is in this directory, is not up"
+            "using project {project}, the only one that is up; {other}, whose file is in {place}, is not up"
         );
         crate::ui::note(common, text);
     }
@@ -191,7 +208,13 @@ pub(crate) fn not_up(engine: &Engine, name: &Name) -> VerbError {
         let help = || "nothing is up here; hallway up FILE builds a project".to_owned();
         of_caller().unwrap_or_else(help)
     } else {
-        format!("name one with -p: {}", listed(&known))
+        let port = name.as_ref().bytes().all(|b| b.is_ascii_digit());
+        let port = port.then(|| format!("; a port is --port {name}"));
+        format!(
+            "name one with -p: {}{}",
+            listed(&known),
+            port.unwrap_or_default()
+        )
     };
     VerbError::usage(
         CommandCode::NotUp,

@@ -1,15 +1,16 @@
 //! Errors for users: what is wrong, where, what to do. Only this module prints them and chooses
 //! exit codes.
 
+mod repeated;
 mod snippet;
 
 use hallway_engine::{Failure, Reason};
-use hallway_spec::{Diagnostic, Problem, Problems, Severity, Warning};
+use hallway_spec::{Diagnostic, Label, Problems, Severity, Warning};
 use hallway_view::style::{RED, YELLOW, styled};
 
 use crate::args::Common;
 use crate::failure::{CommandCode, CommandError};
-use crate::ui;
+use crate::{place_flags, ui};
 pub(crate) use snippet::Source;
 
 /// What is wrong with a command line, or with what it names.
@@ -95,6 +96,12 @@ impl VerbError {
     }
 
     /// The same with another help, if it is an error of the command line.
+    /// Whether it is that a project is not up, or that it is not clear which one is meant.
+    pub(crate) fn is_about_project(&self) -> bool {
+        let codes = [CommandCode::NotUp, CommandCode::SeveralProjects].map(CommandCode::text);
+        matches!(self, Self::Usage(usage) if codes.contains(&usage.code))
+    }
+
     pub(crate) fn with_help(self, help: impl Into<String>) -> Self {
         match self {
             Self::Usage(usage) => Self::Usage(Usage {
@@ -169,7 +176,7 @@ fn file(problems: &Problems, common: &Common) {
         text: &problems.text,
         more: &problems.more,
     };
-    let all: &[Problem] = &problems.problems;
+    let all = repeated::once(&problems.problems, &problems.path);
     for problem in all.iter().take(SHOWN_MAX) {
         show(problem, &source, common);
     }
@@ -197,7 +204,8 @@ pub(crate) fn warn(source: &Source<'_>, warnings: &[Warning], common: &Common) {
 
 /// Prints a diagnostic, with the lines of the file it is about.
 fn show(diagnostic: &dyn Diagnostic, source: &Source<'_>, common: &Common) {
-    match snippet::render(diagnostic, source) {
+    let placed = Placed { diagnostic, common };
+    match snippet::render(&placed, source) {
         Some(text) => ui::err(&format!("{text}\n\n")),
         None => plain(diagnostic, common),
     }
@@ -205,9 +213,53 @@ fn show(diagnostic: &dyn Diagnostic, source: &Source<'_>, common: &Common) {
 
 /// Prints a diagnostic that has no place in a file.
 pub(crate) fn plain(diagnostic: &dyn Diagnostic, common: &Common) {
-    brief(diagnostic);
+    brief(&Placed { diagnostic, common });
     if common.verbose > 0 {
         ui::err(&format!("  code: {}\n", diagnostic.code()));
+    }
+}
+
+/// A diagnostic whose help has the flags of the place where a command of it names a project.
+struct Placed<'a> {
+    diagnostic: &'a dyn Diagnostic,
+    common: &'a Common,
+}
+
+impl Diagnostic for Placed<'_> {
+    fn code(&self) -> &'static str {
+        self.diagnostic.code()
+    }
+
+    fn message(&self) -> String {
+        self.diagnostic.message()
+    }
+
+    fn severity(&self) -> Severity {
+        self.diagnostic.severity()
+    }
+
+    fn help(&self) -> Option<String> {
+        const DOWN: &str = "hallway down -p ";
+        let help = self.diagnostic.help()?;
+        Some(match help.contains(DOWN) {
+            true => help.replace(
+                DOWN,
+                &format!("{} down -p ", place_flags::of_place(self.common)),
+            ),
+            false => help,
+        })
+    }
+
+    fn labels(&self) -> Vec<Label> {
+        self.diagnostic.labels()
+    }
+
+    fn cause(&self) -> Option<String> {
+        self.diagnostic.cause()
+    }
+
+    fn related(&self) -> Vec<&dyn Diagnostic> {
+        self.diagnostic.related()
     }
 }
 

@@ -166,6 +166,7 @@ impl Diagnostic for CommandError {
                 elsewhere,
                 ..
             } => Some(match elsewhere.as_slice() {
+                [] if nodes.is_empty() => "it has no nodes".to_owned(),
                 [] => {
                     let names = nodes.iter().map(AsRef::as_ref);
                     let near = nearest(node.as_ref(), names);

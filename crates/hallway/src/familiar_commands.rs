@@ -1,10 +1,12 @@
 //! Verbs of other programs: what to type instead.
 
 mod flags;
+mod order;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 pub(crate) use flags::{asks_for_version, instead_of_flag, instead_of_value};
+pub(crate) use order::in_other_order;
 
 /// The verbs of other programs (Docker, Compose, containerlab, mininet, ip, Vagrant), and of hallway.
 const INSTEAD: &[(&[&str], &str)] = &[
@@ -199,8 +201,16 @@ pub(crate) fn verb(error: &clap::Error) -> Option<&str> {
 /// Verbs below a verb.
 const INSTEAD_BELOW: &[(&str, &str, &str)] = &[
     ("network", "inspect", "hallway inspect NAME"),
-    ("network", "connect", "hallway connect NODE NETWORK"),
-    ("network", "disconnect", "hallway disconnect NODE NETWORK"),
+    (
+        "network",
+        "connect",
+        "the node comes first: hallway connect NODE NETWORK",
+    ),
+    (
+        "network",
+        "disconnect",
+        "the node comes first: hallway disconnect NODE NETWORK",
+    ),
     ("network", "prune", "hallway gc"),
     ("node", "inspect", "hallway inspect NAME"),
     ("node", "del", "hallway node rm NODE"),

@@ -1,5 +1,6 @@
 //! `hallway`: container networks for Linux, from one file.
 
+mod above;
 mod again;
 mod args;
 mod arguments;
@@ -18,6 +19,7 @@ mod input;
 mod interrupt;
 mod named;
 mod other_scopes;
+mod place_flags;
 mod places;
 mod progress;
 mod scope;
@@ -146,6 +148,11 @@ fn wrong_usage(mut error: clap::Error) -> ExitCode {
     let ours = ours.find(|w| known.find_subcommand(w).is_some());
     let ours = ours.unwrap_or_default();
     let flag = familiar_commands::instead_of_flag(error, ours);
+    if let Some((text, help)) = familiar_commands::in_other_order(error, &words) {
+        ui::complain(&format!("error: {text}"), 4);
+        ui::complain(&format!("  help: {help}"), 4);
+        return ExitCode::from(2);
+    }
     let said = match (instead, flag) {
         (Some((verb, instead)), _) => {
             (format!("hallway has no command {verb}"), instead.to_owned())

@@ -61,22 +61,53 @@ pub(crate) fn project_elsewhere(common: &Common, scope: &Scope, name: &Name) -> 
     })
 }
 
-/// The project of a command about a node. If it is not clear which one, the help says where a node of
-/// that name exists.
+/// The scope of a command about these nodes or networks. If it does not exist, the help says where they do.
+pub(crate) fn here(common: &Common, texts: &[&str]) -> Result<Scope, VerbError> {
+    scope::here(common).map_err(|error| located(common, None, texts, error))
+}
+
+/// The project of a command about these nodes or networks, with its content. If it is not up, or it is not clear
+/// which one is meant, the help says where they exist.
 pub(crate) fn present(
     common: &Common,
     scope: &Scope,
-    node: Option<&Name>,
+    texts: &[&str],
 ) -> Result<(Name, Settled), VerbError> {
-    scope::present(common, &scope.engine).map_err(|error| {
-        let places = node.map(|node| elsewhere(common, Some(scope), None, node));
-        match (error, node, places.as_deref()) {
-            (error @ VerbError::Usage(_), Some(node), Some(places @ [_, ..])) => {
-                error.with_help(is_elsewhere("node", node, places))
-            }
-            (error, ..) => error,
+    scope::present(common, &scope.engine)
+        .map_err(|error| located(common, Some(scope), texts, error))
+}
+
+/// An error about the project of a command, with the help where one of the nodes or networks exists that the command
+/// names.
+pub(crate) fn located(
+    common: &Common,
+    scope: Option<&Scope>,
+    texts: &[&str],
+    error: VerbError,
+) -> VerbError {
+    if !error.is_about_project() {
+        return error;
+    }
+    let names = texts.iter().filter_map(|text| {
+        let text = ["node:", "network:"]
+            .iter()
+            .find_map(|p| text.strip_prefix(p))
+            .unwrap_or(text);
+        text.split(':').next().unwrap_or(text).parse::<Name>().ok()
+    });
+    let here = scope.map(Scope::here);
+    for name in names {
+        let nodes = elsewhere(common, scope, None, &name);
+        if !nodes.is_empty() {
+            return error.with_help(is_elsewhere("node", &name, &nodes));
         }
-    })
+        let has = |s: &Settled| s.networks.iter().any(|n| n.name == name);
+        let networks = other_scopes::with(common, here, None, has);
+        if !networks.is_empty() {
+            return error.with_help(is_elsewhere("network", &name, &networks));
+        }
+    }
+    error
 }
 
 /// The one node of a project that a name means.

@@ -1,10 +1,11 @@
 //! The engine's events as text: warnings, the awaited node, and a progress bar.
 
+use std::collections::BTreeSet;
 use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
 
-use hallway_engine::Event;
-use hallway_engine::keeper::Awaited;
+use hallway_engine::keeper::AwaitedProgram;
+use hallway_engine::{Event, Warning};
 use hallway_view::step;
 
 use crate::args::Common;
@@ -72,8 +73,11 @@ impl Drop for Bar {
 pub(crate) struct Reporter<'a> {
     common: &'a Common,
     bar: Option<Bar>,
-    /// The node that the run waits for, and after how long it is printed.
-    waiting: Option<(String, Duration)>,
+    /// The nodes that were named as those that the run waits for, and after how long they are named again.
+    named: BTreeSet<String>,
+    due: Duration,
+    /// Whether a program failed that no other requires.
+    pub(crate) ended: bool,
 }
 
 impl<'a> Reporter<'a> {
@@ -87,7 +91,9 @@ impl<'a> Reporter<'a> {
         Self {
             common,
             bar,
-            waiting: None,
+            named: BTreeSet::new(),
+            due: Duration::ZERO,
+            ended: false,
         }
     }
 
@@ -97,27 +103,50 @@ impl<'a> Reporter<'a> {
         }
     }
 
-    /// Printed after a second, and again when the wait is ten times as long; on a terminal the same line counts
-    /// the seconds.
-    fn waiting_for(&mut self, node: &str, awaited: &Awaited, waited: Duration) {
-        if self.waiting.as_ref().is_none_or(|(name, _)| name != node) {
-            self.waiting = Some((node.to_owned(), WAIT_SHOWN));
-        }
-        let Some((_, due)) = self.waiting.as_mut().filter(|(_, due)| waited >= *due) else {
-            return;
-        };
+    /// Printed after a second, again when the wait is ten times as long, and for programs that were not named yet;
+    /// on a terminal the same line counts the seconds.
+    fn waiting_for(&mut self, programs: &[AwaitedProgram], waited: Duration) {
         let seconds = waited.as_secs();
-        let text = format!("waiting for {node}{awaited}, {seconds} s");
-        match &mut self.bar {
-            Some(bar) => {
-                *due = Duration::from_secs(seconds + 1);
-                bar.say(&text);
-            }
-            None => {
-                *due = waited * 10;
-                ui::note(self.common, text);
-            }
+        if waited < WAIT_SHOWN {
+            return;
         }
+        let names = programs.iter().map(|p| p.node.as_str());
+        match &mut self.bar {
+            Some(bar) => bar.say(&fitted(programs, seconds, ui::width() - 1)),
+            None if waited >= self.due || names.clone().any(|name| !self.named.contains(name)) => {
+                self.due = waited * 10;
+                self.named.extend(names.map(ToOwned::to_owned));
+                ui::note(self.common, waits(programs, programs.len(), seconds));
+            }
+            None => {}
+        }
+    }
+}
+
+/// The line about a wait, with the first `shown` programs.
+fn waits(programs: &[AwaitedProgram], shown: usize, seconds: u64) -> String {
+    let named: Vec<String> = programs
+        .iter()
+        .take(shown)
+        .map(ToString::to_string)
+        .collect();
+    let more = match programs.len() - named.len() {
+        0 => String::new(),
+        1 => " and 1 other".to_owned(),
+        more => format!(" and {more} others"),
+    };
+    format!("waiting for {}{more}, {seconds} s", named.join("; "))
+}
+
+/// The same with as many programs as fit into so many columns; at least one.
+fn fitted(programs: &[AwaitedProgram], seconds: u64, columns: usize) -> String {
+    let mut shown = programs.len();
+    loop {
+        let line = waits(programs, shown, seconds);
+        if shown <= 1 || line.chars().count() <= columns {
+            return line;
+        }
+        shown -= 1;
     }
 }
 
@@ -134,14 +163,11 @@ impl hallway_engine::Reporter for Reporter<'_> {
             }
             Event::StepsDone | Event::Restoring => self.clear(),
             Event::Warning(warning) if !self.common.quiet => {
+                self.ended |= matches!(warning, Warning::NotRequired(_));
                 self.clear();
                 plain(&warning, self.common);
             }
-            Event::WaitingFor {
-                node,
-                awaited,
-                waited,
-            } => self.waiting_for(&node, &awaited, waited),
+            Event::WaitingFor { programs, waited } => self.waiting_for(&programs, waited),
             Event::Removed { steps } if self.common.verbose > 0 => {
                 self.clear();
                 steps

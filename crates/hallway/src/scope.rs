@@ -72,6 +72,12 @@ pub(crate) fn sandbox(common: &Common, cancel: &Cancel) -> Result<Sandbox, Failu
     sandbox::ensure(&state_dir(common)?, name, &making(common, false)?, cancel)
 }
 
+/// Whether the command line's place exists: a sandbox runs, and the host always is there.
+pub(crate) fn exists(common: &Common) -> Result<bool, Failure> {
+    let name = common.sandbox.as_ref();
+    Ok(common.host || sandbox::find(&state_dir(common)?, name).is_some())
+}
+
 /// Where a command works.
 pub(crate) struct Scope {
     pub(crate) engine: Engine,
@@ -206,12 +212,8 @@ impl Scope {
     }
 
     fn inside(sandbox: Sandbox, workplace: Workplace, hold: Option<Lock>) -> Result<Self, Failure> {
-        let state = sandbox.scope().ancestors().nth(2);
-        let outside = state.and_then(|s| Some((s.parent()?, s.file_name()?.to_owned())));
-        let outside = outside.and_then(|(parent, name)| {
-            let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            Some((rustix::fs::open(parent, flags, Mode::empty()).ok()?, name))
-        });
+        let outside = sandbox.scope().ancestors().nth(2).and_then(opened_above);
+        crate::above::above();
         sandbox.enter()?;
         let workplace = Workplace {
             holder: Some(sandbox.pid),
@@ -274,10 +276,10 @@ impl Scope {
             return Ok(());
         }
         let Some(sandbox) = &self.sandbox else {
-            let host = state_dir(common)?.join("host");
+            let state = state_dir(common)?;
             self.engine.tidy();
-            // Only if it is empty.
-            state::remove_if_empty(host.parent().unwrap_or(&host));
+            // The directory above it may be one that all users may write to, like /tmp.
+            remove_if_empty(opened_above(&state).as_ref());
             return Ok(());
         };
         if sandbox.implicit {
@@ -288,6 +290,13 @@ impl Scope {
         }
         Ok(())
     }
+}
+
+/// The name of a directory, and the one above it, open.
+fn opened_above(directory: &Path) -> Option<(OwnedFd, OsString)> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let above = rustix::fs::open(directory.parent()?, flags, Mode::empty()).ok()?;
+    Some((above, directory.file_name()?.to_owned()))
 }
 
 /// Removes the state directory if it is empty.

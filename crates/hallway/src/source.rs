@@ -12,7 +12,7 @@ use crate::diagnose::VerbError;
 use crate::failure::CommandCode;
 use crate::input::limited;
 use crate::state_dir::records;
-use crate::{environment, imported, ui};
+use crate::{above, environment, imported, ui};
 
 pub(crate) use crate::input::Input;
 
@@ -51,8 +51,12 @@ pub(crate) fn read(common: &Common, file: &FileArg) -> Result<Input, VerbError> 
     let Files {
         paths,
         named_by_variable,
+        above,
     } = files(file)?;
     let Some(first) = paths.first() else {
+        let named = !file.paths().is_empty();
+        let refused = above::above().refused.as_ref().filter(|_| !named);
+        let help = "name a file: hallway up examples/three-tier.yaml";
         return Err(VerbError::usage(
             CommandCode::NoFile,
             format!(
@@ -62,9 +66,16 @@ pub(crate) fn read(common: &Common, file: &FileArg) -> Result<Input, VerbError> 
                     _ => "this directory".to_owned(),
                 }
             ),
-            "name a file: hallway up examples/three-tier.yaml",
+            refused.map_or_else(
+                || help.to_owned(),
+                |why| format!("{why}; to use it, name it"),
+            ),
         ));
     };
+    if above {
+        let shown: Vec<String> = paths.iter().map(|p| p.display().to_string()).collect();
+        ui::note(common, format!("using {}", shown.join(" and ")));
+    }
     let bytes = bytes(Some(common), first)?;
     let name = first.display().to_string();
     let text = std::str::from_utf8(&bytes)
@@ -221,6 +232,8 @@ pub(crate) struct Files {
     pub(crate) paths: Vec<PathBuf>,
     /// Whether COMPOSE_FILE named them.
     pub(crate) named_by_variable: bool,
+    /// Whether they are in a directory above the present one.
+    pub(crate) above: bool,
 }
 
 /// The given files, otherwise those of this directory, or of the directory that is given.
@@ -232,6 +245,7 @@ pub(crate) fn files(file: &FileArg) -> Result<Files, VerbError> {
         _ => Ok(Files {
             paths,
             named_by_variable: false,
+            above: false,
         }),
     }
 }
@@ -239,10 +253,19 @@ pub(crate) fn files(file: &FileArg) -> Result<Files, VerbError> {
 /// A Kathara lab.
 const LAB: &str = "lab.conf";
 
-/// The one file of this directory. Of Compose files those that COMPOSE_FILE names, otherwise also the
-/// override file.
+/// The one file of this directory, otherwise of one above. Of Compose files those that COMPOSE_FILE names, otherwise
+/// also the override file.
 pub(crate) fn discover(file: &FileArg) -> Result<Files, VerbError> {
-    found(Path::new(""), file, true)
+    let here = found(Path::new(""), file, true)?;
+    if !here.paths.is_empty() {
+        return Ok(here);
+    }
+    let paths = above::above().paths.clone();
+    Ok(Files {
+        above: !paths.is_empty(),
+        paths,
+        named_by_variable: false,
+    })
 }
 
 /// The one file of a directory; in the place of Compose files those that COMPOSE_FILE names, if that may
@@ -279,6 +302,7 @@ fn found(directory: &Path, file: &FileArg, by_variable: bool) -> Result<Files, V
     let here = |names: Vec<&str>| Files {
         paths: names.into_iter().map(|name| directory.join(name)).collect(),
         named_by_variable: false,
+        above: false,
     };
     let mut found: Vec<&str> = all.iter().copied().filter(ours).collect();
     if found.is_empty() {
@@ -287,6 +311,7 @@ fn found(directory: &Path, file: &FileArg, by_variable: bool) -> Result<Files, V
             return Ok(Files {
                 paths,
                 named_by_variable: true,
+                above: false,
             });
         }
         if let Some((main, changes)) = Format::compose_files(&all) {

@@ -59,14 +59,17 @@ impl Subject {
         Ok(subject)
     }
 
-    /// From the given file; otherwise the running project; otherwise from the file of this directory.
-    pub(crate) fn any(common: &Common, file: &FileArg) -> Result<Self, VerbError> {
+    /// From the given file; otherwise the running project; otherwise from the file of this directory. The question is
+    /// about `ends`.
+    pub(crate) fn any(common: &Common, file: &FileArg, ends: &[&str]) -> Result<Self, VerbError> {
         let scope = match file.path() {
             Some(_) => None,
             None => Scope::existing(common)?,
         };
         let running = match &scope {
-            Some(scope) => scope::running(common, &scope.engine)?.map(|name| (scope, name)),
+            Some(scope) => scope::running(common, &scope.engine)
+                .map_err(|error| named::located(common, Some(scope), ends, error))?
+                .map(|name| (scope, name)),
             None => None,
         };
         let mut subject = match running {
@@ -83,7 +86,7 @@ impl Subject {
                 && discover(file)?.paths.is_empty()
                 && scope::elsewhere(common, None).is_some() =>
             {
-                return Err(scope::not_here(common));
+                return Err(named::located(common, None, ends, scope::not_here(common)));
             }
             None => Self::of_file(common, file)?,
         };

@@ -63,6 +63,42 @@ fn services_answer_each_other_and_the_host() {
     before.unchanged();
 }
 
+/// As in Compose, the others run on when a service ends that nothing waits for.
+fn a_service_that_ends() {
+    let file = |job: &str, condition: &str| {
+        format!(
+            "services:
+  job: {{ image: x, command: sh -c \"{job}\" }}
+  web: {{ image: x, command: sleep 1000, depends_on: {{ job: {{ condition: {condition} }} }} }}
+"
+        )
+    };
+    let h = Hallway::host(PROGRAM).within(directory(&[("compose.yaml", "")]));
+    let (started, completed) = ("service_started", "service_completed_successfully");
+    for (job, condition, code, state) in [
+        ("exit 0", started, 0, "exited"),
+        ("exit 7", started, 0, "exited with 7"),
+        ("kill -9 $$$$", started, 0, "ended by signal 9"),
+        ("exit 0", completed, 0, "exited"),
+        ("exit 7", completed, 1, ""),
+    ] {
+        std::fs::write("/run/shop/compose.yaml", file(job, condition)).unwrap();
+        let ran = h.run(&["up", "-d"]).exits(code);
+        assert_eq!(
+            ran.err.contains("warning: node job"),
+            job != "exit 0" && code == 0,
+            "{}",
+            ran.err
+        );
+        if code == 0 {
+            let status = h.ok("status");
+            assert!(status.contains(state), "{job}: {status}");
+            assert!(status.contains("running"), "{job}: {status}");
+            h.ok("down");
+        }
+    }
+}
+
 /// The running project has places in the file too, also after a command has changed it.
 fn places_of_what_is_up() {
     let h = Hallway::host(PROGRAM).within(directory(&[("compose.yaml", COMPOSE)]));
@@ -428,6 +464,7 @@ fn a_kathara_lab() {
 }
 
 hallway_testkit::tests!(
+    a_service_that_ends,
     free_ports_of_the_host,
     scaled_with_profiles_and_included_files,
     variables_of_compose,

@@ -312,7 +312,7 @@ fn arguments_that_change_nothing() {
         ("stop -t 5", "a program has 10 s to end"),
         ("graph -t lab.clab.yml", "hallway graph FILE"),
         ("status -t lab.clab.yml", "hallway status -p NAME"),
-        ("down p", "p is a project: hallway down -p p"),
+        ("down p", "p is a project: hallway --host down -p p"),
         ("graph p", "p is a project: hallway graph -p p"),
         ("up p", "p is a project, built from /run/f.yaml"),
         (
@@ -366,7 +366,90 @@ fn files_that_cannot_be_imported() {
     }
 }
 
+/// Whatever the command: without its project, the help says where the node or network is.
+fn commands_name_where_a_node_is() {
+    let sandbox = Hallway::sandbox(PROGRAM);
+    let file = |name: &str, node: &str| {
+        let path = format!("/run/{name}.hallway.yaml");
+        let text = format!(
+            "name: {name}\nnetworks: {{ net-{name}: {{}} }}\nnodes: {{ {node}: {{ networks: [net-{name}] }} }}\n"
+        );
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let lines = [
+        "allow cache web -p 80",
+        "deny web cache",
+        "publish web 8080:80",
+        "unpublish web 8080:80",
+        "connect web net-one",
+        "disconnect web net-one",
+        "node rm web",
+        "exec web ls",
+        "shell web",
+        "logs web",
+        "start web",
+        "stop web",
+        "inspect web",
+        "capture web",
+        "impair web",
+        "reach web cache",
+        "explain web cache",
+        "trace web cache",
+        "link rm web cache",
+    ];
+    let said = |words: &str, text: &str| {
+        let words: Vec<&str> = words.split(' ').collect();
+        let ran = sandbox.run(&words);
+        let err = ran.err.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(ran.code != 0 && err.contains(text), "{words:?}: {err}");
+        assert!(!err.contains("has no node web"), "{words:?}: {err}");
+    };
+    // Without a project that is up, explain is about a file.
+    for line in lines.iter().filter(|line| !line.starts_with("explain")) {
+        said(line, "sandbox default does not run");
+    }
+    assert!(!std::fs::exists("/run/state/sandboxes/default").unwrap());
+    sandbox
+        .run(&["--sandbox", "other", "up", &file("one", "web")])
+        .ok();
+    for line in lines.iter().filter(|line| !line.starts_with("explain")) {
+        said(
+            line,
+            "there is a node web elsewhere; name its project with --sandbox other -p one",
+        );
+    }
+    said("network rm net-one", "there is a network net-one elsewhere");
+    // So does the advice about a subnet of another project there.
+    for (name, code) in [("first", 0), ("second", 2)] {
+        let path = format!("/run/{name}.yaml");
+        let text = "networks: { a: { subnet: 10.77.0.0/24 } }\n";
+        std::fs::write(&path, text).unwrap();
+        let ran = sandbox
+            .run(&["--sandbox", "other", "up", &path])
+            .exits(code);
+        let advice = "hallway --sandbox other down -p first";
+        assert_eq!(ran.err.contains(advice), code == 2, "{}", ran.err);
+    }
+    let ran = sandbox.run(&["--sandbox", "other", "-p", "first", "logs", "x"]);
+    ran.exits(2).says("it has no nodes");
+    sandbox.run(&["up", &file("two", "b")]).ok();
+    sandbox.run(&["up", &file("three", "c")]).ok();
+    let elsewhere = sandbox.within("/");
+    for line in lines {
+        let words: Vec<&str> = line
+            .split(' ')
+            .filter(|w| !["-p", "80"].contains(w))
+            .collect();
+        let ran = elsewhere.run(&words);
+        let err = ran.err.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(err.contains("several projects are up"), "{line}: {err}");
+        assert!(err.contains("--sandbox other -p one"), "{line}: {err}");
+    }
+}
+
 hallway_testkit::tests![
+    commands_name_where_a_node_is,
     names_are_those_that_programs_resolve,
     programs_of_a_name,
     changes_of_a_name,

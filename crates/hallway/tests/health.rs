@@ -93,6 +93,72 @@ fn a_program_that_is_not_required_fails() {
     }
 }
 
+/// What cannot be started, since what it requires failed, is no reason to fail if nobody requires it.
+fn a_program_that_is_not_required_cannot_start() {
+    let h = hallway();
+    let file = |required: bool| {
+        format!(
+            "nodes:
+  first: {{ command: \"sh -c 'exit 3'\" }}
+  second: {{ command: sleep 1000, depends_on: {{ first: {{ condition: service_completed_successfully }} }} }}
+  web: {{ command: sleep 1000, depends_on: {{ second: {{ required: {required} }} }} }}
+"
+        )
+    };
+    let ran = h.up(&file(false)).exits(0);
+    ran.says("node first: ended with exit code 3").says(
+        "node second: not started, since a program that it requires failed; not required by web",
+    );
+    assert_eq!(program(&h, "web")["state"], "running");
+    assert_eq!(program(&h, "second")["state"], "waiting");
+    h.ok("down");
+    h.up(&file(true))
+        .exits(1)
+        .says("node first: ended with exit code 3");
+}
+
+/// With `may_fail`, the others run on, and what only needs its start is started.
+fn a_program_that_may_fail() {
+    let h = hallway();
+    let file = |condition: &str, fails: &str| {
+        format!(
+            "nodes:
+  job: {{ command: \"{fails}\", may_fail: true }}
+  web: {{ command: sleep 1000, depends_on: {{ job: {{ condition: {condition} }} }} }}
+  alone: {{ command: \"sh -c 'exit 4'\", may_fail: true }}
+"
+        )
+    };
+    let fails = "sh -c 'exit 3'";
+    let ran = h.up(&file("service_started", fails)).exits(0);
+    ran.says("warning: node job: ended with exit code 3; not required by web")
+        .says("warning: node alone: ended with exit code 4; the others run on");
+    assert_eq!(program(&h, "web")["state"], "running");
+    assert_eq!(program(&h, "alone")["exit_code"], 4);
+    h.ok("down");
+    h.up(&file("service_completed_successfully", fails))
+        .exits(1)
+        .says("node job: ended with exit code 3");
+    // What cannot be started at all is an error.
+    h.up(&file("service_started", "/nowhere/program"))
+        .exits(1)
+        .says("node job: its program was not found");
+}
+
+/// All nodes that the run waits for are named, also when the time is over.
+fn all_that_are_awaited_are_named() {
+    let h = hallway();
+    let file = "nodes:
+  a: { command: sleep 1000, ready: 9/tcp }
+  b: { command: sleep 1000, ready: 8/tcp }
+";
+    std::fs::write("/run/up.hallway.yaml", file).unwrap();
+    h.run(&["up", "--wait-timeout", "2", "/run/up.hallway.yaml"])
+        .exits(1)
+        .says("waiting for a: 9/tcp; b: 8/tcp, 1 s")
+        .says("node a: not ready after 2 s: it must listen on 9/tcp; also not ready: b");
+}
+
 /// The check runs in the node, in the surroundings of its program.
 fn a_program_starts_when_another_is_healthy() {
     let h = hallway();
@@ -189,6 +255,9 @@ hallway_testkit::tests![
     a_program_starts_when_another_has_ended,
     a_program_that_must_end_and_fails_is_named,
     a_program_that_is_not_required_fails,
+    a_program_that_is_not_required_cannot_start,
+    a_program_that_may_fail,
+    all_that_are_awaited_are_named,
     a_program_starts_when_another_is_healthy,
     an_unhealthy_program_is_an_error,
     what_never_comes_true_is_refused,

@@ -401,7 +401,65 @@ fn the_command_that_builds_a_project_again() {
     }
 }
 
+/// A Compose file, or `hallway.yaml`, of a directory above is used, but not where another user may have written it.
+fn a_file_above_the_directory() {
+    sh("mkdir -p /run/shop/src/deep; rm -f /run/*.yaml");
+    let h = Hallway::host(PROGRAM).within("/run/shop/src/deep");
+    let text = "services: { web: { image: x } }\n";
+    std::fs::write("/run/shop/compose.yaml", text).unwrap();
+    h.run(&["plan"])
+        .exits(0)
+        .says("using /run/shop/compose.yaml");
+    h.run(&["up"])
+        .exits(0)
+        .says("using /run/shop/compose.yaml")
+        .says("shop is up");
+    h.run(&["explain", "web", "outside"]).says("");
+    h.run(&["down"]).exits(0).says("/run/shop/compose.yaml");
+    // The nearest one.
+    std::fs::write("/run/shop/src/hallway.yaml", "nodes: { a: {} }\n").unwrap();
+    h.run(&["validate"])
+        .exits(0)
+        .says("using /run/shop/src/hallway.yaml");
+    std::fs::remove_file("/run/shop/src/hallway.yaml").unwrap();
+    for (change, says) in [
+        ("chmod 777 /run/shop", "other users may write to /run/shop"),
+        ("chmod 1777 /run/shop", "other users may write to /run/shop"),
+        (
+            "chmod 666 /run/shop/compose.yaml",
+            "other users may write to /run/shop/compose.yaml",
+        ),
+        ("chmod 777 /run", "other users may write to /run"),
+    ] {
+        let path = change.split(' ').nth(2).unwrap();
+        let mode = sh(&format!("stat -c %a {path}"));
+        sh(change);
+        for verb in ["up", "plan", "validate"] {
+            let ran = h.run(&[verb]).exits(2).says("in this directory");
+            ran.says(&format!(
+                "/run/shop/compose.yaml is not used: {says}; to use it, name it"
+            ));
+        }
+        h.run(&["validate", "../../compose.yaml"]).exits(0);
+        sh(&format!("chmod {} {path}", mode.trim()));
+    }
+    h.run(&["validate"])
+        .exits(0)
+        .says("using /run/shop/compose.yaml");
+    // Where users have numbers of their own.
+    if try_sh("chown 7:7 /run/shop/compose.yaml").is_ok() {
+        h.run(&["validate"])
+            .exits(2)
+            .says("/run/shop/compose.yaml belongs to another user");
+        sh("chown 0:0 /run/shop/compose.yaml; chown 7:7 /run/shop");
+        h.run(&["validate"])
+            .exits(2)
+            .says("/run/shop belongs to another user");
+    }
+}
+
 hallway_testkit::tests![
+    a_file_above_the_directory,
     the_command_that_builds_a_project_again,
     a_directory_of_namespaces_for_everybody,
     without_proc,

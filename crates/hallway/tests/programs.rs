@@ -387,7 +387,32 @@ fn exit_codes_of_exec() {
     assert_eq!(run(&["a", "--", "true"]), 125);
 }
 
+/// Without a program there is no output: that is said, and the project stays until Ctrl-C.
+fn attached_without_programs() {
+    let h = hallway();
+    std::fs::write("/run/none.yaml", "nodes: { a: {} }\n").unwrap();
+    let file = std::fs::File::create("/run/said").unwrap();
+    let mut child = h
+        .command(&["up", "--attach", "/run/none.yaml"])
+        .stderr(file)
+        .spawn()
+        .unwrap();
+    wait_for("the note", || {
+        let said = std::fs::read_to_string("/run/said").unwrap();
+        said.contains("no node has a program")
+    });
+    assert!(h.ok("ls").contains("up"));
+    let other = h.project("q");
+    std::fs::write("/run/q.yaml", "nodes: { b: { command: sleep 999 } }\n").unwrap();
+    other.ok("up /run/q.yaml");
+    let said = other.run(&["down", "-v"]).exits(0).err;
+    assert!(said.contains("stop program b"), "{said}");
+    sh(&format!("kill -INT {}", child.id()));
+    assert!(child.wait().unwrap().success());
+}
+
 hallway_testkit::tests![
+    attached_without_programs,
     ready_and_in_order,
     not_ready_in_time,
     policies_that_are_not_in_force,

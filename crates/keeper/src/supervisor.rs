@@ -305,7 +305,6 @@ impl Supervisor {
         };
         let completed = entry.state == ProgramState::Exited && entry.exit == Some(Exit::Code(0));
         let runs = entry.state == ProgramState::Running;
-        let failed = entry.state == ProgramState::Exited || entry.health == Some(Health::Unhealthy);
         let satisfied = match dependency.condition {
             Condition::ServiceStarted => runs || completed,
             Condition::ServiceHealthy => {
@@ -313,7 +312,20 @@ impl Supervisor {
             }
             Condition::ServiceCompletedSuccessfully => completed,
         };
-        satisfied || failed && !dependency.required
+        satisfied || !dependency.required && self.failed(entry)
+    }
+
+    /// Whether a program failed, or cannot be started since one that it requires did (there are no cycles).
+    fn failed(&self, entry: &Entry) -> bool {
+        let blocked = |on: &Dependency| {
+            let other = self.entries.get(on.node.as_ref());
+            on.required && !self.satisfied(on) && other.is_some_and(|other| self.failed(other))
+        };
+        match entry.state {
+            ProgramState::Exited => true,
+            ProgramState::Waiting => entry.program.depends_on.iter().any(blocked),
+            _ => entry.health == Some(Health::Unhealthy),
+        }
     }
 
     fn stop_runs(&mut self, node: &str) -> Vec<Action> {

@@ -87,6 +87,7 @@ fn program(node: &str, restart: Restart, depends_on: &[&str]) -> Program {
         log: "/dev/null".into(),
         ready: Vec::new(),
         restart,
+        may_fail: false,
         healthcheck: None,
         depends_on: depends_on
             .iter()

@@ -203,6 +203,8 @@ pub struct Program {
     pub user: Option<User>,
     /// When to start `command` again.
     pub restart: Restart,
+    /// If `command` fails, `up` warns and goes on.
+    pub may_fail: bool,
     /// Nodes whose `command` is started first, and what is waited for.
     pub depends_on: Vec<DependsOn>,
 }

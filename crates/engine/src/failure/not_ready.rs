@@ -1,5 +1,7 @@
 //! Why a run waited in vain for a program.
 
+use hallway_spec::listed;
+
 use crate::keeper::{Awaited, ProgramEnd};
 
 /// Why a node's program is not ready.
@@ -9,17 +11,19 @@ pub enum NotReady {
     #[error("{0}")]
     Ended(ProgramEnd),
     /// It took longer than this many seconds.
-    #[error("{}", late(*seconds, awaited))]
+    #[error("{}", late(*seconds, awaited, others))]
     Late {
         /// The limit.
         seconds: u64,
         /// What is awaited.
         awaited: Awaited,
+        /// The other nodes that are not ready either.
+        others: Vec<String>,
     },
 }
 
-fn late(seconds: u64, awaited: &Awaited) -> String {
-    match awaited {
+fn late(seconds: u64, awaited: &Awaited, others: &[String]) -> String {
+    let late = match awaited {
         Awaited::Runs => format!("not ready after {seconds} s"),
         Awaited::Listens(ports) => {
             let ports = ports.join(", ");
@@ -29,5 +33,9 @@ fn late(seconds: u64, awaited: &Awaited) -> String {
         Awaited::Ends { before } => {
             format!("not ended after {seconds} s: node {before} is started only after that")
         }
+    };
+    match others {
+        [] => late,
+        others => format!("{late}; also not ready: {}", listed(others)),
     }
 }

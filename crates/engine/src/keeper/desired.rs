@@ -75,6 +75,8 @@ pub struct Program {
     pub ready: Vec<PortProto>,
     /// When it is started again.
     pub restart: Restart,
+    /// If it fails, that is a warning, unless another program requires it. Only a client uses this.
+    pub may_fail: bool,
     /// How its health is checked.
     pub healthcheck: Option<Healthcheck>,
     /// What must run, be healthy or have ended first.

@@ -25,7 +25,7 @@
 //! })?;
 //! let desired = Desired::default();
 //! client.sync(&desired, Vec::new())?;
-//! while let Readiness::Waiting { .. } = client.poll_ready(&desired.programs)? {
+//! while let Readiness::Waiting(_) = client.poll_ready(&desired.programs)? {
 //!     std::thread::sleep(std::time::Duration::from_millis(5));
 //! }
 //! # Ok(())
@@ -62,7 +62,7 @@ pub use listener::{
 pub use marks::Elsewhere;
 pub use orphans::stop_leftovers;
 pub use porter::{Porter, serve_porter};
-pub use readiness::{Awaited, NotRequired, ProgramEnd, Readiness, readiness};
+pub use readiness::{Awaited, AwaitedProgram, NotRequired, ProgramEnd, Readiness, readiness};
 pub use removed_links::finish_removed_links;
 pub use status::{ProgramState, ProgramStatus};
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use hallway_plan::Exit;
-use hallway_spec::{Condition, Health};
+use hallway_spec::{Condition, Dependency, Health};
 
 use super::{Program, ProgramState, ProgramStatus};
 
@@ -15,13 +15,8 @@ pub enum Readiness {
         /// Those.
         failed: Vec<NotRequired>,
     },
-    /// This node's program is not ready yet.
-    Waiting {
-        /// The node.
-        node: String,
-        /// What is awaited.
-        awaited: Awaited,
-    },
+    /// These are not ready yet; at least one.
+    Waiting(Vec<AwaitedProgram>),
     /// This node's program ended with an error and is not started again.
     Failed {
         /// The node.
@@ -31,15 +26,41 @@ pub enum Readiness {
     },
 }
 
-/// A program that failed, and that others wait for without requiring it (`required: false`).
+/// A program that is not ready yet. Displayed with what is awaited.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AwaitedProgram {
+    /// The node.
+    pub node: String,
+    /// What is awaited.
+    pub awaited: Awaited,
+}
+
+impl fmt::Display for AwaitedProgram {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.node, self.awaited)
+    }
+}
+
+/// A program that failed, although no other requires it: others wait for it without requiring it (`required:
+/// false`), or it may fail (`may_fail: true`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotRequired {
     /// The node.
     pub node: String,
     /// How it ended.
     pub end: ProgramEnd,
-    /// The others.
+    /// The others; none, if none waits for it.
     pub of: Vec<String>,
+}
+
+impl fmt::Display for NotRequired {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "node {}: {}; ", self.node, self.end)?;
+        match self.of.is_empty() {
+            true => f.write_str("the others run on"),
+            false => write!(f, "not required by {}", self.of.join(", ")),
+        }
+    }
 }
 
 /// How a program ended. Displayed as the end of a sentence that begins with the node.
@@ -59,6 +80,8 @@ pub enum ProgramEnd {
     Unhealthy,
     /// Before its health check succeeded, which another node waits for.
     NotHealthy,
+    /// It was not started: what it requires failed.
+    Blocked,
 }
 
 impl From<Exit> for ProgramEnd {
@@ -83,6 +106,7 @@ impl fmt::Display for ProgramEnd {
             Self::Code(code) => write!(f, "ended with exit code {code}"),
             Self::Unhealthy => f.write_str("unhealthy: its health check fails"),
             Self::NotHealthy => f.write_str("ended before its health check succeeded"),
+            Self::Blocked => f.write_str("not started, since a program that it requires failed"),
         }
     }
 }
@@ -116,8 +140,8 @@ impl fmt::Display for Awaited {
 
 /// Whether `programs` are ready. A program that is restarted repeatedly counts as ready unless it
 /// has `ready` ports or a health check in `wanted`; one that ended with exit code 0 counts as
-/// ready, and so does one that a command stopped. The failure of one that others depend on, none of
-/// which requires it, makes nothing fail.
+/// ready, and so does one that a command stopped. The failure of one that no other requires makes nothing
+/// fail, if others depend on it or it may fail.
 ///
 /// ```
 /// use hallway_engine::keeper::{Exit, ProgramEnd, ProgramState, ProgramStatus, Readiness, readiness};
@@ -136,43 +160,82 @@ impl fmt::Display for Awaited {
 /// ```
 #[must_use]
 pub fn readiness(wanted: &[Program], programs: &[ProgramStatus]) -> Readiness {
-    let failed = |program: &ProgramStatus, end| Readiness::Failed {
-        node: program.node.clone(),
-        end,
-    };
     let mut without = Vec::new();
     for program in programs {
         let Some(end) = failure(program) else {
             continue;
         };
-        let Some(of) = not_requiring(wanted, program) else {
-            return failed(program, end);
+        let node = &program.node;
+        let mut blocked = Vec::new();
+        let Some(of) = not_requiring(wanted, node, &mut blocked) else {
+            let node = node.clone();
+            return Readiness::Failed { node, end };
         };
-        let node = program.node.clone();
+        let own = find(wanted, node);
+        let of_itself = of.is_empty() && blocked.is_empty() && !may_fail(own, end);
+        if of_itself || own.is_some_and(|p| p.may_fail) && is_not_started(wanted, node, end) {
+            let node = node.clone();
+            return Readiness::Failed { node, end };
+        }
+        let node = node.clone();
         without.push(NotRequired { node, end, of });
+        without.append(&mut blocked);
     }
-    let of = |node: &str| wanted.iter().find(|w| w.node == node);
-    for program in programs {
-        let ports = of(&program.node).map(ports).unwrap_or_default();
-        let awaited = match program.state {
-            ProgramState::Starting | ProgramState::Restarting if !ports.is_empty() => {
-                Awaited::Listens(ports)
+    let mut awaited: Vec<AwaitedProgram> = programs
+        .iter()
+        .filter_map(|program| awaited(program, find(wanted, &program.node)))
+        .collect();
+    for program in programs.iter().filter(|p| p.state == ProgramState::Waiting) {
+        if without.iter().any(|w: &NotRequired| w.node == program.node) {
+            continue;
+        }
+        match dependency(program, find(wanted, &program.node), programs) {
+            Ok(Some(before)) if !awaited.contains(&before) => awaited.push(before),
+            Ok(_) => {}
+            Err(NeverHealthy(node)) => {
+                let of = not_requiring(wanted, &program.node, &mut without).unwrap_or_default();
+                if of.is_empty() {
+                    let end = ProgramEnd::NotHealthy;
+                    return Readiness::Failed { node, end };
+                }
+                let (node, end) = (program.node.clone(), ProgramEnd::Blocked);
+                without.push(NotRequired { node, end, of });
+                continue;
             }
-            ProgramState::Starting => Awaited::Runs,
-            ProgramState::Running if program.health == Some(Health::Starting) => Awaited::Healthy,
-            ProgramState::Restarting if checked(of(&program.node)) => Awaited::Healthy,
-            _ => continue,
-        };
-        return Readiness::Waiting {
-            node: program.node.clone(),
-            awaited,
-        };
+        }
+        // It is only started when what it waits for is ready.
+        if awaited.is_empty() {
+            awaited.push(AwaitedProgram {
+                node: program.node.clone(),
+                awaited: Awaited::Runs,
+            });
+        }
     }
-    let waiting = programs.iter().find(|p| p.state == ProgramState::Waiting);
-    match waiting {
-        Some(program) => dependency(program, of(&program.node), programs),
-        None => Readiness::Ready { failed: without },
+    without.dedup();
+    match awaited.is_empty() {
+        true => Readiness::Ready { failed: without },
+        false => Readiness::Waiting(awaited),
     }
+}
+
+fn find<'a>(wanted: &'a [Program], node: &str) -> Option<&'a Program> {
+    wanted.iter().find(|w| w.node == node)
+}
+
+/// What is awaited of a program that has been started.
+fn awaited(program: &ProgramStatus, wanted: Option<&Program>) -> Option<AwaitedProgram> {
+    let ports = wanted.map(ports).unwrap_or_default();
+    let awaited = match program.state {
+        ProgramState::Starting | ProgramState::Restarting if !ports.is_empty() => {
+            Awaited::Listens(ports)
+        }
+        ProgramState::Starting => Awaited::Runs,
+        ProgramState::Running if program.health == Some(Health::Starting) => Awaited::Healthy,
+        ProgramState::Restarting if checked(wanted) => Awaited::Healthy,
+        _ => return None,
+    };
+    let node = program.node.clone();
+    Some(AwaitedProgram { node, awaited })
 }
 
 /// How a program failed, if it did.
@@ -185,19 +248,53 @@ fn failure(program: &ProgramStatus) -> Option<ProgramEnd> {
     }
 }
 
-/// The programs that depend on this one; `None` if there are none, or one of them requires it.
-fn not_requiring(wanted: &[Program], program: &ProgramStatus) -> Option<Vec<String>> {
+/// Whether a program may fail in this way. One that could not even be started may not.
+fn may_fail(wanted: Option<&Program>, end: ProgramEnd) -> bool {
+    was_started(end) && wanted.is_some_and(|program| program.may_fail)
+}
+
+fn was_started(end: ProgramEnd) -> bool {
+    matches!(
+        end,
+        ProgramEnd::Signal(_) | ProgramEnd::Code(_) | ProgramEnd::Unhealthy
+    )
+}
+
+/// Whether a program could not be started that others need the start of.
+fn is_not_started(wanted: &[Program], node: &str, end: ProgramEnd) -> bool {
+    let mut on = wanted.iter().flat_map(|other| &other.depends_on);
+    let start = |d: &Dependency| d.condition == Condition::ServiceStarted;
+    !was_started(end) && on.any(|d| d.node.as_ref() == node && start(d))
+}
+
+/// The programs that depend on this one and do not require it; `None` if one requires it, and is required itself.
+/// Those that require it and are not required are `blocked`.
+fn not_requiring(
+    wanted: &[Program],
+    node: &str,
+    blocked: &mut Vec<NotRequired>,
+) -> Option<Vec<String>> {
     let mut of = Vec::new();
     for other in wanted {
         let mut on = other.depends_on.iter();
-        if let Some(dependency) = on.find(|d| d.node.as_ref() == program.node) {
-            if dependency.required {
+        let Some(dependency) = on.find(|d| d.node.as_ref() == node) else {
+            continue;
+        };
+        if !dependency.required {
+            of.push(other.node.clone());
+        } else if !blocked.iter().any(|b| b.node == other.node) {
+            let further = not_requiring(wanted, &other.node, blocked)?;
+            if further.is_empty() {
                 return None;
             }
-            of.push(other.node.clone());
+            blocked.push(NotRequired {
+                node: other.node.clone(),
+                end: ProgramEnd::Blocked,
+                of: further,
+            });
         }
     }
-    (!of.is_empty()).then_some(of)
+    Some(of)
 }
 
 fn ports(program: &Program) -> Vec<String> {
@@ -208,12 +305,18 @@ fn checked(program: Option<&Program>) -> bool {
     program.is_some_and(|p| p.healthcheck.is_some())
 }
 
-/// What a program that has not been started waits for.
+/// The node whose program ended before it was healthy, which another waits for.
+struct NeverHealthy(String);
+
+/// A program that must end before this one is started.
+///
+/// # Errors
+/// When what it waits for cannot come true any more.
 fn dependency(
     program: &ProgramStatus,
     wanted: Option<&Program>,
     programs: &[ProgramStatus],
-) -> Readiness {
+) -> Result<Option<AwaitedProgram>, NeverHealthy> {
     for dependency in wanted.iter().flat_map(|w| &w.depends_on) {
         let node = dependency.node.to_string();
         let Some(other) = programs.iter().find(|p| p.node == node) else {
@@ -223,19 +326,18 @@ fn dependency(
             (Condition::ServiceHealthy, ProgramState::Exited)
                 if dependency.required && other.exit.is_some() =>
             {
-                let end = ProgramEnd::NotHealthy;
-                return Readiness::Failed { node, end };
+                return Err(NeverHealthy(node));
             }
-            (Condition::ServiceCompletedSuccessfully, state) if state != ProgramState::Exited => {
+            (
+                Condition::ServiceCompletedSuccessfully,
+                ProgramState::Running | ProgramState::Restarting,
+            ) => {
                 let before = program.node.clone();
                 let awaited = Awaited::Ends { before };
-                return Readiness::Waiting { node, awaited };
+                return Ok(Some(AwaitedProgram { node, awaited }));
             }
             _ => {}
         }
     }
-    Readiness::Waiting {
-        node: program.node.clone(),
-        awaited: Awaited::Runs,
-    }
+    Ok(None)
 }

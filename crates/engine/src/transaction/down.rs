@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use hallway_plan::observed::NamespaceState;
 use hallway_plan::settled::Plug;
-use hallway_plan::step::{Cause, Op, Step};
-use hallway_plan::{Plan, diff};
+use hallway_plan::step::{Cause, Described, KeeperStep, KeeperTask, Op, Step, StepAction};
+use hallway_plan::{Plan, Settled, diff};
 use hallway_spec::Name;
 
 use super::Caller;
@@ -104,6 +104,11 @@ impl Engine {
             .collect();
         let had_keeper = self.end_keeper(project, &inodes, caller.cancel)?;
         stop_leftovers(project.as_ref(), &inodes, &[]);
+        // With the keeper its programs have ended; those that had ended before are of no use any more either.
+        let ended = record.as_ref().filter(|_| had_keeper).map(ended);
+        caller.reporter.report(Event::Removed {
+            steps: ended.unwrap_or_default(),
+        });
         let removed = self.remove(project, caller.reporter)?;
         match had_keeper {
             true => Ok(Removed::Project),
@@ -158,6 +163,20 @@ impl Engine {
             false => Ok(()),
         }
     }
+}
+
+/// The ends of all programs, as steps.
+fn ended(record: &Record) -> Vec<Described> {
+    let settled = record.applied.iter().flat_map(Settled::programs);
+    let steps = settled.map(|program| KeeperStep {
+        task: KeeperTask::Program {
+            action: StepAction::Stop,
+            node: program.name.clone(),
+            command: program.service.command.clone(),
+        },
+        cause: Cause::Down,
+    });
+    steps.map(|step| step.describe()).collect()
 }
 
 /// The namespaces of a project with macvlan interfaces.

@@ -220,6 +220,7 @@ pub(super) fn program(
         log: log_file(engine, settled, of.name),
         ready: workload.ready.clone(),
         restart: workload.restart,
+        may_fail: workload.may_fail,
         healthcheck: workload.healthcheck.clone(),
         depends_on: workload.depends_on.clone(),
     })

@@ -1,11 +1,12 @@
 //! Waiting until every program of a project is ready.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::Caller;
 use crate::event::{Event, Warning};
 use crate::failure::NotReady;
-use crate::keeper::{Awaited, Client, Program, Readiness};
+use crate::keeper::{Awaited, AwaitedProgram, Client, Program, Readiness};
 use crate::{Failure, Reason};
 
 /// How long a program that an edit starts may take to become ready.
@@ -29,7 +30,7 @@ pub(super) fn wait(
 ) -> Result<(), Failure> {
     let deadline = Instant::now() + limit;
     let mut pause = PAUSE_FIRST;
-    let mut reported: Option<Reported> = None;
+    let mut reported = Reported::default();
     loop {
         match client.poll_ready(wanted)? {
             Readiness::Ready { failed } => {
@@ -42,16 +43,12 @@ pub(super) fn wait(
                 caller.cancel.check()?; // Ctrl-C in a terminal ends the programs too
                 return Err(not_ready(wanted, node, NotReady::Ended(end)));
             }
-            Readiness::Waiting { node, awaited } => {
+            Readiness::Waiting(programs) => {
                 caller.cancel.check()?;
                 if Instant::now() > deadline {
-                    let why = NotReady::Late {
-                        seconds: limit.as_secs(),
-                        awaited,
-                    };
-                    return Err(not_ready(wanted, node, why));
+                    return Err(late(wanted, programs, limit));
                 }
-                report(node, awaited, &mut reported, caller);
+                reported.report(programs, caller);
             }
         }
         std::thread::sleep(pause);
@@ -59,37 +56,47 @@ pub(super) fn wait(
     }
 }
 
-/// The node that was reported last.
+/// What was reported last.
+#[derive(Default)]
 struct Reported {
-    node: String,
-    first: Instant,
-    last: Instant,
+    /// The nodes, and since when the run has waited for each.
+    since: BTreeMap<String, Instant>,
+    last: Option<Instant>,
 }
 
-/// Reports a node that the run waits for, at intervals.
-fn report(
-    node: String,
-    awaited: Awaited,
-    reported: &mut Option<Reported>,
-    caller: &mut Caller<'_>,
-) {
-    let now = Instant::now();
-    let before = reported.take().filter(|r| r.node == node);
-    let first = before.as_ref().map_or(now, |r| r.first);
-    if let Some(recent) = before.filter(|r| now.duration_since(r.last) < REPORT_INTERVAL) {
-        *reported = Some(recent);
-        return;
+impl Reported {
+    /// Reports the nodes that the run waits for: at intervals, and when there is another one.
+    fn report(&mut self, programs: Vec<AwaitedProgram>, caller: &mut Caller<'_>) {
+        let now = Instant::now();
+        let before = std::mem::take(&mut self.since);
+        let since = |p: &AwaitedProgram| *before.get(&p.node).unwrap_or(&now);
+        self.since = programs
+            .iter()
+            .map(|p| (p.node.clone(), since(p)))
+            .collect();
+        let same = self.since.keys().all(|node| before.contains_key(node));
+        let recent = |last: Instant| now.duration_since(last) < REPORT_INTERVAL;
+        if same && self.last.is_some_and(recent) {
+            return;
+        }
+        self.last = Some(now);
+        let first = self.since.values().min().copied().unwrap_or(now);
+        let waited = now.duration_since(first);
+        caller.report(Event::WaitingFor { programs, waited });
     }
-    caller.report(Event::WaitingFor {
+}
+
+/// The failure after the limit: of the first, with the names of the others.
+fn late(wanted: &[Program], programs: Vec<AwaitedProgram>, limit: Duration) -> Failure {
+    let mut programs = programs.into_iter();
+    let first = programs.next();
+    let (node, awaited) = first.map_or((String::new(), Awaited::Runs), |p| (p.node, p.awaited));
+    let why = NotReady::Late {
+        seconds: limit.as_secs(),
         awaited,
-        node: node.clone(),
-        waited: now.duration_since(first),
-    });
-    *reported = Some(Reported {
-        node,
-        first,
-        last: now,
-    });
+        others: programs.map(|p| p.node).collect(),
+    };
+    not_ready(wanted, node, why)
 }
 
 fn not_ready(wanted: &[Program], node: String, why: NotReady) -> Failure {

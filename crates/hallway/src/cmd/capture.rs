@@ -20,7 +20,7 @@ use crate::args::{CaptureArgs, Common, Format};
 use crate::diagnose::VerbError;
 use crate::failure::{CommandCode, CommandError};
 use crate::named::{self, NodeOrNetwork};
-use crate::scope::{Scope, here, present};
+use crate::scope::Scope;
 use crate::ui;
 
 /// How often to check whether to end.
@@ -32,8 +32,8 @@ pub(crate) fn run(common: &Common, args: &CaptureArgs) -> Result<ExitCode, VerbE
         Some(path) if path.as_os_str() != "-" => Some(create(path)?),
         _ => None,
     };
-    let scope = here(common)?;
-    let (_, settled) = present(common, &scope.engine)?;
+    let scope = named::here(common, &[&args.target])?;
+    let (_, settled) = named::present(common, &scope, &[&args.target])?;
     let target = target(common, &scope, &settled, &args.target)?;
     let text = args.filter.join(" ");
     let filter = Filter::parse(&text, &settled).map_err(|e| wrong_filter(&text, &e))?;

@@ -49,6 +49,7 @@ pub(crate) fn read_in(common: &Common, file: &FileArg) -> Result<ExitCode, VerbE
     let Files {
         paths,
         named_by_variable,
+        above: _,
     } = files(file)?;
     let files = paths.iter().map(text_file).collect::<Result<Vec<_>, _>>();
     // Names of nodes are not meant here.

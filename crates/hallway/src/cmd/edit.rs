@@ -1,30 +1,40 @@
 //! The verbs for single changes: each edits the project's file on record, and applies it.
 
+mod change;
 mod errors;
 
-use std::net::IpAddr;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use hallway_engine::{Caller, Cancel, EditError};
 use hallway_plan::Settled;
 use hallway_spec::{Action, Edit, Name, NewNetwork, NewNode, listed};
-use ipnet::IpNet;
 
-use crate::args::{Common, FileArg, LinkVerb, NetworkVerb, NodeVerb, PolicyArgs, PolicyVerb, Verb};
+use crate::args::{Common, FileArg, Verb};
 use crate::diagnose::{VerbError, plain};
 use crate::failure::CommandCode;
 use crate::places;
 use crate::progress::Reporter;
-use crate::scope::{Scope, built, project};
+use crate::scope::{self, Scope, built, not_here, not_up, project};
 use crate::{interrupt, named, ui};
 
 pub(crate) fn run(common: &Common, verb: Verb) -> Result<ExitCode, VerbError> {
     let started = Instant::now();
-    let change = change(verb)?;
+    let change = change::of(verb)?;
     let cancel = interrupt::watch();
+    let texts = texts(&change);
+    if !makes_project(&change) && !scope::exists(common)? {
+        return Err(named::located(common, None, &texts, not_here(common)));
+    }
     let scope = Scope::enter(common, true, &cancel)?;
-    let project = project(common, &FileArg::default(), Some(&scope.engine))?;
+    let project = match project_of(common, &scope, &change) {
+        Ok(project) => project,
+        Err(error) => {
+            let error = named::located(common, Some(&scope), &texts, error);
+            scope.leave(common)?;
+            return Err(error);
+        }
+    };
     if let Edit::PolicyRemove(number) = change {
         let done = removed_policy(&scope, &project, number).unwrap_or_else(|| done(&change));
         let run = Run {
@@ -47,6 +57,47 @@ pub(crate) fn run(common: &Common, verb: Verb) -> Result<ExitCode, VerbError> {
     };
     let outcome = outcome.and_then(|change| apply(common, &scope, &project, &change, &cancel));
     finish(common, scope, &project, outcome, started)
+}
+
+/// Whether a change builds a project where none is up.
+fn makes_project(change: &Edit) -> bool {
+    matches!(
+        change,
+        Edit::NodeAdd(_) | Edit::NetworkAdd(_) | Edit::LinkAdd(_)
+    )
+}
+
+/// The project that is changed. Only some changes make one.
+fn project_of(common: &Common, scope: &Scope, change: &Edit) -> Result<Name, VerbError> {
+    let name = project(common, &FileArg::default(), Some(&scope.engine))?;
+    match makes_project(change) || scope.engine.projects().contains(&name) {
+        true => Ok(name),
+        false => Err(not_up(&scope.engine, &name)),
+    }
+}
+
+/// The nodes and networks that a change names.
+fn texts(change: &Edit) -> Vec<&str> {
+    match change {
+        Edit::NodeRemove(name)
+        | Edit::NetworkRemove(name)
+        | Edit::Publish(name, _)
+        | Edit::Unpublish(name, _) => vec![name.as_ref()],
+        Edit::Connect(node, network, _) | Edit::Disconnect(node, network) => {
+            vec![node.as_ref(), network.as_ref()]
+        }
+        Edit::Policy { from, to, .. } => from.iter().chain(to).map(String::as_str).collect(),
+        Edit::NodeAdd(new) => new
+            .networks
+            .iter()
+            .map(|(network, _)| network.as_ref())
+            .collect(),
+        Edit::NetworkAdd(_)
+        | Edit::LinkAdd(_)
+        | Edit::LinkRemove { .. }
+        | Edit::Impair(_)
+        | Edit::PolicyRemove(_) => Vec::new(),
+    }
 }
 
 /// A change by a command.
@@ -139,6 +190,7 @@ fn meant(common: &Common, scope: &Scope, project: &Name, change: &Edit) -> Resul
     let Some(settled) = record.as_ref().and_then(built) else {
         return Ok(change.clone());
     };
+    check_order(&settled, change)?;
     let node = |name: &Name| -> Result<Name, VerbError> {
         Ok(named::node(common, scope, &settled, name)?.name.clone())
     };
@@ -169,6 +221,24 @@ fn meant(common: &Common, scope: &Scope, project: &Name, change: &Edit) -> Resul
         },
         other => other,
     })
+}
+
+/// Refuses a network before the node, as Docker has them.
+fn check_order(settled: &Settled, change: &Edit) -> Result<(), VerbError> {
+    let (verb, node, network) = match change {
+        Edit::Connect(node, network, _) => ("connect", node, network),
+        Edit::Disconnect(node, network) => ("disconnect", node, network),
+        _ => return Ok(()),
+    };
+    let is_node = |name: &Name| !settled.named(name).is_empty();
+    if is_node(node) || settled.network(node).is_none() || !is_node(network) {
+        return Ok(());
+    }
+    Err(VerbError::usage(
+        CommandCode::NoSuchNode,
+        format!("{node} is a network, and {network} a node"),
+        format!("the node comes first: hallway {verb} {network} {node}"),
+    ))
 }
 
 fn endpoints(
@@ -211,29 +281,6 @@ fn done(change: &Edit) -> String {
     }
 }
 
-/// The change of a verb.
-fn change(verb: Verb) -> Result<Edit, VerbError> {
-    Ok(match verb {
-        Verb::Node { verb } => return node(verb),
-        Verb::Network { verb } => return network(verb),
-        Verb::Link { verb } => return link(verb),
-        Verb::Connect {
-            node,
-            network,
-            address,
-        } => Edit::Connect(node, network, address),
-        Verb::Disconnect { node, network } => Edit::Disconnect(node, network),
-        Verb::Publish { node, port } => Edit::Publish(node, port),
-        Verb::Unpublish { node, port } => Edit::Unpublish(node, port),
-        Verb::Allow(policy) => policy_edit(Action::Allow, policy),
-        Verb::Deny(policy) => policy_edit(Action::Deny, policy),
-        Verb::Policy {
-            verb: PolicyVerb::Rm { number },
-        } => Edit::PolicyRemove(number),
-        other => return Err(not_an_edit(&other)),
-    })
-}
-
 /// Which policy is removed, and where it is from; `None` if there is none of this number.
 fn removed_policy(scope: &Scope, project: &Name, number: usize) -> Option<String> {
     let record = scope.engine.record(project).ok()??;
@@ -251,128 +298,4 @@ fn removed_policy(scope: &Scope, project: &Name, number: usize) -> Option<String
         "policy {number} removed ({}; {from})",
         policy.words
     ))
-}
-
-fn policy_edit(action: Action, policy: PolicyArgs) -> Edit {
-    let PolicyArgs { from, to, port } = policy;
-    Edit::Policy {
-        action,
-        from: vec![from],
-        to: vec![to],
-        ports: port,
-    }
-}
-
-fn node(verb: NodeVerb) -> Result<Edit, VerbError> {
-    Ok(match verb {
-        NodeVerb::Add {
-            name,
-            network,
-            publish,
-            ready,
-            command,
-        } => Edit::NodeAdd(NewNode {
-            name,
-            networks: attachments(&network)?,
-            ports: publish,
-            command,
-            ready,
-        }),
-        NodeVerb::Rm { name } => Edit::NodeRemove(name),
-        other @ NodeVerb::Ls { .. } => return Err(not_an_edit(&other)),
-    })
-}
-
-fn network(verb: NetworkVerb) -> Result<Edit, VerbError> {
-    Ok(match verb {
-        NetworkVerb::Add {
-            name,
-            subnet,
-            gateway,
-            internal,
-            outside,
-            routed,
-            parent,
-            vlan,
-            mtu,
-        } => Edit::NetworkAdd(NewNetwork {
-            name,
-            subnets: subnet,
-            gateways: gateway,
-            internal,
-            outside,
-            routed,
-            parent,
-            vlan,
-            mtu,
-        }),
-        NetworkVerb::Rm { name } => Edit::NetworkRemove(name),
-        other @ NetworkVerb::Ls { .. } => return Err(not_an_edit(&other)),
-    })
-}
-
-fn link(verb: LinkVerb) -> Result<Edit, VerbError> {
-    Ok(match verb {
-        LinkVerb::Add { a, b } => Edit::LinkAdd([end(&a)?, end(&b)?]),
-        other @ (LinkVerb::Rm { .. } | LinkVerb::Ls { .. }) => return Err(not_an_edit(&other)),
-    })
-}
-
-fn not_an_edit(verb: &impl std::fmt::Debug) -> VerbError {
-    VerbError::usage(
-        CommandCode::BadArgument,
-        format!("{verb:?} does not edit a project"),
-        "",
-    )
-}
-
-/// `NETWORK` or `NETWORK=ADDRESS[,ADDRESS]`.
-fn attachments(texts: &[String]) -> Result<Vec<(Name, Vec<IpAddr>)>, VerbError> {
-    texts
-        .iter()
-        .map(|text| {
-            let (network, addresses) = text.split_once('=').unwrap_or((text, ""));
-            let help = "write --network NETWORK or --network NETWORK=ADDRESS";
-            let network = network.parse().map_err(|e: hallway_spec::InvalidName| {
-                VerbError::usage(CommandCode::BadArgument, e.to_string(), help)
-            })?;
-            let addresses = addresses
-                .split(',')
-                .filter(|a| !a.is_empty())
-                .map(|a| {
-                    a.parse().ok().ok_or_else(|| {
-                        VerbError::usage(
-                            CommandCode::BadArgument,
-                            format!("{a:?} is not an address"),
-                            help,
-                        )
-                    })
-                })
-                .collect::<Result<_, _>>()?;
-            Ok((network, addresses))
-        })
-        .collect()
-}
-
-/// `NODE` or `NODE:ADDRESS/LENGTH[,ADDRESS/LENGTH]`; a bare node name makes a link without addresses.
-fn end(text: &str) -> Result<(Name, Vec<IpNet>), VerbError> {
-    let (node, addresses) = text.split_once(':').unwrap_or((text, ""));
-    let help = "write NODE:ADDRESS/LENGTH, like left:10.0.9.1/24";
-    let node = node.parse().map_err(|e: hallway_spec::InvalidName| {
-        VerbError::usage(CommandCode::BadArgument, e.to_string(), help)
-    })?;
-    let addresses = addresses
-        .split(',')
-        .filter(|a| !a.is_empty())
-        .map(|a| {
-            a.parse().ok().ok_or_else(|| {
-                VerbError::usage(
-                    CommandCode::BadArgument,
-                    format!("{a:?} is not an address with a prefix length"),
-                    help,
-                )
-            })
-        })
-        .collect::<Result<_, _>>()?;
-    Ok((node, addresses))
 }

@@ -199,7 +199,7 @@ fn entry(common: &Common, at: &EnterArgs, command: Vec<String>) -> Result<Inside
         sandbox: common.sandbox.clone(),
         elsewhere: node_elsewhere(common, &at.node),
     })?;
-    let (project, settled) = named::present(common, &scope, Some(&at.node))?;
+    let (project, settled) = named::present(common, &scope, &[at.node.as_ref()])?;
     let meant = named::nodes(common, &scope, &settled, &at.node)?;
     let node = chosen(&meant, at)?;
     let shared = settled.program(&at.node).filter(|p| p.node == node);

@@ -16,7 +16,7 @@ use super::edit;
 use crate::args::{Common, Format};
 use crate::diagnose::VerbError;
 use crate::failure::CommandCode;
-use crate::scope::{Scope, here, present};
+use crate::scope::Scope;
 use crate::{interrupt, named, ui};
 
 const EXAMPLE: &str = "write it like: hallway impair web:eth0 delay=50ms loss=1%";
@@ -31,8 +31,9 @@ pub(crate) fn run(
     let started = Instant::now();
     let cancel = interrupt::watch();
     let set = read(target, settings)?;
-    let scope = here(common)?;
-    let (project, settled) = present(common, &scope.engine)?;
+    let texts: Vec<&str> = target.into_iter().collect();
+    let scope = named::here(common, &texts)?;
+    let (project, settled) = named::present(common, &scope, &texts)?;
     let chosen = chosen(common, &scope, &settled, target)?;
     if settings.is_empty() && !clear {
         list(&chosen, format);

@@ -59,8 +59,8 @@ fn program(engine: &Engine, settled: &Settled, status: ProgramStatus) -> Program
 }
 
 pub(crate) fn inspect(common: &Common, name: &Name) -> Result<ExitCode, VerbError> {
-    let scope = here(common)?;
-    let (project, settled) = named::present(common, &scope, Some(name))?;
+    let scope = named::here(common, &[name.as_ref()])?;
+    let (project, settled) = named::present(common, &scope, &[name.as_ref()])?;
     let node = match named::part(common, &scope, &settled, name.as_ref(), &[])? {
         named::NodeOrNetwork::Node(node) => node,
         named::NodeOrNetwork::Network(network) => {

@@ -21,7 +21,6 @@ use super::programs::with_programs;
 use crate::args::{Common, Format};
 use crate::diagnose::VerbError;
 use crate::named;
-use crate::scope::here;
 use crate::time::{Since, clock, now};
 use crate::{interrupt, ui};
 
@@ -74,8 +73,9 @@ pub(crate) fn run(
     follow: bool,
     lines: &Lines,
 ) -> Result<ExitCode, VerbError> {
-    let scope = here(common)?;
-    let (project, settled) = named::present(common, &scope, named.first())?;
+    let names: Vec<&str> = named.iter().map(AsRef::as_ref).collect();
+    let scope = named::here(common, &names)?;
+    let (project, settled) = named::present(common, &scope, &names)?;
     let nodes = with_programs(common, &scope, &settled, named)?;
     let mut sources = sources(&scope.engine, &settled, &nodes);
     let mut unread = Vec::new();

@@ -11,7 +11,7 @@ use crate::args::Common;
 use crate::diagnose::VerbError;
 use crate::failure::CommandCode;
 use crate::named;
-use crate::scope::{Scope, here};
+use crate::scope::Scope;
 use crate::{interrupt, ui};
 
 /// The change of a program.
@@ -23,8 +23,9 @@ pub(crate) enum Change {
 }
 
 pub(crate) fn run(common: &Common, change: Change, nodes: &[Name]) -> Result<ExitCode, VerbError> {
-    let scope = here(common)?;
-    let (project, settled) = named::present(common, &scope, nodes.first())?;
+    let names: Vec<&str> = nodes.iter().map(AsRef::as_ref).collect();
+    let scope = named::here(common, &names)?;
+    let (project, settled) = named::present(common, &scope, &names)?;
     let nodes = with_programs(common, &scope, &settled, nodes)?;
     let client = scope.engine.keeper(&project, &interrupt::waiting())?;
     let client = client.ok_or_else(|| Failure::from(Reason::NoPrograms { project }))?;

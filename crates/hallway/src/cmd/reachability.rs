@@ -12,7 +12,7 @@ use hallway_view::style::{DIM, styled};
 
 use crate::args::{Common, FileArg, Format, PairArgs, Versions};
 use crate::diagnose::VerbError;
-use crate::scope::here;
+use crate::named;
 use crate::subject::{Subject, asked, check_target, location};
 use crate::{interrupt, ui};
 
@@ -23,7 +23,7 @@ pub(crate) fn explain(
     pair: &PairArgs,
     format: Format,
 ) -> Result<ExitCode, VerbError> {
-    let mut subject = Subject::any(common, file)?;
+    let mut subject = Subject::any(common, file, &[&pair.from, &pair.to])?;
     let questions = asked(common, None, &mut subject, pair)?;
     let world = subject.world()?;
     let paths = predicted(&world, &questions, pair.versions);
@@ -66,8 +66,10 @@ pub(crate) fn reach(
     timeout: Duration,
     format: Format,
 ) -> Result<ExitCode, VerbError> {
-    let scope = here(common)?;
-    let mut subject = Subject::of_scope(common, &scope)?;
+    let ends = [pair.from.as_str(), pair.to.as_str()];
+    let scope = named::here(common, &ends)?;
+    let mut subject = Subject::of_scope(common, &scope)
+        .map_err(|error| named::located(common, Some(&scope), &ends, error))?;
     let questions = asked(common, Some(&scope), &mut subject, pair)?;
     let world = subject.world()?;
     let mut paths = Vec::new();

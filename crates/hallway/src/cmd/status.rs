@@ -239,7 +239,11 @@ fn unrecorded(scope: &Scope, project: &Name, status: &Status, commands: &Command
         .filter(|f| !f.is_replaced_by_up());
     let help = || match scope.is_lost() {
         true => lost_help(&commands.of_place("up FILE"), &commands.of_place("down")),
-        false => "hallway up FILE builds it again; hallway down removes it by its marks".to_owned(),
+        false => format!(
+            "{} builds it again; {} removes it by its marks",
+            commands.of_place("up FILE"),
+            commands.of_project("down")
+        ),
     };
     ui::text(&kept.and_then(Failure::help).unwrap_or_else(help));
 }

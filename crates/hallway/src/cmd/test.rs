@@ -27,7 +27,7 @@ const READY_LIMIT: Duration = Duration::from_secs(60);
 /// The verb.
 pub(crate) fn run(common: &Common, args: &TestArgs) -> Result<ExitCode, VerbError> {
     if args.predict {
-        let mut subject = Subject::any(common, &args.file)?;
+        let mut subject = Subject::any(common, &args.file, &[])?;
         subject.read_inside_all();
         let world = subject.world()?;
         let questions = matrix(&subject, &world, args, true)?;

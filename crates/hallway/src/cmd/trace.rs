@@ -12,7 +12,7 @@ use hallway_view::path;
 use crate::args::{Common, Format, PairArgs};
 use crate::diagnose::VerbError;
 use crate::failure::CommandError;
-use crate::scope::here;
+use crate::named;
 use crate::subject::{Subject, asked, check_target, location};
 use crate::{interrupt, ui};
 
@@ -31,8 +31,10 @@ pub(crate) struct Options {
 const INTERRUPT_CHECK: Duration = Duration::from_millis(500);
 
 pub(crate) fn run(common: &Common, pair: &PairArgs, how: &Options) -> Result<ExitCode, VerbError> {
-    let scope = here(common)?;
-    let mut subject = Subject::of_scope(common, &scope)?;
+    let ends = [pair.from.as_str(), pair.to.as_str()];
+    let scope = named::here(common, &ends)?;
+    let mut subject = Subject::of_scope(common, &scope)
+        .map_err(|error| named::located(common, Some(&scope), &ends, error))?;
     let questions = asked(common, Some(&scope), &mut subject, pair)?;
     let world = subject.world()?;
     let tracers = Tracers {

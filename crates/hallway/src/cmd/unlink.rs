@@ -11,7 +11,6 @@ use super::edit;
 use crate::args::Common;
 use crate::diagnose::VerbError;
 use crate::failure::CommandCode;
-use crate::scope::{here, present};
 use crate::{interrupt, named};
 
 /// An end as it is written: the node, and its interface if given.
@@ -24,8 +23,8 @@ pub(crate) fn run(common: &Common, ends: [&str; 2]) -> Result<ExitCode, VerbErro
     let started = Instant::now();
     let cancel = interrupt::watch();
     let [mut a, mut b] = [end(ends[0])?, end(ends[1])?];
-    let scope = here(common)?;
-    let (project, settled) = present(common, &scope.engine)?;
+    let scope = named::here(common, &ends)?;
+    let (project, settled) = named::present(common, &scope, &ends)?;
     for end in [&mut a, &mut b] {
         let node = named::node(common, &scope, &settled, &end.node)?;
         end.node = node.name.clone();

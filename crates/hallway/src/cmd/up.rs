@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use hallway_engine::{Applied, Caller, Cancel, Planned, Reason, Removed, Request};
+use hallway_engine::{Applied, Caller, Cancel, Failure, Planned, Reason, Removed, Request};
 use hallway_import::{BuiltWith, Format as FileFormat, without_places};
 use hallway_plan::firewall_accepts::Firewall;
 use hallway_spec::Name;
@@ -103,11 +103,10 @@ pub(crate) fn build<'s>(
         cancel,
     };
     let applied = scope.engine.up(&request, &mut caller);
+    let failed = |failure: &Failure| matches!(failure.reason, Reason::NotReady { .. });
+    let ended = reporter.ended || applied.as_ref().is_err_and(failed);
     drop(reporter);
-    if let Err(failure) = &applied
-        && matches!(failure.reason, Reason::NotReady { .. })
-        && can_be_stubbed(input)
-    {
+    if ended && can_be_stubbed(input) {
         ui::note(
             common,
             "programs of this file run with the files of this machine, not with those of an image; hallway up --stub gives each service a small server on its ports instead",
@@ -133,6 +132,10 @@ fn attached(
 ) -> Result<(), VerbError> {
     let record = scope.engine.record(project)?;
     if let Some(settled) = record.and_then(|r| r.applied) {
+        if settled.programs().next().is_none() {
+            let text = "no node has a program, so there is no output to follow; Ctrl-C removes the project";
+            ui::note(common, text);
+        }
         logs::follow(&scope.engine, &settled, cancel)?;
     }
     let mut reporter = Reporter::new(common);

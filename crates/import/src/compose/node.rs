@@ -135,6 +135,10 @@ fn started(context: &Context<'_>, service: &Service, out: &mut Entries, findings
             Value::of_text(&restart.place, policy),
         );
     }
+    if may_fail(service) {
+        let place = service.command.as_ref().map_or(&value.place, |c| &c.place);
+        out.set("may_fail", place, Value::of_plain(place, true));
+    }
     if let Some(directory) = value.get("working_dir").filter(|_| !service.stub) {
         out.text("working_dir", directory);
     }
@@ -164,6 +168,16 @@ fn started(context: &Context<'_>, service: &Service, out: &mut Entries, findings
         map.set(on.node.text().unwrap_or_default(), &on.node.place, value);
     }
     out.set("depends_on", &depends.place, map.into_map(&depends.place));
+}
+
+/// Whether the others run on when its program ends, as in Compose. One that is started again does not end, and
+/// without the small server, or the ports of `ready`, nothing can be tested.
+fn may_fail(service: &Service) -> bool {
+    let value = &service.value;
+    let ready = value.get("x-hallway").and_then(|ours| ours.get("ready"));
+    let restart = value.get("restart").and_then(Value::text);
+    let ends = restart.is_none_or(|restart| ["no", "false"].contains(&restart));
+    !service.stub && ready.is_none() && (ends || service.healthcheck.is_some())
 }
 
 /// A node that another depends on.

@@ -1,6 +1,9 @@
 //! Commands that a lab runs in its nodes, as settings of a node.
 
+use std::net::IpAddr;
+
 use hallway_spec::{Place, Value};
+use ipnet::IpNet;
 
 use crate::entries::Entries;
 
@@ -98,6 +101,15 @@ fn with_length(address: &str, netmask: Option<&str>) -> Option<String> {
     Some(format!("{address}/{length}"))
 }
 
+/// An address or network of ip(8) with its prefix length: without one it is a single address.
+fn of_ip(text: &str) -> Option<String> {
+    if text.contains('/') {
+        return Some(text.to_owned());
+    }
+    let address: IpAddr = text.parse().ok()?;
+    Some(IpNet::from(address).to_string())
+}
+
 /// Whether a word is one of these, or its beginning: `ip` accepts both.
 fn is(word: &str, all: &[&str]) -> bool {
     all.iter().any(|full| full.starts_with(word))
@@ -116,9 +128,9 @@ fn ip(words: &[&str]) -> Option<Vec<Setting>> {
         let (address, [interface, _, _]) = arguments(rest, ["dev", "broadcast", "brd"])?;
         let interface = interface?.to_owned();
         let setting = match address {
-            Some(address) if adds && address.contains('/') => Setting::Address {
+            Some(address) if adds => Setting::Address {
                 interface,
-                address: address.to_owned(),
+                address: of_ip(address)?,
             },
             _ if removes || (*verb == "flush" && address.is_none()) => Setting::NoAddress {
                 interface,
@@ -130,7 +142,10 @@ fn ip(words: &[&str]) -> Option<Vec<Setting>> {
     }
     if is(object, &["route"]) {
         let (to, [via, _, _]) = arguments(rest, ["via", "dev", "proto"])?;
-        let to = to?.to_owned();
+        let to = match to? {
+            "default" => "default".to_owned(),
+            to => of_ip(to)?,
+        };
         let setting = match via {
             _ if removes => Setting::NoRoute { to },
             Some(via) if adds => Setting::Route {
@@ -196,6 +211,18 @@ mod tests {
                 vec![address("eth1", "fd00::1/64")],
             ),
             ("ip link set dev eth1 up", vec![]),
+            (
+                "ip addr add 10.0.1.1 dev eth1",
+                vec![address("eth1", "10.0.1.1/32")],
+            ),
+            (
+                "ip -6 addr add fd00::1 dev eth1",
+                vec![address("eth1", "fd00::1/128")],
+            ),
+            (
+                "ip route add 10.2.0.9 via 10.0.1.2",
+                vec![route("10.2.0.9/32", "10.0.1.2")],
+            ),
             (
                 "/sbin/ip -6 a add fd00::1/64 dev eth1",
                 vec![address("eth1", "fd00::1/64")],

@@ -190,11 +190,12 @@ impl LabNode {
                 }
                 Setting::NoAddress { interface, address } => {
                     if let Some(all) = self.addresses.get_mut(&interface) {
-                        all.retain(|a| {
-                            address
-                                .as_deref()
-                                .is_some_and(|gone| a.text() != Some(gone))
-                        });
+                        // Without a length it is the address of any.
+                        let is = |a: &Value, gone: &str| {
+                            let text = a.text().unwrap_or_default();
+                            text == gone || text.split('/').next() == Some(gone)
+                        };
+                        all.retain(|a| address.as_deref().is_some_and(|gone| !is(a, gone)));
                     }
                 }
                 // Also the default route of the management network, which does not exist here.

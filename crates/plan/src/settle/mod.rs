@@ -17,6 +17,7 @@ mod pool;
 mod prefixes;
 mod routers;
 mod routes;
+mod starts;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -88,6 +89,7 @@ pub fn settle(
         network.filtered = filtered.contains(&network.name);
         network.last_allocated = pools.last_allocated(&network.name);
     }
+    starts::not_required(&mut settled);
     extra_hosts(topology, &mut settled);
     settled.publishes = publishes(topology, &settled);
     settled.policies = policy::policies(topology, &settled);
@@ -306,6 +308,7 @@ fn workload(command: &Command, program: &Program) -> Workload {
         command: command.words().to_vec(),
         ready: program.ready.clone(),
         restart: program.restart,
+        may_fail: program.may_fail,
         working_dir: program.working_dir.clone(),
         user: program.user.clone(),
         healthcheck: program.healthcheck.clone(),

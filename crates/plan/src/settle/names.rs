@@ -180,7 +180,14 @@ pub(super) fn prefix_conflicts(
             // An equal prefix identifies it better than one address in it.
             let hits = around.prefixes.iter().filter(|h| h.is_hit_by(&subnet.net));
             let clash = hits.min_by_key(|h| h.net != subnet.net);
-            if let Some(Held { clause, .. }) = clash {
+            if let Some(Held {
+                clause, project, ..
+            }) = clash
+            {
+                let remove = match project {
+                    Some(other) => format!("take the other project down: hallway down -p {other}"),
+                    None => "remove what uses it".to_owned(),
+                };
                 out.push(Conflict {
                     code: ConflictCode::SubnetInUse,
                     message: format!(
@@ -188,7 +195,7 @@ pub(super) fn prefix_conflicts(
                         network.name, subnet.net
                     ),
                     place: network.place.clone(),
-                    help: "choose another subnet, or remove what uses it".into(),
+                    help: format!("choose another subnet, or {remove}"),
                 });
             }
         }

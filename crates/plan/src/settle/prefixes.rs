@@ -16,15 +16,15 @@ pub struct Held {
     pub net: IpNet,
     /// What holds it, as a clause for messages.
     pub clause: String,
-    /// It is of another project, so it must not overlap. A prefix of no project may be longer or
+    /// The other project that it is of: then it must not overlap. A prefix of no project may be longer or
     /// shorter: the longest prefix is used first.
-    pub of_project: bool,
+    pub project: Option<String>,
 }
 
 impl Held {
     /// Whether a subnet would take addresses from it.
     pub(super) fn is_hit_by(&self, subnet: &IpNet) -> bool {
-        subnet.contains(&self.net) || (self.of_project && self.net.contains(subnet))
+        subnet.contains(&self.net) || (self.project.is_some() && self.net.contains(subnet))
     }
 }
 
@@ -46,7 +46,7 @@ pub(super) fn foreign_prefixes(seen: &Observed, ours: &BTreeSet<u32>) -> Vec<Hel
         Held {
             net,
             clause,
-            of_project: project.is_some(),
+            project: project.map(|name| name.to_string()),
         }
     };
     let mut out = Vec::new();
@@ -110,7 +110,7 @@ fn held_by_use(seen: &Observed, ours: &BTreeSet<u32>, used: &SeenUse) -> Option<
     let held = Held {
         net,
         clause,
-        of_project: false,
+        project: None,
     };
     (!is_special(&net)).then_some(held)
 }

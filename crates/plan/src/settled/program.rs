@@ -26,6 +26,8 @@ pub struct Workload {
     pub ready: Vec<PortProto>,
     /// When to start it again.
     pub restart: Restart,
+    /// If it fails, that is a warning, unless another program requires it.
+    pub may_fail: bool,
     /// Where it runs.
     pub working_dir: Option<String>,
     /// The user it runs as, if the file specifies one.

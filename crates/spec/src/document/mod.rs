@@ -97,6 +97,8 @@ mapping! {
         user: Option<Scalar>,
         /// When `command` is started again: no, on-failure, always or unless-stopped.
         restart: Option<Scalar>,
+        /// true: if `command` ends with an error, `up` warns and goes on.
+        may_fail: Option<bool>,
         /// Nodes whose command is started before, with conditions for that.
         depends_on: Option<DependsDoc>,
         /// The host name for programs; the node's name when absent.

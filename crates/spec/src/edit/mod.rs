@@ -8,6 +8,7 @@ mod impair;
 mod links;
 mod networks;
 mod nodes;
+mod opposite;
 mod policies;
 mod rest;
 

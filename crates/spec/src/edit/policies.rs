@@ -1,6 +1,7 @@
 //! Edits of policies.
 
 use super::error::EditError;
+use super::opposite::Scope;
 use crate::Action;
 use crate::document::{Document, OneOrMany, PolicyDoc, Scalar};
 
@@ -29,24 +30,31 @@ pub(super) fn add(
         between: None,
         ports: (!ports.is_empty()).then(|| OneOrMany::Many(ports.iter().map(service).collect())),
     };
-    // The new policy is evaluated before these: they would have no effect.
-    let shadowed = |p: &PolicyDoc| {
-        let ports = made.ports.is_none() || p.ports == made.ports;
-        p.from == made.from && p.to == made.to && ports && p.between.is_none()
-    };
+    let scope = Scope::of(document, &made);
+    let mut policies = std::mem::take(&mut document.policies);
+    let mut opposite = false;
     // Edits add at the beginning: of equal policies, the last ones are those of the file.
     let mut of_file: Vec<&PolicyDoc> = file.policies.iter().collect();
     let mut kept = Vec::new();
-    for policy in document.policies.drain(..).rev() {
+    for policy in policies.drain(..).rev() {
         let found = of_file.iter().rposition(|p| **p == policy);
         let is_of_file = found.map(|at| of_file.remove(at)).is_some();
-        if is_of_file || !shadowed(&policy) {
+        let other = Scope::of(document, &policy);
+        // The new policy is evaluated before these: they would have no effect.
+        let shadowed = scope.as_ref().zip(other.as_ref());
+        if is_of_file || !shadowed.is_some_and(|(new, old)| new.covers(old)) {
             kept.push(policy);
+        } else {
+            opposite |= policy.action != made.action && scope == other;
         }
     }
-    kept.push(made);
     kept.reverse();
     document.policies = kept;
+    // Without both it is as before the one that is removed.
+    let needless = opposite && scope.is_some_and(|scope| scope.is_default(document, action));
+    if !needless {
+        document.policies.insert(0, made);
+    }
 }
 
 /// Removes the policy at a position, from 1.
@@ -88,6 +96,8 @@ pub(super) fn forget(document: &mut Document, key: &str) {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)] // a failing helper is a failing test
+
     use super::*;
 
     /// The policies, as `deny a b` or `allow a b 22/tcp`.
@@ -116,5 +126,74 @@ mod tests {
         assert_eq!(words(&edited), ["allow", "allow 1", "deny"]);
         add(&mut edited, &file, Action::Allow, &a, &b, &[]);
         assert_eq!(words(&edited), ["allow", "allow 1", "deny"]);
+    }
+
+    /// The actions after a deny and an allow, or the other way round, in a project with a, b on one network and c on
+    /// another.
+    fn after(first: Action, [from, to]: [&str; 2], ports: [&[&str]; 2]) -> Vec<String> {
+        let text = "networks: { m: {}, n: {}, i: { internal: true } }\nnodes: { a: { networks: [m] }, b: { networks: [m] }, c: { networks: [n] }, d: { networks: [i] } }\n";
+        let mut document = Document::read(text).unwrap();
+        let second = match first {
+            Action::Allow => Action::Deny,
+            Action::Deny => Action::Allow,
+        };
+        for (action, ports) in [(first, ports[0]), (second, ports[1])] {
+            let ports: Vec<String> = ports.iter().map(|p| (*p).to_owned()).collect();
+            let (from, to) = ([from.to_owned()], [to.to_owned()]);
+            add(
+                &mut document,
+                &Document::default(),
+                action,
+                &from,
+                &to,
+                &ports,
+            );
+        }
+        words(&document)
+    }
+
+    #[test]
+    fn opposite_policies_cancel_each_other() {
+        let cases: [(&[&str], &[&str]); 6] = [
+            (&[], &[]),
+            (&["80"], &["80/tcp"]),
+            (&["80-80/tcp"], &["80"]),
+            (&["8000-8010/udp"], &["8000-8010/udp"]),
+            (&["80", "443"], &["443/tcp", "80"]),
+            (&["ip/47"], &["gre"]),
+        ];
+        for (first, second) in cases {
+            for ends in [
+                ["a", "b"],
+                ["node:a", "m"],
+                ["host", "a"],
+                ["a", "outside"],
+                ["m", "m"],
+            ] {
+                let left = after(Action::Deny, ends, [first, second]);
+                assert!(left.is_empty(), "{ends:?} {first:?}: {left:?}");
+            }
+            // What was not allowed before is then, or the other way round.
+            assert_eq!(after(Action::Deny, ["a", "c"], [first, second]).len(), 1);
+            assert_eq!(
+                after(Action::Deny, ["d", "outside"], [first, second]).len(),
+                1
+            );
+            assert_eq!(after(Action::Allow, ["a", "b"], [first, second]).len(), 1);
+            for ends in [["a", "c"], ["m", "network:n"], ["a", "host"]] {
+                assert!(
+                    after(Action::Allow, ends, [first, second]).is_empty(),
+                    "{ends:?}"
+                );
+            }
+        }
+        assert_eq!(
+            after(Action::Deny, ["a", "b"], [&["80"], &["80/udp"]]).len(),
+            2
+        );
+        assert_eq!(
+            after(Action::Deny, ["a", "b"], [&["80"], &["80", "81"]]),
+            ["allow 2"]
+        );
     }
 }

@@ -42,6 +42,8 @@ pub(super) fn read(r: &mut Reader<'_>, keys: &NodeKeys, names: &[NamedPort]) -> 
     });
     let restart = keys.restart.as_ref().and_then(|at| self::restart(r, at));
     out.restart = restart.unwrap_or_default();
+    let may_fail = keys.may_fail.as_ref();
+    out.may_fail = may_fail.and_then(|at| r.boolean(at)).unwrap_or(false);
     if let Some(at) = &keys.depends_on {
         out.depends_on = health::depends_on(r, at);
     }

@@ -158,6 +158,7 @@ fn nodes(add: &mut Add<'_>) {
     add("/nodes/b", "nodes.*.ports", json!("81:81"));
     add("/nodes/b", "nodes.*.command", json!(["y", "z"]));
     add("/nodes/a", "nodes.*.ready", json!("80/tcp"));
+    add("/nodes/a", "nodes.*.may_fail", json!(true));
     add("/nodes/s", "nodes.*.namespace", json!("node:b"));
     let check = json!({ "test": "true" });
     add("/nodes/a", "nodes.*.healthcheck", check);

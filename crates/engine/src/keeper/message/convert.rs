@@ -50,6 +50,7 @@ impl From<Program> for desired::Program {
             log: p.log,
             ready: p.ready.into_iter().map(Into::into).collect(),
             restart: p.restart.into(),
+            may_fail: false, // of no concern to a keeper
             healthcheck: p.healthcheck.map(Into::into),
             depends_on: p.depends_on.into_iter().map(Into::into).collect(),
         }

@@ -9,6 +9,8 @@ pub(super) struct WorkloadFile {
     command: Vec<String>,
     ready: Vec<PortProto>,
     restart: Restart,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    may_fail: bool,
     working_dir: Option<String>,
     #[serde(default)]
     user: Option<User>,
@@ -31,6 +33,7 @@ impl From<&Workload> for WorkloadFile {
             command,
             ready,
             restart,
+            may_fail,
             working_dir,
             user,
             healthcheck,
@@ -40,6 +43,7 @@ impl From<&Workload> for WorkloadFile {
             command,
             ready,
             restart,
+            may_fail,
             working_dir,
             user,
             healthcheck,
@@ -54,6 +58,7 @@ impl From<WorkloadFile> for Workload {
             command: file.command,
             ready: file.ready,
             restart: file.restart,
+            may_fail: file.may_fail,
             working_dir: file.working_dir,
             user: file.user,
             healthcheck: file.healthcheck,
