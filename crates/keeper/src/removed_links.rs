@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hallway_engine::keeper::{RemovedLinks, finish_removed_links};
+use hallway_engine::keeper::finish_removed_links;
 use hallway_spec::Name;
 
 use crate::options::eprint;
@@ -10,12 +10,12 @@ use crate::options::eprint;
 const LIMIT: Duration = Duration::from_secs(1);
 
 /// Waits for the kernel in a separate thread.
-pub(crate) fn finish(project: Name, remains: RemovedLinks) {
-    if remains.links.is_empty() && remains.socket.is_none() {
+pub(crate) fn finish(project: Name, links: Vec<String>) {
+    if links.is_empty() {
         return;
     }
     let wait = move || {
-        if let Err(error) = finish_removed_links(&project, remains, LIMIT) {
+        if let Err(error) = finish_removed_links(&project, &links, LIMIT) {
             eprint(&format!("a link of a removed node is left: {error}"));
         }
     };

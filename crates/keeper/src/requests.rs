@@ -1,7 +1,9 @@
 //! The connections of clients: requests are read, carried out, and answered.
 
+use std::os::fd::OwnedFd;
+
 use hallway_engine::keeper::message::{Answer, Hello, Refusal, Request};
-use hallway_engine::keeper::{Listen, Listener, RemovedLinks, frame, open_files_limit};
+use hallway_engine::keeper::{Listen, Listener, frame, open_files_limit};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot};
 
@@ -15,7 +17,8 @@ const QUEUE: usize = 16;
 pub(crate) struct Call {
     pub(crate) request: Request,
     pub(crate) listeners: Vec<Listener>,
-    pub(crate) remains: RemovedLinks,
+    /// Links of removed nodes that the kernel has not removed yet.
+    pub(crate) links: Vec<String>,
     pub(crate) answer: oneshot::Sender<Answer>,
 }
 
@@ -30,9 +33,15 @@ pub(crate) fn accept(listener: UnixListener) -> mpsc::Receiver<Call> {
                     Ok((stream, _)) => {
                         let calls = calls.clone();
                         tokio::spawn(async move {
+                            let mut sockets = Vec::new();
                             // The client reads the end of the connection; there is no other place
                             // to report it.
-                            converse(&stream, &calls).await.ok();
+                            converse(&stream, &calls, &mut sockets).await.ok();
+                            // Not before: the client would wait for the kernel when it closes its own
+                            // descriptors of them. In a thread: it waits here.
+                            if !sockets.is_empty() {
+                                tokio::task::spawn_blocking(move || drop(sockets));
+                            }
                         });
                     }
                     // No descriptor is free; try again later.
@@ -51,7 +60,12 @@ fn is_same_user(stream: &UnixStream) -> bool {
         .is_ok_and(|peer| peer.uid == rustix::process::geteuid())
 }
 
-async fn converse(stream: &UnixStream, calls: &mpsc::Sender<Call>) -> std::io::Result<()> {
+/// Until the client closes the connection. `closed_last` gets the sockets that are to be closed after it.
+async fn converse(
+    stream: &UnixStream,
+    calls: &mpsc::Sender<Call>,
+    closed_last: &mut Vec<OwnedFd>,
+) -> std::io::Result<()> {
     if !is_same_user(stream) {
         return Ok(());
     }
@@ -75,7 +89,7 @@ async fn converse(stream: &UnixStream, calls: &mpsc::Sender<Call>) -> std::io::R
         let count = announced.len() + usize::from(closes);
         let answer = match read_descriptors(stream, count).await {
             Ok(mut sockets) => {
-                let socket = sockets.pop_if(|_| closes);
+                closed_last.extend(sockets.pop_if(|_| closes));
                 let listeners = announced
                     .into_iter()
                     .zip(sockets)
@@ -85,7 +99,7 @@ async fn converse(stream: &UnixStream, calls: &mpsc::Sender<Call>) -> std::io::R
                 let call = Call {
                     request,
                     listeners,
-                    remains: RemovedLinks { links, socket },
+                    links,
                     answer,
                 };
                 let gone = |_| std::io::Error::from(std::io::ErrorKind::BrokenPipe);

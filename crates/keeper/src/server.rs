@@ -251,7 +251,7 @@ impl Keeper<'_> {
                 }
             }
             Request::Change { .. } => {
-                removed_links::finish(self.project.clone(), call.remains);
+                removed_links::finish(self.project.clone(), call.links);
                 self.change(call.request, call.listeners).await?
             }
             Request::Restart { node } => {

@@ -187,15 +187,15 @@ impl Kernel {
         self.netfilter = Some(channel);
     }
 
-    /// A further descriptor of the nf_tables socket, if it was used. The kernel closes such a
-    /// socket only when all that was removed from tables before is no longer in use, which takes 5
-    /// ms and more; the owner of this descriptor waits for that, and the handle need not.
+    /// Gives away the nf_tables socket, if it was used; the handle opens another when it needs one. The
+    /// kernel closes the last descriptor of such a socket only when all that was removed from tables
+    /// before is no longer in use, which takes 5 to 20 ms.
     ///
     /// # Errors
     /// EMFILE.
-    pub fn keep_netfilter(&self) -> Result<Option<OwnedFd>, KernelError> {
-        let copy = |channel: &Channel| channel.descriptor();
-        self.netfilter.as_ref().map(copy).transpose()
+    pub fn give_away_netfilter(&mut self) -> Result<Option<OwnedFd>, KernelError> {
+        let taken = self.netfilter.take();
+        taken.map(Channel::into_descriptor).transpose()
     }
 
     /// The sockets belong to a namespace that the thread has left and does not return to.

@@ -62,8 +62,8 @@ impl Channel {
         })
     }
 
-    /// A further descriptor of the same socket.
-    pub(crate) fn descriptor(&self) -> Result<OwnedFd, KernelError> {
+    /// The socket alone.
+    pub(crate) fn into_descriptor(self) -> Result<OwnedFd, KernelError> {
         rustix::io::fcntl_dupfd_cloexec(&self.socket, 0)
             .map_err(|e| KernelError::new("copy a descriptor", "", e))
     }

@@ -38,7 +38,8 @@ impl Executor<'_> {
         // Before it is up: a router advertisement must not be accepted between the two.
         adjust::settings(self.kernel, bridge)?;
         let mut batch = Batch::new();
-        batch.push(marked_and_up(bridge));
+        batch.push(marked(bridge));
+        batch.push(up(bridge));
         addresses(&mut batch, index, bridge, &[]);
         self.kernel.submit_all(&batch)
     }
@@ -51,7 +52,8 @@ impl Executor<'_> {
             .run(link::create_vlan(&new.name, group, parent, vlan.id))?;
         adjust::settings(self.kernel, new)?;
         let mut batch = Batch::new();
-        batch.push(marked_and_up(new));
+        batch.push(marked(new));
+        batch.push(up(new));
         self.kernel.submit_all(&batch)
     }
 
@@ -101,11 +103,14 @@ impl Executor<'_> {
         // Not both with one call: if the name is taken, the second would change another's link.
         self.kernel
             .run(link::create_veth(&end(&port.outer, None), master, &peer))?;
-        self.kernel.run(marked_and_up(&port.outer))?;
-        self.finish_port(port)?;
+        self.kernel.run(marked(&port.outer))?;
         self.kernel.inside(&namespace, |kernel| {
             configure(kernel, &port.inner, port.joined, &port.inner_routes)
-        })
+        })?;
+        // The last of the two: with both ends up the kernel begins to report the carrier of both, and
+        // requests wait for it, longer the more links the host has.
+        self.kernel.run(up(&port.outer))?;
+        self.finish_port(port)
     }
 
     /// What only some ports need on the host's side.
@@ -190,7 +195,9 @@ fn end<'a>(link: &'a Link, namespace: Option<&'a Netns>) -> VethEnd<'a> {
     }
 }
 
-fn marked_and_up(link: &Link) -> Request {
+/// The settings of a link that is still down. For a link that is up the kernel would report each
+/// change of a port to all its parts, IPv6 among them, which then searches all routes.
+fn marked(link: &Link) -> Request {
     let differs = |(flag, on): &&(PortFlag, bool)| flag.default() != *on;
     let port: Vec<_> = link
         .port
@@ -202,13 +209,20 @@ fn marked_and_up(link: &Link) -> Request {
         &link.name,
         &LinkChange {
             alias: link.alias.as_deref(),
-            up: Some(true),
             no_link_local: link.no_kernel_address,
             port: &port,
             ipv4: &adjust::ipv4(link),
             ..LinkChange::default()
         },
     )
+}
+
+fn up(link: &Link) -> Request {
+    let change = LinkChange {
+        up: Some(true),
+        ..LinkChange::default()
+    };
+    link::change_link(&link.name, &change)
 }
 
 /// Brings an interface of the handle's namespace up with its addresses, queueing and routes. In a

@@ -39,7 +39,8 @@ pub struct Change {
 pub struct RemovedLinks {
     /// Links that have the mark of removed nodes, by name.
     pub links: Vec<String>,
-    /// An nf_tables socket, which is closed.
+    /// An nf_tables socket, which the keeper closes after all other descriptors of it are closed: the
+    /// kernel closes the last one only when what was removed from tables is no longer in use.
     pub socket: Option<OwnedFd>,
 }
 

@@ -1,8 +1,7 @@
 //! What remains of removed nodes until the kernel has removed it.
 //!
 //! The kernel removes a namespace and the links connected to it in a thread of its own, one after
-//! another, each in 20 to 50 ms; and it closes an nf_tables socket only when what was removed from
-//! tables is no longer in use.
+//! another, each in 20 to 50 ms.
 
 use std::time::{Duration, Instant};
 
@@ -10,8 +9,6 @@ use hallway_kernel::link::LinkInfo;
 use hallway_kernel::{Kernel, KernelError};
 use hallway_plan::mark::{self, Role};
 use hallway_spec::Name;
-
-use super::RemovedLinks;
 
 const PAUSE: Duration = Duration::from_millis(5);
 
@@ -22,13 +19,12 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// When a link cannot be removed.
 pub fn finish_removed_links(
     project: &Name,
-    remains: RemovedLinks,
+    links: &[String],
     limit: Duration,
 ) -> Result<(), KernelError> {
-    drop(remains.socket);
     let mut kernel = Kernel::new();
     let end = Instant::now() + limit;
-    for link in &remains.links {
+    for link in links {
         while kernel
             .link_named(link)?
             .is_some_and(|found| is_removed(project, &found))

@@ -204,6 +204,14 @@ pub(crate) const NODE_LINKS: &[Kind] = &[
         "default route of eth0 is",
     ),
     kind(
+        "ip -n web route prepend prohibit default",
+        "default route of eth0 comes after another one, which drops its packets",
+    ),
+    kind(
+        "ip -n web -6 route replace prohibit default metric 1024; ip -n web -6 route append default via fd09::1 dev eth0 proto static metric 1024",
+        "default route of eth0 comes after another one, which drops its packets",
+    ),
+    kind(
         "ip -n web link set eth0 down",
         "state of eth0 is down, not up",
     ),

@@ -168,10 +168,17 @@ impl Difference {
                 &diverted.to_string(),
                 format!("{object} is another one: packets are sent elsewhere, {diverted}"),
             ),
-            Fact::RouteBehind { first, .. } => words(
+            Fact::RouteBehind {
+                first: Some(link), ..
+            } => words(
                 "first",
-                &format!("behind that of {first}"),
-                format!("{object} comes after another one by {first}, which takes its packets"),
+                &format!("behind that of {link}"),
+                format!("{object} comes after another one by {link}, which takes its packets"),
+            ),
+            Fact::RouteBehind { first: None, .. } => words(
+                "first",
+                "behind one that drops packets",
+                format!("{object} comes after another one, which drops its packets"),
             ),
             Fact::Unmarked { by, .. } => words("the bits of hallway's rules", "none", by.clone()),
             _ => words("as written", "other", object),

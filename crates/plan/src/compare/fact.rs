@@ -154,8 +154,8 @@ pub enum Fact {
     RouteBehind {
         /// The route.
         route: Route,
-        /// The link of the other one.
-        first: String,
+        /// The link of the other one; none if it drops packets.
+        first: Option<String>,
     },
     /// A route that hallway made and that is no longer wanted is still there.
     RouteLeft {

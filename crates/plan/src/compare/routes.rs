@@ -37,8 +37,8 @@ pub(super) fn compare(wanted: &Space, before: &Before<'_>, seen: &Index<'_>, out
 
 /// Routes of the project that the kernel does not use, since another one comes before, where they can be put
 /// first: of two routes that the kernel makes with addresses, the older one is first, so a bridge that was
-/// down loses its place.
-pub(super) fn in_order(wanted: &Space, seen: &Index<'_>, out: &mut Vec<Fact>) {
+/// down loses its place. In a node (`alone`) they also replace an IPv6 route that drops packets.
+pub(super) fn in_order(wanted: &Space, seen: &Index<'_>, alone: bool, out: &mut Vec<Fact>) {
     for route in wanted.kernel_routes().iter().chain(&wanted.routes) {
         let RouteKind::Link { link, via, .. } = &route.kind else {
             continue;
@@ -51,11 +51,13 @@ pub(super) fn in_order(wanted: &Space, seen: &Index<'_>, out: &mut Vec<Fact>) {
         let (Some(own), Some(first)) = (to.iter().find(of_link), first_of(to)) else {
             continue;
         };
-        if !std::ptr::eq(*own, first) && is_mended(own, first) {
+        let replaces = alone && first.drops.is_some() && first.metric == own.metric;
+        if !std::ptr::eq(*own, first) && (replaces || is_mended(own, first)) {
             let by = first.interface.and_then(|i| seen.name(i));
+            let by = by.filter(|_| first.drops.is_none());
             out.push(Fact::RouteBehind {
                 route: route.clone(),
-                first: by.unwrap_or("no link").to_owned(),
+                first: by.map(str::to_owned),
             });
         }
     }

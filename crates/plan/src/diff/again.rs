@@ -29,11 +29,17 @@ pub(super) fn again(target: &Target, difference: &Difference) -> Vec<(u8, Op)> {
             repaired: true,
             ..
         } => of(link).map(|(link, routes)| addresses(link, &routes)),
-        // A new route comes before those that exist.
-        Fact::RouteBehind { route, .. } => Some(vec![
-            (LEFT_ROUTES, Adjustment::RemoveRoute(route.clone())),
-            (ROUTES, Adjustment::AddRoute(route.clone())),
-        ]),
+        Fact::RouteBehind { route, first } => {
+            let new = match (&difference.place, first) {
+                (ObjectPlace::Node { .. }, None) => Adjustment::ReplaceRoute(route.clone()),
+                // A new route comes before those that exist.
+                _ => Adjustment::AddRoute(route.clone()),
+            };
+            Some(vec![
+                (LEFT_ROUTES, Adjustment::RemoveRoute(route.clone())),
+                (ROUTES, new),
+            ])
+        }
         fact @ Fact::Attribute { link, .. } if starts_ipv6(fact) => {
             of(link).map(|(link, routes)| ipv6(link, &routes))
         }

@@ -67,12 +67,6 @@ pub fn detach(before: &Settled, node: &Node) -> Option<Plan> {
     let mut plan = Plan::default();
     let wanted = without(before, &node.name);
     rules(&mut plan, before, &wanted, Cause::NotInFile)?;
-    let op = Op::RemoveNamespace {
-        netns: node.netns.clone(),
-        // Nothing waits for their removal.
-        links: Vec::new(),
-    };
-    plan.push(op, Cause::NotInFile);
     let prefixes: Vec<IpNet> = node.port_addresses().map(IpNet::from).collect();
     if !prefixes.is_empty() {
         let flows = Flows {
@@ -81,6 +75,12 @@ pub fn detach(before: &Settled, node: &Node) -> Option<Plan> {
         };
         plan.push(Op::FlushConnections(Box::new(flows)), Cause::Connections);
     }
+    let op = Op::RemoveNamespace {
+        netns: node.netns.clone(),
+        // Nothing waits for their removal.
+        links: Vec::new(),
+    };
+    plan.push(op, Cause::NotInFile);
     Some(plan)
 }
 

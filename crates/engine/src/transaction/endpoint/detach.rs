@@ -37,26 +37,10 @@ impl Engine {
             return Ok(false);
         };
         self.carry_out(&mut prepared, caller, |engine, prepared, caller| {
-            let mut done = engine.remove_from_kernel(kernel, prepared, caller);
-            if let Err(failure) = &mut done {
-                failure.also.extend(clear_links(kernel, prepared).err());
-            }
-            engine.remove_endpoint(prepared, done?, caller.cancel)
+            let remains = remove_from_kernel(kernel, prepared, caller)?;
+            engine.remove_endpoint(prepared, remains, caller.cancel)
         })?;
         Ok(true)
-    }
-
-    fn remove_from_kernel(
-        &self,
-        kernel: &mut Kernel,
-        prepared: &Prepared,
-        caller: &mut Caller<'_>,
-    ) -> Result<RemovedLinks, Failure> {
-        Self::execute_with(kernel, &prepared.plan, Some(caller))?;
-        Ok(RemovedLinks {
-            links: release_links(kernel, prepared)?,
-            socket: kernel.keep_netfilter()?,
-        })
     }
 
     fn prepare_detach(
@@ -130,15 +114,29 @@ impl Engine {
         };
         match self.keeper(project, cancel)? {
             Some(client) => drop(client.change(&change, Vec::new(), remains)?),
-            None => finish_removed_links(project, remains, WITHOUT_KEEPER)?,
+            None => finish_removed_links(project, &remains.links, WITHOUT_KEEPER)?,
         }
         self.store().end_endpoint(project)
     }
 }
 
-/// Takes the links of a removed node out of use until the kernel has removed them with its
-/// namespace: they are down, and have neither the node's name nor its network's group. Returns
-/// those that still exist.
+/// The links first: the kernel removes the namespace in a thread of its own, and requests about links
+/// wait for it. If a later step fails, they are made anew.
+fn remove_from_kernel(
+    kernel: &mut Kernel,
+    prepared: &Prepared,
+    caller: &mut Caller<'_>,
+) -> Result<RemovedLinks, Failure> {
+    let links = release_links(kernel, prepared)?;
+    Engine::execute_with(kernel, &prepared.plan, Some(caller))?;
+    Ok(RemovedLinks {
+        links,
+        socket: kernel.give_away_netfilter()?,
+    })
+}
+
+/// Takes the links of a node out of use until the kernel removes them with its namespace: they are
+/// down, and have neither the node's name nor its network's group. Returns their names.
 fn release_links(kernel: &mut Kernel, prepared: &Prepared) -> Result<Vec<String>, KernelError> {
     let Prepared { settled, node, .. } = prepared;
     let alias = mark::alias(&settled.project, &Role::Removed(node.name.clone()));
@@ -163,19 +161,6 @@ fn release_links(kernel: &mut Kernel, prepared: &Prepared) -> Result<Vec<String>
         out.push(name);
     }
     Ok(out)
-}
-
-/// Removes the links of a node whose namespace has been removed, before the node is built again:
-/// the kernel would remove them some time later, and their names are needed.
-fn clear_links(kernel: &mut Kernel, prepared: &Prepared) -> Result<(), Failure> {
-    let node = &prepared.node;
-    if matches!(inspect(&netns_path(&node.netns))?, Mounted::Netns(_)) {
-        return Ok(());
-    }
-    for (_, _, link) in node.ports() {
-        kernel.remove_link(link, is_ours)?;
-    }
-    Ok(())
 }
 
 /// Whether the present objects of a node are those that were built.

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use hallway_view::json::Endpoints;
 
@@ -14,6 +14,9 @@ use crate::failure::CommandError;
 use crate::ui;
 
 const ROUNDS: usize = 9;
+/// Before each: the kernel removes namespaces some time after they are no longer used, and requests
+/// about links wait for it. Every program gets the same time.
+const PAUSE: Duration = Duration::from_millis(200);
 const NETAVARK: &str = "/usr/lib/podman/netavark";
 const CNI: &str = "/opt/cni/bin";
 
@@ -194,6 +197,7 @@ fn answered(mut command: Command, input: &str) -> Result<(u64, String), CommandE
         error,
     };
     let io = |e: std::io::Error| failed(e.to_string());
+    std::thread::sleep(PAUSE);
     let started = Instant::now();
     let mut child = command
         .env_remove("HALLWAY_SANDBOX")
