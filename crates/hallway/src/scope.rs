@@ -276,10 +276,10 @@ impl Scope {
             return Ok(());
         }
         let Some(sandbox) = &self.sandbox else {
-            let state = state_dir(common)?;
+            let host = state_dir(common)?.join("host");
             self.engine.tidy();
-            // The directory above it may be one that all users may write to, like /tmp.
-            remove_if_empty(opened_above(&state).as_ref());
+            // Only if it is empty.
+            state::remove_if_empty(host.parent().unwrap_or(&host));
             return Ok(());
         };
         if sandbox.implicit {
