@@ -101,3 +101,40 @@ fn typed<'de, D: Deserializer<'de>, T>(
     let other = || D::Error::custom(format!("unexpected value {value}"));
     of_text(&value).map(Some).ok_or_else(other)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{Document, parse};
+
+    /// What the parser takes, commands that change the project take too.
+    #[test]
+    fn flags_and_numbers_in_quotes_are_read_for_editing() {
+        let text = |quote: &str| {
+            let q = |value: &str| format!("{quote}{value}{quote}");
+            format!(
+                "networks: {{ n: {{ internal: {}, mtu: {} }} }}
+nodes:
+  a:
+    networks: [n]
+    command: sleep 9
+    forwarding: {}
+    healthcheck: {{ test: exit 0, retries: {} }}
+    depends_on: {{ b: {{ required: {} }} }}
+  b: {{ networks: [n], command: sleep 9, may_fail: {} }}
+",
+                q("yes"),
+                q("1400"),
+                q("true"),
+                q("3"),
+                q("no"),
+                q("True")
+            )
+        };
+        let (plain, quoted) = (text(""), text("\""));
+        let nodes = |text: &str| parse("x.yaml", text).unwrap().topology.nodes;
+        assert_eq!(nodes(&quoted).len(), nodes(&plain).len());
+        let written = |text: &str| Document::read(text).unwrap().to_yaml();
+        assert_eq!(written(&quoted), written(&plain));
+        assert!(Document::read("nodes: { a: { forwarding: \"perhaps\" } }").is_none());
+    }
+}
