@@ -138,7 +138,7 @@ fn only_what_is_ours_is_repaired() {
     h.up(FILE).ok();
     sh(
         "ip -n blue link set eth0 mtu 1400; ip -n blue addr add 172.31.0.1/24 dev eth0
-        ip -n blue route add 10.99.0.0/24 via 172.30.0.9",
+        ip -n blue route add 10.99.0.0/24 via 172.30.0.9; ip -n blue route prepend prohibit default",
     );
     assert!(!h.ok("status").contains("drift"));
     sh("ip netns exec blue sysctl -qw net.ipv4.tcp_syncookies=0
@@ -163,6 +163,7 @@ fn only_what_is_ours_is_repaired() {
     );
     assert!(sh("ip -n blue -o addr").contains("172.31.0.1"));
     assert!(sh("ip -n blue route").contains("10.99.0.0/24"));
+    assert!(sh("ip -n blue route").contains("prohibit default"));
     assert!(sh("ip -n blue -o link show eth0").contains("mtu 1400"));
 }
 
