@@ -27,10 +27,7 @@ pub fn compare(
     let host = Index::without(&observed.host, &foreign::links(spaces, &observed.host));
     let host_before = Before::new(before.iter().map(|b| &b.host));
     out.missing_bridges(wanted, &host);
-    let mut nodes_before: BTreeMap<&Name, Vec<&NodeTarget>> = BTreeMap::new();
-    for node in before.iter().flat_map(|b| &b.nodes) {
-        nodes_before.entry(&node.node).or_default().push(node);
-    }
+    let nodes_before = by_name(&before);
     let entries: BTreeMap<&str, &SeenNamespace> = observed
         .namespaces
         .iter()
@@ -85,5 +82,14 @@ pub fn compare(
     out.push_all(&host_place, neighbours.of_host(&host));
     out.forwarding(wanted, &host);
     out.without_missing_external(wanted);
+    out
+}
+
+/// What earlier runs wanted of nodes, by name.
+fn by_name(before: &[Target]) -> BTreeMap<&Name, Vec<&NodeTarget>> {
+    let mut out: BTreeMap<&Name, Vec<&NodeTarget>> = BTreeMap::new();
+    for node in before.iter().flat_map(|b| &b.nodes) {
+        out.entry(&node.node).or_default().push(node);
+    }
     out
 }
