@@ -95,13 +95,13 @@ impl VerbError {
         })
     }
 
-    /// The same with another help, if it is an error of the command line.
     /// Whether it is that a project is not up, or that it is not clear which one is meant.
     pub(crate) fn is_about_project(&self) -> bool {
         let codes = [CommandCode::NotUp, CommandCode::SeveralProjects].map(CommandCode::text);
         matches!(self, Self::Usage(usage) if codes.contains(&usage.code))
     }
 
+    /// The same with another help, if it is an error of the command line.
     pub(crate) fn with_help(self, help: impl Into<String>) -> Self {
         match self {
             Self::Usage(usage) => Self::Usage(Usage {

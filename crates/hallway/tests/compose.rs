@@ -99,6 +99,23 @@ fn a_service_that_ends() {
     }
 }
 
+/// A command reads the translation again, and changes it.
+fn a_change_of_a_project_with_a_dependency_that_is_not_required() {
+    let file = "services:
+  a: { image: x, command: sleep 1000, depends_on: { b: { condition: service_started, required: false } } }
+  b: { image: x, command: sleep 1000 }
+";
+    let h = Hallway::host(PROGRAM).within(directory(&[("compose.yaml", file)]));
+    h.run(&["up", "-d"]).exits(0);
+    h.run(&["deny", "a", "b"]).exits(0);
+    for format in ["hallway", "compose"] {
+        let out = h.run(&["export", "--format", format]).exits(0).out;
+        assert_eq!(out.matches("name: shop").count(), 1, "{out}");
+        assert!(out.contains("required: false"), "{out}");
+    }
+    h.ok("down");
+}
+
 /// The running project has places in the file too, also after a command has changed it.
 fn places_of_what_is_up() {
     let h = Hallway::host(PROGRAM).within(directory(&[("compose.yaml", COMPOSE)]));
@@ -465,6 +482,7 @@ fn a_kathara_lab() {
 
 hallway_testkit::tests!(
     a_service_that_ends,
+    a_change_of_a_project_with_a_dependency_that_is_not_required,
     free_ports_of_the_host,
     scaled_with_profiles_and_included_files,
     variables_of_compose,

@@ -414,7 +414,8 @@ fn a_file_above_the_directory() {
         .exits(0)
         .says("using /run/shop/compose.yaml")
         .says("shop is up");
-    h.run(&["explain", "web", "outside"]).says("");
+    h.run(&["explain", "web", "outside"])
+        .says("using /run/shop/compose.yaml");
     h.run(&["down"]).exits(0).says("/run/shop/compose.yaml");
     // The nearest one.
     std::fs::write("/run/shop/src/hallway.yaml", "nodes: { a: {} }\n").unwrap();

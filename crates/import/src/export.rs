@@ -3,6 +3,7 @@
 
 use hallway_spec::{Entry, Place, PortText, Problem, Value, ValueKind};
 
+use crate::compose::may_fail_unless_said;
 use crate::entries::Entries;
 use crate::render::render;
 
@@ -115,7 +116,20 @@ fn service(node: &Value) -> Value {
     if let Some(user) = node.get("user") {
         ours.set("user", place, user.clone());
     }
+    if fails_otherwise(node) {
+        ours.set("may_fail", place, Value::of_plain(place, false));
+    }
     with(out, ours, place)
+}
+
+/// Whether a program that must not fail may do so as a service of a Compose file without `may_fail`.
+fn fails_otherwise(node: &Value) -> bool {
+    let key = |key: &str| node.get(key).filter(|value| !value.is_null());
+    let restart = key("restart").and_then(Value::text);
+    let (ready, checked) = (key("ready").is_some(), key("healthcheck").is_some());
+    key("command").is_some()
+        && key("may_fail").is_none()
+        && may_fail_unless_said(ready, restart, checked)
 }
 
 /// A value as a list, which is the only form in Compose.

@@ -288,3 +288,28 @@ fn a_collision_domain_of_kathara_with_several_subnets() {
         ]
     );
 }
+
+/// A command that changes the project reads the translation again.
+#[test]
+fn a_dependency_that_is_not_required_can_be_read_again() {
+    for condition in ["service_started", "service_completed_successfully"] {
+        let text = format!(
+            "services:
+  a: {{ image: x, command: sleep 9, depends_on: {{ b: {{ condition: {condition}, required: \"no\" }} }} }}
+  b: {{ image: x, command: sleep 9 }}
+"
+        );
+        let file = File {
+            path: "compose.yaml".into(),
+            text,
+        };
+        let surroundings = Surroundings {
+            program: &|_| true,
+            ..Surroundings::bare()
+        };
+        let imported = import(&[file], &Options::default(), surroundings).unwrap();
+        let written = format!("{{ condition: {condition}, required: false }}");
+        assert!(imported.text.contains(&written), "{}", imported.text);
+        assert!(hallway_spec::Document::read(&imported.text).is_some());
+    }
+}

@@ -28,6 +28,11 @@ nodes:
   clerk: { networks: { office: , lab: , yard: { address: 192.168.9.9 } } }
   router: { networks: six, forwarding: true, limits: { connections: 10 } }
   alone: {}
+  job: { networks: [apps], command: hallway wait }
+  again: { command: hallway wait, restart: always }
+  never: { command: hallway wait, restart: \"no\" }
+  checked: { command: hallway wait, restart: always, healthcheck: { test: exit 0 } }
+  fails: { command: hallway wait, may_fail: true, depends_on: { job: { condition: service_started, required: false } } }
 links:
   - { endpoints: { web: 10.0.9.1/30, alone: 10.0.9.2/30 }, bandwidth: 10mbit }
 policies:

@@ -22,6 +22,7 @@
 //! assert_eq!((changed, actions.len()), (0, 0));
 //! ```
 
+mod dependencies;
 mod wanted;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,7 +30,7 @@ use std::time::{Duration, Instant};
 
 use hallway_engine::etc::EtcFiles;
 use hallway_engine::keeper::{Exit, Program, ProgramState, ProgramStatus};
-use hallway_spec::{Condition, Dependency, Health, Restart};
+use hallway_spec::{Health, Restart};
 
 const BACKOFF_FIRST: Duration = Duration::from_millis(100);
 const BACKOFF_MAX: Duration = Duration::from_secs(10);
@@ -206,12 +207,7 @@ impl Supervisor {
     /// Starts programs that are due.
     pub fn advance(&mut self, now: Instant) -> Vec<Action> {
         let mut actions = Vec::new();
-        let ready: BTreeSet<String> = self
-            .entries
-            .values()
-            .filter(|entry| entry.program.depends_on.iter().all(|d| self.satisfied(d)))
-            .map(|entry| entry.program.node.clone())
-            .collect();
+        let ready = self.ready();
         // Until the last process of a run has ended, its node gets no other.
         let mut busy: BTreeSet<String> = self.runs.values().map(|r| r.node.clone()).collect();
         for (node, entry) in &mut self.entries {
@@ -295,37 +291,6 @@ impl Supervisor {
                 }),
             })
             .collect()
-    }
-
-    /// Whether a dependency is satisfied, or not required and the other program has failed. One on a
-    /// node without a program always is.
-    fn satisfied(&self, dependency: &Dependency) -> bool {
-        let Some(entry) = self.entries.get(dependency.node.as_ref()) else {
-            return true;
-        };
-        let completed = entry.state == ProgramState::Exited && entry.exit == Some(Exit::Code(0));
-        let runs = entry.state == ProgramState::Running;
-        let satisfied = match dependency.condition {
-            Condition::ServiceStarted => runs || completed,
-            Condition::ServiceHealthy => {
-                runs && entry.health.is_none_or(|health| health == Health::Healthy)
-            }
-            Condition::ServiceCompletedSuccessfully => completed,
-        };
-        satisfied || !dependency.required && self.failed(entry)
-    }
-
-    /// Whether a program failed, or cannot be started since one that it requires did (there are no cycles).
-    fn failed(&self, entry: &Entry) -> bool {
-        let blocked = |on: &Dependency| {
-            let other = self.entries.get(on.node.as_ref());
-            on.required && !self.satisfied(on) && other.is_some_and(|other| self.failed(other))
-        };
-        match entry.state {
-            ProgramState::Exited => true,
-            ProgramState::Waiting => entry.program.depends_on.iter().any(blocked),
-            _ => entry.health == Some(Health::Unhealthy),
-        }
     }
 
     fn stop_runs(&mut self, node: &str) -> Vec<Action> {

@@ -81,3 +81,32 @@ fn a_program_starts_when_another_is_healthy() {
     bench.ends(run, 1);
     assert_eq!(bench.status("db").health, None, "it does not run");
 }
+
+/// Each layer has two programs that depend on both of the layer before: there are 2^40 ways to the first.
+#[test]
+fn many_layers_of_dependencies_are_looked_at_once() {
+    let mut bench = Bench::new();
+    let mut programs = vec![
+        program("first", Restart::No, &[]),
+        program("l0a", Restart::No, &["first"]),
+        program("l0b", Restart::No, &["first"]),
+    ];
+    for layer in 1..40 {
+        let before = [format!("l{}a", layer - 1), format!("l{}b", layer - 1)];
+        let before = before.each_ref().map(String::as_str);
+        for side in ["a", "b"] {
+            programs.push(program(&format!("l{layer}{side}"), Restart::No, &before));
+        }
+    }
+    let mut last = program("last", Restart::No, &[]);
+    last.depends_on = vec![Dependency {
+        required: false,
+        ..on("l39a", Condition::ServiceStarted)
+    }];
+    programs.push(last);
+    let (started, _) = bench.sync(&programs);
+    assert_eq!(names(&started), ["first"]);
+    let exit = Exit::Code(3);
+    let after = bench.event(started[0].0, RunEvent::Exited { exit }).0;
+    assert_eq!(names(&after), ["last"]);
+}

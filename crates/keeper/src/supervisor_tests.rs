@@ -1,5 +1,7 @@
 //! The states of programs, with a simulated clock.
 
+use hallway_spec::{Condition, Dependency};
+
 use super::*;
 
 #[path = "supervisor_dependency_tests.rs"]

@@ -498,3 +498,35 @@ policies: [{{ from: i, to: n, ports: [web] }}]
     assert_eq!(named.iter().collect::<Vec<_>>(), ["a"]);
     parse("rest.yaml", &rest.to_yaml()).unwrap();
 }
+
+/// What the parser takes, commands that change the project take too.
+#[test]
+fn flags_and_numbers_in_quotes_are_read_for_editing() {
+    let text = |quote: &str| {
+        let q = |value: &str| format!("{quote}{value}{quote}");
+        format!(
+            "networks: {{ n: {{ internal: {}, mtu: {} }} }}
+nodes:
+  a:
+    networks: [n]
+    command: sleep 9
+    forwarding: {}
+    healthcheck: {{ test: exit 0, retries: {} }}
+    depends_on: {{ b: {{ required: {} }} }}
+  b: {{ networks: [n], command: sleep 9, may_fail: {} }}
+",
+            q("yes"),
+            q("1400"),
+            q("true"),
+            q("3"),
+            q("no"),
+            q("True")
+        )
+    };
+    let (plain, quoted) = (text(""), text("\""));
+    let topology = |text: &str| without_places(&parse("x.yaml", text).unwrap().topology);
+    assert_eq!(topology(&quoted), topology(&plain));
+    let written = |text: &str| Document::read(text).unwrap().to_yaml();
+    assert_eq!(written(&quoted), written(&plain));
+    assert!(Document::read("nodes: { a: { forwarding: \"perhaps\" } }").is_none());
+}

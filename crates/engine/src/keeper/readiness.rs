@@ -1,5 +1,6 @@
 //! Whether programs have become ready: a pure function of their states.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use hallway_plan::Exit;
@@ -51,14 +52,17 @@ pub struct NotRequired {
     pub end: ProgramEnd,
     /// The others; none, if none waits for it.
     pub of: Vec<String>,
+    /// The nodes whose program is not started, since they require it.
+    pub not_started: Vec<String>,
 }
 
 impl fmt::Display for NotRequired {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "node {}: {}; ", self.node, self.end)?;
-        match self.of.is_empty() {
-            true => f.write_str("the others run on"),
-            false => write!(f, "not required by {}", self.of.join(", ")),
+        match (self.of.as_slice(), self.not_started.as_slice()) {
+            ([], []) => f.write_str("the others run on"),
+            ([], not_started) => write!(f, "therefore not started: {}", not_started.join(", ")),
+            (of, _) => write!(f, "not required by {}", of.join(", ")),
         }
     }
 }
@@ -178,7 +182,13 @@ pub fn readiness(wanted: &[Program], programs: &[ProgramStatus]) -> Readiness {
             return Readiness::Failed { node, end };
         }
         let node = node.clone();
-        without.push(NotRequired { node, end, of });
+        let not_started = requiring(wanted, &node);
+        without.push(NotRequired {
+            node,
+            end,
+            of,
+            not_started,
+        });
         without.append(&mut blocked);
     }
     let mut awaited: Vec<AwaitedProgram> = programs
@@ -193,13 +203,12 @@ pub fn readiness(wanted: &[Program], programs: &[ProgramStatus]) -> Readiness {
             Ok(Some(before)) if !awaited.contains(&before) => awaited.push(before),
             Ok(_) => {}
             Err(NeverHealthy(node)) => {
-                let of = not_requiring(wanted, &program.node, &mut without).unwrap_or_default();
-                if of.is_empty() {
+                let of = not_requiring(wanted, &program.node, &mut without);
+                let Some(of) = of.filter(|_| has_dependants(wanted, &program.node)) else {
                     let end = ProgramEnd::NotHealthy;
                     return Readiness::Failed { node, end };
-                }
-                let (node, end) = (program.node.clone(), ProgramEnd::Blocked);
-                without.push(NotRequired { node, end, of });
+                };
+                without.push(blocked_program(wanted, &program.node, of));
                 continue;
             }
         }
@@ -211,10 +220,26 @@ pub fn readiness(wanted: &[Program], programs: &[ProgramStatus]) -> Readiness {
             });
         }
     }
-    without.dedup();
+    named_once(&mut without, programs);
     match awaited.is_empty() {
         true => Readiness::Ready { failed: without },
         false => Readiness::Waiting(awaited),
+    }
+}
+
+/// Names each program once, and only those that were not started as such.
+fn named_once(without: &mut Vec<NotRequired>, programs: &[ProgramStatus]) {
+    // One that requires several that failed is found with each of them.
+    let mut named = BTreeSet::new();
+    without.retain(|program| named.insert(program.node.clone()));
+    // What was started before the failure runs on.
+    let waits = |node: &String| {
+        let mut waiting = programs.iter().filter(|p| p.state == ProgramState::Waiting);
+        waiting.any(|p| p.node == *node)
+    };
+    without.retain(|program| program.end != ProgramEnd::Blocked || waits(&program.node));
+    for program in without {
+        program.not_started.retain(&waits);
     }
 }
 
@@ -284,17 +309,39 @@ fn not_requiring(
             of.push(other.node.clone());
         } else if !blocked.iter().any(|b| b.node == other.node) {
             let further = not_requiring(wanted, &other.node, blocked)?;
-            if further.is_empty() {
+            // One that nothing depends on is wanted for itself.
+            if !has_dependants(wanted, &other.node) {
                 return None;
             }
-            blocked.push(NotRequired {
-                node: other.node.clone(),
-                end: ProgramEnd::Blocked,
-                of: further,
-            });
+            blocked.push(blocked_program(wanted, &other.node, further));
         }
     }
     Some(of)
+}
+
+/// A program that was not started since one that it requires failed.
+fn blocked_program(wanted: &[Program], node: &str, of: Vec<String>) -> NotRequired {
+    NotRequired {
+        node: node.to_owned(),
+        end: ProgramEnd::Blocked,
+        of,
+        not_started: requiring(wanted, node),
+    }
+}
+
+fn has_dependants(wanted: &[Program], node: &str) -> bool {
+    let mut on = wanted.iter().flat_map(|other| &other.depends_on);
+    on.any(|d| d.node.as_ref() == node)
+}
+
+/// The programs that require this one.
+fn requiring(wanted: &[Program], node: &str) -> Vec<String> {
+    let requires = |other: &&Program| {
+        let mut on = other.depends_on.iter();
+        on.any(|d| d.required && d.node.as_ref() == node)
+    };
+    let all = wanted.iter().filter(requires);
+    all.map(|other| other.node.clone()).collect()
 }
 
 fn ports(program: &Program) -> Vec<String> {
@@ -341,3 +388,7 @@ fn dependency(
     }
     Ok(None)
 }
+
+#[cfg(test)]
+#[path = "readiness_tests.rs"]
+mod tests;

@@ -31,7 +31,8 @@ pub(crate) fn run(common: &Common, verb: Verb) -> Result<ExitCode, VerbError> {
         Ok(project) => project,
         Err(error) => {
             let error = named::located(common, Some(&scope), &texts, error);
-            scope.leave(common)?;
+            // The first error is the one to report.
+            let _left = scope.leave(common);
             return Err(error);
         }
     };
@@ -138,7 +139,8 @@ fn finish(
             Ok(ExitCode::SUCCESS)
         }
         Err(error) => {
-            scope.leave(common)?;
+            // The first error is the one to report.
+            let _left = scope.leave(common);
             Err(error)
         }
     }

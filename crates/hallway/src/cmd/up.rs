@@ -74,7 +74,8 @@ pub(crate) fn run(
         }
         Ok(code) => Ok(code),
         Err(error) => {
-            scope.leave(common)?;
+            // The first error is the one to report.
+            let _left = scope.leave(common);
             Err(error)
         }
     }

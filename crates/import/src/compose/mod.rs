@@ -29,6 +29,7 @@ mod unpublished;
 mod words;
 
 pub(crate) use names::sysctls;
+pub(crate) use node::may_fail_unless_said;
 
 use hallway_spec::problem::ImportProblem;
 use hallway_spec::{Place, Value, ValueKind};

@@ -1,7 +1,7 @@
 //! A service as nodes.
 
 use hallway_spec::problem::ImportProblem;
-use hallway_spec::{Entry, Value, nearest};
+use hallway_spec::{Entry, Place, Value, nearest};
 
 use super::context::Context;
 use super::ports::Chooser;
@@ -151,7 +151,7 @@ fn started(context: &Context<'_>, service: &Service, out: &mut Entries, findings
     }
     if names
         .iter()
-        .all(|d| d.condition.is_none() && d.required.is_none())
+        .all(|d| d.condition.is_none() && d.not_required.is_none())
     {
         let names = names.into_iter().map(|d| d.node);
         return out.list("depends_on", &depends.place, names.collect());
@@ -161,8 +161,8 @@ fn started(context: &Context<'_>, service: &Service, out: &mut Entries, findings
         let started = || Value::of_text(&on.node.place, "service_started");
         let mut inner = Entries::default();
         inner.text("condition", &on.condition.unwrap_or_else(started));
-        if let Some(required) = &on.required {
-            inner.text("required", required);
+        if let Some(place) = &on.not_required {
+            inner.set("required", place, Value::of_plain(place, false));
         }
         let value = inner.into_map(&on.node.place);
         map.set(on.node.text().unwrap_or_default(), &on.node.place, value);
@@ -170,14 +170,19 @@ fn started(context: &Context<'_>, service: &Service, out: &mut Entries, findings
     out.set("depends_on", &depends.place, map.into_map(&depends.place));
 }
 
-/// Whether the others run on when its program ends, as in Compose. One that is started again does not end, and
-/// without the small server, or the ports of `ready`, nothing can be tested.
+/// Whether the others run on when its program ends, as in Compose. Without the small server nothing can be tested.
 fn may_fail(service: &Service) -> bool {
     let value = &service.value;
     let ready = value.get("x-hallway").and_then(|ours| ours.get("ready"));
     let restart = value.get("restart").and_then(Value::text);
+    !service.stub && may_fail_unless_said(ready.is_some(), restart, service.healthcheck.is_some())
+}
+
+/// Whether a program of a Compose file may fail if nothing is said about it. One that is started again does not
+/// end, and without the ports of `ready` nothing can be tested.
+pub(crate) fn may_fail_unless_said(ready: bool, restart: Option<&str>, checked: bool) -> bool {
     let ends = restart.is_none_or(|restart| ["no", "false"].contains(&restart));
-    !service.stub && ready.is_none() && (ends || service.healthcheck.is_some())
+    !ready && (ends || checked)
 }
 
 /// A node that another depends on.
@@ -185,8 +190,8 @@ struct On {
     node: Value,
     /// The condition, unless it is the start.
     condition: Option<Value>,
-    /// `required: false`.
-    required: Option<Value>,
+    /// Where it has `required: false`.
+    not_required: Option<Place>,
 }
 
 /// Adds the nodes of one service that another depends on. Nodes without a program are ready at once.
@@ -234,11 +239,10 @@ fn depend(context: &Context<'_>, entry: &Entry, names: &mut Vec<On>, findings: &
         let condition = entry.value.get("condition").filter(|_| passed);
         names.extend(service.nodes.iter().map(|node| {
             let node = Value::of_text(&entry.place, node);
-            let (condition, required) = (condition.cloned(), required.cloned());
             On {
                 node,
-                condition,
-                required,
+                condition: condition.cloned(),
+                not_required: required.map(|value| value.place.clone()),
             }
         }));
     }

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use keys::ImpairmentKeys;
 use keys::mapping;
+use values::{flag, number};
 
 pub use schema::schema;
 pub(crate) use values::{OneOrMany, Scalar};
@@ -50,25 +51,32 @@ mapping! {
         /// The host's address; the first by default.
         gateway: Option<OneOrMany<String>>,
         /// False: its nodes have only the addresses that the file gives them.
+        #[serde(default, deserialize_with = "flag")]
         assign: Option<bool>,
         /// No route to other networks and no published ports: no default route, no masquerade.
+        #[serde(default, deserialize_with = "flag")]
         internal: Option<bool>,
         /// Its nodes represent the outside.
+        #[serde(default, deserialize_with = "flag")]
         outside: Option<bool>,
         /// False: its nodes reach outside with their own addresses, and policies may let outside
         /// reach them.
+        #[serde(default, deserialize_with = "flag")]
         nat: Option<bool>,
         /// `bridge` (the default), `routed` or `lan`.
         mode: Option<String>,
         /// True: a bridge of the host that is there already.
+        #[serde(default, deserialize_with = "flag")]
         external: Option<bool>,
         /// The name of that bridge.
         bridge: Option<String>,
         /// An interface of the host, which each member gets a macvlan interface of.
         parent: Option<String>,
         /// The number of a VLAN on it, which the members are in.
+        #[serde(default, deserialize_with = "number")]
         vlan: Option<u16>,
         /// Bytes.
+        #[serde(default, deserialize_with = "number")]
         mtu: Option<u32>,
     }
 }
@@ -98,6 +106,7 @@ mapping! {
         /// When `command` is started again: no, on-failure, always or unless-stopped.
         restart: Option<Scalar>,
         /// true: if `command` ends with an error, `up` warns and goes on.
+        #[serde(default, deserialize_with = "flag")]
         may_fail: Option<bool>,
         /// Nodes whose command is started before, with conditions for that.
         depends_on: Option<DependsDoc>,
@@ -116,10 +125,12 @@ mapping! {
         /// `pid:NUMBER`, `container:NAME`: that namespace is joined.
         namespace: Option<String>,
         /// false: its networks give it no default route.
+        #[serde(default, deserialize_with = "flag")]
         default_route: Option<bool>,
         /// Static routes.
         routes: Option<OneOrMany<RouteDoc>>,
         /// Forward packets between its own interfaces.
+        #[serde(default, deserialize_with = "flag")]
         forwarding: Option<bool>,
         /// How much it may use of the host's resources.
         limits: Option<LimitsDoc>,
@@ -131,6 +142,7 @@ mapping! {
     #[derive(Default)]
     pub struct LimitsDoc read as LimitsKeys {
         /// Connections of each of its addresses at the same time; 8192 when absent.
+        #[serde(default, deserialize_with = "number")]
         connections: Option<u32>,
     }
 }
@@ -162,12 +174,15 @@ mapping! {
         /// Like `10mbit`.
         bandwidth: Option<Scalar>,
         /// It may answer as a DHCP server.
+        #[serde(default, deserialize_with = "flag")]
         dhcp_server: Option<bool>,
         /// It may send IPv6 router advertisements.
+        #[serde(default, deserialize_with = "flag")]
         router: Option<bool>,
         /// Addresses besides its own that it may send from and answer for: prefixes, or `any`.
         sources: Option<OneOrMany<String>>,
         /// What the node forwards into this network gets the node's address there.
+        #[serde(default, deserialize_with = "flag")]
         masquerade: Option<bool>,
         /// Another name of `bandwidth`.
         rate: Option<Scalar>,
@@ -231,6 +246,7 @@ mapping! {
         /// service_started (the default), service_healthy or service_completed_successfully.
         condition: Option<String>,
         /// false: if the other program fails, this one is started nevertheless; true when absent.
+        #[serde(default, deserialize_with = "flag")]
         required: Option<bool>,
     }
 }
@@ -246,12 +262,14 @@ mapping! {
         /// A check that takes longer has failed; 30s when absent.
         timeout: Option<Scalar>,
         /// This number of failures in a row means unhealthy; 3 when absent.
+        #[serde(default, deserialize_with = "number")]
         retries: Option<u32>,
         /// Failures within this time of the start do not count.
         start_period: Option<Scalar>,
         /// The pause between two checks in that time; 1s when absent.
         start_interval: Option<Scalar>,
         /// Turns the check off.
+        #[serde(default, deserialize_with = "flag")]
         disable: Option<bool>,
     }
 }
@@ -273,6 +291,7 @@ mapping! {
         /// Two nodes with their addresses.
         endpoints: IndexMap<String, Option<EndDoc>>,
         /// Bytes.
+        #[serde(default, deserialize_with = "number")]
         mtu: Option<u32>,
         /// Like `10mbit`.
         bandwidth: Option<Scalar>,
@@ -302,6 +321,7 @@ mapping! {
         /// A fixed MAC address.
         mac: Option<String>,
         /// What the node forwards by this end gets the address that the node has here.
+        #[serde(default, deserialize_with = "flag")]
         masquerade: Option<bool>,
         /// The limit of what this end sends, like `10mbit`.
         rate: Option<Scalar>,
@@ -335,6 +355,7 @@ mapping! {
         /// Like `80/tcp`, or the name of a port; ping when absent.
         port: Option<Scalar>,
         /// True by default.
+        #[serde(default, deserialize_with = "flag")]
         reachable: Option<bool>,
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::Document;
-use crate::reader::{At, Reader};
+use crate::reader::{At, Reader, truth};
 use crate::tree::{Id, Kind, Tree};
 
 /// Texts with more values, counting aliases written out, are not read.
@@ -35,13 +35,16 @@ fn json(tree: &Tree, id: Id, budget: &mut usize) -> Option<serde_json::Value> {
     Some(match &tree.get(id).kind {
         Kind::Scalar { text, plain: true } => match text.as_str() {
             "" | "~" | "null" => Value::Null,
-            "true" | "yes" | "on" | "True" => Value::Bool(true),
-            "false" | "no" | "off" | "False" => Value::Bool(false),
-            number => number
-                .parse::<i64>()
-                .ok()
-                .filter(|n| n.to_string() == *number)
-                .map_or_else(|| Value::String(text.clone()), Value::from),
+            plain => {
+                let number = || {
+                    let number = plain.parse::<i64>().ok();
+                    number.filter(|n| n.to_string() == *plain)
+                };
+                match truth(plain) {
+                    Some(flag) => Value::Bool(flag),
+                    None => number().map_or_else(|| Value::String(text.clone()), Value::from),
+                }
+            }
         },
         Kind::Scalar { text, .. } => Value::String(text.clone()),
         Kind::List(items) => Value::Array(

@@ -1,7 +1,12 @@
 //! Values that may be written in several forms.
 
+use std::str::FromStr;
+
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::reader::truth;
 
 /// One or several.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -63,4 +68,36 @@ impl From<&str> for Scalar {
     fn from(text: &str) -> Self {
         Self::Text(text.to_owned())
     }
+}
+
+/// A truth value; as for the parser, also one in quotes.
+///
+/// # Errors
+/// When it is another value.
+pub(super) fn flag<'de, D: Deserializer<'de>>(from: D) -> Result<Option<bool>, D::Error> {
+    typed(from, truth)
+}
+
+/// A number; as for the parser, also one in quotes.
+///
+/// # Errors
+/// When it is another value.
+pub(super) fn number<'de, D, T>(from: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: FromStr,
+{
+    typed(from, |text| text.parse().ok())
+}
+
+fn typed<'de, D: Deserializer<'de>, T>(
+    from: D,
+    of_text: impl Fn(&str) -> Option<T>,
+) -> Result<Option<T>, D::Error> {
+    let value = match Scalar::deserialize(from)? {
+        Scalar::Nothing(()) => return Ok(None),
+        value => value.text(),
+    };
+    let other = || D::Error::custom(format!("unexpected value {value}"));
+    of_text(&value).map(Some).ok_or_else(other)
 }

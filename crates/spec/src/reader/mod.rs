@@ -165,14 +165,20 @@ impl<'t> Reader<'t> {
     }
 
     pub(crate) fn boolean(&mut self, at: &At) -> Option<bool> {
-        match self.text(at, "true or false")?.as_str() {
-            "true" | "True" | "yes" | "on" => Some(true),
-            "false" | "False" | "no" | "off" => Some(false),
-            _ => {
-                self.unexpected(at, "true or false");
-                None
-            }
+        let value = truth(&self.text(at, "true or false")?);
+        if value.is_none() {
+            self.unexpected(at, "true or false");
         }
+        value
+    }
+}
+
+/// The truth value that a text stands for.
+pub(crate) fn truth(text: &str) -> Option<bool> {
+    match text {
+        "true" | "True" | "yes" | "on" => Some(true),
+        "false" | "False" | "no" | "off" => Some(false),
+        _ => None,
     }
 }
 
