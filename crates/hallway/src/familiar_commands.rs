@@ -103,10 +103,14 @@ const INSTEAD: &[(&[&str], &str)] = &[
         &["ip", "netns"],
         "hallway exec NODE -- COMMAND, like hallway exec web -- ip addr; namespaces are made and listed by hallway node add NAME, hallway node rm NAME and hallway node ls",
     ),
+    (&["addr", "address"], "hallway exec NODE -- ip addr"),
+    (&["route"], "hallway exec NODE -- ip route"),
+    (&["neigh", "arp"], "hallway exec NODE -- ip neigh"),
     (
-        &["addr", "route", "neigh", "nft", "iptables", "tc"],
-        "hallway exec NODE -- ip addr",
+        &["nft", "iptables"],
+        "hallway deny FROM TO, or hallway publish NODE PORT; hallway plan --format shell shows the rules",
     ),
+    (&["tc"], "hallway impair NODE delay=50ms loss=1%"),
     (
         &["ping", "curl"],
         "hallway reach A B, or hallway exec NODE -- ping ADDRESS",

@@ -125,6 +125,19 @@ fn restart_policies() {
     );
 }
 
+/// The last line is printed also where the program has not written its end.
+fn the_last_line_without_an_end() {
+    let h = hallway();
+    let prompt = "sh -c 'echo one; printf two; sleep 1000'";
+    h.up(&format!("nodes: {{ a: {{ command: {prompt} }} }}\n"))
+        .ok();
+    wait_for("the last line", || h.ok("logs a").contains("two"));
+    assert_eq!(h.ok("logs a"), "one\ntwo\n");
+    for (tail, lines) in [("0", ""), ("1", "two\n"), ("2", "one\ntwo\n")] {
+        assert_eq!(h.ok(&format!("logs a --tail {tail}")), lines, "{tail}");
+    }
+}
+
 /// Each line has the time at which it was written; `--since` omits earlier ones, and lines of
 /// several programs are in the order in which they were written.
 fn times_of_lines() {
@@ -418,6 +431,7 @@ hallway_testkit::tests![
     policies_that_are_not_in_force,
     restart_policies,
     restart_and_logs,
+    the_last_line_without_an_end,
     times_of_lines,
     ended_whole,
     killed_keepers_and_runners_leave_nothing,

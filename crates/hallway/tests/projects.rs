@@ -344,11 +344,11 @@ fn attached_until_all_have_ended() {
         "/run/short.yaml",
         "nodes:
   a: { command: \"sh -c 'echo from a'\" }
-  b: { command: \"sh -c 'sleep 1; echo from b; exit 3'\" }
+  b: { command: \"sh -c 'sleep 1; printf %s from-b; exit 3'\" }
 ",
     );
     let ran = h.run(&["up", "--attach", "/run/short.yaml"]).exits(0);
-    for line in ["a | from a", "b | from b", "b exited with 3"] {
+    for line in ["a | from a", "b | from-b", "b exited with 3"] {
         assert!(ran.out.lines().any(|l| l == line), "{line}: {}", ran.out);
     }
     drop(ran.says("short is down"));

@@ -103,14 +103,16 @@ impl Executor<'_> {
         // Not both with one call: if the name is taken, the second would change another's link.
         self.kernel
             .run(link::create_veth(&end(&port.outer, None), master, &peer))?;
-        self.kernel.run(marked(&port.outer))?;
+        let mut batch = Batch::new();
+        batch.push(marked(&port.outer));
+        // First: the bridge enables the port as soon as the other end is up, too. In the other order the
+        // first packets of the node were lost.
+        batch.push(up(&port.outer));
+        self.kernel.submit_all(&batch)?;
+        self.finish_port(port)?;
         self.kernel.inside(&namespace, |kernel| {
             configure(kernel, &port.inner, port.joined, &port.inner_routes)
-        })?;
-        // The last of the two: with both ends up the kernel begins to report the carrier of both, and
-        // requests wait for it, longer the more links the host has.
-        self.kernel.run(up(&port.outer))?;
-        self.finish_port(port)
+        })
     }
 
     /// What only some ports need on the host's side.

@@ -28,8 +28,8 @@ impl Ends {
         }
     }
 
-    /// A line for each program that has ended since the last call.
-    pub(super) fn poll(&mut self, engine: &Engine) -> Vec<String> {
+    /// The programs that have ended since the last call, with a line for each.
+    pub(super) fn poll(&mut self, engine: &Engine) -> Vec<(String, String)> {
         let client = match self.client.take() {
             Some(client) => Some(client),
             None => engine
@@ -46,7 +46,10 @@ impl Ends {
         // Those that a command stopped may be started again.
         let ended = |p: &ProgramStatus| p.state == ProgramState::Exited && p.exit.is_some();
         self.all = !programs.is_empty() && programs.iter().all(ended);
-        programs.iter().filter_map(|p| self.end(p)).collect()
+        programs
+            .iter()
+            .filter_map(|p| Some((p.node.clone(), self.end(p)?)))
+            .collect()
     }
 
     fn end(&mut self, program: &ProgramStatus) -> Option<String> {

@@ -17,6 +17,8 @@ const BLOCK: u64 = 64 * 1024;
 pub(super) struct Growing {
     path: PathBuf,
     position: u64,
+    /// Whether the last line is read although its end is not written yet.
+    pub(super) unfinished: bool,
 }
 
 /// Complete lines.
@@ -32,7 +34,11 @@ pub(super) struct Piece {
 
 impl Growing {
     pub(super) fn new(path: PathBuf) -> Self {
-        Self { path, position: 0 }
+        Self {
+            path,
+            position: 0,
+            unfinished: false,
+        }
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -49,7 +55,12 @@ impl Growing {
             return Ok(());
         };
         let length = file.metadata().map_err(self.failed())?.len();
-        self.position = last_lines(&mut file, length, lines).map_err(self.failed())?;
+        let unfinished = self.unfinished && is_unfinished(&mut file).map_err(self.failed())?;
+        let complete = lines.saturating_sub(usize::from(unfinished));
+        self.position = match unfinished && lines == 0 {
+            true => length,
+            false => last_lines(&mut file, length, complete).map_err(self.failed())?,
+        };
         Ok(())
     }
 
@@ -73,6 +84,12 @@ impl Growing {
             None if bytes.len() as u64 == PIECE => bytes.len(),
             None => 0,
         };
+        let at_end = start + bytes.len() as u64 >= length;
+        let whole = if self.unfinished && at_end {
+            bytes.len()
+        } else {
+            whole
+        };
         bytes.truncate(whole);
         self.position += whole as u64;
         let more = whole > 0 && self.position < length;
@@ -83,6 +100,16 @@ impl Growing {
             more,
         }))
     }
+}
+
+/// Whether something follows the last end of a line.
+fn is_unfinished(file: &mut File) -> std::io::Result<bool> {
+    let mut last = [b'\n'];
+    if file.metadata()?.len() > 0 {
+        file.seek(SeekFrom::End(-1))?;
+        file.read_exact(&mut last)?;
+    }
+    Ok(last != *b"\n")
 }
 
 /// Where the last complete lines begin.

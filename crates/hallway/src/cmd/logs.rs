@@ -81,6 +81,7 @@ pub(crate) fn run(
     let mut unread = Vec::new();
     let mut readable = Vec::new();
     for (position, source) in sources.iter_mut().enumerate() {
+        source.log.unfinished = !follow;
         let skipped = lines.tail.map_or(Ok(()), |n| source.log.skip_to_last(n));
         match skipped.and_then(|()| Unprinted::of(position, source, lines)) {
             Ok(own) => readable.push(own),
@@ -180,10 +181,15 @@ pub(super) fn follow(engine: &Engine, settled: &Settled, cancel: &Cancel) -> Res
     let mut ends = Ends::new(&settled.project);
     loop {
         let ended = ends.poll(engine);
+        for source in &mut sources {
+            // Of one that has ended nothing more comes.
+            let name = source.node.as_ref();
+            source.log.unfinished = ended.iter().any(|(program, _)| program == name);
+        }
         print_more(&mut sources, &lines)?;
-        ended.iter().for_each(ui::line);
+        ended.iter().for_each(|(_, line)| ui::line(line));
         if ends.all || !goes_on(engine, &settled.project, cancel)? {
-            return Ok(());
+            return print_rest(&mut sources, &lines);
         }
     }
 }
@@ -234,9 +240,17 @@ fn until_end(
         print_more(sources, lines)?;
         let removed = sources.iter().all(|s| s.presence == Presence::Removed);
         if removed || !goes_on(engine, project, cancel)? {
-            return Ok(());
+            return print_rest(sources, lines);
         }
     }
+}
+
+/// Prints what programs have written last, also without an end of the line.
+fn print_rest(sources: &mut [Source], lines: &Lines) -> Result<(), Failure> {
+    for source in &mut *sources {
+        source.log.unfinished = true;
+    }
+    print_more(sources, lines)
 }
 
 fn print_more(sources: &mut [Source], lines: &Lines) -> Result<(), Failure> {

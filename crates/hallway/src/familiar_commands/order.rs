@@ -2,6 +2,7 @@
 
 use clap::error::{ContextKind, ErrorKind};
 use hallway_spec::Name;
+use hallway_view::shell::quote;
 
 use super::{INSTEAD, verb};
 
@@ -46,35 +47,49 @@ fn command(error: &clap::Error, words: &[&str]) -> Option<(String, String)> {
     }
     let help = match rest {
         [to] if first == "ping" && !to.starts_with('-') => return None,
-        [from, to] if first == "ping" && is_name(from) && !to.starts_with('-') => pinged(from, to),
-        ["ping", to] if is_name(first) => pinged(first, to),
+        [from, to] if first == "ping" && is_name(from) && !to.starts_with('-') => {
+            pinged(flags, from, to)
+        }
+        ["ping", to] if is_name(first) => pinged(flags, first, to),
         ["exec", "--", command @ ..] | ["exec", command @ ..] if is_name(first) => {
-            format!("the command comes first: {}", inside(first, command))
+            format!("the command comes first: {}", inside(flags, first, command))
         }
         ["shell", ..] if is_name(first) => {
-            format!("the command comes first: hallway shell {first}")
+            format!(
+                "the command comes first: {}",
+                whole(flags, &["shell", first])
+            )
         }
         [next, rest @ ..] if is_name(first) && OF_NODES.contains(next) => {
-            let words = [&["hallway", *next, first], rest].concat();
-            format!("the command comes first: {}", words.join(" "))
+            let words = [&[*next, first], rest].concat();
+            format!("the command comes first: {}", whole(flags, &words))
         }
         [program, ..] if is_name(first) && is_program(program) => {
-            format!("programs run with exec: {}", inside(first, rest))
+            format!("programs run with exec: {}", inside(flags, first, rest))
         }
         _ => return None,
     };
     Some((format!("hallway has no command {first}"), help))
 }
 
-fn pinged(from: &str, to: &str) -> String {
-    format!("hallway reach {from} {to}, or hallway exec {from} -- ping {to}")
+/// A command with the flags that were before the words, as a shell reads it.
+fn whole(flags: &[&str], words: &[&str]) -> String {
+    let words = ["hallway"].iter().chain(flags).chain(words);
+    words.map(|word| quote(word)).collect::<Vec<_>>().join(" ")
 }
 
-fn inside(node: &str, command: &[&str]) -> String {
-    match command {
-        [] => format!("hallway exec {node} -- COMMAND"),
-        words => format!("hallway exec {node} -- {}", words.join(" ")),
-    }
+fn pinged(flags: &[&str], from: &str, to: &str) -> String {
+    let ping = whole(flags, &["exec", from, "--", "ping", to]);
+    format!("{}, or {ping}", whole(flags, &["reach", from, to]))
+}
+
+fn inside(flags: &[&str], node: &str, command: &[&str]) -> String {
+    let command = if command.is_empty() {
+        &["COMMAND"]
+    } else {
+        command
+    };
+    whole(flags, &[&["exec", node, "--"], command].concat())
 }
 
 /// Ports before the node.
@@ -92,7 +107,11 @@ fn port(words: &[&str]) -> Option<(String, String)> {
         return None;
     };
     (port.contains(':') && is_name(node)).then(|| {
-        let help = format!("the node comes first: hallway {verb} {node} {port}");
+        let flags = words.get(..at).unwrap_or_default();
+        let help = format!(
+            "the node comes first: {}",
+            whole(flags, &[verb, node, port])
+        );
         (format!("{port} is not the name of a node"), help)
     })
 }
@@ -145,7 +164,11 @@ mod tests {
             ),
             (
                 "-p shop web ip addr",
-                Some("programs run with exec: hallway exec web -- ip addr"),
+                Some("programs run with exec: hallway -p shop exec web -- ip addr"),
+            ),
+            (
+                "web exec sh -c $(id)",
+                Some("the command comes first: hallway exec web -- sh -c '$(id)'"),
             ),
             (
                 "publish 8080:80 web",

@@ -138,9 +138,11 @@ fn only_what_is_ours_is_repaired() {
     h.up(FILE).ok();
     sh(
         "ip -n blue link set eth0 mtu 1400; ip -n blue addr add 172.31.0.1/24 dev eth0
-        ip -n blue route add 10.99.0.0/24 via 172.30.0.9",
+        ip -n blue route add 10.99.0.0/24 via 172.30.0.9; ip -n blue route prepend prohibit default",
     );
     assert!(!h.ok("status").contains("drift"));
+    // `up` refuses another default route in a namespace of others.
+    sh("ip -n blue route del prohibit default");
     sh("ip netns exec blue sysctl -qw net.ipv4.tcp_syncookies=0
         ip -n blue addr del 10.79.0.2/24 dev eth1");
     let status = h.ok("status");

@@ -57,7 +57,7 @@ fn instead_of(seen: &Index<'_>, link: u32, address: IpNet) -> Vec<IpNet> {
     let others = seen.addresses_of(link).filter(|a| a.net != address);
     let instead = others.filter(|a| {
         let first = address.addr().is_ipv4() && !a.secondary && a.net.trunc() == address.trunc();
-        a.net.addr() == address.addr() || (first && !is_first)
+        !is_first && (first || a.net.addr() == address.addr())
     });
     instead.map(|a| a.net).collect()
 }

@@ -6,7 +6,7 @@ use hallway_spec::Name;
 
 use super::index::{Before, Index};
 use super::neighbours::Neighbours;
-use super::{Comparison, ObjectPlace, addresses, foreign, joined, place, space};
+use super::{Comparison, ObjectPlace, addresses, foreign, joined, place, routes, space};
 use crate::observed::{Observed, SeenNamespace};
 use crate::settled::Settled;
 use crate::target::{NodeTarget, Space, Target};
@@ -27,10 +27,7 @@ pub fn compare(
     let host = Index::without(&observed.host, &foreign::links(spaces, &observed.host));
     let host_before = Before::new(before.iter().map(|b| &b.host));
     out.missing_bridges(wanted, &host);
-    let mut nodes_before: BTreeMap<&Name, Vec<&NodeTarget>> = BTreeMap::new();
-    for node in before.iter().flat_map(|b| &b.nodes) {
-        nodes_before.entry(&node.node).or_default().push(node);
-    }
+    let nodes_before = by_name(&before);
     let entries: BTreeMap<&str, &SeenNamespace> = observed
         .namespaces
         .iter()
@@ -63,6 +60,10 @@ pub fn compare(
             let place = place(node);
             let found = space::compare(&place, ours, &owned, &before, &index);
             out.differences.extend(found);
+            // The routes of other programs in their namespace are theirs.
+            if node.joined.is_none() {
+                out.push_all(&place, routes::in_order(ours, &index, true));
+            }
             let further = addresses::of_other_nodes(&of_nodes, ours, &owned, &before, &index);
             out.push_all(&place, further);
             let fixed = neighbours.of_node(node, &index, &theirs);
@@ -77,8 +78,18 @@ pub fn compare(
     let host_place = ObjectPlace::Host;
     let found = space::compare(&host_place, &target.host, &owned, &host_before, &host);
     out.differences.extend(found);
+    out.push_all(&host_place, routes::in_order(&target.host, &host, false));
     out.push_all(&host_place, neighbours.of_host(&host));
     out.forwarding(wanted, &host);
     out.without_missing_external(wanted);
+    out
+}
+
+/// What earlier runs wanted of nodes, by name.
+fn by_name(before: &[Target]) -> BTreeMap<&Name, Vec<&NodeTarget>> {
+    let mut out: BTreeMap<&Name, Vec<&NodeTarget>> = BTreeMap::new();
+    for node in before.iter().flat_map(|b| &b.nodes) {
+        out.entry(&node.node).or_default().push(node);
+    }
     out
 }

@@ -38,7 +38,8 @@ pub(super) fn compare(wanted: &Space, before: &Before<'_>, seen: &Index<'_>, out
 /// Routes of the project that the kernel does not use, since another one comes before, where they can be put
 /// first: of two routes that the kernel makes with addresses, the older one is first, so a bridge that was
 /// down loses its place. In a node (`alone`) they also replace an IPv6 route that drops packets.
-pub(super) fn in_order(wanted: &Space, seen: &Index<'_>, alone: bool, out: &mut Vec<Fact>) {
+pub(super) fn in_order(wanted: &Space, seen: &Index<'_>, alone: bool) -> Vec<Fact> {
+    let mut out = Vec::new();
     for route in wanted.kernel_routes().iter().chain(&wanted.routes) {
         let RouteKind::Link { link, via, .. } = &route.kind else {
             continue;
@@ -61,6 +62,7 @@ pub(super) fn in_order(wanted: &Space, seen: &Index<'_>, alone: bool, out: &mut 
             });
         }
     }
+    out
 }
 
 /// Whether the kernel must have added a route of its own. It adds these with an address that is

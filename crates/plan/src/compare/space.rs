@@ -66,8 +66,6 @@ pub(super) fn compare(
     }
     addresses::elsewhere(owned, wanted, before, seen, &mut facts);
     routes::compare(wanted, before, seen, &mut facts);
-    let alone = *place != ObjectPlace::Host;
-    routes::in_order(wanted, seen, alone, &mut facts);
     if let Seen::Present(found) = &seen.seen.routing_rules {
         let missing = wanted.routing_rules.iter().filter(|r| !found.contains(*r));
         facts.extend(missing.map(|rule| Fact::RoutingRuleMissing { rule: *rule }));

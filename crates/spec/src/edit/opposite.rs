@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use crate::Action;
 use crate::document::{Document, NetworksDoc, NodeDoc, OneOrMany, PolicyDoc, Scalar};
 use crate::service::AnyProtocol;
 use crate::{PortRange, Protocol};
@@ -38,21 +37,14 @@ impl Scope {
         services && other.from.is_subset(&self.from) && other.to.is_subset(&self.to)
     }
 
-    /// Whether without any policy of the other action everything of it is allowed, or denied.
-    pub(super) fn is_default(&self, document: &Document, action: Action) -> bool {
-        let others = |p: &PolicyDoc| p.action.as_deref() == Some("deny");
-        let deny = action == Action::Deny;
-        if document.policies.iter().any(|p| others(p) != deny) {
-            return false;
-        }
+    /// Whether without any policy everything of it is allowed, and the project has no policy that denies.
+    pub(super) fn is_default(&self, document: &Document) -> bool {
+        let denies = |p: &PolicyDoc| p.action.as_deref() == Some("deny");
         let mut pairs = self
             .from
             .iter()
             .flat_map(|a| self.to.iter().map(move |b| (a, b)));
-        match action {
-            Action::Allow => pairs.all(|(from, to)| allowed(document, from, to)),
-            Action::Deny => pairs.all(|(from, to)| denied(document, from, to)),
-        }
+        !document.policies.iter().any(denies) && pairs.all(|(from, to)| allowed(document, from, to))
     }
 }
 
@@ -94,11 +86,30 @@ fn networks(document: &Document, end: &str) -> Option<BTreeSet<String>> {
     })
 }
 
+/// The networks on which what an end means has addresses: of a network, those of all its members.
+fn all_networks(document: &Document, end: &str) -> BTreeSet<String> {
+    let own = networks(document, end).unwrap_or_default();
+    if node(document, end).is_some() {
+        return own;
+    }
+    let all = document
+        .nodes
+        .keys()
+        .filter_map(|n| networks(document, &format!("node:{n}")));
+    let members = all.filter(|of| !of.is_disjoint(&own));
+    let others: BTreeSet<String> = members.flatten().collect();
+    others.union(&own).cloned().collect()
+}
+
 /// Whether all connections are certainly allowed where no policy matches.
 fn allowed(document: &Document, from: &str, to: &str) -> bool {
     let mut all = document.networks.values().flatten();
     match (networks(document, from), networks(document, to)) {
-        (Some(from), Some(to)) => !from.is_disjoint(&to),
+        // A member of all networks of the other end has each of its addresses on one of its own.
+        (Some(from), Some(_)) => {
+            let to = all_networks(document, to);
+            !to.is_empty() && to.is_subset(&from)
+        }
         (Some(from), None) if to == "outside" => {
             let inner = |name: &String| {
                 let network = document.networks.get(name).and_then(Option::as_ref);
@@ -109,20 +120,6 @@ fn allowed(document: &Document, from: &str, to: &str) -> bool {
         // A policy cannot allow this: it is left to published ports.
         (None, Some(_)) if from == "outside" => all.all(|n| n.nat != Some(false)),
         (None, Some(_)) => from == "host",
-        _ => false,
-    }
-}
-
-/// Whether all connections are certainly denied where no policy matches: not where a port is published, or a node
-/// forwards.
-fn denied(document: &Document, from: &str, to: &str) -> bool {
-    let leads = |node: &NodeDoc| node.ports.is_some() || node.forwarding == Some(true);
-    if !document.links.is_empty() || document.nodes.values().flatten().any(leads) {
-        return false;
-    }
-    match (networks(document, from), networks(document, to)) {
-        (Some(from), Some(to)) => from.is_disjoint(&to),
-        (Some(_), None) => to == "host",
         _ => false,
     }
 }

@@ -37,7 +37,7 @@ pub(super) fn add(
     let mut of_file: Vec<&PolicyDoc> = file.policies.iter().collect();
     let mut kept = Vec::new();
     for policy in policies.drain(..).rev() {
-        let found = of_file.iter().rposition(|p| **p == policy);
+        let found = of_file.iter().rposition(|p| is_left_of(p, &policy));
         let is_of_file = found.map(|at| of_file.remove(at)).is_some();
         let other = Scope::of(document, &policy);
         // The new policy is evaluated before these: they would have no effect.
@@ -50,11 +50,37 @@ pub(super) fn add(
     }
     kept.reverse();
     document.policies = kept;
-    // Without both it is as before the one that is removed.
-    let needless = opposite && scope.is_some_and(|scope| scope.is_default(document, action));
+    // Without both it is as before the one that is removed. A new policy that denies always stays: what no
+    // policy allows now can be allowed by a later change, like of a network or of a port.
+    let allows = opposite && action == Action::Allow;
+    let needless = allows && scope.is_some_and(|scope| scope.is_default(document));
     if !needless {
         document.policies.insert(0, made);
     }
+}
+
+/// Whether a policy is one of the file, or what is left of it since nodes that it names were removed.
+fn is_left_of(of_file: &PolicyDoc, policy: &PolicyDoc) -> bool {
+    let side = |whole: &Option<OneOrMany<String>>, left: &Option<OneOrMany<String>>| {
+        let items = |side: &Option<OneOrMany<String>>| {
+            side.as_ref()
+                .map(OneOrMany::items)
+                .unwrap_or_default()
+                .to_vec()
+        };
+        let whole = items(whole);
+        items(left).iter().all(|name| whole.contains(name))
+    };
+    let between = match (&of_file.between, &policy.between) {
+        (Some(whole), Some(left)) => left.iter().all(|name| whole.contains(name)),
+        (None, None) => true,
+        _ => false,
+    };
+    between
+        && of_file.action == policy.action
+        && of_file.ports == policy.ports
+        && side(&of_file.from, &policy.from)
+        && side(&of_file.to, &policy.to)
 }
 
 /// Removes the policy at a position, from 1.
@@ -131,8 +157,16 @@ mod tests {
     /// The actions after a deny and an allow, or the other way round, in a project with a, b on one network and c on
     /// another.
     fn after(first: Action, [from, to]: [&str; 2], ports: [&[&str]; 2]) -> Vec<String> {
-        let text = "networks: { m: {}, n: {}, i: { internal: true } }\nnodes: { a: { networks: [m] }, b: { networks: [m] }, c: { networks: [n] }, d: { networks: [i] } }\n";
-        let mut document = Document::read(text).unwrap();
+        let several = ["e", "k"].iter().any(|end| [from, to].contains(end));
+        let e = if several {
+            ", e: { networks: [m, n, k] }"
+        } else {
+            ""
+        };
+        let text = format!(
+            "networks: {{ m: {{}}, n: {{}}, i: {{ internal: true }}, k: {{}} }}\nnodes: {{ a: {{ networks: [m] }}, b: {{ networks: [m] }}, c: {{ networks: [n] }}, d: {{ networks: [i] }}{e} }}\n"
+        );
+        let mut document = Document::read(&text).unwrap();
         let second = match first {
             Action::Allow => Action::Deny,
             Action::Deny => Action::Allow,
@@ -150,6 +184,29 @@ mod tests {
             );
         }
         words(&document)
+    }
+
+    fn deny(ports: &[&str]) -> String {
+        match ports.len() {
+            0 => "deny".to_owned(),
+            count => format!("deny {count}"),
+        }
+    }
+
+    #[test]
+    fn what_is_left_of_a_policy_of_the_file_is_kept() {
+        let mut file = Document::read(
+            "networks: { m: {} }\nnodes: { a: { networks: [m] }, b: { networks: [m] }, x: { networks: [m] } }\n",
+        )
+        .unwrap();
+        let both = ["a".to_owned(), "x".to_owned()];
+        let (a, b) = (["a".to_owned()], ["b".to_owned()]);
+        let none = Document::default();
+        add(&mut file, &none, Action::Deny, &both, &b, &[]);
+        let mut edited = file.clone();
+        forget(&mut edited, "x");
+        add(&mut edited, &file, Action::Allow, &a, &b, &[]);
+        assert_eq!(words(&edited), ["allow", "deny"]);
     }
 
     #[test]
@@ -173,7 +230,7 @@ mod tests {
                 let left = after(Action::Deny, ends, [first, second]);
                 assert!(left.is_empty(), "{ends:?} {first:?}: {left:?}");
             }
-            // What was not allowed before is then, or the other way round.
+            // What a command denies stays denied, whatever the project becomes.
             assert_eq!(after(Action::Deny, ["a", "c"], [first, second]).len(), 1);
             assert_eq!(
                 after(Action::Deny, ["d", "outside"], [first, second]).len(),
@@ -181,8 +238,23 @@ mod tests {
             );
             assert_eq!(after(Action::Allow, ["a", "b"], [first, second]).len(), 1);
             for ends in [["a", "c"], ["m", "network:n"], ["a", "host"]] {
+                assert_eq!(
+                    after(Action::Allow, ends, [first, second]),
+                    [deny(first)],
+                    "{ends:?}"
+                );
+            }
+            // Not all addresses of e are on a network of a.
+            for ends in [["a", "e"], ["m", "e"], ["a", "k"]] {
+                assert_eq!(
+                    after(Action::Deny, ends, [first, second]).len(),
+                    1,
+                    "{ends:?}"
+                );
+            }
+            for ends in [["e", "a"], ["e", "n"]] {
                 assert!(
-                    after(Action::Allow, ends, [first, second]).is_empty(),
+                    after(Action::Deny, ends, [first, second]).is_empty(),
                     "{ends:?}"
                 );
             }

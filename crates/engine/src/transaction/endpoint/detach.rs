@@ -131,7 +131,8 @@ fn remove_from_kernel(
     Engine::execute_with(kernel, &prepared.plan, Some(caller))?;
     Ok(RemovedLinks {
         links,
-        socket: kernel.give_away_netfilter()?,
+        // Without a descriptor for it, this process closes it, and waits for the kernel.
+        socket: kernel.give_away_netfilter().ok().flatten(),
     })
 }
 

@@ -151,15 +151,11 @@ pub(crate) const HOST_LINKS: &[Kind] = &[
     kind("ip link set $WEB mtu 1000", "mtu of $WEB is 1000, not 1500"),
     kind("ip link set $FAR mtu 1000", "mtu of $FAR is 1000, not 1500"),
     kind(
-        "ip addr add 10.9.0.1 peer 10.9.0.2/32 dev br-apps",
-        "address 10.9.0.1/32 of br-apps",
-    ),
-    kind(
-        "ip addr del 10.9.0.1/24 dev br-apps; ip addr add 10.9.0.1 peer 10.9.0.2/32 dev br-apps",
+        "printf 'addr del 10.9.0.1/24 dev br-apps\\naddr add 10.9.0.1 peer 10.9.0.2/32 dev br-apps\\n' | ip -batch -",
         "address 10.9.0.1/24 of br-apps is missing",
     ),
     kind(
-        "ip addr del 10.9.0.1/24 dev br-apps; ip addr add 10.9.0.1 peer 10.9.0.2/24 dev br-apps",
+        "printf 'addr del 10.9.0.1/24 dev br-apps\\naddr add 10.9.0.1 peer 10.9.0.2/24 dev br-apps\\n' | ip -batch -",
         "address 10.9.0.1/24 of br-apps is without a subnet of its own on the link",
     ),
     kind(
