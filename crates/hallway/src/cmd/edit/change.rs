@@ -1,6 +1,7 @@
 //! The change that a verb and its arguments mean.
 
 use std::net::IpAddr;
+use std::str::FromStr;
 
 use hallway_spec::{Action, Edit, Name, NewNetwork, NewNode};
 use ipnet::IpNet;
@@ -112,22 +113,8 @@ fn attachments(texts: &[String]) -> Result<Vec<(Name, Vec<IpAddr>)>, VerbError> 
         .map(|text| {
             let (network, addresses) = text.split_once('=').unwrap_or((text, ""));
             let help = "write --network NETWORK or --network NETWORK=ADDRESS";
-            let network = network.parse().map_err(|e: hallway_spec::InvalidName| {
-                VerbError::usage(CommandCode::BadArgument, e.to_string(), help)
-            })?;
-            let addresses = addresses
-                .split(',')
-                .filter(|a| !a.is_empty())
-                .map(|a| {
-                    a.parse().ok().ok_or_else(|| {
-                        VerbError::usage(
-                            CommandCode::BadArgument,
-                            format!("{a:?} is not an address"),
-                            help,
-                        )
-                    })
-                })
-                .collect::<Result<_, _>>()?;
+            let network = name(network, help)?;
+            let addresses = list(addresses, "an address", help)?;
             Ok((network, addresses))
         })
         .collect()
@@ -137,21 +124,26 @@ fn attachments(texts: &[String]) -> Result<Vec<(Name, Vec<IpAddr>)>, VerbError> 
 fn end(text: &str) -> Result<(Name, Vec<IpNet>), VerbError> {
     let (node, addresses) = text.split_once(':').unwrap_or((text, ""));
     let help = "write NODE:ADDRESS/LENGTH, like left:10.0.9.1/24";
-    let node = node.parse().map_err(|e: hallway_spec::InvalidName| {
+    let node = name(node, help)?;
+    let addresses = list(addresses, "an address with a prefix length", help)?;
+    Ok((node, addresses))
+}
+
+fn name(text: &str, help: &str) -> Result<Name, VerbError> {
+    text.parse().map_err(|e: hallway_spec::InvalidName| {
         VerbError::usage(CommandCode::BadArgument, e.to_string(), help)
-    })?;
-    let addresses = addresses
-        .split(',')
-        .filter(|a| !a.is_empty())
-        .map(|a| {
-            a.parse().ok().ok_or_else(|| {
-                VerbError::usage(
-                    CommandCode::BadArgument,
-                    format!("{a:?} is not an address with a prefix length"),
-                    help,
-                )
+    })
+}
+
+/// Values with commas between them; `what` says what each is.
+fn list<T: FromStr>(text: &str, what: &str, help: &str) -> Result<Vec<T>, VerbError> {
+    let values = text.split(',').filter(|value| !value.is_empty());
+    values
+        .map(|value| {
+            value.parse().ok().ok_or_else(|| {
+                let wrong = format!("{value:?} is not {what}");
+                VerbError::usage(CommandCode::BadArgument, wrong, help)
             })
         })
-        .collect::<Result<_, _>>()?;
-    Ok((node, addresses))
+        .collect()
 }
