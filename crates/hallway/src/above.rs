@@ -148,7 +148,7 @@ fn refusal(directory: &Path, users: &Users) -> Option<String> {
         };
         // Who may write above could exchange the directory, unless it is sticky.
         let kept = path != directory && of.mode() & STICKY != 0;
-        // In a user namespace the owner of `/` may be unknown; nobody can exchange it.
+        // In a user namespace the owner of `/` may be unknown. No user can replace this directory.
         let known = users.own(&of) || path != directory && path.parent().is_none();
         match known {
             false => Some(format!("{shown} belongs to another user")),

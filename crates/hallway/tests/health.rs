@@ -93,7 +93,7 @@ fn a_program_that_is_not_required_fails() {
     }
 }
 
-/// What cannot be started, since what it requires failed, is no reason to fail if nobody requires it.
+/// A program that cannot be started because one that it requires failed does not make `up` fail if no program requires it.
 fn a_program_that_is_not_required_cannot_start() {
     let h = hallway();
     let file = |required: bool| {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hallway_kernel::link::{self, BridgeSpec, LinkChange, VethEnd};
 use hallway_kernel::netns::Netns;
-use hallway_kernel::{Batch, Kernel, KernelError, Request, addr, route};
+use hallway_kernel::{Batch, Kernel, KernelError, addr, route};
 use hallway_plan::compare::ObjectPlace;
 use hallway_plan::mark::NEW_LINK;
 use hallway_plan::settled::Vlan;
@@ -38,8 +38,7 @@ impl Executor<'_> {
         // Before it is up: a router advertisement must not be accepted between the two.
         adjust::settings(self.kernel, bridge)?;
         let mut batch = Batch::new();
-        batch.push(marked(bridge));
-        batch.push(up(bridge));
+        mark_and_set_up(&mut batch, bridge);
         addresses(&mut batch, index, bridge, &[]);
         self.kernel.submit_all(&batch)
     }
@@ -52,8 +51,7 @@ impl Executor<'_> {
             .run(link::create_vlan(&new.name, group, parent, vlan.id))?;
         adjust::settings(self.kernel, new)?;
         let mut batch = Batch::new();
-        batch.push(marked(new));
-        batch.push(up(new));
+        mark_and_set_up(&mut batch, new);
         self.kernel.submit_all(&batch)
     }
 
@@ -104,10 +102,9 @@ impl Executor<'_> {
         self.kernel
             .run(link::create_veth(&end(&port.outer, None), master, &peer))?;
         let mut batch = Batch::new();
-        batch.push(marked(&port.outer));
-        // First: the bridge enables the port as soon as the other end is up, too. In the other order the
-        // first packets of the node were lost.
-        batch.push(up(&port.outer));
+        // Before the other end: the bridge then enables the port as soon as that one is up. In the other
+        // order the first packets of the node were lost.
+        mark_and_set_up(&mut batch, &port.outer);
         self.kernel.submit_all(&batch)?;
         self.finish_port(port)?;
         self.kernel.inside(&namespace, |kernel| {
@@ -197,9 +194,9 @@ fn end<'a>(link: &'a Link, namespace: Option<&'a Netns>) -> VethEnd<'a> {
     }
 }
 
-/// The settings of a link that is still down. For a link that is up the kernel would report each
-/// change of a port to all its parts, IPv6 among them, which then searches all routes.
-fn marked(link: &Link) -> Request {
+/// Sets what a new link needs while it is down, and sets it up with a second message: the kernel reports each
+/// change of a port that is up to IPv6, which then searches all routes.
+fn mark_and_set_up(batch: &mut Batch, link: &Link) {
     let differs = |(flag, on): &&(PortFlag, bool)| flag.default() != *on;
     let port: Vec<_> = link
         .port
@@ -207,24 +204,19 @@ fn marked(link: &Link) -> Request {
         .filter(differs)
         .map(|(flag, on)| (port_flag(*flag), *on))
         .collect();
-    link::change_link(
-        &link.name,
-        &LinkChange {
-            alias: link.alias.as_deref(),
-            no_link_local: link.no_kernel_address,
-            port: &port,
-            ipv4: &adjust::ipv4(link),
-            ..LinkChange::default()
-        },
-    )
-}
-
-fn up(link: &Link) -> Request {
-    let change = LinkChange {
+    let settings = LinkChange {
+        alias: link.alias.as_deref(),
+        no_link_local: link.no_kernel_address,
+        port: &port,
+        ipv4: &adjust::ipv4(link),
+        ..LinkChange::default()
+    };
+    let up = LinkChange {
         up: Some(true),
         ..LinkChange::default()
     };
-    link::change_link(&link.name, &change)
+    batch.push(link::change_link(&link.name, &settings));
+    batch.push(link::change_link(&link.name, &up));
 }
 
 /// Brings an interface of the handle's namespace up with its addresses, queueing and routes. In a

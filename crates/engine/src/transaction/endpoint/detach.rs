@@ -121,7 +121,7 @@ impl Engine {
 }
 
 /// The links first: the kernel removes the namespace in a thread of its own, and requests about links
-/// wait for it. If a later step fails, they are made anew.
+/// wait for it. If a later step fails, the undo creates them again.
 fn remove_from_kernel(
     kernel: &mut Kernel,
     prepared: &Prepared,
