@@ -33,7 +33,7 @@ const ASKED: [(&str, &str); 10] = [
     ("mounts", "cat /proc/self/mounts"),
     (
         "sysctls",
-        "sysctl -a 2>/dev/null | grep -E '^net\\.' | grep -v -E 'neigh|stable_secret|conntrack_count|netfilter.nf_conntrack_buckets|netfilter.nf_log' | sort",
+        "sysctl -a 2>/dev/null | grep -E '^net\\.' | grep -v -E 'neigh|stable_secret|conntrack_count|netfilter.nf_conntrack_buckets|netfilter.nf_log' | sort -u",
     ),
     (
         "files",
