@@ -66,7 +66,7 @@ nodes:
     ];
     let h = hallway().project("p");
     let empty = Snapshot::take();
-    let state = "ip -br link | sed 's/@.*//; s/ .*//' | sort; ip -br addr | sed 's/@[^ ]*//' | grep -v fe80 | sort; ip route; ip -6 route | grep -v fe80; nft list ruleset | sed 's/packets.*//; /set counted/,/^\t}/d; /set ended/,/^\t}/d' | grep -v 'comment \"generation'; ip netns list | sed 's/ .*//' | sort; for n in $(ip netns list | sed 's/ .*//' | sort); do echo $n; ip -n $n -o addr | sed 's/valid.*//; s/^[0-9]*: //; s/fe80.*//'; ip -n $n route; ip -n $n -6 route | grep -v fe80; done; true";
+    let state = "ip -br link | sed 's/@.*//; s/ .*//' | sort; ip -br addr | sed 's/@[^ ]*//' | grep -v fe80 | sort; ip route; ip -6 route | grep -v fe80; nft list ruleset | sed 's, # progname.*,,; s/packets.*//; /set counted/,/^\t}/d; /set ended/,/^\t}/d' | grep -v 'comment \"generation'; ip netns list | sed 's/ .*//' | sort; for n in $(ip netns list | sed 's/ .*//' | sort); do echo $n; ip -n $n -o addr | sed 's/valid.*//; s/^[0-9]*: //; s/fe80.*//'; ip -n $n route; ip -n $n -6 route | grep -v fe80; done; true";
     let settled = || {
         settle(); // routes of tentative addresses come and go by themselves
         sh(state)

@@ -441,7 +441,7 @@ fn up_with_proof() {
         let program = h.run(&["inspect", "web"]).json()["program"]["pid"].clone();
         (
             sh(
-                "ip -o link | sed 's/^[0-9]*: //'; nft list tables | sort | while read -r _ family name; do nft list table $family $name; done | sed 's/packets [0-9]* bytes [0-9]*//; /set counted/,/^\t}/d; /set ended/,/^\t}/d'",
+                "ip -o link | sed 's/^[0-9]*: //'; nft list tables | sort | while read -r _ family name; do nft list table $family $name; done | sed 's, # progname.*,,; s/packets [0-9]* bytes [0-9]*//; /set counted/,/^\t}/d; /set ended/,/^\t}/d'",
             ),
             program,
             h.ok("export"),

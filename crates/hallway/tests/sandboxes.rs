@@ -6,7 +6,7 @@ use hallway_testkit::{Hallway, Snapshot, processes, sh, try_sh, wait_for};
 
 const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples");
 /// The state of the machine that a running sandbox could change.
-const OUTSIDE: &str = "ip -o link; ip -o addr | sed 's/valid_lft.*//'; ip route show table all; ip -6 route show table all; nft list ruleset; ls /run/netns 2>&1; sysctl -a 2>/dev/null | grep -E 'forward|route_localnet|bridge-nf'; true";
+const OUTSIDE: &str = "ip -o link; ip -o addr | sed 's/valid_lft.*//'; ip route show table all; ip -6 route show table all; nft list ruleset | sed 's, # progname.*,,'; ls /run/netns 2>&1; sysctl -a 2>/dev/null | grep -E 'forward|route_localnet|bridge-nf'; true";
 
 fn hallway() -> Hallway {
     Hallway::sandbox(env!("CARGO_BIN_EXE_hallway"))

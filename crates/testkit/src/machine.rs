@@ -20,7 +20,7 @@ const ASKED: [(&str, &str); 10] = [
     ("neighbours", "ip neigh show nud permanent"),
     (
         "nftables",
-        "nft list ruleset 2>/dev/null | sed 's/packets [0-9]* bytes [0-9]*//; /set counted/,/^\t}/d; /set ended/,/^\t}/d'",
+        "nft list ruleset 2>/dev/null | sed 's, # progname.*,,; s/packets [0-9]* bytes [0-9]*//; /set counted/,/^\t}/d; /set ended/,/^\t}/d'",
     ),
     (
         "iptables",

@@ -82,7 +82,7 @@ impl State {
             steps: engine.plan(&topology(text), &[]).unwrap().plan.steps.len(),
             // The kernel adds and removes elements of the sets that connections are counted in.
             rules: sh(
-                "nft list tables | sort | while read -r _ family name; do nft -s list table $family $name; done | sed '/set counted/,/^\t}/d; /set ended/,/^\t}/d'",
+                "nft list tables | sort | while read -r _ family name; do nft -s list table $family $name; done | sed 's, # progname.*,,; /set counted/,/^\t}/d; /set ended/,/^\t}/d'",
             ),
             files: sh(
                 "find /run/state /run/netns | grep -v -e settled- -e /leases -e log.times | sort; ls /run/state/host/projects/shop | grep -c settled-",
