@@ -115,7 +115,9 @@ fn state() -> String {
         .iter_mut()
         .for_each(|p| p.place = nowhere());
     // The kernel adds and removes elements of the sets that connections are counted in.
-    let rules = sh("nft -s list ruleset | sed 's, # progname.*,,; /set counted/,/^\t}/d; /set ended/,/^\t}/d'");
+    let rules = sh(
+        "nft -s list ruleset | sed 's, # progname.*,,; /set counted/,/^\t}/d; /set ended/,/^\t}/d'",
+    );
     // The kernel removes the link of a removed node a moment later.
     let links = sh("ip -o link | cut -d: -f2 | cut -d@ -f1 | sed '/hw-gone/d' | sort");
     let files = sh(

@@ -148,7 +148,8 @@ fn a_name_is_changed() {
     let h = hallway().project("shop");
     h.up(FILE).ok();
     // Without the elements that rules add as packets arrive.
-    let rules = || sh("nft --stateless list ruleset | grep -v 'ct count over' | sed 's, # progname.*,,'");
+    let rules =
+        || sh("nft --stateless list ruleset | grep -v 'ct count over' | sed 's, # progname.*,,'");
     let before = rules();
     h.up(&FILE.replace("sql", "mysql")).ok();
     assert_eq!(rules(), before);

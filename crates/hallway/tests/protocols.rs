@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 
-use hallway_testkit::{Hallway, sh};
+use hallway_testkit::{Hallway, patience, sh};
 
 fn hallway() -> Hallway {
     Hallway::host(env!("CARGO_BIN_EXE_hallway"))
@@ -38,8 +38,12 @@ expect:
   - { from: host, to: 127.0.0.1, port: 38412/sctp, reachable: false }
 ";
 
+/// Seconds to wait for a packet that must arrive, and for one that must not.
+const ARRIVES: u32 = 60;
+const DROPPED: u32 = 3;
+
 /// A packet of any protocol from one address to another, sent and received by python.
-fn passes(h: &Hallway, from: &str, to: (&str, &str), protocol: u8) -> bool {
+fn passes(h: &Hallway, from: &str, to: (&str, &str), protocol: u8, limit: u32) -> bool {
     let (node, address) = to;
     let family = if address.contains(':') {
         "AF_INET6"
@@ -47,7 +51,8 @@ fn passes(h: &Hallway, from: &str, to: (&str, &str), protocol: u8) -> bool {
         "AF_INET"
     };
     let receive = format!(
-        "import socket; s = socket.socket(socket.{family}, socket.SOCK_RAW, {protocol}); s.settimeout(3); print('open', flush=True); s.recv(999)"
+        "import socket; s = socket.socket(socket.{family}, socket.SOCK_RAW, {protocol}); s.settimeout({}); print('open', flush=True); s.recv(999)",
+        limit * patience()
     );
     let send = format!(
         "import socket; s = socket.socket(socket.{family}, socket.SOCK_RAW, {protocol}); s.sendto(bytes(64), ('{address}', 0))"
@@ -72,12 +77,15 @@ fn policies_name_any_ip_protocol() {
     h.run(&["test", "--matrix"]).ok();
     // Before the other direction: after that, these packets would be replies.
     for address in ["10.80.0.2", "fd80::2"] {
-        assert!(!passes(&h, "amf", ("gnb", address), 47), "the other way");
+        assert!(
+            !passes(&h, "amf", ("gnb", address), 47, DROPPED),
+            "the other way"
+        );
     }
     for address in ["10.81.0.2", "fd81::2"] {
-        assert!(passes(&h, "gnb", ("amf", address), 47), "gre");
-        assert!(passes(&h, "gnb", ("amf", address), 50), "esp");
-        assert!(!passes(&h, "gnb", ("amf", address), 89), "ospf");
+        assert!(passes(&h, "gnb", ("amf", address), 47, ARRIVES), "gre");
+        assert!(passes(&h, "gnb", ("amf", address), 50, ARRIVES), "esp");
+        assert!(!passes(&h, "gnb", ("amf", address), 89, DROPPED), "ospf");
     }
     let rules = sh("nft list chain inet hallway-p forwarded");
     assert!(rules.contains("meta l4proto gre"), "{rules}");

@@ -6,8 +6,9 @@ use std::process::Stdio;
 use hallway_testkit::Hallway;
 
 /// A client that holds a connection and echoes through it when it gets a line.
-const TALKER: &str = "import socket,sys
-s=socket.create_connection((sys.argv[1],80),30); s.settimeout(5)
+const TALKER: &str = "import os,socket,sys
+P=int(os.environ.get('HALLWAY_TEST_PATIENCE','1'))
+s=socket.create_connection((sys.argv[1],80),30*P); s.settimeout(5*P)
 def talk():
     s.sendall(b'x'); return s.recv(1)==b'x'
 print('up' if talk() else 'no',flush=True)

@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader};
 
 mod lans;
 
-use hallway_testkit::{Hallway, sh};
+use hallway_testkit::{Hallway, patience, sh};
 use lans::{
     a_lan_is_a_switch_without_the_host, a_lan_passes_every_frame, a_lan_with_several_subnets,
     a_port_of_a_lan_that_is_changed_is_repaired,
@@ -268,25 +268,33 @@ expect:
   - { from: deep, to: host-a, port: 7/udp }
 ";
 
-/// Sends a packet from an address, by a raw socket; whether it arrives.
+/// Sends a packet from an address, by a raw socket; whether it arrives before one from the node's own address.
 fn arrives(from: &str, (source, to): (&str, &str), at: &str) -> bool {
-    let receive = "import socket; s = socket.socket(socket.AF_INET, socket.SOCK_RAW, 253); s.settimeout(2); print('open', flush=True); s.recv(99)";
+    let receive = format!(
+        "import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_RAW, 253); s.settimeout({})
+print('open', flush=True)
+source = socket.inet_ntoa(s.recv(99)[12:16])
+print(source)",
+        60 * patience()
+    );
     let mut receiver = std::process::Command::new("ip")
-        .args(["netns", "exec", at, "python3", "-c", receive])
+        .args(["netns", "exec", at, "python3", "-c", &receive])
         .stdout(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::null())
         .spawn()
         .unwrap();
-    let mut line = String::new();
-    let mut out = BufReader::new(receiver.stdout.take().unwrap());
-    out.read_line(&mut line).unwrap();
+    let mut lines = BufReader::new(receiver.stdout.take().unwrap()).lines();
+    assert_eq!(lines.next().unwrap().unwrap(), "open");
     sh(&format!(
         "ip netns exec {from} python3 -c \"import socket
 s = socket.socket(socket.AF_INET, socket.SOCK_RAW, 253); s.setsockopt(0, 3, 1)
 p = bytes([69, 0, 0, 28, 0, 0, 0, 0, 64, 253, 0, 0]) + socket.inet_aton('{source}') + socket.inet_aton('{to}') + bytes(8)
-s.sendto(p, ('{to}', 0))\""
+s.sendto(p, ('{to}', 0))
+socket.socket(socket.AF_INET, socket.SOCK_RAW, 253).sendto(bytes(8), ('{to}', 0))\""
     ));
-    receiver.wait().unwrap().success()
+    let first = lines.next().expect("no packet arrives").unwrap();
+    assert!(receiver.wait().unwrap().success());
+    first == source
 }
 
 /// A router forwards packets from the networks behind it, and no others.
