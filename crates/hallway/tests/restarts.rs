@@ -4,8 +4,10 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
 
-use hallway_testkit::{Hallway, Snapshot, sh, wait_for};
+use hallway_testkit::{Hallway, Snapshot, patience, sh, try_sh, wait_for};
 
 fn hallway() -> Hallway {
     Hallway::host(env!("CARGO_BIN_EXE_hallway")).project("p")
@@ -262,7 +264,43 @@ fn a_signal_before_down_begins() {
     h.ok("down");
 }
 
+/// A debugger holds the runner, or the program itself, and does not wait for what it holds.
+fn a_traced_runner_or_program_does_not_hold_up_the_end() {
+    let h = hallway();
+    let file = "nodes: { a: { command: hallway serve 80, ready: 80/tcp } }\n";
+    let trace = "import ctypes, os, sys, time
+c = ctypes.CDLL(None)
+assert c.ptrace(16, int(sys.argv[1]), 0, 0) == 0  # PTRACE_ATTACH
+open('/run/traced', 'w').close()
+time.sleep(1000)";
+    std::fs::write("/run/trace.py", trace).unwrap();
+    for (process, limit) in [("__program [p]", 10), ("serve 8[0]", 20)] {
+        for verb in ["restart", "stop"] {
+            h.up(file).ok();
+            let pid = sh(&format!("pgrep -f '{process}'"));
+            let mut tracer = Command::new("python3")
+                .args(["/run/trace.py", pid.trim()])
+                .spawn()
+                .unwrap();
+            wait_for("the tracer", || Path::new("/run/traced").exists());
+            let begin = Instant::now();
+            h.run(&[verb, "a"]).exits(0);
+            let took = begin.elapsed().as_secs();
+            assert!(
+                took < limit * u64::from(patience()),
+                "{process} {verb}: {took} s"
+            );
+            tracer.kill().unwrap();
+            tracer.wait().unwrap();
+            std::fs::remove_file("/run/traced").unwrap();
+        }
+    }
+    h.ok("down");
+    assert_eq!(try_sh("pgrep -f 'serve 8[0]'").ok(), None);
+}
+
 hallway_testkit::tests![
+    a_traced_runner_or_program_does_not_hold_up_the_end,
     down_goes_on_after_a_signal,
     a_signal_before_down_begins,
     what_ends_a_program_does_not_end_the_next,

@@ -1,6 +1,7 @@
 //! The keeper's process: one loop that carries out requests and supervises programs.
 
 mod ends;
+mod stopping;
 mod tasks;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -27,6 +28,7 @@ use crate::requests::{self, Call};
 use crate::supervisor::{Action, NoProgram, RunEvent, RunId, Supervisor};
 use crate::{capabilities, removed_links};
 use ends::{end_of, ended, sleep_until};
+use stopping::Check;
 
 /// Runs a keeper until it must stop (by a request, SIGTERM or SIGINT), or the holder of its sandbox
 /// ends. Writes a line to standard output when clients can connect.
@@ -78,6 +80,7 @@ async fn run(options: &Options) -> std::io::Result<()> {
         watched: false,
         notifications: Notifications::new(replaced),
         runs: BTreeMap::new(),
+        stopping: BTreeMap::new(),
         reports,
         requests: Some(requests),
         waiting: VecDeque::new(),
@@ -86,12 +89,14 @@ async fn run(options: &Options) -> std::io::Result<()> {
         orphaned_processes: false,
     };
     loop {
-        let due = keeper.supervisor.due();
+        let checks = keeper.next_check();
+        let due = keeper.supervisor.due().into_iter().chain(checks).min();
         tokio::select! {
             call = keeper.next_call() => keeper.call(call),
             report = events.recv() => keeper.report(report),
             _ = replacements.recv() => keeper.etc_replaced(),
             () = sleep_until(due), if due.is_some() => {
+                keeper.check_runs(Instant::now());
                 let actions = keeper.supervisor.advance(Instant::now());
                 keeper.act(actions);
             }
@@ -151,6 +156,8 @@ struct Keeper<'a> {
     watched: bool,
     notifications: Notifications,
     runs: BTreeMap<RunId, Handle>,
+    /// Runs that must end.
+    stopping: BTreeMap<RunId, Check>,
     reports: mpsc::UnboundedSender<Report>,
     /// None while it is ending: no client can connect any more.
     requests: Option<mpsc::Receiver<Call>>,
@@ -317,17 +324,7 @@ impl Keeper<'_> {
     fn act(&mut self, actions: Vec<Action>) {
         for action in actions {
             match action {
-                Action::Stop(run) => {
-                    if let Some(handle) = self.runs.get(&run) {
-                        handle.stop();
-                        // One that is stopped (SIGSTOP) must not delay the end. While it is among
-                        // the runners it was not waited for, so the number still belongs to it.
-                        let runner = Pid::from_raw(handle.pid);
-                        if let Some(pid) = runner.filter(|_| self.runners.contains(&handle.pid)) {
-                            rustix::process::kill_process(pid, Signal::CONT).ok();
-                        }
-                    }
-                }
+                Action::Stop(run) => self.stop_run(run, Instant::now()),
                 Action::Start { run, program } => self.start(run, &program),
                 Action::ChangeEtc { run, files } => {
                     if let Some(Err(error)) = self.runs.get(&run).map(|r| r.change_etc(files)) {
