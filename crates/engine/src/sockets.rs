@@ -33,13 +33,17 @@ pub(crate) fn bound(protocols: impl IntoIterator<Item = Protocol>) -> Vec<Bound>
     };
     let one = |port: OpenPort| {
         let protocol = protocols.iter().find(|p| p.number() == port.protocol)?;
-        Some(Bound {
-            only_v6: port.only_v6,
-            link: port.link,
-            ..Bound::new(port.address, *protocol, port.inode)
-        })
+        Some(Bound::open(port, *protocol))
     };
     open.into_iter().filter_map(one).collect()
+}
+
+/// Every UDP socket of the calling thread's network namespace that has a peer; none if the kernel cannot
+/// list these.
+pub(crate) fn with_peer() -> Vec<Bound> {
+    let open = listening::udp_ports_with_peers().unwrap_or_default();
+    let all = open.into_iter();
+    all.map(|port| Bound::open(port, Protocol::Udp)).collect()
 }
 
 /// The program that prevents a listener there, if it can be read.
@@ -63,6 +67,14 @@ fn bound_in_proc() -> Vec<Bound> {
 }
 
 impl Bound {
+    fn open(port: OpenPort, protocol: Protocol) -> Self {
+        Self {
+            only_v6: port.only_v6,
+            link: port.link,
+            ..Self::new(port.address, protocol, port.inode)
+        }
+    }
+
     fn new(address: SocketAddr, protocol: Protocol, inode: u64) -> Self {
         Self {
             address: SocketAddr::new(address.ip().to_canonical(), address.port()),

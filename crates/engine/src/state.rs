@@ -56,6 +56,20 @@ pub fn named(path: &Path) -> Result<PathBuf, Failure> {
     Ok(private::physical(&absolute).unwrap_or(absolute))
 }
 
+/// Whether the lock of a scope can be used, if there is one: its file system may have become read-only.
+///
+/// # Errors
+/// [`crate::Reason::StateFile`], with what is wrong.
+pub fn check_lock(directory: &Path) -> Result<(), Failure> {
+    let lock = directory.join("lock");
+    match store::is_there(&lock) {
+        true => files::open_or_create(&lock)
+            .map(drop)
+            .map_err(store::failed(FileAction::Lock, &lock)),
+        false => Ok(()),
+    }
+}
+
 /// Whether the state of a scope may be kept in this directory: it does not exist, or belongs to this
 /// user, and no other user can read or change it.
 ///

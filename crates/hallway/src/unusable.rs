@@ -1,11 +1,11 @@
-//! A state directory that cannot be used: its owner or its mode is wrong, or something else is in its
-//! place. What runs is found, ended and removed by its marks; nothing in the directory is read or changed.
+//! A state directory that cannot be used: its owner or its mode is wrong, something else is in its
+//! place, or its file system is read-only. What runs is found, ended and removed by its marks; nothing in the directory is read or changed.
 
 use std::path::PathBuf;
 
 use hallway_engine::sandbox::{self, Sandbox};
 use hallway_engine::state::Substitute;
-use hallway_engine::{Engine, Failure, Workplace, state};
+use hallway_engine::{Engine, Failure, Reason, Workplace, state};
 
 use crate::args::Common;
 use crate::state_dir::named_state_dir;
@@ -29,6 +29,7 @@ pub(crate) fn host(common: &Common) -> Result<Option<Unusable>, Failure> {
     let Err(why) = state::directory(&named)
         .and_then(|_| state::check(&scope))
         .and_then(|()| state::check(&scope.join("projects")))
+        .and_then(|()| state::check_lock(&scope))
     else {
         return Ok(None);
     };
@@ -77,9 +78,10 @@ pub(crate) fn end(common: &Common, sandbox: &Sandbox, why: &Failure) -> Result<(
 }
 
 fn say(common: &Common, why: &Failure) {
-    let text = format!(
-        "the state directory has not been used, and its files are still there: {why}; \
-         remove it, or give it to your user (chown, chmod 700)"
-    );
+    let mut text =
+        format!("the state directory has not been used, and its files are still there: {why}");
+    if matches!(why.reason, Reason::StateUnsafe { .. }) {
+        text.push_str("; remove it, or give it to your user (chown, chmod 700)");
+    }
     ui::note(common, text);
 }

@@ -31,7 +31,7 @@ const LISTENS: u8 = 10;
 /// TCP_CLOSE: of UDP, a socket without a peer.
 const HAS_NO_PEER: u8 = 7;
 
-/// A socket that listens (TCP), or is bound and has no peer (UDP).
+/// A socket that listens (TCP), or is bound (UDP).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OpenPort {
     /// IP protocol number.
@@ -46,6 +46,14 @@ pub struct OpenPort {
     pub inode: u64,
 }
 
+/// Every UDP socket of the calling thread's network namespace that has a peer.
+///
+/// # Errors
+/// As [`open_ports`].
+pub fn udp_ports_with_peers() -> Result<Vec<OpenPort>, KernelError> {
+    list(&mut Channel::open(NETLINK_SOCK_DIAG)?, UDP, ESTABLISHED)
+}
+
 /// Every such socket of the calling thread's network namespace, of the protocols with these
 /// numbers; TCP and UDP have such sockets. For UDP, the kernel walks the table of all UDP ports.
 ///
@@ -57,12 +65,19 @@ pub fn open_ports(protocols: &[u8]) -> Result<Vec<OpenPort>, KernelError> {
     let of_protocols = |(protocol, _): &(u8, u8)| protocols.contains(protocol);
     let states = [(TCP, LISTENS), (UDP, HAS_NO_PEER)];
     for (protocol, state) in states.into_iter().filter(of_protocols) {
-        for family in FAMILIES {
-            let request = request(family, protocol, state);
-            let (sockets, _whole) =
-                channel.dump_once(SOCK_DIAG_BY_FAMILY, &request, "list the open ports")?;
-            out.extend(sockets.iter().filter_map(|(_, body)| parse(protocol, body)));
-        }
+        out.extend(list(&mut channel, protocol, state)?);
+    }
+    Ok(out)
+}
+
+/// The sockets of a protocol in a state, of both IP versions.
+fn list(channel: &mut Channel, protocol: u8, state: u8) -> Result<Vec<OpenPort>, KernelError> {
+    let mut out = Vec::new();
+    for family in FAMILIES {
+        let request = request(family, protocol, state);
+        let (sockets, _whole) =
+            channel.dump_once(SOCK_DIAG_BY_FAMILY, &request, "list the open ports")?;
+        out.extend(sockets.iter().filter_map(|(_, body)| parse(protocol, body)));
     }
     Ok(out)
 }

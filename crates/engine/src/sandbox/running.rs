@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use hallway_kernel::{Kernel, files};
+use hallway_kernel::Kernel;
 
 use super::orphans::end_orphans;
 use super::process::{lasting_start_time, start_time};
@@ -10,7 +10,6 @@ use super::{
     Internet, Making, Sandbox, SandboxFile, TURNED_OFF, VERSION, directory, holder, marks, pasta,
     remove_empty_parents, root,
 };
-use crate::failure::FileAction;
 use crate::record::{Store, store};
 use crate::{Cancel, Failure, Lock, state};
 
@@ -56,13 +55,7 @@ pub fn usable(state_directory: &Path, name: &str) -> Result<(), Failure> {
     ] {
         state::check(directory)?;
     }
-    let lock = members.join("lock");
-    match store::is_there(&lock) {
-        true => files::open_or_create(&lock)
-            .map(drop)
-            .map_err(store::failed(FileAction::Lock, &lock)),
-        false => Ok(()),
-    }
+    state::check_lock(&members)
 }
 
 /// The sandbox on record, whether it still runs or not.

@@ -66,6 +66,8 @@ impl Engine {
             ..Plan::default()
         };
         self.execute(&plan, None)?;
+        // Namespaces of others may have kept it when the last project was removed.
+        self.release_netns_directory()?;
         Ok(orphaned_objects)
     }
 

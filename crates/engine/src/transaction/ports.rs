@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use hallway_plan::Settled;
 use hallway_plan::settled::Publish;
+use hallway_plan::{Settled, rules};
 use hallway_spec::{Name, Protocol};
 
 use super::Caller;
@@ -188,8 +188,17 @@ impl Engine {
         let bound = sockets::bound(fresh.iter().map(|p| p.protocol));
         let mut failures: Vec<Failure> = Vec::new();
         let mut reach = Reach::new(self.kernel(), &planned.settled);
+        // What a peer sends to such a socket would go to the node. Ports that are shared with the host
+        // leave it to the socket.
+        let exclusive = |p: &Publish| p.protocol == Protocol::Udp && !rules::is_shared_with_host(p);
+        let connected = match fresh.iter().any(|p| exclusive(p)) {
+            true => sockets::with_peer(),
+            false => Vec::new(),
+        };
         for publish in &fresh {
-            let taken = bound.iter().find(|b| reach.takes(publish, b));
+            let connected = connected.iter().filter(|_| exclusive(publish));
+            let mut all = bound.iter().chain(connected);
+            let taken = all.find(|b| reach.takes(publish, b));
             failures.extend(taken.map(|b| in_use(publish, b)));
         }
         let translated = self.translated(&planned.settled, &fresh)?;
