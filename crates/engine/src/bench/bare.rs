@@ -11,9 +11,8 @@ use hallway_kernel::netns::Netns;
 use hallway_kernel::route::{self, RouteSpec};
 use hallway_kernel::sys::NamespaceKind;
 use hallway_kernel::{Batch, Kernel, KernelError, addr};
+use hallway_spec::NETNS_DIRECTORY;
 use ipnet::{IpNet, Ipv4Net};
-
-use crate::observe::NETNS_DIRECTORY;
 
 const BRIDGE: &str = "bare";
 const GROUP: u32 = 0x6261_7265;

@@ -11,7 +11,6 @@ use hallway_plan::Settled;
 use hallway_spec::Name;
 
 use super::filter::{Filter, NetworkProtocol, PacketHeaders};
-use crate::observe::netns_path;
 use crate::{Failure, Reason};
 
 /// How long packets that the filter rejects may be read after the time limit.
@@ -69,8 +68,8 @@ impl Capture {
         let opened = match target {
             Target::Host(interface) => open(interface.as_deref(), false),
             Target::Node(name, interface) => {
-                let netns = settled.node(name).map_or("", |n| n.netns.as_str());
-                let namespace = Netns::open(&netns_path(netns)).map_err(|e| missing(name, e))?;
+                let node = settled.node(name).ok_or_else(|| absent(name))?;
+                let namespace = Netns::open(&node.netns.path()).map_err(|e| missing(name, e))?;
                 let _inside = netns::enter(&namespace)?;
                 open(interface.as_deref(), false)
             }
@@ -184,9 +183,12 @@ fn open(interface: Option<&str>, promiscuous: bool) -> Result<(PacketSocket, Ker
     Ok((socket?, kernel))
 }
 
+fn absent(node: &Name) -> Reason {
+    Reason::NodeMissing { node: node.clone() }
+}
+
 fn missing(node: &Name, error: KernelError) -> Failure {
-    let node = node.clone();
-    Failure::caused(Reason::NodeMissing { node }, error)
+    Failure::caused(absent(node), error)
 }
 
 fn packet_headers(headers: &Ethernet) -> PacketHeaders {

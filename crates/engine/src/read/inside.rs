@@ -14,7 +14,6 @@ use hallway_spec::Name;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use super::environment::foreign;
-use crate::observe::netns_path;
 use crate::observe::routing_rules;
 
 /// Reads it. A node that cannot be entered is left out.
@@ -23,7 +22,7 @@ pub fn inside(settled: &Settled, nodes: &BTreeSet<Name>) -> BTreeMap<Name, Insid
     let kernel = Kernel::new();
     let all = nodes.iter().filter_map(|name| settled.node(name));
     all.filter_map(|node| {
-        let namespace = Netns::open(&netns_path(&node.netns)).ok()?;
+        let namespace = Netns::open(&node.netns.path()).ok()?;
         let seen = kernel
             .sibling()
             .inside(&namespace, |kernel| read(kernel, node))

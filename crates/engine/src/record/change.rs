@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use hallway_plan::Settled;
-use hallway_spec::{Edit, Name, NewNode, PortProto};
+use hallway_spec::{Edit, Name, NetnsName, NewNode, PortProto};
 use serde::{Deserialize, Serialize};
 
 use super::member::Member;
@@ -92,15 +92,15 @@ impl EndpointChange {
     }
 
     /// What was built, with this change.
-    pub(super) fn apply(&self, settled: &mut Settled, inodes: &mut Vec<(String, u64)>) {
+    pub(super) fn apply(&self, settled: &mut Settled, inodes: &mut Vec<(NetnsName, u64)>) {
         let before = settled.nodes.iter().find(|n| n.name == self.name);
         if let Some(netns) = before.map(|n| n.netns.clone()) {
-            inodes.retain(|(name, _)| *name != netns);
+            inodes.retain(|(name, _)| netns != *name);
         }
         settled.nodes.retain(|n| n.name != self.name);
         settled.publishes.retain(|p| p.node != self.name);
         if let Change::Added { member, inode, .. } = &self.change {
-            inodes.push((member.node.netns.clone(), *inode));
+            inodes.extend(member.node.netns.name().map(|name| (name.clone(), *inode)));
             settled.nodes.push(member.node.clone());
             settled.publishes.extend(member.publishes.iter().cloned());
         }

@@ -97,7 +97,8 @@ impl Outline {
                 let path = directory(&self.scope, &self.project).join(super::INODES);
                 let inodes = store::read(&path)?.unwrap_or_default();
                 Ok(Some(Known {
-                    inode: format::inode_of(&inodes, &member.node.netns),
+                    inode: (member.node.netns.name())
+                        .and_then(|name| format::inode_of(&inodes, name)),
                     member,
                     in_record: true,
                 }))

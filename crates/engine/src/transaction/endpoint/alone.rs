@@ -6,7 +6,7 @@ use hallway_plan::diff::endpoint;
 use hallway_plan::settle::complete;
 use hallway_plan::settled::{Interface, Node, Plug, Publish, Settled};
 use hallway_plan::{Surroundings, settle};
-use hallway_spec::{Document, Edit, Name, NewNode, Place, Topology, edit, parse_bytes};
+use hallway_spec::{Document, Edit, Name, NetnsName, NewNode, Place, Topology, edit, parse_bytes};
 use ipnet::IpNet;
 
 use crate::account::{CallingUser, allow_programs};
@@ -58,12 +58,10 @@ pub(super) fn settled_with(
     previous.nodes.push(placeholder(name, given));
     let mut around = Surroundings::new(&topology.name, &Default::default(), &[before]);
     let owner = |n: &Node| {
-        (
-            n.netns.clone(),
-            Some((topology.name.clone(), n.name.clone())),
-        )
+        let owner = (topology.name.clone(), n.name.clone());
+        Some((n.netns.name()?.clone(), Some(owner)))
     };
-    around.namespaces = before.nodes.iter().map(owner).collect();
+    around.namespaces = before.nodes.iter().filter_map(owner).collect();
     let mut settled = settle(topology, Some(&previous), &around).ok()?;
     allow_programs(&mut settled, caller);
     let mut node = settled.node(name)?.clone();
@@ -112,7 +110,7 @@ fn placeholder(name: &Name, given: &[Given]) -> Node {
     });
     Node {
         name: name.clone(),
-        netns: String::new(),
+        netns: NetnsName::from(name.clone()).into(),
         joined: None,
         default_route: true,
         interfaces: interfaces.collect(),

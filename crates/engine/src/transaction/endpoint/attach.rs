@@ -13,7 +13,7 @@ use hallway_plan::rules::nf_version;
 use hallway_plan::rules::sets::PORTS;
 use hallway_plan::settle::pool_addresses;
 use hallway_plan::settled::{Node, Publish, Settled};
-use hallway_spec::{Edit, IpVersion, Name, NewNode, Topology};
+use hallway_spec::{Edit, IpVersion, NETNS_DIRECTORY, Name, NewNode, Topology};
 
 use super::super::listeners::are_taken;
 use super::super::programs::{forwards, program};
@@ -22,7 +22,6 @@ use super::Prepared;
 use super::alone::{Given, of_node, settled_with, topology};
 use crate::keeper::{Change as KeeperChange, Client, Handshake, Listener, RemovedLinks};
 use crate::lease::{Claim, Leases};
-use crate::observe::{NETNS_DIRECTORY, netns_path};
 use crate::record::change::{Change, EndpointChange, NodeText};
 use crate::record::{Member, Outline};
 use crate::{Engine, Failure, Reason};
@@ -242,7 +241,7 @@ impl Engine {
             }
         }
         let made = Self::execute_with(kernel, &prepared.plan, Some(caller))?;
-        let of_node = made.iter().find(|(netns, _)| *netns == node.netns);
+        let of_node = made.iter().find(|(netns, _)| node.netns == *netns);
         let inode = of_node.map_or(0, |(_, inode)| *inode);
         let seen = Self::observe_endpoint(kernel, settled, node, inode)?;
         let differences = endpoint::differences(settled, node, &made, &seen);
@@ -337,7 +336,7 @@ fn is_plain(
 /// Whether the names that a node needs are free.
 fn is_free(kernel: &mut Kernel, node: &Node) -> Result<bool, Failure> {
     if !is_mount_point(Path::new(NETNS_DIRECTORY))
-        || inspect(&netns_path(&node.netns))? != Mounted::Absent
+        || inspect(&node.netns.path())? != Mounted::Absent
     {
         return Ok(false);
     }

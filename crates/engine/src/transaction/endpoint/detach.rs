@@ -16,7 +16,6 @@ use super::Prepared;
 use crate::executor::{absent_is_done, is_ours};
 use crate::keeper::{Change as KeeperChange, RemovedLinks, finish_removed_links};
 use crate::lease::Leases;
-use crate::observe::netns_path;
 use crate::record::change::{Change, EndpointChange};
 use crate::record::{Known, Outline};
 use crate::{Cancel, Engine, Failure};
@@ -171,7 +170,7 @@ fn is_built(
     node: &Node,
     inode: Option<u64>,
 ) -> Result<bool, Failure> {
-    let there = inspect(&netns_path(&node.netns))?;
+    let there = inspect(&node.netns.path())?;
     if inode.is_none_or(|inode| there != Mounted::Netns(inode)) {
         return Ok(false);
     }
