@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use hallway_kernel::Kernel;
 use hallway_nftables::print::RuleInfo;
-use hallway_nftables::{Family, Policy};
+use hallway_nftables::{ChainPolicy, Family};
 use hallway_testkit::{sh, try_sh};
 
 /// Rules by (family table, chain, handle), as in `nft -a list ruleset`.
@@ -280,7 +280,7 @@ E");
         .map(|chain| {
             let base = chain.chain.base.map(|base| {
                 let (kind, hook) = (base.kind.name(), base.hook.name());
-                let drops = base.policy == Policy::Drop;
+                let drops = base.policy == ChainPolicy::Drop;
                 format!("{kind} {hook} {} {drops}", base.priority)
             });
             let base = base.unwrap_or_else(|| "-".into());

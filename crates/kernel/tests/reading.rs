@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use hallway_kernel::addr::{Scope, add_address, delete_address};
 use hallway_kernel::neighbour::{NeighbourState, delete_neighbour, set_neighbour};
-use hallway_kernel::route::{RouteKind, RouteSpec, delete_route, replace_route};
+use hallway_kernel::route::{RouteSpec, RouteType, delete_route, replace_route};
 use hallway_kernel::rule::{RoutingRule, RuleAction, add_rule, delete_rule};
 use hallway_kernel::sysctl::SysctlReader;
 use hallway_kernel::{Batch, Kernel, qdisc};
@@ -116,7 +116,7 @@ fn routes_are_read_as_iproute2_reads_them() {
         to: "10.10.0.0/16".parse().unwrap(),
         via: None,
         interface: None,
-        kind: hallway_kernel::route::RouteKind::Unreachable,
+        kind: hallway_kernel::route::RouteType::Unreachable,
         metric: Some(4000),
         protocol: 98,
         source: None,
@@ -203,16 +203,16 @@ impl KindNumber for hallway_kernel::route::RouteInfo {
     /// As `ip -N` prints it.
     fn kind_number(&self) -> &'static str {
         match self.kind {
-            RouteKind::Unicast => "1",
-            RouteKind::Local => "2",
-            RouteKind::Broadcast => "3",
-            RouteKind::Anycast => "4",
-            RouteKind::Multicast => "5",
-            RouteKind::Blackhole => "6",
-            RouteKind::Unreachable => "7",
-            RouteKind::Prohibit => "8",
-            RouteKind::Throw => "9",
-            RouteKind::Other(_) => "another",
+            RouteType::Unicast => "1",
+            RouteType::Local => "2",
+            RouteType::Broadcast => "3",
+            RouteType::Anycast => "4",
+            RouteType::Multicast => "5",
+            RouteType::Blackhole => "6",
+            RouteType::Unreachable => "7",
+            RouteType::Prohibit => "8",
+            RouteType::Throw => "9",
+            RouteType::Other(_) => "another",
         }
     }
 }

@@ -152,7 +152,7 @@ fn inside(kernel: &mut Kernel, number: usize, gateway: IpAddr) -> Result<(), Ker
         to: IpNet::V4(Ipv4Net::default()),
         via: Some(gateway),
         interface: Some(index),
-        kind: route::RouteKind::Unicast,
+        kind: route::RouteType::Unicast,
         metric: None,
         protocol: STATIC,
         source: None,

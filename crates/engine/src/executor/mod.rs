@@ -191,7 +191,7 @@ fn unreachable(to: IpNet) -> RouteSpec {
         to,
         via: None,
         interface: None,
-        kind: route::RouteKind::Unreachable,
+        kind: route::RouteType::Unreachable,
         metric: Some(mark::UNREACHABLE_METRIC),
         protocol: mark::ROUTE_PROTOCOL,
         source: None,

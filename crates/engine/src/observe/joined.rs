@@ -10,7 +10,7 @@ use hallway_plan::settled::Settled;
 use hallway_spec::{Joined, NetnsRef, SysctlKey, Topology};
 
 use super::{neighbours, space};
-use crate::containers::Silent;
+use crate::containers::SilentRuntimes;
 
 /// What is to be read of each.
 #[derive(Debug, Default)]
@@ -50,7 +50,7 @@ impl Wanted {
 
 /// Reads them.
 pub(crate) fn read(kernel: &Kernel, wanted: &Wanted) -> BTreeMap<Joined, SeenJoined> {
-    let mut silent = Silent::default();
+    let mut silent = SilentRuntimes::default();
     let all = wanted.keys.iter();
     all.map(|(joined, keys)| {
         let netns = file(joined, wanted.known.get(joined), &mut silent);
@@ -61,7 +61,11 @@ pub(crate) fn read(kernel: &Kernel, wanted: &Wanted) -> BTreeMap<Joined, SeenJoi
 
 /// What refers to a namespace; or why it is not known. If the container runtime does not answer, it is
 /// the namespace that the container was in, if that still exists.
-fn file(joined: &Joined, known: Option<&Known>, silent: &mut Silent) -> Result<NetnsRef, String> {
+fn file(
+    joined: &Joined,
+    known: Option<&Known>,
+    silent: &mut SilentRuntimes,
+) -> Result<NetnsRef, String> {
     let name = match NetnsRef::from(joined) {
         NetnsRef::Container(name) => name,
         known => return Ok(known),
@@ -81,7 +85,7 @@ fn file(joined: &Joined, known: Option<&Known>, silent: &mut Silent) -> Result<N
 
 /// Container names are looked up again: a container that was started again is another process.
 pub(crate) fn look_up(settled: &mut Settled) {
-    let mut silent = Silent::default();
+    let mut silent = SilentRuntimes::default();
     for node in &mut settled.nodes {
         if let Some(joined) = &node.joined
             && let Joined::Container(_) = joined.reference

@@ -18,7 +18,7 @@ const OVERTIME: Duration = Duration::from_millis(500);
 
 /// Where packets are captured.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Target {
+pub enum CaptureTarget {
     /// All interfaces of the host (or the sandbox), or this one.
     Host(Option<String>),
     /// All interfaces of a node, or this one.
@@ -63,17 +63,21 @@ impl Capture {
     ///
     /// # Errors
     /// When the node or the interface does not exist, or the caller lacks the privilege.
-    pub fn open(settled: &Settled, target: &Target, filter: Filter) -> Result<Self, Failure> {
+    pub fn open(
+        settled: &Settled,
+        target: &CaptureTarget,
+        filter: Filter,
+    ) -> Result<Self, Failure> {
         let mut only = Vec::new();
         let opened = match target {
-            Target::Host(interface) => open(interface.as_deref(), false),
-            Target::Node(name, interface) => {
+            CaptureTarget::Host(interface) => open(interface.as_deref(), false),
+            CaptureTarget::Node(name, interface) => {
                 let node = settled.node(name).ok_or_else(|| absent(name))?;
                 let namespace = Netns::open(&node.netns.path()).map_err(|e| missing(name, e))?;
                 let _inside = netns::enter(&namespace)?;
                 open(interface.as_deref(), false)
             }
-            Target::Network(name) => {
+            CaptureTarget::Network(name) => {
                 let network = settled.network(name);
                 match network.and_then(|n| n.bridge.as_deref()) {
                     Some(bridge) => open(Some(bridge), true),

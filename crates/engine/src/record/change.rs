@@ -17,12 +17,12 @@ pub(crate) struct EndpointChange {
     /// Nanoseconds since 1970: nodes are in the order in which they were added.
     pub(crate) at: u64,
     pub(crate) name: Name,
-    pub(crate) change: Change,
+    pub(crate) change: NodeChange,
 }
 
 /// What has happened to the node.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Change {
+pub(crate) enum NodeChange {
     /// It exists like this, whatever had its name before.
     Added {
         member: Box<Member>,
@@ -81,7 +81,7 @@ impl NodeText {
 }
 
 impl EndpointChange {
-    pub(crate) fn new(generation: u64, name: Name, change: Change) -> Self {
+    pub(crate) fn new(generation: u64, name: Name, change: NodeChange) -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         Self {
             generation,
@@ -99,7 +99,7 @@ impl EndpointChange {
         }
         settled.nodes.retain(|n| n.name != self.name);
         settled.publishes.retain(|p| p.node != self.name);
-        if let Change::Added { member, inode, .. } = &self.change {
+        if let NodeChange::Added { member, inode, .. } = &self.change {
             inodes.extend(member.node.netns.name().map(|name| (name.clone(), *inode)));
             settled.nodes.push(member.node.clone());
             settled.publishes.extend(member.publishes.iter().cloned());

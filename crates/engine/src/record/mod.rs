@@ -34,7 +34,7 @@ pub(crate) use format::Written;
 use format::state::{self, Rest};
 pub(crate) use load::load;
 pub(crate) use member::Member;
-pub(crate) use outline::{Known, Outline};
+pub(crate) use outline::{Outline, RecordedNode};
 pub(crate) use store::Store;
 
 /// The file of the namespaces that were made.

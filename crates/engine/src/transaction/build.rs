@@ -8,7 +8,7 @@ use hallway_plan::compare::Difference;
 use hallway_plan::observed::{NamespaceState, Seen};
 use hallway_plan::{Observed, Plan, Settled};
 
-use super::{Caller, Request, settings};
+use super::{Caller, RequestedState, settings};
 use crate::engine::recorded;
 use crate::event::Event;
 use crate::record::Written;
@@ -23,7 +23,7 @@ impl Engine {
     pub(super) fn build(
         &self,
         planned: &Planned,
-        request: &Request<'_>,
+        request: &RequestedState<'_>,
         caller: &mut Caller<'_>,
     ) -> Result<(Record, Option<Failure>), Failure> {
         let mut record = planned.record.clone().unwrap_or_else(|| {
@@ -62,7 +62,7 @@ impl Engine {
     fn carry_through(
         &self,
         planned: &Planned,
-        request: &Request<'_>,
+        request: &RequestedState<'_>,
         record: &mut Record,
         caller: &mut Caller<'_>,
     ) -> Result<Option<Failure>, Failure> {

@@ -18,7 +18,7 @@ use hallway_spec::Name;
 use super::Caller;
 use crate::account;
 use crate::keeper::{
-    Client, Desired, Forward, KeeperError, Listen, Listener, Namespace, Program, ProgramState,
+    BoundSocket, Client, Desired, Forward, KeeperError, Listen, Namespace, Program, ProgramState,
     Start, Starting,
 };
 use crate::{Cancel, Engine, Failure, Planned, Record};
@@ -45,7 +45,7 @@ impl Engine {
         planned: &Planned,
         record: &Record,
         starting: Option<Starting>,
-        listeners: Vec<Listener>,
+        listeners: Vec<BoundSocket>,
         caller: &mut Caller<'_>,
     ) -> Result<Started, Failure> {
         let wanted = desired(self, &planned.settled, record)?;

@@ -9,7 +9,7 @@ use ipnet::IpNet;
 use super::built::Built;
 use super::conflict::{Conflict, ConflictCode};
 use super::host_links::{self, HostLink};
-use super::prefixes::{Held, foreign_prefixes};
+use super::prefixes::{HeldPrefix, foreign_prefixes};
 use crate::mark::{self, Role};
 use crate::observed::{Observed, SeenJoined};
 use crate::settled::{Node, Plug, Settled};
@@ -26,7 +26,7 @@ pub struct Surroundings {
     /// This project's slot, if the kernel has it already.
     pub own_slot: Option<u16>,
     /// Prefixes that others have here.
-    pub prefixes: Vec<Held>,
+    pub prefixes: Vec<HeldPrefix>,
     /// Networks of this project that exist in the kernel.
     pub running: BTreeSet<Name>,
     /// Namespaces of other programs that nodes join.
@@ -180,7 +180,7 @@ pub(super) fn prefix_conflicts(
             // An equal prefix identifies it better than one address in it.
             let hits = around.prefixes.iter().filter(|h| h.is_hit_by(&subnet.net));
             let clash = hits.min_by_key(|h| h.net != subnet.net);
-            if let Some(Held {
+            if let Some(HeldPrefix {
                 clause, project, ..
             }) = clash
             {

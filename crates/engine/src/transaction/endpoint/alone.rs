@@ -12,7 +12,7 @@ use ipnet::IpNet;
 use crate::account::{CallingUser, allow_programs};
 
 /// The addresses of the new node on one network.
-pub(super) struct Given {
+pub(super) struct NodeAddresses {
     pub(super) network: Name,
     pub(super) addresses: Vec<IpAddr>,
     /// The addresses that are allocated last after this.
@@ -51,7 +51,7 @@ pub(super) fn settled_with(
     topology: &Topology,
     before: &Settled,
     name: &Name,
-    given: &[Given],
+    given: &[NodeAddresses],
     caller: Option<CallingUser>,
 ) -> Option<(Settled, Node)> {
     let mut previous = before.clone();
@@ -89,7 +89,7 @@ fn without_line(place: &Place) -> Place {
 }
 
 /// The node as if it had existed before with these addresses.
-fn placeholder(name: &Name, given: &[Given]) -> Node {
+fn placeholder(name: &Name, given: &[NodeAddresses]) -> Node {
     let interfaces = given.iter().map(|given| Interface {
         name: String::new(),
         mac: [0; 6],

@@ -19,10 +19,10 @@ use super::super::listeners::are_taken;
 use super::super::programs::{forwards, program};
 use super::super::{Caller, ready};
 use super::Prepared;
-use super::alone::{Given, of_node, settled_with, topology};
-use crate::keeper::{Change as KeeperChange, Client, Handshake, Listener, RemovedLinks};
+use super::alone::{NodeAddresses, of_node, settled_with, topology};
+use crate::keeper::{BoundSocket, Client, Handshake, KeeperChange, RemovedLinks};
 use crate::lease::{Claim, Leases};
-use crate::record::change::{Change, EndpointChange, NodeText};
+use crate::record::change::{EndpointChange, NodeChange, NodeText};
 use crate::record::{Member, Outline};
 use crate::{Engine, Failure, Reason};
 
@@ -96,7 +96,7 @@ impl Engine {
         kernel: &mut Kernel,
         outline: &Outline,
         change: &Edit,
-    ) -> Result<Option<(Prepared, Vec<Given>)>, Failure> {
+    ) -> Result<Option<(Prepared, Vec<NodeAddresses>)>, Failure> {
         let project = &outline.frame.project;
         let (Some(text), Edit::NodeAdd(NewNode { name, .. })) = (NodeText::of(change), change)
         else {
@@ -105,7 +105,7 @@ impl Engine {
         let (own, in_record) = (outline.own_change(name)?, outline.has_in_record(name));
         let exists = match &own {
             None => in_record,
-            Some(own) => own.change != Change::Removed,
+            Some(own) => own.change != NodeChange::Removed,
         };
         let Some(before) = outline.settled()?.filter(|_| !exists) else {
             return Ok(None);
@@ -145,7 +145,7 @@ impl Engine {
             publishes,
         });
         let inode = 0;
-        let added = Change::Added {
+        let added = NodeChange::Added {
             member,
             inode,
             text,
@@ -167,7 +167,7 @@ impl Engine {
         outline: &Outline,
         topology: &Topology,
         name: &Name,
-    ) -> Result<Option<Vec<Given>>, Failure> {
+    ) -> Result<Option<Vec<NodeAddresses>>, Failure> {
         let Some(node) = topology.nodes.iter().find(|n| n.name == *name) else {
             return Ok(None);
         };
@@ -212,7 +212,7 @@ impl Engine {
                 last.push(address);
                 addresses.push(address);
             }
-            out.push(Given {
+            out.push(NodeAddresses {
                 network: network.clone(),
                 addresses,
                 last,
@@ -226,7 +226,7 @@ impl Engine {
         &self,
         kernel: &mut Kernel,
         prepared: &mut Prepared,
-        given: &[Given],
+        given: &[NodeAddresses],
         caller: &mut Caller<'_>,
     ) -> Result<u64, Failure> {
         let (settled, node) = (&prepared.settled, &prepared.node);
@@ -252,7 +252,7 @@ impl Engine {
         for given in given {
             leases(&given.network).note_last(prepared.change.generation, &given.last)?;
         }
-        if let Change::Added { inode: of, .. } = &mut prepared.change.change {
+        if let NodeChange::Added { inode: of, .. } = &mut prepared.change.change {
             *of = inode;
         }
         self.store()
@@ -266,7 +266,7 @@ impl Engine {
         project: &Name,
         running: Option<Client>,
         change: &KeeperChange,
-        listeners: Vec<Listener>,
+        listeners: Vec<BoundSocket>,
         caller: &mut Caller<'_>,
     ) -> Result<(), Failure> {
         if change == &KeeperChange::default() {
