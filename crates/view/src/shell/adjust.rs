@@ -8,9 +8,10 @@ use hallway_plan::target::RoutingRule;
 use hallway_spec::IpVersion;
 
 use super::Script;
+use super::entering::{run_in, within};
 use super::filter;
 use super::host::{add_address, nf_call, no_own_address, set, sysctl};
-use super::inside::{add_route, remove_route, run_in, within};
+use super::inside::{add_route, remove_route};
 use super::quote::quote;
 use super::shaping::shape;
 

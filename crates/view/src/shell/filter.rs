@@ -9,7 +9,7 @@ use hallway_spec::NetnsRef;
 use ipnet::IpNet;
 
 use super::Script;
-use super::inside::run_in;
+use super::entering::run_in;
 
 /// The line that ends the rules; no line of rules begins with it.
 const END: &str = "RULES";

@@ -10,29 +10,11 @@ use hallway_plan::target::{Link, PortFlag, Route, RouteKind, RouteOrigin, Settin
 use hallway_spec::{IpVersion, NetnsName, NetnsRef};
 
 use super::Script;
+use super::entering::{run_in, within};
 use super::filter;
 use super::host::{add_address, alias, ip, mtu, no_own_address, set, settings, sysctl};
 use super::quote::quote;
 use super::shaping::shape;
-
-/// A program that acts in a namespace: by its name, or by a path.
-pub(super) fn within(program: &str, netns: &NetnsRef) -> String {
-    match netns {
-        NetnsRef::Path(_) => format!("{}{program}", run_in(netns)),
-        NetnsRef::Named(_) | NetnsRef::Container(_) => {
-            format!("{program} -n {}", quote(&netns.to_string()))
-        }
-    }
-}
-
-/// What a command that runs in a namespace begins with.
-pub(super) fn run_in(netns: &NetnsRef) -> String {
-    let word = quote(&netns.to_string());
-    match netns {
-        NetnsRef::Path(_) => format!("nsenter --net={word} "),
-        NetnsRef::Named(_) | NetnsRef::Container(_) => format!("ip netns exec {word} "),
-    }
-}
 
 pub(super) fn announce(script: &mut Script<'_>, new: &Announcement) {
     script.explain(&[

@@ -5,7 +5,7 @@ use hallway_plan::settled::Settled;
 use hallway_spec::{Condition, User};
 
 use super::Script;
-use super::inside::run_in;
+use super::entering::run_in;
 use super::quote::quote;
 
 /// Published ports on localhost.
