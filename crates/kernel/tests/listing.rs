@@ -226,6 +226,12 @@ fn other_families_read_as_nft_lists_them() {
         arp saddr ip 10.0.0.1 accept
     "#,
     );
+    frames();
+    compare(&[]);
+}
+
+/// The families whose hooks see frames.
+fn frames() {
     load(
         "bridge",
         "c { type filter hook forward priority 0; }",
@@ -254,7 +260,6 @@ fn other_families_read_as_nft_lists_them() {
         dup to d0
     "#,
     );
-    compare(&[]);
 }
 
 fn chains_are_listed_with_their_hooks() {
