@@ -74,7 +74,7 @@ enum Answer {
 pub fn runs(container: &str) -> Result<(), String> {
     let sound = format!("container:{container}").parse::<Joined>();
     sound.map_err(|error| error.to_string())?;
-    let found = Silent::default().process_of(container, false);
+    let found = SilentRuntimes::default().process_of(container, false);
     found.map(drop).map_err(|unfound| unfound.why)
 }
 
@@ -89,9 +89,9 @@ pub(crate) struct Unfound {
 
 /// The runtimes that did not answer: no further request is sent to them.
 #[derive(Debug, Default)]
-pub(crate) struct Silent(Vec<(String, String)>);
+pub(crate) struct SilentRuntimes(Vec<(String, String)>);
 
-impl Silent {
+impl SilentRuntimes {
     /// The first process of a running container. `known`: the earlier one can be used if no
     /// runtime answers.
     ///

@@ -11,13 +11,13 @@ use std::path::Path;
 
 use hallway_kernel::Kernel;
 use hallway_nftables::decode::ListedChain;
-use hallway_nftables::{Family, Hook, Policy};
+use hallway_nftables::{ChainPolicy, Family, Hook};
 use hallway_plan::mark;
 
 pub use attempt::attempt;
 pub use check::{Check, CheckOutcome};
 pub use ids::user_namespace;
-pub use place::Place;
+pub use place::TrialPlace;
 
 use check::check;
 
@@ -27,7 +27,7 @@ use crate::{Failure, Reason, place as surroundings};
 
 /// Checks the machine. `place`: where `up` works, or why it has no place.
 #[must_use]
-pub fn checks(place: &Result<Place, Failure>) -> Vec<Check> {
+pub fn checks(place: &Result<TrialPlace, Failure>) -> Vec<Check> {
     if !surroundings::has_proc() {
         let advice =
             "without it hallway can neither build nor examine a project: mount -t proc proc /proc";
@@ -48,7 +48,7 @@ pub fn checks(place: &Result<Place, Failure>) -> Vec<Check> {
             out.push(check("state", false, CheckOutcome::Missing, error, &help));
         }
     }
-    if matches!(place, Ok(Place::Sandbox { .. })) {
+    if matches!(place, Ok(TrialPlace::Sandbox { .. })) {
         out.extend(ids::of_sandboxes());
     }
     out.extend([
@@ -292,7 +292,7 @@ impl Firewalls {
         let named = |begin: &str| self.chains.iter().any(|c| c.chain.name.starts_with(begin));
         let closed = self.chains.iter().find(|c| {
             let base = c.chain.base;
-            base.is_some_and(|b| b.hook == Hook::Forward && b.policy == Policy::Drop)
+            base.is_some_and(|b| b.hook == Hook::Forward && b.policy == ChainPolicy::Drop)
         });
         let mut found = Vec::new();
         let mut advice = vec![

@@ -85,7 +85,7 @@ fn joined(topology: &Topology, others: OtherNamespaces) -> BTreeMap<Joined, Seen
             let all = topology.nodes.iter().filter_map(|n| n.namespace.as_ref());
             let assumed = |(joined, inode): (&Joined, u64)| {
                 let present = PresentNamespace {
-                    netns: joined.file().unwrap_or_else(|| joined.to_string()),
+                    netns: joined.into(),
                     inode,
                     is_host: false,
                     inside: SeenSpace::default(),

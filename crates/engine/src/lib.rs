@@ -6,13 +6,13 @@
 //! from the present state to the record, so that no second mechanism is needed for recovery.
 //!
 //! ```no_run
-//! use hallway_engine::{Cancel, Caller, Engine, Request, Silent, Workplace};
+//! use hallway_engine::{Cancel, Caller, Engine, RequestedState, Silent, Workplace};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let source = "nodes: { a: {}, b: {} }";
 //! let project = hallway_spec::parse("example.yaml", source)?;
 //! let engine = Engine::new("/run/hallway/host".as_ref(), Workplace::default());
-//! let request = Request {
+//! let request = RequestedState {
 //!     topology: &project.topology,
 //!     source,
 //!     path: None,
@@ -75,5 +75,6 @@ pub use record::{Record, lease};
 pub use rights::Rights;
 pub use status::{Completeness, Status};
 pub use transaction::{
-    Applied, Caller, EditError, Edited, Endpoint, Removed, Request, desired, log_file, times_file,
+    Applied, Caller, EditError, Edited, NewEndpoint, Removed, RequestedState, desired, log_file,
+    times_file,
 };

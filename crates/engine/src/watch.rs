@@ -173,7 +173,7 @@ fn may_have_accepts(change: &NfChange) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use hallway_kernel::monitor::Change;
+    use hallway_kernel::monitor::Existence;
     use hallway_nftables::Family;
 
     use super::*;
@@ -186,7 +186,7 @@ mod tests {
                 table: table.to_owned(),
                 object,
             };
-            concerns(&Event::Nftables(Change::Removed, change))
+            concerns(&Event::Nftables(Existence::Removed, change))
         };
         let rule = |chain: &str| NfObject::Rule {
             chain: chain.to_owned(),

@@ -8,7 +8,7 @@ mod scene;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use hallway_engine::{Caller, Cancel, EditError, Endpoint, Engine};
+use hallway_engine::{Caller, Cancel, EditError, Engine, NewEndpoint};
 use hallway_kernel::gate::{Counter, Fault, Faults, Gate, OperationKind};
 use hallway_spec::{Diagnostic as _, Name, Place};
 use hallway_testkit::{Snapshot, Test, sh};
@@ -46,8 +46,8 @@ fn name(text: &str) -> Name {
     text.parse().unwrap()
 }
 
-fn endpoint(node: &str, network: &str, port: Option<&str>) -> Endpoint {
-    Endpoint {
+fn endpoint(node: &str, network: &str, port: Option<&str>) -> NewEndpoint {
+    NewEndpoint {
         node: name(node),
         networks: vec![(name(network), Vec::new())],
         ports: port.map(str::to_owned).into_iter().collect(),
@@ -62,7 +62,7 @@ fn code_of(error: &EditError) -> &str {
     }
 }
 
-fn attach(engine: &Engine, endpoint: &Endpoint) -> Result<(), EditError> {
+fn attach(engine: &Engine, endpoint: &NewEndpoint) -> Result<(), EditError> {
     let cancel = Cancel::default();
     let mut caller = Caller {
         reporter: &mut Each(drop),

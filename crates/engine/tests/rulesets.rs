@@ -5,8 +5,8 @@
 use hallway_kernel::Kernel;
 use hallway_nftables::compare::What;
 use hallway_nftables::{
-    DataType, Difference, Element, Family, IpVersion, Ruleset, Set, Table, Transaction, Value,
-    compare, print,
+    DataType, Element, Family, IpVersion, Ruleset, RulesetDifference, Set, Table, Transaction,
+    Value, compare, print,
 };
 use hallway_plan::rules::ruleset;
 use hallway_plan::{Surroundings, mark, settle};
@@ -113,7 +113,7 @@ fn what_is_printed_loads_as_the_same() {
     }
 }
 
-fn whats(differences: Vec<Difference>) -> Vec<What> {
+fn whats(differences: Vec<RulesetDifference>) -> Vec<What> {
     differences.into_iter().map(|d| d.what).collect()
 }
 

@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use hallway_import::Format;
+use hallway_import::FileFormat;
 use rustix::io::Errno;
 
 use crate::environment::calling_user;
@@ -123,7 +123,7 @@ fn files(directory: &Path) -> Vec<PathBuf> {
     let ours = OURS.into_iter().find(|name| all.contains(name));
     let found: Vec<&str> = match ours {
         Some(name) => vec![name],
-        None => Format::compose_files(&all)
+        None => FileFormat::compose_files(&all)
             .map(|(main, changes)| std::iter::once(main).chain(changes).collect())
             .unwrap_or_default(),
     };

@@ -70,7 +70,7 @@ impl Drop for Bar {
 }
 
 /// Shows the events of a run on stderr, unless `--quiet` is given.
-pub(crate) struct Reporter<'a> {
+pub(crate) struct ProgressReporter<'a> {
     common: &'a Common,
     bar: Option<Bar>,
     /// The nodes that were named as those that the run waits for, and after how long they are named again.
@@ -80,7 +80,7 @@ pub(crate) struct Reporter<'a> {
     pub(crate) ended: bool,
 }
 
-impl<'a> Reporter<'a> {
+impl<'a> ProgressReporter<'a> {
     pub(crate) fn new(common: &'a Common) -> Self {
         let visible = std::io::stderr().is_terminal() && !common.quiet;
         let bar = visible.then(|| Bar {
@@ -150,7 +150,7 @@ fn fitted(programs: &[AwaitedProgram], seconds: u64, columns: usize) -> String {
     }
 }
 
-impl hallway_engine::Reporter for Reporter<'_> {
+impl hallway_engine::Reporter for ProgressReporter<'_> {
     fn report(&mut self, event: Event) {
         match event {
             Event::WaitingForLock => {

@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use hallway_import::{File, Format, restore_places, without_places};
+use hallway_import::{File, FileFormat, restore_places, without_places};
 use hallway_spec::{Name, TEXT_MAX, listed, name_of, parse_bytes};
 use rustix::io::Errno;
 
@@ -81,14 +81,14 @@ pub(crate) fn read(common: &Common, file: &FileArg) -> Result<Input, VerbError> 
     let text = std::str::from_utf8(&bytes)
         .ok()
         .filter(|t| t.len() <= TEXT_MAX);
-    match text.and_then(|text| Format::of(&name, text)) {
+    match text.and_then(|text| FileFormat::of(&name, text)) {
         Some(format) => {
             let what = match format {
-                Format::Compose => None,
-                Format::Containerlab => Some("a containerlab topology"),
-                Format::Kathara => Some("a Kathara lab"),
+                FileFormat::Compose => None,
+                FileFormat::Containerlab => Some("a containerlab topology"),
+                FileFormat::Kathara => Some("a Kathara lab"),
             };
-            let variables = format == Format::Containerlab;
+            let variables = format == FileFormat::Containerlab;
             what.map_or(Ok(()), |what| refuse_flags(file, &name, what, variables))?;
             // The first has been read; stdin can be read only once.
             let mut files = vec![text_of(first, &bytes)?];
@@ -314,7 +314,7 @@ fn found(directory: &Path, file: &FileArg, by_variable: bool) -> Result<Files, V
                 above: false,
             });
         }
-        if let Some((main, changes)) = Format::compose_files(&all) {
+        if let Some((main, changes)) = FileFormat::compose_files(&all) {
             return Ok(here(std::iter::once(main).chain(changes).collect()));
         }
         let labs = |name: &&str| ends(name, &[".clab.yml", ".clab.yaml"]) || *name == LAB;

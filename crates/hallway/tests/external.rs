@@ -158,6 +158,48 @@ nodes:
     h.ok("down");
 }
 
+const ONE_NODE: &str = "nodes: { a: { networks: { lab: { address: 10.50.0.11 } } } }";
+
+/// Keys of a network, nodes, and the message.
+const REFUSED: [(&str, &str, &str); 8] = [
+    (
+        "external: true, bridge: br1",
+        ONE_NODE,
+        "there is no bridge br1 here",
+    ),
+    (
+        "external: true, bridge: port0",
+        ONE_NODE,
+        "there is no bridge port0 here",
+    ),
+    (
+        "external: true",
+        ONE_NODE,
+        "an external network needs bridge",
+    ),
+    ("bridge: br0", ONE_NODE, "but is not external"),
+    (
+        "external: true, bridge: br0, internal: true",
+        ONE_NODE,
+        "hallway cannot set its internal",
+    ),
+    (
+        "external: true, bridge: br0",
+        "nodes: { a: { networks: [lab] } }",
+        "node a needs an address on network lab",
+    ),
+    (
+        "external: true, bridge: br0",
+        "nodes: { a: { networks: { lab: { address: 10.51.0.9 } } } }",
+        "address 10.51.0.9 is not in network lab (10.50.0.0/24)",
+    ),
+    (
+        "external: true, bridge: br0",
+        "nodes: { a: { networks: { lab: { address: 10.50.0.1 } } } }",
+        "address 10.50.0.1 is the host's on network lab",
+    ),
+];
+
 /// What cannot be joined, and keys that hallway cannot set there.
 fn refused() {
     bridge();
@@ -167,41 +209,7 @@ fn refused() {
     let lan = "networks: { lab: { external: true, bridge: br0, mode: lan } }\nnodes: { a: { networks: { lab: { address: 10.50.0.11 } } } }\n";
     let said = h.up(lan).says("hallway cannot set its mode").exits(2);
     assert_eq!(said.err.matches("error[").count(), 1, "{}", said.err);
-    let node = "nodes: { a: { networks: { lab: { address: 10.50.0.11 } } } }";
-    for (network, nodes, says) in [
-        (
-            "external: true, bridge: br1",
-            node,
-            "there is no bridge br1 here",
-        ),
-        (
-            "external: true, bridge: port0",
-            node,
-            "there is no bridge port0 here",
-        ),
-        ("external: true", node, "an external network needs bridge"),
-        ("bridge: br0", node, "but is not external"),
-        (
-            "external: true, bridge: br0, internal: true",
-            node,
-            "hallway cannot set its internal",
-        ),
-        (
-            "external: true, bridge: br0",
-            "nodes: { a: { networks: [lab] } }",
-            "node a needs an address on network lab",
-        ),
-        (
-            "external: true, bridge: br0",
-            "nodes: { a: { networks: { lab: { address: 10.51.0.9 } } } }",
-            "address 10.51.0.9 is not in network lab (10.50.0.0/24)",
-        ),
-        (
-            "external: true, bridge: br0",
-            "nodes: { a: { networks: { lab: { address: 10.50.0.1 } } } }",
-            "address 10.50.0.1 is the host's on network lab",
-        ),
-    ] {
+    for (network, nodes, says) in REFUSED {
         let text = format!("networks: {{ lab: {{ {network} }} }}\n{nodes}\n");
         h.up(&text).says(says).exits(2);
     }

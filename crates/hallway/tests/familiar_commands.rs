@@ -271,6 +271,37 @@ fn a_command_as_another_user() {
     before.unchanged();
 }
 
+/// Commands with words of other programs, and what is said.
+const HELPED: [(&str, &str); 18] = [
+    ("down -t 5", "a program has 10 s to end"),
+    ("stop -t 5", "a program has 10 s to end"),
+    ("graph -t lab.clab.yml", "hallway graph FILE"),
+    ("status -t lab.clab.yml", "hallway status -p NAME"),
+    ("down p", "p is a project: hallway --host down -p p"),
+    ("graph p", "p is a project: hallway graph -p p"),
+    ("up p", "p is a project, built from /run/f.yaml"),
+    (
+        "up rep-1",
+        "rep-1 is a node, whose program has commands of its own: hallway start rep-1",
+    ),
+    ("down rep-1", "hallway stop rep-1"),
+    ("down nope", "or with -p a project that is up: p"),
+    ("lclean", "hallway down removes the project"),
+    ("linfo", "hallway status"),
+    ("lstart", "hallway up FILE"),
+    ("dump", "hallway status"),
+    ("logs --until 1s", "hallway logs --since 10m"),
+    ("down --all", "hallway down -p NAME"),
+    (
+        "network add x --subnet 10.0.0.0",
+        "it has no length: write it like 10.0.0.0/24",
+    ),
+    (
+        "connect rep-1 a --address 10.0.0.5/24",
+        "leave out the length: 10.0.0.5",
+    ),
+];
+
 /// Arguments of `docker compose up` that ask for what `up` does in any case; and verbs below a verb.
 fn arguments_that_change_nothing() {
     let h = Hallway::host(PROGRAM);
@@ -307,35 +338,7 @@ fn arguments_that_change_nothing() {
     h.run(&["up", "-t", "lab.clab.yml"])
         .exits(2)
         .says("-f FILE");
-    for (words, said) in [
-        ("down -t 5", "a program has 10 s to end"),
-        ("stop -t 5", "a program has 10 s to end"),
-        ("graph -t lab.clab.yml", "hallway graph FILE"),
-        ("status -t lab.clab.yml", "hallway status -p NAME"),
-        ("down p", "p is a project: hallway --host down -p p"),
-        ("graph p", "p is a project: hallway graph -p p"),
-        ("up p", "p is a project, built from /run/f.yaml"),
-        (
-            "up rep-1",
-            "rep-1 is a node, whose program has commands of its own: hallway start rep-1",
-        ),
-        ("down rep-1", "hallway stop rep-1"),
-        ("down nope", "or with -p a project that is up: p"),
-        ("lclean", "hallway down removes the project"),
-        ("linfo", "hallway status"),
-        ("lstart", "hallway up FILE"),
-        ("dump", "hallway status"),
-        ("logs --until 1s", "hallway logs --since 10m"),
-        ("down --all", "hallway down -p NAME"),
-        (
-            "network add x --subnet 10.0.0.0",
-            "it has no length: write it like 10.0.0.0/24",
-        ),
-        (
-            "connect rep-1 a --address 10.0.0.5/24",
-            "leave out the length: 10.0.0.5",
-        ),
-    ] {
+    for (words, said) in HELPED {
         let words: Vec<&str> = words.split(' ').collect();
         h.run(&words).exits(2).says(said);
     }
@@ -366,6 +369,29 @@ fn files_that_cannot_be_imported() {
     }
 }
 
+/// Commands about node web.
+const OF_NODE: [&str; 19] = [
+    "allow cache web -p 80",
+    "deny web cache",
+    "publish web 8080:80",
+    "unpublish web 8080:80",
+    "connect web net-one",
+    "disconnect web net-one",
+    "node rm web",
+    "exec web ls",
+    "shell web",
+    "logs web",
+    "start web",
+    "stop web",
+    "inspect web",
+    "capture web",
+    "impair web",
+    "reach web cache",
+    "explain web cache",
+    "trace web cache",
+    "link rm web cache",
+];
+
 /// Whatever the command: without its project, the help says where the node or network is.
 fn commands_name_where_a_node_is() {
     let sandbox = Hallway::sandbox(PROGRAM);
@@ -377,27 +403,6 @@ fn commands_name_where_a_node_is() {
         std::fs::write(&path, text).unwrap();
         path
     };
-    let lines = [
-        "allow cache web -p 80",
-        "deny web cache",
-        "publish web 8080:80",
-        "unpublish web 8080:80",
-        "connect web net-one",
-        "disconnect web net-one",
-        "node rm web",
-        "exec web ls",
-        "shell web",
-        "logs web",
-        "start web",
-        "stop web",
-        "inspect web",
-        "capture web",
-        "impair web",
-        "reach web cache",
-        "explain web cache",
-        "trace web cache",
-        "link rm web cache",
-    ];
     let said = |words: &str, text: &str| {
         let words: Vec<&str> = words.split(' ').collect();
         let ran = sandbox.run(&words);
@@ -406,14 +411,14 @@ fn commands_name_where_a_node_is() {
         assert!(!err.contains("has no node web"), "{words:?}: {err}");
     };
     // Without a project that is up, explain is about a file.
-    for line in lines.iter().filter(|line| !line.starts_with("explain")) {
+    for line in OF_NODE.iter().filter(|line| !line.starts_with("explain")) {
         said(line, "sandbox default does not run");
     }
     assert!(!std::fs::exists("/run/state/sandboxes/default").unwrap());
     sandbox
         .run(&["--sandbox", "other", "up", &file("one", "web")])
         .ok();
-    for line in lines.iter().filter(|line| !line.starts_with("explain")) {
+    for line in OF_NODE.iter().filter(|line| !line.starts_with("explain")) {
         said(
             line,
             "there is a node web elsewhere; name its project with --sandbox other -p one",
@@ -436,7 +441,7 @@ fn commands_name_where_a_node_is() {
     sandbox.run(&["up", &file("two", "b")]).ok();
     sandbox.run(&["up", &file("three", "c")]).ok();
     let elsewhere = sandbox.within("/");
-    for line in lines {
+    for line in OF_NODE {
         let words: Vec<&str> = line
             .split(' ')
             .filter(|w| !["-p", "80"].contains(w))

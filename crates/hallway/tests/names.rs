@@ -130,54 +130,56 @@ fn programs() -> String {
     sh("pgrep -f '^hallway serve' | sort")
 }
 
+/// A text of the file, the one that replaces it, and lines of `plan` and `up` about that.
+const CHANGES: [(&str, &str, &[&str]); 6] = [
+    (
+        "address: 10.1.0.5 }",
+        "address: 10.1.0.5, aliases: [www] }",
+        &["create alias www  of web"],
+    ),
+    (
+        "extra_hosts: { legacy: 10.9.9.9 }",
+        "extra_hosts: { legacy: 10.9.9.8 }",
+        &[
+            "remove extra host 10.9.9.9 legacy  of old",
+            "create extra host 10.9.9.8 legacy  of old",
+        ],
+    ),
+    (
+        "dns: 10.1.0.5",
+        "dns: [10.1.0.6, 10.1.0.5]",
+        &["create name server 10.1.0.6  of old"],
+    ),
+    (
+        "dns: [10.1.0.6, 10.1.0.5]",
+        "dns: [10.1.0.5, 10.1.0.6]",
+        &["change name server 10.1.0.5, 10.1.0.6  of old, in this order"],
+    ),
+    (
+        ", dns: [10.1.0.5, 10.1.0.6], dns_search: [corp]",
+        "",
+        &[
+            "remove name server 10.1.0.5  of old",
+            "remove search domain corp  of old",
+        ],
+    ),
+    (
+        "ready: 81/tcp",
+        "ready: 81/tcp, dns: 10.1.0.7, extra_hosts: { far: 10.9.9.7 }",
+        &[
+            "create extra host 10.9.9.7 far  of app",
+            "create name server 10.1.0.7  of app",
+        ],
+    ),
+];
+
 /// Changed names of the file are listed by `plan` and `up`, and running programs see them.
 fn changed_names_are_said_and_restart_nothing() {
     let h = hallway();
     h.up(NAMED).ok();
     let running = programs();
-    let changes: [(&str, &str, &[&str]); 6] = [
-        (
-            "address: 10.1.0.5 }",
-            "address: 10.1.0.5, aliases: [www] }",
-            &["create alias www  of web"],
-        ),
-        (
-            "extra_hosts: { legacy: 10.9.9.9 }",
-            "extra_hosts: { legacy: 10.9.9.8 }",
-            &[
-                "remove extra host 10.9.9.9 legacy  of old",
-                "create extra host 10.9.9.8 legacy  of old",
-            ],
-        ),
-        (
-            "dns: 10.1.0.5",
-            "dns: [10.1.0.6, 10.1.0.5]",
-            &["create name server 10.1.0.6  of old"],
-        ),
-        (
-            "dns: [10.1.0.6, 10.1.0.5]",
-            "dns: [10.1.0.5, 10.1.0.6]",
-            &["change name server 10.1.0.5, 10.1.0.6  of old, in this order"],
-        ),
-        (
-            ", dns: [10.1.0.5, 10.1.0.6], dns_search: [corp]",
-            "",
-            &[
-                "remove name server 10.1.0.5  of old",
-                "remove search domain corp  of old",
-            ],
-        ),
-        (
-            "ready: 81/tcp",
-            "ready: 81/tcp, dns: 10.1.0.7, extra_hosts: { far: 10.9.9.7 }",
-            &[
-                "create extra host 10.9.9.7 far  of app",
-                "create name server 10.1.0.7  of app",
-            ],
-        ),
-    ];
     let mut file = NAMED.to_owned();
-    for (from, to, lines) in changes {
+    for (from, to, lines) in CHANGES {
         let changed = file.replace(from, to);
         assert_ne!(changed, file, "{from}");
         file = changed;

@@ -9,7 +9,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use hallway_import::{File, Format, Options, Surroundings, import};
+use hallway_import::{File, FileFormat, Options, Surroundings, import};
 use hallway_testkit::{Hallway, Snapshot};
 
 #[path = "pages/settled.rs"]
@@ -176,7 +176,7 @@ fn files_in_pages() {
         let text = std::fs::read_to_string(Path::new(ROOT).join(&page)).unwrap();
         for (position, block) in text.split("```yaml\n").skip(1).enumerate() {
             let (block, _) = block.split_once("```").unwrap();
-            let read = match Format::of(&page, block) {
+            let read = match FileFormat::of(&page, block) {
                 Some(_) => translated(&page, block),
                 None => hallway_spec::parse(&page, block).map(|_| ()),
             };

@@ -199,7 +199,11 @@ fn formats() {
         told.trim(),
         "12 4 12 4 up.hallway.yaml app → web (10.1.0.11) 80/tcp"
     );
-    // All as expected.
+    formats_without_failures(&h);
+}
+
+/// Where all is as expected, and where another file has the expectations.
+fn formats_without_failures(h: &Hallway) {
     h.up(SHOP).ok();
     h.run(&["test"]).exits(0).says("8 passed");
     assert!(h.run(&["test", "--format", "tap"]).ok().contains("1..8"));

@@ -195,7 +195,33 @@ fn root_of_a_sandbox_is_not_root_of_the_machine() {
         "{log}"
     );
     assert!(log.contains("not-mine"), "{log}");
-    // It is not root of the machine: neither by files nor by processes of hallway in the sandbox.
+    has_no_access_to_the_machine(&inside);
+    let shell = "id -u; ip netns add more && ip netns exec more ip link set lo up && ip netns del more && nft list tables | grep -c hallway-p";
+    assert_eq!(
+        h.run(&["sandbox", "shell", "--", "sh", "-c", shell]).ok(),
+        "0\n2\n"
+    );
+    // What it mounts in the sandbox is not visible for the next command, which runs as root.
+    let mounts = "mount -t tmpfs t /proc && mount -t tmpfs t /run/state && mount -t tmpfs t /usr && echo mounted";
+    assert_eq!(
+        h.run(&["sandbox", "shell", "--", "sh", "-c", mounts]).ok(),
+        "mounted\n"
+    );
+    let shell = "ls /usr /proc | grep -cE '^(bin|self)$'";
+    assert_eq!(
+        h.run(&["sandbox", "shell", "--", "sh", "-c", shell]).ok(),
+        "2\n"
+    );
+    h.run(&["up", "/run/p.yaml"])
+        .exits(0)
+        .says("nothing to change");
+    h.run(&["down"]).ok();
+    ids_of_a_sandbox(&h);
+    before.unchanged();
+}
+
+/// It is not root of the machine: neither by files nor by processes of hallway in the sandbox.
+fn has_no_access_to_the_machine(inside: &dyn Fn(&str) -> String) {
     let keeper = sh("pgrep -f '__keepe[r]'");
     let holder = sh("pgrep -f '__hol[d]'");
     for pid in [keeper.trim(), holder.trim(), "1"] {
@@ -227,28 +253,6 @@ fn root_of_a_sandbox_is_not_root_of_the_machine() {
             "{script}"
         );
     }
-    let shell = "id -u; ip netns add more && ip netns exec more ip link set lo up && ip netns del more && nft list tables | grep -c hallway-p";
-    assert_eq!(
-        h.run(&["sandbox", "shell", "--", "sh", "-c", shell]).ok(),
-        "0\n2\n"
-    );
-    // What it mounts in the sandbox is not visible for the next command, which runs as root.
-    let mounts = "mount -t tmpfs t /proc && mount -t tmpfs t /run/state && mount -t tmpfs t /usr && echo mounted";
-    assert_eq!(
-        h.run(&["sandbox", "shell", "--", "sh", "-c", mounts]).ok(),
-        "mounted\n"
-    );
-    let shell = "ls /usr /proc | grep -cE '^(bin|self)$'";
-    assert_eq!(
-        h.run(&["sandbox", "shell", "--", "sh", "-c", shell]).ok(),
-        "2\n"
-    );
-    h.run(&["up", "/run/p.yaml"])
-        .exits(0)
-        .says("nothing to change");
-    h.run(&["down"]).ok();
-    ids_of_a_sandbox(&h);
-    before.unchanged();
 }
 
 /// Ids that root has on this machine, and root's own ids if requested.
@@ -346,6 +350,12 @@ fn further_ids_of_an_ordinary_user() {
     });
     watching.join().unwrap();
     rita("down");
+    ranges_that_cannot_be_used(&as_rita);
+}
+
+/// The sandbox starts without the ids that cannot be mapped, and `doctor` says why.
+fn ranges_that_cannot_be_used(as_rita: &dyn Fn(&str) -> String) {
+    let rita = |words: &str| sh(&as_rita(words));
     let shown = || as_rita("doctor --format json | grep -A3 'users of a sandbox' || true");
     assert!(sh(&shown()).contains("65535 more from 400000 on (groups from 500000)"));
     // A range with the own id, and one that is in no file, are passed over.

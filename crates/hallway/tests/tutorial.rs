@@ -138,18 +138,8 @@ fn part5_published_ports() {
             for host in ["127.0.0.1", "[::1]", "localhost"] {
                 sh(&format!("curl -s -g -m 30 http://{host}:{port}/"));
             }
-            let text = h
-                .run(&[
-                    "exec",
-                    "visitor",
-                    "--",
-                    "curl",
-                    "-s",
-                    "-m",
-                    "30",
-                    &format!("http://203.0.113.1:{port}/"),
-                ])
-                .ok();
+            let read = format!("exec visitor -- curl -s -m 30 http://203.0.113.1:{port}/");
+            let text = h.ok(&read);
             assert!(
                 text.contains("answers 203.0.113.9"),
                 "the visitor's own address is seen: {text}"

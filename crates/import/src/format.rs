@@ -4,7 +4,7 @@ use hallway_spec::{Value, nearest};
 
 /// A format that is translated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
+pub enum FileFormat {
     /// A Compose file.
     Compose,
     /// A containerlab topology.
@@ -26,7 +26,7 @@ fn is_lab(file: &str) -> bool {
     file.ends_with(".clab.yml") || file.ends_with(".clab.yaml")
 }
 
-impl Format {
+impl FileFormat {
     /// The format of a file, by its name and the keys of its text; `None` for a hallway file, and for
     /// a text that is not a mapping.
     #[must_use]

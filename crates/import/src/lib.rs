@@ -43,7 +43,7 @@ mod variables;
 
 pub use built_with::BuiltWith;
 pub use export::export;
-pub use format::Format;
+pub use format::FileFormat;
 pub use named_files::named_files;
 pub use places::{restore_places, without_places};
 pub use surroundings::{File, NodePort, Options, Surroundings};

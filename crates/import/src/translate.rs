@@ -4,7 +4,7 @@ use hallway_spec::problem::{NameProblem, PolicyProblem, ProblemKind};
 use hallway_spec::{Code, Place, Problem, Problems, Project, SourceText, Value, parse_value};
 
 use crate::findings::Findings;
-use crate::format::Format;
+use crate::format::FileFormat;
 use crate::load::Loader;
 use crate::places::comment;
 use crate::render::render;
@@ -17,7 +17,7 @@ use crate::{compose, containerlab, kathara};
 #[derive(Debug, Clone)]
 pub struct Imported {
     /// Its format.
-    pub format: Format,
+    pub format: FileFormat,
     /// Its meaning. Places are those of the given files.
     pub project: Project,
     /// The hallway file.
@@ -108,7 +108,7 @@ pub fn import(
             &mut findings,
         );
         return finish(
-            Format::Kathara,
+            FileFormat::Kathara,
             &path,
             Some(value),
             findings,
@@ -130,12 +130,12 @@ pub fn import(
     let whole = loader.files(files);
     let mut findings = std::mem::take(&mut loader.findings);
     let format = match (&whole, files.first()) {
-        (Some(whole), Some(first)) => Format::of_value(&first.path, whole),
+        (Some(whole), Some(first)) => FileFormat::of_value(&first.path, whole),
         _ => None,
     };
-    let format = format.unwrap_or(Format::Compose);
+    let format = format.unwrap_or(FileFormat::Compose);
     let value = whole.map(|whole| {
-        if format == Format::Containerlab {
+        if format == FileFormat::Containerlab {
             let name = containerlab::name(&whole, options.name.as_deref(), &path);
             return containerlab::translate(&whole, &name, &surroundings, &mut findings);
         }
@@ -165,7 +165,7 @@ fn with_profiles(options: &Options, variables: &Variables<'_>) -> Options {
 
 /// Whether it is the file of a Kathara lab.
 fn is_lab(file: &File) -> bool {
-    Format::of(&file.path, "") == Some(Format::Kathara)
+    FileFormat::of(&file.path, "") == Some(FileFormat::Kathara)
 }
 
 /// Removes repetitions: nodes of one service have one place, and one mistake there is one problem. What else is
@@ -190,7 +190,7 @@ fn once(problems: &mut Vec<Problem>) {
 
 /// Reads the translation as a project.
 fn finish(
-    format: Format,
+    format: FileFormat,
     path: &str,
     value: Option<Value>,
     mut findings: Findings,

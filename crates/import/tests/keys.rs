@@ -118,98 +118,101 @@ fn keys_at_any_depth_that_compose_does_not_have() {
     }
 }
 
+/// Keys of a service with values that Compose refuses, and the message.
+const REFUSED_VALUES: [(&str, &str); 25] = [
+    (
+        "hostname: 5",
+        "services.a.hostname must be a text, but is the number 5",
+    ),
+    (
+        "working_dir: 5",
+        "services.a.working_dir must be a text, but is the number 5",
+    ),
+    (
+        "entrypoint: 5",
+        "services.a.entrypoint must be a text or a list of words, but is the number 5",
+    ),
+    (
+        "command: [sleep, 5]",
+        "services.a.command[1] must be a text, but is the number 5",
+    ),
+    (
+        "restart: false",
+        "services.a.restart must be a text, but is the truth value false",
+    ),
+    (
+        "profiles: [1]",
+        "services.a.profiles[0] must be a text, but is the number 1",
+    ),
+    (
+        "healthcheck: { disable: maybe }",
+        "services.a.healthcheck.disable must be true or false, but is \"maybe\"",
+    ),
+    (
+        "healthcheck: { test: x, retries: many }",
+        "services.a.healthcheck.retries must be a number of failures, but is \"many\"",
+    ),
+    (
+        "healthcheck: { test: x, interval: 5 parsecs }",
+        "services.a.healthcheck.interval must be a time with its unit, like 10s, 1m30s or 500ms, but is \"5 parsecs\"",
+    ),
+    (
+        "networks: { default: { gw_priority: hi } }",
+        "services.a.networks.default.gw_priority must be a number, but is \"hi\"",
+    ),
+    (
+        "networks: { default: { aliases: web } }",
+        "services.a.networks.default.aliases must be a list of names, like [web], but is \"web\"",
+    ),
+    (
+        "expose: [x]",
+        "services.a.expose[0] must be a port like \"3000\" or \"8000-8010/tcp\", but is \"x\"",
+    ),
+    (
+        "expose: 90",
+        "services.a.expose must be a list of ports, like [\"3000\"], but is \"90\"",
+    ),
+    (
+        "ports: \"80:80\"",
+        "services.a.ports must be a list of ports, like [\"8080:80\"], but is \"80:80\"",
+    ),
+    (
+        "ports: [{ published: 80 }]",
+        "a published port needs a target, the port in the node",
+    ),
+    (
+        "depends_on: { b: { required: true } }",
+        "a dependency with keys of its own needs a condition",
+    ),
+    (
+        "depends_on: { b: }",
+        "a dependency with keys of its own needs a condition",
+    ),
+    ("links: [zz]", "there is no service zz"),
+    ("volumes_from: [\"zz:ro\"]", "there is no service zz"),
+    ("pid: \"service:zz\"", "there is no service zz"),
+    (
+        "environment: 3",
+        "services.a.environment must be a mapping from names to texts, or a list like [NAME=value], but is \"3\"",
+    ),
+    (
+        "environment: { X: { a: b } }",
+        "services.a.environment.X must be a text or a number, but is a mapping",
+    ),
+    (
+        "stop_grace_period: 5",
+        "services.a.stop_grace_period must be a time with its unit, like 10s, 1m30s or 500ms, but is \"5\"",
+    ),
+    ("extends: { file: x.yaml }", "extends needs a service"),
+    (
+        "env_file: [{ required: false }]",
+        "an entry of env_file needs a path",
+    ),
+];
+
 #[test]
 fn values_that_compose_refuses() {
-    for (keys, message) in [
-        (
-            "hostname: 5",
-            "services.a.hostname must be a text, but is the number 5",
-        ),
-        (
-            "working_dir: 5",
-            "services.a.working_dir must be a text, but is the number 5",
-        ),
-        (
-            "entrypoint: 5",
-            "services.a.entrypoint must be a text or a list of words, but is the number 5",
-        ),
-        (
-            "command: [sleep, 5]",
-            "services.a.command[1] must be a text, but is the number 5",
-        ),
-        (
-            "restart: false",
-            "services.a.restart must be a text, but is the truth value false",
-        ),
-        (
-            "profiles: [1]",
-            "services.a.profiles[0] must be a text, but is the number 1",
-        ),
-        (
-            "healthcheck: { disable: maybe }",
-            "services.a.healthcheck.disable must be true or false, but is \"maybe\"",
-        ),
-        (
-            "healthcheck: { test: x, retries: many }",
-            "services.a.healthcheck.retries must be a number of failures, but is \"many\"",
-        ),
-        (
-            "healthcheck: { test: x, interval: 5 parsecs }",
-            "services.a.healthcheck.interval must be a time with its unit, like 10s, 1m30s or 500ms, but is \"5 parsecs\"",
-        ),
-        (
-            "networks: { default: { gw_priority: hi } }",
-            "services.a.networks.default.gw_priority must be a number, but is \"hi\"",
-        ),
-        (
-            "networks: { default: { aliases: web } }",
-            "services.a.networks.default.aliases must be a list of names, like [web], but is \"web\"",
-        ),
-        (
-            "expose: [x]",
-            "services.a.expose[0] must be a port like \"3000\" or \"8000-8010/tcp\", but is \"x\"",
-        ),
-        (
-            "expose: 90",
-            "services.a.expose must be a list of ports, like [\"3000\"], but is \"90\"",
-        ),
-        (
-            "ports: \"80:80\"",
-            "services.a.ports must be a list of ports, like [\"8080:80\"], but is \"80:80\"",
-        ),
-        (
-            "ports: [{ published: 80 }]",
-            "a published port needs a target, the port in the node",
-        ),
-        (
-            "depends_on: { b: { required: true } }",
-            "a dependency with keys of its own needs a condition",
-        ),
-        (
-            "depends_on: { b: }",
-            "a dependency with keys of its own needs a condition",
-        ),
-        ("links: [zz]", "there is no service zz"),
-        ("volumes_from: [\"zz:ro\"]", "there is no service zz"),
-        ("pid: \"service:zz\"", "there is no service zz"),
-        (
-            "environment: 3",
-            "services.a.environment must be a mapping from names to texts, or a list like [NAME=value], but is \"3\"",
-        ),
-        (
-            "environment: { X: { a: b } }",
-            "services.a.environment.X must be a text or a number, but is a mapping",
-        ),
-        (
-            "stop_grace_period: 5",
-            "services.a.stop_grace_period must be a time with its unit, like 10s, 1m30s or 500ms, but is \"5\"",
-        ),
-        ("extends: { file: x.yaml }", "extends needs a service"),
-        (
-            "env_file: [{ required: false }]",
-            "an entry of env_file needs a path",
-        ),
-    ] {
+    for (keys, message) in REFUSED_VALUES {
         assert_eq!(of_service(keys), message, "{keys}");
     }
     let text = "services: { a: { build: 5 } }";

@@ -97,12 +97,12 @@ fn one(path: &str, text: &str) -> String {
     problems[0].kind.to_string()
 }
 
-#[test]
-fn values_that_containerlab_refuses() {
+/// Topologies with values that containerlab refuses, and how the message begins.
+fn refused_values() -> [(String, &'static str); 18] {
     let of_node = |keys: &str| format!("{{ nodes: {{ a: {{ kind: linux, {keys} }} }} }}");
     let two = "nodes: { a: { kind: linux }, b: { kind: linux } }";
     let ends = "endpoints: [\"a:eth1\", \"b:eth1\"]";
-    for (topology, expected) in [
+    [
         (
             "{ nodes: [a, b] }".to_owned(),
             "topology.nodes must be a mapping from names",
@@ -163,7 +163,12 @@ fn values_that_containerlab_refuses() {
         ("".to_owned(), "a topology needs nodes"),
         ("{ nodes: }".to_owned(), "a topology needs nodes"),
         ("[a]".to_owned(), "topology must be a mapping"),
-    ] {
+    ]
+}
+
+#[test]
+fn values_that_containerlab_refuses() {
+    for (topology, expected) in refused_values() {
         let text = format!("name: x\ntopology: {topology}\n");
         let found = one("x.clab.yml", &text);
         assert!(found.starts_with(expected), "{text}{found}");

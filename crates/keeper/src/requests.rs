@@ -3,7 +3,7 @@
 use std::os::fd::OwnedFd;
 
 use hallway_engine::keeper::message::{Answer, Hello, Refusal, Request};
-use hallway_engine::keeper::{Listen, Listener, frame, open_files_limit};
+use hallway_engine::keeper::{BoundSocket, Listen, frame, open_files_limit};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot};
 
@@ -16,7 +16,7 @@ const QUEUE: usize = 16;
 #[derive(Debug)]
 pub(crate) struct Call {
     pub(crate) request: Request,
-    pub(crate) listeners: Vec<Listener>,
+    pub(crate) listeners: Vec<BoundSocket>,
     /// Links of removed nodes that the kernel has not removed yet.
     pub(crate) links: Vec<String>,
     pub(crate) answer: oneshot::Sender<Answer>,
@@ -93,7 +93,7 @@ async fn converse(
                 let listeners = announced
                     .into_iter()
                     .zip(sockets)
-                    .map(|(listen, socket)| Listener { listen, socket })
+                    .map(|(listen, socket)| BoundSocket { listen, socket })
                     .collect();
                 let (answer, answered) = oneshot::channel();
                 let call = Call {

@@ -14,7 +14,7 @@ use crate::link::{
 use crate::neighbour::{self, NeighbourState};
 use crate::qdisc;
 use crate::request::Request;
-use crate::route::{self, RouteKind, RouteSpec};
+use crate::route::{self, RouteSpec, RouteType};
 use crate::rule::{self, RoutingRule, RuleAction};
 
 fn bytes(hex: &str) -> Vec<u8> {
@@ -100,7 +100,7 @@ fn a_route() {
     );
     assert_eq!(
         (route.protocol, route.kind, route.scope),
-        (4, RouteKind::Unicast, Scope::Universe)
+        (4, RouteType::Unicast, Scope::Universe)
     );
 }
 
@@ -221,7 +221,7 @@ fn requests_are_read_back() {
             to: net.parse::<ipnet::IpNet>().unwrap().trunc(),
             via: None,
             interface: None,
-            kind: crate::route::RouteKind::Unreachable,
+            kind: crate::route::RouteType::Unreachable,
             metric: Some(7),
             protocol: 98,
             source: None,

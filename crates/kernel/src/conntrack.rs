@@ -70,7 +70,7 @@ pub struct Connection {
 
 /// The direction of a connection that a filter is compared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Direction {
+pub enum ConnectionDirection {
     /// The direction of the first packet.
     #[default]
     Original,
@@ -102,11 +102,11 @@ impl ConnectionFilter {
             && self.port.is_none_or(|p| p == tuple.port)
     }
 
-    fn body_of(&self, direction: Direction) -> Result<Vec<u8>, AttributeTooLong> {
+    fn body_of(&self, direction: ConnectionDirection) -> Result<Vec<u8>, AttributeTooLong> {
         let family = self.from.or(self.to).map_or(0, family);
         let (tuple, of_direction) = match direction {
-            Direction::Original => (CTA_TUPLE_ORIG, CTA_FILTER_ORIG_FLAGS),
-            Direction::Reply => (CTA_TUPLE_REPLY, CTA_FILTER_REPLY_FLAGS),
+            ConnectionDirection::Original => (CTA_TUPLE_ORIG, CTA_FILTER_ORIG_FLAGS),
+            ConnectionDirection::Reply => (CTA_TUPLE_REPLY, CTA_FILTER_REPLY_FLAGS),
         };
         let mut flags = 0;
         let mut w = Writer::with_header(&[family, 0, 0, 0]);
@@ -307,9 +307,9 @@ impl Kernel {
     /// EPERM; EPROTONOSUPPORT on a kernel without conntrack.
     pub fn delete_matching(
         &mut self,
-        filters: &[(Direction, ConnectionFilter)],
+        filters: &[(ConnectionDirection, ConnectionFilter)],
     ) -> Result<bool, KernelError> {
-        let addresses = |(_, f): &(Direction, ConnectionFilter)| [f.from, f.to];
+        let addresses = |(_, f): &(ConnectionDirection, ConnectionFilter)| [f.from, f.to];
         if (filters.iter().flat_map(addresses).flatten()).any(|a| a.is_ipv6()) {
             return Ok(false);
         }

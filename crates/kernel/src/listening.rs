@@ -84,7 +84,7 @@ fn list(channel: &mut Channel, protocol: u8, state: u8) -> Result<Vec<OpenPort>,
 
 /// A socket with a peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Connection {
+pub struct ConnectedSocket {
     /// The address of this machine.
     pub own: IpAddr,
     /// The address of the peer.
@@ -96,7 +96,7 @@ pub struct Connection {
 ///
 /// # Errors
 /// ENOENT on a kernel without CONFIG_INET_DIAG or CONFIG_INET_UDP_DIAG.
-pub fn connections() -> Result<BTreeSet<Connection>, KernelError> {
+pub fn connections() -> Result<BTreeSet<ConnectedSocket>, KernelError> {
     let mut channel = Channel::open(NETLINK_SOCK_DIAG)?;
     let mut out = BTreeSet::new();
     for protocol in [TCP, UDP] {
@@ -111,9 +111,9 @@ pub fn connections() -> Result<BTreeSet<Connection>, KernelError> {
 }
 
 /// The addresses of struct inet_diag_msg.
-fn connection(body: &[u8]) -> Option<Connection> {
+fn connection(body: &[u8]) -> Option<ConnectedSocket> {
     let family = body.first().copied()?;
-    Some(Connection {
+    Some(ConnectedSocket {
         own: address(family, body.get(8..24)?)?.to_canonical(),
         peer: address(family, body.get(24..40)?)?.to_canonical(),
     })

@@ -21,7 +21,7 @@ use crate::{Kernel, KernelError};
 
 pub use directory::Made;
 pub(crate) use opened::Ahead;
-pub use opened::{Inside, Netns, enter};
+pub use opened::{EnteredNetns, Netns, enter};
 
 use opened::{NSFS_MAGIC, return_to};
 

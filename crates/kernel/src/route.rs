@@ -51,9 +51,9 @@ pub struct RouteSpec {
     pub via: Option<IpAddr>,
     /// Outgoing interface.
     pub interface: Option<u32>,
-    /// What it does with packets: [`RouteKind::Unicast`], [`RouteKind::Unreachable`], or in the table
-    /// local [`RouteKind::Multicast`].
-    pub kind: RouteKind,
+    /// What it does with packets: [`RouteType::Unicast`], [`RouteType::Unreachable`], or in the table
+    /// local [`RouteType::Multicast`].
+    pub kind: RouteType,
     /// Lower is preferred.
     pub metric: Option<u32>,
     /// Who adds it (RTPROT_*).
@@ -64,14 +64,14 @@ pub struct RouteSpec {
 
 fn body(spec: &RouteSpec, remove: bool) -> Writer {
     let (scope, kind) = match (spec.kind, spec.via, remove) {
-        (RouteKind::Unreachable, ..) => (RT_SCOPE_UNIVERSE, RTN_UNREACHABLE),
-        (RouteKind::Multicast, ..) => (RT_SCOPE_UNIVERSE, RTN_MULTICAST),
+        (RouteType::Unreachable, ..) => (RT_SCOPE_UNIVERSE, RTN_UNREACHABLE),
+        (RouteType::Multicast, ..) => (RT_SCOPE_UNIVERSE, RTN_MULTICAST),
         (_, _, true) => (RT_SCOPE_NOWHERE, 0),
         (_, None, _) if spec.to.addr().is_ipv4() => (RT_SCOPE_LINK, RTN_UNICAST),
         _ => (RT_SCOPE_UNIVERSE, RTN_UNICAST),
     };
     let table = match spec.kind {
-        RouteKind::Multicast => RT_TABLE_LOCAL,
+        RouteType::Multicast => RT_TABLE_LOCAL,
         _ => RT_TABLE_MAIN,
     };
     let protocol = if remove { 0 } else { spec.protocol };
@@ -146,7 +146,7 @@ pub fn delete_route(spec: &RouteSpec) -> Request {
 
 /// What a route does with a packet (RTN_*).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum RouteKind {
+pub enum RouteType {
     /// Sends it to one receiver.
     #[default]
     Unicast,
@@ -170,7 +170,7 @@ pub enum RouteKind {
     Other(u8),
 }
 
-impl RouteKind {
+impl RouteType {
     fn of(number: u8) -> Self {
         match number {
             RTN_UNICAST => Self::Unicast,
@@ -201,7 +201,7 @@ pub struct RouteInfo {
     /// Who added it (RTPROT_*): 2 the kernel, 3 at boot, 4 an administrator, 9 router advertisement.
     pub protocol: u8,
     /// What it does with packets.
-    pub kind: RouteKind,
+    pub kind: RouteType,
     /// How far away its destinations are.
     pub scope: Scope,
     /// Lower is preferred; 0 where none is reported.
@@ -224,7 +224,7 @@ impl RouteInfo {
     /// Packets to it are dropped, and answered with an ICMP error.
     #[must_use]
     pub fn is_unreachable(&self) -> bool {
-        self.kind == RouteKind::Unreachable
+        self.kind == RouteType::Unreachable
     }
 }
 
@@ -250,7 +250,7 @@ pub(crate) fn parse(body: &[u8]) -> Option<RouteInfo> {
         interface: attrs.find(RTA_OIF).and_then(u32_of),
         source: attrs.find(RTA_PREFSRC).and_then(address_of),
         protocol: *body.get(5)?,
-        kind: RouteKind::of(*body.get(7)?),
+        kind: RouteType::of(*body.get(7)?),
         scope: Scope::of(*body.get(6)?),
         metric: attrs
             .find(RTA_PRIORITY)
@@ -369,7 +369,7 @@ impl Kernel {
         let whole = |r: &RouteInfo| r.to.prefix_len() == r.to.max_prefix_len();
         let local = routes
             .iter()
-            .filter(|r| r.kind == RouteKind::Local && whole(r));
+            .filter(|r| r.kind == RouteType::Local && whole(r));
         Ok(local.map(|r| r.to.addr()).collect())
     }
 

@@ -5,7 +5,7 @@ use std::net::{IpAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use hallway_kernel::Kernel;
-use hallway_kernel::conntrack::{ConnectionFilter, Direction, Tuple};
+use hallway_kernel::conntrack::{ConnectionDirection, ConnectionFilter, Tuple};
 use hallway_kernel::monitor::{Event, Monitor, Topic};
 use hallway_nftables::IpVersion;
 use hallway_testkit::sh;
@@ -51,7 +51,7 @@ fn connections_are_deleted_by_filter() {
         out.sort_by_key(|t| t.port);
         out
     };
-    let (original, reply) = (Direction::Original, Direction::Reply);
+    let (original, reply) = (ConnectionDirection::Original, ConnectionDirection::Reply);
     let unmatched = ConnectionFilter {
         from: Some(address(9)),
         ..all
@@ -89,7 +89,7 @@ fn filters_of_ipv6_delete_nothing() {
     };
     assert!(
         !kernel
-            .delete_matching(&[(Direction::Original, other)])
+            .delete_matching(&[(ConnectionDirection::Original, other)])
             .unwrap()
     );
     let of = |kernel: &mut Kernel, version| -> Vec<u16> {

@@ -60,8 +60,8 @@ fn assert_same(ours: &LinkInfo, theirs: &Value) {
     assert_eq!(theirs["inet6_addr_gen_mode"].as_str(), generation);
 }
 
-fn links_are_read_as_iproute2_reads_them() {
-    let mut kernel = Kernel::new();
+/// A bridge with a port, whose other end is in the namespace. Both are up.
+fn bridge_with_a_port(kernel: &mut Kernel) -> (u32, hallway_kernel::netns::Netns) {
     kernel
         .run(create_bridge(&BridgeSpec {
             name: "bri0",
@@ -116,6 +116,12 @@ fn links_are_read_as_iproute2_reads_them() {
     .into_iter()
     .collect();
     kernel.submit_all(&batch).unwrap();
+    (bridge, other)
+}
+
+fn links_are_read_as_iproute2_reads_them() {
+    let mut kernel = Kernel::new();
+    let (bridge, other) = bridge_with_a_port(&mut kernel);
     let port = link(&mut kernel, "port");
     assert_eq!(port.master, Some(bridge));
     assert_eq!(port.peer, Some(77), "the peer's index in its own namespace");

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use hallway_kernel::Kernel;
 use hallway_nftables::print::RuleInfo;
-use hallway_nftables::{Family, Policy};
+use hallway_nftables::{ChainPolicy, Family};
 use hallway_testkit::{sh, try_sh};
 
 /// Rules by (family table, chain, handle), as in `nft -a list ruleset`.
@@ -226,6 +226,12 @@ fn other_families_read_as_nft_lists_them() {
         arp saddr ip 10.0.0.1 accept
     "#,
     );
+    frames();
+    compare(&[]);
+}
+
+/// The families whose hooks see frames.
+fn frames() {
     load(
         "bridge",
         "c { type filter hook forward priority 0; }",
@@ -254,7 +260,6 @@ fn other_families_read_as_nft_lists_them() {
         dup to d0
     "#,
     );
-    compare(&[]);
 }
 
 fn chains_are_listed_with_their_hooks() {
@@ -280,7 +285,7 @@ E");
         .map(|chain| {
             let base = chain.chain.base.map(|base| {
                 let (kind, hook) = (base.kind.name(), base.hook.name());
-                let drops = base.policy == Policy::Drop;
+                let drops = base.policy == ChainPolicy::Drop;
                 format!("{kind} {hook} {} {drops}", base.priority)
             });
             let base = base.unwrap_or_else(|| "-".into());

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use hallway_kernel::Kernel;
-use hallway_kernel::monitor::{Change, Event, Monitor, NfObject, Topic};
+use hallway_kernel::monitor::{Event, Existence, Monitor, NfObject, Topic};
 use hallway_kernel::rule::RuleAction;
 use hallway_nftables::{Family, IpVersion};
 use hallway_testkit::sh;
@@ -35,28 +35,30 @@ fn links_and_bridge_ports() {
     );
     let events = until(
         &mut monitor,
-        |e| matches!(e, Event::Link(Change::Removed, l) if l.name == "port0"),
+        |e| matches!(e, Event::Link(Existence::Removed, l) if l.name == "port0"),
     );
     let has = |what: &dyn Fn(&Event) -> bool| assert!(events.iter().any(what), "{events:#?}");
     let bridge = Kernel::new().link_index("bri0").unwrap();
     has(
-        &|e| matches!(e, Event::Link(Change::Present, l) if l.name == "bri0" && l.bridge.is_some()),
+        &|e| matches!(e, Event::Link(Existence::Present, l) if l.name == "bri0" && l.bridge.is_some()),
     );
     has(
-        &|e| matches!(e, Event::Link(Change::Present, l) if l.name == "port0" && l.master == Some(bridge)),
+        &|e| matches!(e, Event::Link(Existence::Present, l) if l.name == "port0" && l.master == Some(bridge)),
     );
-    has(&|e| matches!(e, Event::Link(Change::Present, l) if l.alias.as_deref() == Some("hello")));
     has(
-        &|e| matches!(e, Event::BridgePort(Change::Present, l) if l.port.is_some_and(|p| p.hairpin)),
+        &|e| matches!(e, Event::Link(Existence::Present, l) if l.alias.as_deref() == Some("hello")),
     );
-    has(&|e| matches!(e, Event::BridgePort(Change::Removed, l) if l.name == "port0"));
-    has(&|e| matches!(e, Event::Link(Change::Removed, l) if l.name == "pair0"));
+    has(
+        &|e| matches!(e, Event::BridgePort(Existence::Present, l) if l.port.is_some_and(|p| p.hairpin)),
+    );
+    has(&|e| matches!(e, Event::BridgePort(Existence::Removed, l) if l.name == "port0"));
+    has(&|e| matches!(e, Event::Link(Existence::Removed, l) if l.name == "pair0"));
     let gone = events
         .iter()
-        .rposition(|e| matches!(e, Event::Link(Change::Removed, l) if l.name == "port0"));
+        .rposition(|e| matches!(e, Event::Link(Existence::Removed, l) if l.name == "port0"));
     let left = events
         .iter()
-        .position(|e| matches!(e, Event::BridgePort(Change::Removed, _)));
+        .position(|e| matches!(e, Event::BridgePort(Existence::Removed, _)));
     assert!(left < gone, "leaving a bridge is not the end of the link");
     assert_eq!(monitor.events(Some(Duration::from_millis(20))).unwrap(), []);
 }
@@ -84,32 +86,32 @@ fn addresses_routes_rules_neighbours_and_settings() {
     let first = IpAddr::from([10, 1, 0, 1]);
     let events = until(
         &mut monitor,
-        |e| matches!(e, Event::Address(Change::Removed, a) if a.net.addr() == first),
+        |e| matches!(e, Event::Address(Existence::Removed, a) if a.net.addr() == first),
     );
     let has = |what: &dyn Fn(&Event) -> bool| assert!(events.iter().any(what), "{events:#?}");
     has(
-        &|e| matches!(e, Event::Address(Change::Present, a) if a.net == "10.1.0.1/24".parse().unwrap()),
+        &|e| matches!(e, Event::Address(Existence::Present, a) if a.net == "10.1.0.1/24".parse().unwrap()),
     );
     has(
-        &|e| matches!(e, Event::Address(Change::Present, a) if a.net == "fd00::1/64".parse().unwrap()),
+        &|e| matches!(e, Event::Address(Existence::Present, a) if a.net == "fd00::1/64".parse().unwrap()),
     );
     has(
-        &|e| matches!(e, Event::Route(Change::Present, r) if r.to == "10.2.0.0/16".parse().unwrap() && r.metric == 5),
+        &|e| matches!(e, Event::Route(Existence::Present, r) if r.to == "10.2.0.0/16".parse().unwrap() && r.metric == 5),
     );
     has(
-        &|e| matches!(e, Event::Route(Change::Present, r) if r.to == "fd09::/64".parse().unwrap() && r.is_unreachable()),
+        &|e| matches!(e, Event::Route(Existence::Present, r) if r.to == "fd09::/64".parse().unwrap() && r.is_unreachable()),
     );
-    has(&|e| matches!(e, Event::Rule(Change::Present, r) if r.action == RuleAction::Table(99)));
-    has(&|e| matches!(e, Event::Rule(Change::Present, r) if r.action == RuleAction::Prohibit));
-    has(&|e| matches!(e, Event::Rule(Change::Removed, r) if r.priority == 9));
+    has(&|e| matches!(e, Event::Rule(Existence::Present, r) if r.action == RuleAction::Table(99)));
+    has(&|e| matches!(e, Event::Rule(Existence::Present, r) if r.action == RuleAction::Prohibit));
+    has(&|e| matches!(e, Event::Rule(Existence::Removed, r) if r.priority == 9));
     has(
-        &|e| matches!(e, Event::Neighbour(Change::Present, n) if n.mac == Some([2, 0, 0, 0, 0, 2])),
-    );
-    has(
-        &|e| matches!(e, Event::Netconf(Change::Present, n) if n.version == IpVersion::V4 && n.interface == left && n.forwarding == Some(true)),
+        &|e| matches!(e, Event::Neighbour(Existence::Present, n) if n.mac == Some([2, 0, 0, 0, 0, 2])),
     );
     has(
-        &|e| matches!(e, Event::Qdisc(Change::Present, q) if q.token_bucket.is_some_and(|t| t.rate == 125_000)),
+        &|e| matches!(e, Event::Netconf(Existence::Present, n) if n.version == IpVersion::V4 && n.interface == left && n.forwarding == Some(true)),
+    );
+    has(
+        &|e| matches!(e, Event::Qdisc(Existence::Present, q) if q.token_bucket.is_some_and(|t| t.rate == 125_000)),
     );
 }
 
@@ -130,23 +132,23 @@ fn nf_tables() {
         }));
         events.extend(some);
     }
-    let has = |change: Change, what: &dyn Fn(&NfObject) -> bool| {
+    let has = |change: Existence, what: &dyn Fn(&NfObject) -> bool| {
         let found = events.iter().any(|e| {
             matches!(e, Event::Nftables(c, n) if *c == change && n.table == "t" && n.family == Family::Inet && what(&n.object))
         });
         assert!(found, "{events:#?}");
     };
-    has(Change::Present, &|o| *o == NfObject::Table);
-    has(Change::Present, &|o| *o == NfObject::Chain("c".into()));
-    has(Change::Present, &|o| *o == NfObject::Set("s".into()));
+    has(Existence::Present, &|o| *o == NfObject::Table);
+    has(Existence::Present, &|o| *o == NfObject::Chain("c".into()));
+    has(Existence::Present, &|o| *o == NfObject::Set("s".into()));
     has(
-        Change::Present,
+        Existence::Present,
         &|o| matches!(o, NfObject::Rule { chain, handle } if chain == "c" && *handle > 0),
     );
     let keys: Vec<Vec<u8>> = events
         .iter()
         .filter_map(|e| match e {
-            Event::Nftables(Change::Present, n) => match &n.object {
+            Event::Nftables(Existence::Present, n) => match &n.object {
                 NfObject::Elements { keys, .. } => Some(keys.clone()),
                 _ => None,
             },
@@ -162,8 +164,8 @@ fn nf_tables() {
         set: "s".into(),
         keys: vec![vec![10, 0, 0, 1]],
     };
-    has(Change::Removed, &|o| *o == removed);
-    has(Change::Removed, &|o| *o == NfObject::Table);
+    has(Existence::Removed, &|o| *o == removed);
+    has(Existence::Removed, &|o| *o == NfObject::Table);
     assert!(generations.windows(2).all(|w| w[0].id + 1 == w[1].id));
     assert!(
         generations.iter().all(|g| g.program == "nft"),
@@ -186,7 +188,7 @@ fn notifications_not_read_in_time_are_an_overrun() {
     let later = "10.10.0.1/24".parse().unwrap();
     until(
         &mut monitor,
-        |e| matches!(e, Event::Address(Change::Present, a) if a.net == later),
+        |e| matches!(e, Event::Address(Existence::Present, a) if a.net == later),
     );
 }
 

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use hallway_kernel::addr::{Scope, add_address, delete_address};
 use hallway_kernel::neighbour::{NeighbourState, delete_neighbour, set_neighbour};
-use hallway_kernel::route::{RouteKind, RouteSpec, delete_route, replace_route};
+use hallway_kernel::route::{RouteInfo, RouteSpec, RouteType, delete_route, replace_route};
 use hallway_kernel::rule::{RoutingRule, RuleAction, add_rule, delete_rule};
 use hallway_kernel::sysctl::SysctlReader;
 use hallway_kernel::{Batch, Kernel, qdisc};
@@ -102,6 +102,51 @@ fn local_addresses_are_read() {
     assert_eq!(of(IpVersion::V6), ["::1", "fd00::1"]);
 }
 
+/// A route as iproute2 shows it is among those that were read; `left` is the number of that link.
+fn assert_same(theirs: &serde_json::Value, ours: &[RouteInfo], left: u32) {
+    let (v4, text) = match theirs["dst"].as_str().unwrap() {
+        other if other.contains('/') => (!other.contains(':'), other.to_owned()),
+        other if other.contains(':') => (false, format!("{other}/128")),
+        other => (true, format!("{other}/32")),
+    };
+    let table: u32 = theirs["table"].as_str().map_or(254, |t| t.parse().unwrap());
+    let to: ipnet::IpNet = text.parse().unwrap();
+    let kind = theirs["type"].as_str().unwrap();
+    let metric = theirs["metric"].as_u64().unwrap_or(0);
+    let found = ours.iter().find(|r| {
+        r.to == to
+            && r.table == table
+            && r.kind_number() == kind
+            && u64::from(r.metric) == metric
+            && (theirs["dev"].as_str() != Some("left") || r.interface == Some(left))
+    });
+    let Some(one) = found else {
+        unreachable!("{theirs} is missing in {ours:#?}")
+    };
+    assert_eq!(
+        theirs["protocol"].as_str().unwrap(),
+        one.protocol.to_string(),
+        "{theirs}"
+    );
+    let via = theirs["gateway"]
+        .as_str()
+        .or(theirs["via"]["host"].as_str());
+    assert_eq!(via.map(|a| a.parse().unwrap()), one.via);
+    assert_eq!(
+        theirs["prefsrc"].as_str().map(|a| a.parse().unwrap()),
+        one.source
+    );
+    if v4 {
+        let scope = match one.scope {
+            Scope::Universe => "0",
+            Scope::Link => "253",
+            Scope::Host => "254",
+            _ => "another",
+        };
+        assert_eq!(theirs["scope"], scope, "{theirs}");
+    }
+}
+
 fn routes_are_read_as_iproute2_reads_them() {
     sh(
         "ip link add left type veth peer right; ip link set left up; ip link set right up; ip addr add 10.1.0.1/24 dev left; \
@@ -116,7 +161,7 @@ fn routes_are_read_as_iproute2_reads_them() {
         to: "10.10.0.0/16".parse().unwrap(),
         via: None,
         interface: None,
-        kind: hallway_kernel::route::RouteKind::Unreachable,
+        kind: hallway_kernel::route::RouteType::Unreachable,
         metric: Some(4000),
         protocol: 98,
         source: None,
@@ -136,47 +181,7 @@ fn routes_are_read_as_iproute2_reads_them() {
     let (theirs, ours) = read;
     let mut compared = 0;
     for theirs in theirs {
-        let (v4, text) = match theirs["dst"].as_str().unwrap() {
-            other if other.contains('/') => (!other.contains(':'), other.to_owned()),
-            other if other.contains(':') => (false, format!("{other}/128")),
-            other => (true, format!("{other}/32")),
-        };
-        let table: u32 = theirs["table"].as_str().map_or(254, |t| t.parse().unwrap());
-        let to: ipnet::IpNet = text.parse().unwrap();
-        let kind = theirs["type"].as_str().unwrap();
-        let metric = theirs["metric"].as_u64().unwrap_or(0);
-        let found = ours.iter().find(|r| {
-            r.to == to
-                && r.table == table
-                && r.kind_number() == kind
-                && u64::from(r.metric) == metric
-                && (theirs["dev"].as_str() != Some("left") || r.interface == Some(index))
-        });
-        let Some(one) = found else {
-            unreachable!("{theirs} is missing in {ours:#?}")
-        };
-        assert_eq!(
-            theirs["protocol"].as_str().unwrap(),
-            one.protocol.to_string(),
-            "{theirs}"
-        );
-        let via = theirs["gateway"]
-            .as_str()
-            .or(theirs["via"]["host"].as_str());
-        assert_eq!(via.map(|a| a.parse().unwrap()), one.via);
-        assert_eq!(
-            theirs["prefsrc"].as_str().map(|a| a.parse().unwrap()),
-            one.source
-        );
-        if v4 {
-            let scope = match one.scope {
-                Scope::Universe => "0",
-                Scope::Link => "253",
-                Scope::Host => "254",
-                _ => "another",
-            };
-            assert_eq!(theirs["scope"], scope, "{theirs}");
-        }
+        assert_same(&theirs, &ours, index);
         compared += 1;
     }
     assert!(compared > 15, "{compared}");
@@ -203,16 +208,16 @@ impl KindNumber for hallway_kernel::route::RouteInfo {
     /// As `ip -N` prints it.
     fn kind_number(&self) -> &'static str {
         match self.kind {
-            RouteKind::Unicast => "1",
-            RouteKind::Local => "2",
-            RouteKind::Broadcast => "3",
-            RouteKind::Anycast => "4",
-            RouteKind::Multicast => "5",
-            RouteKind::Blackhole => "6",
-            RouteKind::Unreachable => "7",
-            RouteKind::Prohibit => "8",
-            RouteKind::Throw => "9",
-            RouteKind::Other(_) => "another",
+            RouteType::Unicast => "1",
+            RouteType::Local => "2",
+            RouteType::Broadcast => "3",
+            RouteType::Anycast => "4",
+            RouteType::Multicast => "5",
+            RouteType::Blackhole => "6",
+            RouteType::Unreachable => "7",
+            RouteType::Prohibit => "8",
+            RouteType::Throw => "9",
+            RouteType::Other(_) => "another",
         }
     }
 }

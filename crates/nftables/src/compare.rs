@@ -1,7 +1,7 @@
 //! The differences between a wanted ruleset and one that was found.
 //!
 //! ```
-//! use hallway_nftables::{DataType, Difference, Element, Family, Ruleset, Set, Table, Value, compare};
+//! use hallway_nftables::{DataType, RulesetDifference, Element, Family, Ruleset, Set, Table, Value, compare};
 //!
 //! let mut wanted = Table::new(Family::Inet, "example");
 //! wanted.sets.push(Set::new("ports", &[DataType::Service]));
@@ -23,7 +23,7 @@ use crate::{Base, Chain, Element, Family, Rule, Ruleset, Set, Table, Value};
 
 /// A difference, with the table it is in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Difference {
+pub struct RulesetDifference {
     /// The family of the table.
     pub family: Family,
     /// The name of the table.
@@ -118,7 +118,7 @@ pub enum What {
 /// The order of tables, sets, chains and elements has no effect, that of rules has: a rule at
 /// another place is extra at one and missing at the other. Counter values are not compared.
 #[must_use]
-pub fn compare(wanted: &Ruleset, found: &Ruleset) -> Vec<Difference> {
+pub fn compare(wanted: &Ruleset, found: &Ruleset) -> Vec<RulesetDifference> {
     compare_with(wanted, found, &|comment| comment)
 }
 
@@ -129,7 +129,7 @@ pub fn compare_with(
     wanted: &Ruleset,
     found: &Ruleset,
     compared: &dyn Fn(&str) -> &str,
-) -> Vec<Difference> {
+) -> Vec<RulesetDifference> {
     let key = |table: &Table| (table.family, table.name.clone());
     let mut out = Vec::new();
     for ((family, table), pair) in pairs(&wanted.tables, &found.tables, key) {
@@ -139,7 +139,7 @@ pub fn compare_with(
             Pair::Extra => found.push(What::ExtraTable),
             Pair::Both(wanted, here) => tables(&mut found, wanted, here, compared),
         }
-        out.extend(found.into_iter().map(|what| Difference {
+        out.extend(found.into_iter().map(|what| RulesetDifference {
             family,
             table: table.clone(),
             what,

@@ -246,14 +246,14 @@ impl ChainType {
 
 /// The verdict for packets that no rule of a base chain decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Policy {
+pub enum ChainPolicy {
     /// They pass.
     Accept,
     /// They are dropped.
     Drop,
 }
 
-impl Policy {
+impl ChainPolicy {
     /// The kernel's number (NF_DROP, NF_ACCEPT).
     #[must_use]
     pub fn number(self) -> u32 {

@@ -70,7 +70,7 @@ pub enum Field {
 }
 
 /// The source of a field.
-pub(crate) enum Source {
+pub(crate) enum FieldSource {
     Meta(Meta),
     /// Base, offset and length in bytes.
     Payload(PayloadBase, u32, u32),
@@ -171,45 +171,47 @@ impl Field {
         }
     }
 
-    pub(crate) fn source(self) -> Source {
+    pub(crate) fn source(self) -> FieldSource {
         use PayloadBase::{Link, Network, Transport};
         match self {
-            Self::IifName => Source::Meta(Meta::IifName),
-            Self::OifName => Source::Meta(Meta::OifName),
-            Self::PacketType => Source::Meta(Meta::PacketType),
-            Self::IifGroup => Source::Meta(Meta::IifGroup),
-            Self::OifGroup => Source::Meta(Meta::OifGroup),
-            Self::L4Proto => Source::Meta(Meta::L4Proto),
-            Self::Ip4Saddr => Source::Payload(Network, 12, 4),
-            Self::Ip4Daddr => Source::Payload(Network, 16, 4),
-            Self::Ip6Saddr => Source::Payload(Network, 8, 16),
-            Self::Ip6Daddr => Source::Payload(Network, 24, 16),
-            Self::Sport => Source::Payload(Transport, 0, 2),
-            Self::Dport => Source::Payload(Transport, 2, 2),
-            Self::EtherType => Source::Payload(Link, 12, 2),
-            Self::EtherSaddr => Source::Payload(Link, 6, 6),
-            Self::EtherDaddr => Source::Payload(Link, 0, 6),
-            Self::ArpSaddrEther => Source::Payload(Network, 8, 6),
-            Self::ArpSaddrIp => Source::Payload(Network, 14, 4),
-            Self::Icmp6Type | Self::IcmpType | Self::IgmpType => Source::Payload(Transport, 0, 1),
-            Self::IcmpKind => Source::Payload(Transport, 0, 2),
-            Self::Ip6Length => Source::Payload(Network, 4, 2),
-            Self::HopLimit6 => Source::Payload(Network, 7, 1),
-            Self::NdTarget => Source::Payload(Transport, 8, 16),
-            Self::NdOption => Source::Payload(Transport, 24, 2),
-            Self::NdOptionMac => Source::Payload(Transport, 26, 6),
-            Self::QuotedDaddr4 => Source::Payload(Transport, 24, 4),
-            Self::QuotedDaddr6 => Source::Payload(Transport, 32, 16),
-            Self::QuotedNext6 => Source::Payload(Transport, 14, 1),
-            Self::QuotedFragmentNext6 => Source::Payload(Transport, 48, 1),
+            Self::IifName => FieldSource::Meta(Meta::IifName),
+            Self::OifName => FieldSource::Meta(Meta::OifName),
+            Self::PacketType => FieldSource::Meta(Meta::PacketType),
+            Self::IifGroup => FieldSource::Meta(Meta::IifGroup),
+            Self::OifGroup => FieldSource::Meta(Meta::OifGroup),
+            Self::L4Proto => FieldSource::Meta(Meta::L4Proto),
+            Self::Ip4Saddr => FieldSource::Payload(Network, 12, 4),
+            Self::Ip4Daddr => FieldSource::Payload(Network, 16, 4),
+            Self::Ip6Saddr => FieldSource::Payload(Network, 8, 16),
+            Self::Ip6Daddr => FieldSource::Payload(Network, 24, 16),
+            Self::Sport => FieldSource::Payload(Transport, 0, 2),
+            Self::Dport => FieldSource::Payload(Transport, 2, 2),
+            Self::EtherType => FieldSource::Payload(Link, 12, 2),
+            Self::EtherSaddr => FieldSource::Payload(Link, 6, 6),
+            Self::EtherDaddr => FieldSource::Payload(Link, 0, 6),
+            Self::ArpSaddrEther => FieldSource::Payload(Network, 8, 6),
+            Self::ArpSaddrIp => FieldSource::Payload(Network, 14, 4),
+            Self::Icmp6Type | Self::IcmpType | Self::IgmpType => {
+                FieldSource::Payload(Transport, 0, 1)
+            }
+            Self::IcmpKind => FieldSource::Payload(Transport, 0, 2),
+            Self::Ip6Length => FieldSource::Payload(Network, 4, 2),
+            Self::HopLimit6 => FieldSource::Payload(Network, 7, 1),
+            Self::NdTarget => FieldSource::Payload(Transport, 8, 16),
+            Self::NdOption => FieldSource::Payload(Transport, 24, 2),
+            Self::NdOptionMac => FieldSource::Payload(Transport, 26, 6),
+            Self::QuotedDaddr4 => FieldSource::Payload(Transport, 24, 4),
+            Self::QuotedDaddr6 => FieldSource::Payload(Transport, 32, 16),
+            Self::QuotedNext6 => FieldSource::Payload(Transport, 14, 1),
+            Self::QuotedFragmentNext6 => FieldSource::Payload(Transport, 48, 1),
         }
     }
 
     /// The expression that loads it into a register.
     pub(crate) fn load(self, to: Reg) -> Expr {
         match self.source() {
-            Source::Meta(key) => Expr::Meta { key, to },
-            Source::Payload(base, offset, length) => Expr::Payload {
+            FieldSource::Meta(key) => Expr::Meta { key, to },
+            FieldSource::Payload(base, offset, length) => Expr::Payload {
                 base,
                 offset,
                 length,

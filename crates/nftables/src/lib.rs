@@ -52,9 +52,9 @@ pub mod transaction;
 mod value;
 pub mod wire;
 
-pub use compare::{Difference, compare, compare_with};
+pub use compare::{RulesetDifference, compare, compare_with};
 pub use datatype::DataType;
-pub use family::{ChainType, Family, Hook, IpVersion, Policy, Priority};
+pub use family::{ChainPolicy, ChainType, Family, Hook, IpVersion, Priority};
 pub use field::Field;
 pub use rate::Rate;
 pub use ruleset::{Action, Base, Chain, Dnat, Element, Layout, Match, Rule, Ruleset, Set, Table};

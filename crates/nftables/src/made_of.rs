@@ -2,7 +2,7 @@
 //! expressions of its keys (`typeof`), which it stores in the set's user data.
 
 use crate::expr::{Meta, PayloadBase};
-use crate::field::Source;
+use crate::field::FieldSource;
 use crate::print::raw_payload;
 use crate::wire::Writer;
 use crate::{DataType, Field};
@@ -23,10 +23,10 @@ impl Field {
     /// Its form in nft.
     pub(crate) fn nft_name(self) -> String {
         match self.source() {
-            Source::Meta(Meta::IifName) => "iifname".into(),
-            Source::Meta(Meta::OifName) => "oifname".into(),
-            Source::Meta(key) => format!("meta {}", key as u32),
-            Source::Payload(base, offset, length) => raw_payload(base as u32, offset, length),
+            FieldSource::Meta(Meta::IifName) => "iifname".into(),
+            FieldSource::Meta(Meta::OifName) => "oifname".into(),
+            FieldSource::Meta(key) => format!("meta {}", key as u32),
+            FieldSource::Payload(base, offset, length) => raw_payload(base as u32, offset, length),
         }
     }
 
@@ -34,8 +34,8 @@ impl Field {
     fn describe(self) -> Vec<u8> {
         let number = |kind, value: u32| part(kind, &value.to_ne_bytes());
         let (expression, data) = match self.source() {
-            Source::Meta(key) => (EXPR_META, number(0, key as u32)),
-            Source::Payload(base, offset, length) => {
+            FieldSource::Meta(key) => (EXPR_META, number(0, key as u32)),
+            FieldSource::Payload(base, offset, length) => {
                 // nft counts from 1, beginning with the link header.
                 let base = match base {
                     PayloadBase::Link => 1,

@@ -7,7 +7,7 @@ use ipnet::{Ipv4Net, Ipv6Net};
 
 use crate::answer::asked;
 use crate::expr::{CtKey, Expr, Meta, PayloadBase, Reg};
-use crate::field::Source;
+use crate::field::FieldSource;
 use crate::lower::{
     Context, RTN_LOCAL, STATE_ESTABLISHED_RELATED, STATE_INVALID, STATE_NEW, STATUS_DNAT, act,
     matched,
@@ -332,9 +332,11 @@ fn loads(exprs: &[Expr], protocol: Option<u8>) -> Option<(Vec<Field>, usize)> {
 fn field(expr: &Expr, register: Reg, protocol: Option<u8>) -> Option<Field> {
     Field::ALL.into_iter().find(|field| {
         let same = match (field.source(), expr) {
-            (Source::Meta(wanted), Expr::Meta { key, to }) => wanted == *key && *to == register,
+            (FieldSource::Meta(wanted), Expr::Meta { key, to }) => {
+                wanted == *key && *to == register
+            }
             (
-                Source::Payload(wanted, at, size),
+                FieldSource::Payload(wanted, at, size),
                 Expr::Payload {
                     base,
                     offset,

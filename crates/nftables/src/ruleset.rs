@@ -3,7 +3,9 @@
 use crate::expr::{Expr, Verdict};
 use crate::rate::Rate;
 use crate::stream::Stream;
-use crate::{ChainType, DataType, Family, Field, Hook, IpVersion, Policy, Priority, Value, value};
+use crate::{
+    ChainPolicy, ChainType, DataType, Family, Field, Hook, IpVersion, Priority, Value, value,
+};
 
 /// Tables.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -215,7 +217,7 @@ pub struct Base {
     /// Its place among the chains of that hook.
     pub priority: Priority,
     /// The verdict for packets that no rule decides.
-    pub policy: Policy,
+    pub policy: ChainPolicy,
 }
 
 impl Base {
@@ -226,7 +228,7 @@ impl Base {
             kind,
             hook,
             priority,
-            policy: Policy::Accept,
+            policy: ChainPolicy::Accept,
         }
     }
 }

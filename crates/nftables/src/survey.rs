@@ -2,7 +2,7 @@
 //! expressions that are unknown in this crate, and test unknown fields of the packet.
 
 use crate::expr::{Expr, Verdict};
-use crate::{Chain, IpVersion, Policy, Set, Table};
+use crate::{Chain, ChainPolicy, IpVersion, Set, Table};
 
 mod load;
 mod loaded;
@@ -93,7 +93,7 @@ pub fn fate(table: &Table, chain: &Chain, packet: &Packet<'_>) -> Passage {
         untracked: None,
     };
     let by_policy = || {
-        let drops = chain.base.is_some_and(|b| b.policy == Policy::Drop);
+        let drops = chain.base.is_some_and(|b| b.policy == ChainPolicy::Drop);
         let decision = match drops {
             true => Decision::Drop(DropReply::None),
             false => Decision::Pass,

@@ -9,8 +9,9 @@ use hallway_nftables::decode::{self, TableBuilder};
 use hallway_nftables::expr::{Expr, Verdict};
 use hallway_nftables::wire::Writer;
 use hallway_nftables::{
-    Action, Base, Chain, ChainType, DataType, Dnat, Element, Family, Field, Hook, IpVersion, Match,
-    Policy, Priority, Rate, Rule, Ruleset, Set, Table, Transaction, Value, compare, message,
+    Action, Base, Chain, ChainPolicy, ChainType, DataType, Dnat, Element, Family, Field, Hook,
+    IpVersion, Match, Priority, Rate, Rule, Ruleset, Set, Table, Transaction, Value, compare,
+    message,
 };
 use ipnet::{Ipv4Net, Ipv6Net};
 use proptest::collection::vec;
@@ -215,7 +216,7 @@ fn rule() -> impl Strategy<Value = Rule> {
 fn base() -> impl Strategy<Value = Option<Base>> {
     let kinds = select(vec![ChainType::Filter, ChainType::Nat, ChainType::Route]);
     let hooks = select(vec![Hook::Prerouting, Hook::Forward, Hook::Postrouting]);
-    let policies = select(vec![Policy::Accept, Policy::Drop]);
+    let policies = select(vec![ChainPolicy::Accept, ChainPolicy::Drop]);
     let all = (kinds, hooks, any::<i32>(), policies);
     proptest::option::of(all.prop_map(|(kind, hook, priority, policy)| Base {
         kind,

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use hallway_spec::Joined;
+use hallway_spec::{Joined, NetnsName};
 
 use crate::compare::MACVLAN_BRIDGE;
 use crate::exit::SeenProgram;
@@ -27,11 +27,11 @@ const DEFAULT_MTU: u32 = 1500;
 
 /// The kernel's view, and inode numbers for the namespaces by name.
 #[must_use]
-pub fn built(settled: &Settled) -> (Observed, Vec<(String, u64)>) {
+pub fn built(settled: &Settled) -> (Observed, Vec<(NetnsName, u64)>) {
     let target = Target::of(settled);
     let mut host = space(&target.host, 1);
     parents(settled, &mut host);
-    let mut namespaces = Vec::new();
+    let mut insides = Vec::new();
     let mut first = INSIDE;
     for (node, of) in settled.nodes.iter().zip(&target.nodes) {
         let mut inside = space(&of.space, first);
@@ -53,15 +53,10 @@ pub fn built(settled: &Settled) -> (Observed, Vec<(String, u64)>) {
                 Plug::Cable => {}
             }
         }
-        namespaces.push(SeenNamespace {
-            name: of.netns.clone(),
-            state: NamespaceState::Mounted(namespaces.len() as u64 + 1),
-            owner: Some((settled.project.clone(), of.node.clone())),
-            inside: Seen::Present(inside),
-        });
+        insides.push(inside);
     }
-    cables(settled, &mut namespaces);
-    let joined = joined(settled, &mut namespaces);
+    cables(settled, &mut insides);
+    let (namespaces, joined) = by_owner(settled, insides);
     let inodes = (1..)
         .zip(&namespaces)
         .map(|(inode, n)| (n.name.clone(), inode))
@@ -144,27 +139,35 @@ fn entries(settled: &Settled) -> Vec<SeenEntry> {
         .collect()
 }
 
-/// Takes out the namespaces that nodes join.
-fn joined(settled: &Settled, namespaces: &mut Vec<SeenNamespace>) -> BTreeMap<Joined, SeenJoined> {
-    let mut out = BTreeMap::new();
-    for node in &settled.nodes {
-        let Some(joined) = &node.joined else { continue };
-        let at = namespaces.iter().position(|n| n.name == node.netns);
-        let found = at.map(|at| namespaces.remove(at).inside);
-        if let Some(Seen::Present(inside)) = found {
-            let present = PresentNamespace {
-                netns: node.netns.clone(),
-                inode: joined.inode,
-                is_host: false,
-                inside,
-            };
-            out.insert(
-                joined.reference.clone(),
-                SeenJoined::Present(Box::new(present)),
-            );
+/// What nodes hold, in the order of the nodes, as entries of /run/netns with the inode numbers 1, 2, …,
+/// and as the namespaces that nodes join.
+fn by_owner(
+    settled: &Settled,
+    insides: Vec<SeenSpace>,
+) -> (Vec<SeenNamespace>, BTreeMap<Joined, SeenJoined>) {
+    let (mut own, mut joined) = (Vec::new(), BTreeMap::new());
+    for (node, inside) in settled.nodes.iter().zip(insides) {
+        match (&node.joined, node.netns.name()) {
+            (Some(of), _) => {
+                let present = PresentNamespace {
+                    netns: node.netns.clone(),
+                    inode: of.inode,
+                    is_host: false,
+                    inside,
+                };
+                let present = SeenJoined::Present(Box::new(present));
+                joined.insert(of.reference.clone(), present);
+            }
+            (None, Some(name)) => own.push(SeenNamespace {
+                name: name.clone(),
+                state: NamespaceState::Mounted(own.len() as u64 + 1),
+                owner: Some((settled.project.clone(), node.name.clone())),
+                inside: Seen::Present(inside),
+            }),
+            (None, None) => {}
         }
     }
-    out
+    (own, joined)
 }
 
 fn keeper(settled: &Settled) -> SeenKeeper {
@@ -276,22 +279,21 @@ fn route(wanted: &Route, space: &SeenSpace) -> SeenRoute {
     }
 }
 
-fn cables(settled: &Settled, namespaces: &mut [SeenNamespace]) {
+fn cables(settled: &Settled, insides: &mut [SeenSpace]) {
     for cable in &settled.cables {
         let position = |end: &InterfaceRef| settled.nodes.iter().position(|n| n.name == end.node);
         let (Some(a), Some(b)) = (position(&cable.a), position(&cable.b)) else {
             continue;
         };
-        let index =
-            |at: usize, name: &str| Some(namespaces.get(at)?.inside.present()?.link(name)?.index);
+        let index = |at: usize, name: &str| Some(insides.get(at)?.link(name)?.index);
         let (of_a, of_b) = (index(a, &cable.a.interface), index(b, &cable.b.interface));
-        set_peer(namespaces.get_mut(a), &cable.a.interface, of_b);
-        set_peer(namespaces.get_mut(b), &cable.b.interface, of_a);
+        set_peer(insides.get_mut(a), &cable.a.interface, of_b);
+        set_peer(insides.get_mut(b), &cable.b.interface, of_a);
     }
 }
 
-fn set_peer(namespace: Option<&mut SeenNamespace>, name: &str, peer: Option<u32>) {
-    if let Some(Seen::Present(space)) = namespace.map(|n| &mut n.inside)
+fn set_peer(inside: Option<&mut SeenSpace>, name: &str, peer: Option<u32>) {
+    if let Some(space) = inside
         && let Some(link) = space.links.iter_mut().find(|l| l.name == name)
     {
         link.peer = peer;

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use hallway_spec::NetnsName;
+
 use crate::observed::{Observed, SeenNamespace, SeenSpace};
 use crate::settled::Node;
 
@@ -9,14 +11,14 @@ use crate::settled::Node;
 /// namespaces.
 #[derive(Debug)]
 pub(crate) struct Insides<'a> {
-    named: BTreeMap<&'a str, &'a SeenNamespace>,
+    named: BTreeMap<&'a NetnsName, &'a SeenNamespace>,
     seen: &'a Observed,
 }
 
 impl<'a> Insides<'a> {
     /// Those of everything that was examined.
     pub(crate) fn new(seen: &'a Observed) -> Self {
-        let all = seen.namespaces.iter().map(|n| (n.name.as_str(), n));
+        let all = seen.namespaces.iter().map(|n| (&n.name, n));
         Self {
             named: all.collect(),
             seen,
@@ -26,7 +28,7 @@ impl<'a> Insides<'a> {
     /// What a node's namespace holds, where it was examined.
     pub(crate) fn of(&self, node: &Node) -> Option<&'a SeenSpace> {
         match &node.joined {
-            None => self.named.get(node.netns.as_str())?.inside.present(),
+            None => self.named.get(node.netns.name()?)?.inside.present(),
             Some(joined) => self.seen.inside_joined(joined),
         }
     }

@@ -11,7 +11,7 @@ mod source_routing;
 use std::collections::{BTreeMap, BTreeSet};
 
 use hallway_nftables::Ruleset;
-use hallway_spec::{IpVersion, Joined, Name, SysctlKey};
+use hallway_spec::{IpVersion, Joined, Name, NetnsName, NetnsRef, SysctlKey};
 use ipnet::IpNet;
 
 use crate::exit::SeenProgram;
@@ -232,7 +232,7 @@ pub struct SeenLink {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeenNamespace {
     /// File name.
-    pub name: String,
+    pub name: NetnsName,
     /// What it is.
     pub state: NamespaceState,
     /// The project and node it belongs to, by the alias of its loopback.
@@ -266,8 +266,8 @@ pub enum SeenJoined {
 /// A namespace of other programs that is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PresentNamespace {
-    /// The file to open: a name in /run/netns, or a path.
-    pub netns: String,
+    /// What refers to it.
+    pub netns: NetnsRef,
     /// Its inode number.
     pub inode: u64,
     /// It is the one that holds the bridges.
@@ -368,7 +368,7 @@ impl Observed {
     #[must_use]
     pub fn inside(&self, node: &Node) -> Option<&SeenSpace> {
         match &node.joined {
-            None => self.namespace(&node.netns)?.inside.present(),
+            None => self.namespace(node.netns.name()?)?.inside.present(),
             Some(joined) => self.inside_joined(joined),
         }
     }
@@ -380,7 +380,7 @@ impl Observed {
 
     /// The entry of /run/netns of that name.
     #[must_use]
-    pub fn namespace(&self, name: &str) -> Option<&SeenNamespace> {
-        self.namespaces.iter().find(|n| n.name == name)
+    pub fn namespace(&self, name: &NetnsName) -> Option<&SeenNamespace> {
+        self.namespaces.iter().find(|n| n.name == *name)
     }
 }

@@ -12,7 +12,8 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use hallway_spec::{
-    Bandwidth, Impairments, IpVersion, Mode, Name, Place, PortName, PortRange, Protocol, SysctlKey,
+    Bandwidth, Impairments, IpVersion, Mode, Name, NetnsRef, Place, PortName, PortRange, Protocol,
+    SysctlKey,
 };
 use ipnet::IpNet;
 
@@ -162,9 +163,8 @@ impl Subnet {
 pub struct Node {
     /// Its name.
     pub name: Name,
-    /// The namespace's name in /run/netns. Of one that is joined, it may be a path; and where it was
-    /// not found, what the file names.
-    pub netns: String,
+    /// Its namespace: a name in /run/netns, or of one that is joined whatever refers to it.
+    pub netns: NetnsRef,
     /// The namespace is one of other programs: it is joined, neither made nor removed.
     pub joined: Option<JoinedNamespace>,
     /// Its networks give it a default route.

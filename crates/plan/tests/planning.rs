@@ -141,6 +141,7 @@ fn a_change_of_one_node_concerns_it_and_the_ends_of_its_cables() {
     let names = |after: &Settled| {
         diff::affected(&before, after)
             .into_iter()
+            .map(String::from)
             .collect::<Vec<_>>()
     };
     let after = |text: &str| settled_after(text, Some(&before));

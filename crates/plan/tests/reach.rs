@@ -273,10 +273,8 @@ fn the_target_is_known_however_it_ends() {
     assert_eq!(ask(SHOP, "app", "198.51.100.1:80").remove(0).target, None);
 }
 
-/// Reasons and help are about the place where it was decided, and the address it had there.
-#[test]
-fn what_routers_forward_has_reasons_of_its_own() {
-    let text = "networks:
+/// Two routers one after the other, a lan, and nodes behind them.
+const ROUTERS: &str = "networks:
   street: { subnet: 10.9.0.0/24 }
   other: { subnet: 10.8.0.0/24 }
   home: { subnet: 192.168.60.0/24, internal: true }
@@ -297,6 +295,10 @@ nodes:
   phone: { networks: [air], routes: [{ to: default, via: 192.168.70.11 }] }
   alone: { networks: [air] }
 ";
+
+/// Reasons and help are about the place where it was decided, and the address it had there.
+#[test]
+fn what_routers_forward_has_reasons_of_its_own() {
     for (from, to, code, says, help) in [
         (
             "laptop",
@@ -334,20 +336,25 @@ nodes:
             "give alone a route by a router of that lan, or put it on another network too",
         ),
     ] {
-        let path = ask(text, from, to).remove(0);
+        let path = ask(ROUTERS, from, to).remove(0);
         let found = (path.reason.code.text(), path.reason.text.as_str());
         assert_eq!(found, (code, says), "{from} {to}");
         assert_eq!(path.reason.help, help, "{from} {to}");
     }
     // The help leads to an answer.
-    let allowed = format!("{text}policies: [ {{ from: router, to: server }} ]\n");
+    let allowed = format!("{ROUTERS}policies: [ {{ from: router, to: server }} ]\n");
     for from in ["router", "phone", "laptop", "deep"] {
         let path = ask(&allowed, from, "server:80").remove(0);
         let (outcome, reason) = (path.outcome, path.reason.text);
         assert_eq!(outcome, Outcome::Open, "{from}: {reason}");
     }
-    // Without the way back, the reply is dropped where the router sends it to.
-    let lost = text.replace(
+}
+
+/// A route that is missing on the way back.
+#[test]
+fn replies_that_routers_drop_have_reasons_of_their_own() {
+    // The reply is dropped where the router sends it to.
+    let lost = ROUTERS.replace(
         "    routes: [{ to: 192.168.61.0/24, via: 192.168.60.12 }]\n",
         "",
     );

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::netns::{InvalidNetns, NETNS_DIRECTORY, NetnsName};
+use crate::netns::{InvalidNetns, NETNS_DIRECTORY, NetnsName, NetnsRef};
 
 /// The longest name of a container that is looked for, in bytes.
 const CONTAINER_NAME_MAX: usize = 255;
@@ -38,24 +38,16 @@ pub enum Joined {
     Container(String),
 }
 
-impl Joined {
-    /// The file to open, as far as it is known without asking anyone: a name in [`NETNS_DIRECTORY`],
-    /// or a path. `None` for a container.
-    #[must_use]
-    pub fn file(&self) -> Option<String> {
-        match self {
-            Self::Named(name) => Some(name.to_string()),
-            Self::Path(path) => Some(path.display().to_string()),
-            Self::Process(pid) => Some(file_of_process(*pid)),
-            Self::Container(_) => None,
+/// The namespace, as far as it is known without asking anyone: of a container, no file is known.
+impl From<&Joined> for NetnsRef {
+    fn from(joined: &Joined) -> Self {
+        match joined {
+            Joined::Named(name) => Self::Named(name.clone()),
+            Joined::Path(path) => Self::Path(path.clone()),
+            Joined::Process(pid) => Self::of_process(*pid),
+            Joined::Container(name) => Self::Container(name.clone()),
         }
     }
-}
-
-/// The file that stands for the network namespace of a process.
-#[must_use]
-pub fn file_of_process(pid: u32) -> String {
-    format!("/proc/{pid}/ns/net")
 }
 
 /// The process whose namespace a path stands for.

@@ -65,7 +65,7 @@ pub use extra_host::ExtraHost;
 pub use health::{Condition, Dependency, Health, Healthcheck, InvalidCondition};
 pub use impairment::{Delay, Impairments, InvalidImpairment, Share};
 pub use interface::{InterfaceName, InvalidInterfaceName};
-pub use joined::{Joined, file_of_process};
+pub use joined::Joined;
 pub use listed::listed;
 pub use mac::{InvalidMac, Mac};
 pub use name::{InvalidName, Name, is_of_loopback};

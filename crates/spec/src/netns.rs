@@ -63,8 +63,27 @@ impl From<Name> for NetnsName {
     }
 }
 
-/// A network namespace: by its name in [`NETNS_DIRECTORY`], or by the path of a file that refers to
-/// it, like `/proc/1234/ns/net`. Written and stored as text; a path is recognised by its `/`.
+impl NetnsName {
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> PathBuf {
+        Path::new(NETNS_DIRECTORY).join(&self.0)
+    }
+
+    /// The name of a node's namespace where another project has the node's own name.
+    #[must_use]
+    pub fn in_project(project: &Name, node: &Name) -> Self {
+        // Shorter than a file name may be, and of the characters of names.
+        Self(format!("{project}-{node}"))
+    }
+}
+
+/// What the text of a container's reference begins with.
+const CONTAINER: &str = "container:";
+
+/// A network namespace: by its name in [`NETNS_DIRECTORY`], by the path of a file that refers to it,
+/// like `/proc/1234/ns/net`, or by a container whose process is not known. Written and stored as
+/// text; a path is recognised by its `/`.
 ///
 /// ```
 /// use std::path::Path;
@@ -73,7 +92,10 @@ impl From<Name> for NetnsName {
 /// let named: NetnsRef = "web".parse()?;
 /// assert_eq!(named.path(), Path::new("/run/netns/web"));
 /// let of_a_process: NetnsRef = "/proc/1234/ns/net".parse()?;
+/// assert_eq!(of_a_process, NetnsRef::of_process(1234));
 /// assert_eq!(of_a_process.path(), Path::new("/proc/1234/ns/net"));
+/// let unfound: NetnsRef = "container:db".parse()?;
+/// assert_eq!(unfound, NetnsRef::Container("db".into()));
 /// # Ok::<(), hallway_spec::InvalidNetns>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -83,15 +105,25 @@ pub enum NetnsRef {
     Named(NetnsName),
     /// An absolute path.
     Path(PathBuf),
+    /// The namespace of a container, by its name or id, that was not found: no file is known.
+    Container(String),
 }
 
 impl NetnsRef {
-    /// The file to open.
+    /// The namespace of a process.
+    #[must_use]
+    pub fn of_process(pid: u32) -> Self {
+        Self::Path(format!("/proc/{pid}/ns/net").into())
+    }
+
+    /// The file to open. Of a container that was not found, one that does not exist: to open it
+    /// fails as for a namespace that was removed.
     #[must_use]
     pub fn path(&self) -> PathBuf {
         match self {
-            Self::Named(name) => Path::new(NETNS_DIRECTORY).join(name.as_ref()),
+            Self::Named(name) => name.path(),
             Self::Path(path) => path.clone(),
+            Self::Container(_) => Path::new(NETNS_DIRECTORY).join(self.to_string()),
         }
     }
 
@@ -100,8 +132,20 @@ impl NetnsRef {
     pub fn name(&self) -> Option<&NetnsName> {
         match self {
             Self::Named(name) => Some(name),
-            Self::Path(_) => None,
+            Self::Path(_) | Self::Container(_) => None,
         }
+    }
+}
+
+impl From<NetnsName> for NetnsRef {
+    fn from(name: NetnsName) -> Self {
+        Self::Named(name)
+    }
+}
+
+impl PartialEq<NetnsName> for NetnsRef {
+    fn eq(&self, name: &NetnsName) -> bool {
+        self.name() == Some(name)
     }
 }
 
@@ -109,13 +153,18 @@ impl FromStr for NetnsRef {
     type Err = InvalidNetns;
 
     fn from_str(text: &str) -> Result<Self, InvalidNetns> {
-        if !text.contains('/') {
-            return text.parse().map(Self::Named);
+        if let Some(path) = text.strip_prefix('/') {
+            return match path.contains('\0') {
+                false => Ok(Self::Path(PathBuf::from(text))),
+                true => Err(InvalidNetns::Path(text.to_owned())),
+            };
         }
-        if text.starts_with('/') && !text.contains('\0') {
-            Ok(Self::Path(PathBuf::from(text)))
-        } else {
-            Err(InvalidNetns::Path(text.to_owned()))
+        if text.contains('/') {
+            return Err(InvalidNetns::Path(text.to_owned()));
+        }
+        match text.strip_prefix(CONTAINER) {
+            Some(name) => Ok(Self::Container(name.to_owned())),
+            None => text.parse().map(Self::Named),
         }
     }
 }
@@ -139,6 +188,7 @@ impl fmt::Display for NetnsRef {
         match self {
             Self::Named(name) => name.fmt(f),
             Self::Path(path) => path.display().fmt(f),
+            Self::Container(name) => write!(f, "{CONTAINER}{name}"),
         }
     }
 }
@@ -149,7 +199,13 @@ mod tests {
 
     #[test]
     fn references_are_names_or_absolute_paths() {
-        for text in ["web", "a b", "/run/netns/web", "/proc/1/ns/net"] {
+        for text in [
+            "web",
+            "a b",
+            "/run/netns/web",
+            "/proc/1/ns/net",
+            "container:db",
+        ] {
             let read: NetnsRef = text.parse().unwrap();
             assert_eq!(read.to_string(), text);
             let stored = serde_json::to_string(&read).unwrap();

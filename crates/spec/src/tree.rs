@@ -31,7 +31,7 @@ pub(crate) enum Kind {
 }
 
 #[derive(Debug)]
-pub(crate) struct Value {
+pub(crate) struct TreeValue {
     pub(crate) kind: Kind,
     pub(crate) place: Place,
     pub(crate) tag: Option<String>,
@@ -39,17 +39,17 @@ pub(crate) struct Value {
 
 #[derive(Debug)]
 pub(crate) struct Tree {
-    values: Vec<Value>,
+    values: Vec<TreeValue>,
     pub(crate) root: Id,
 }
 
 impl Tree {
-    pub(crate) fn get(&self, id: Id) -> &Value {
+    pub(crate) fn get(&self, id: Id) -> &TreeValue {
         &self.values[id.0] // ids are only made here, for values that are there
     }
 
     /// A tree of values whose ids are their positions in the list.
-    pub(crate) fn of(values: Vec<Value>, root: Id) -> Self {
+    pub(crate) fn of(values: Vec<TreeValue>, root: Id) -> Self {
         Self { values, root }
     }
 
@@ -80,7 +80,7 @@ impl Tree {
 }
 
 struct Builder {
-    values: Vec<Value>,
+    values: Vec<TreeValue>,
     open: Vec<(Id, usize, Vec<Id>)>,
     anchors: BTreeMap<usize, Id>,
     bytes: Option<Vec<usize>>,
@@ -202,7 +202,7 @@ impl Builder {
 
     fn push(&mut self, kind: Kind, place: Place, tag: Option<Cow<'_, Tag>>) -> Id {
         let tag = tag.map(|tag| format!("{}{}", tag.handle, tag.suffix));
-        self.values.push(Value { kind, place, tag });
+        self.values.push(TreeValue { kind, place, tag });
         Id(self.values.len() - 1)
     }
 

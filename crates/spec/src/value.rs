@@ -244,7 +244,7 @@ pub(crate) fn tree(value: &Value) -> Tree {
     Tree::of(values, root)
 }
 
-fn add(values: &mut Vec<crate::tree::Value>, value: &Value) -> Id {
+fn add(values: &mut Vec<crate::tree::TreeValue>, value: &Value) -> Id {
     let kind = match &value.kind {
         ValueKind::Scalar { text, plain } => Kind::Scalar {
             text: text.clone(),
@@ -267,8 +267,8 @@ fn add(values: &mut Vec<crate::tree::Value>, value: &Value) -> Id {
     push(values, kind, &value.place)
 }
 
-fn push(values: &mut Vec<crate::tree::Value>, kind: Kind, place: &Place) -> Id {
-    values.push(crate::tree::Value {
+fn push(values: &mut Vec<crate::tree::TreeValue>, kind: Kind, place: &Place) -> Id {
+    values.push(crate::tree::TreeValue {
         kind,
         place: place.clone(),
         tag: None,

@@ -1,6 +1,6 @@
 //! The path of a packet, hop by hop, as text.
 
-use hallway_plan::reach::{Flow, Hop, HopEvent, Outcome, Path, Reason};
+use hallway_plan::reach::{Flow, Hop, HopEvent, Outcome, OutcomeReason, Path};
 
 use crate::style::{BOLD, DIM, GREEN, RED, YELLOW, styled};
 
@@ -34,7 +34,7 @@ pub fn headline(path: &Path) -> String {
 
 /// The reason, with its line in the file and what would change it.
 #[must_use]
-pub fn reason(reason: &Reason, file: &str) -> String {
+pub fn reason(reason: &OutcomeReason, file: &str) -> String {
     let mut out = format!("  because {}", reason.text);
     if let Some(place) = &reason.place {
         let file = place.file(file);

@@ -11,9 +11,8 @@ use hallway_kernel::netns::Netns;
 use hallway_kernel::route::{self, RouteSpec};
 use hallway_kernel::sys::NamespaceKind;
 use hallway_kernel::{Batch, Kernel, KernelError, addr};
+use hallway_spec::NETNS_DIRECTORY;
 use ipnet::{IpNet, Ipv4Net};
-
-use crate::observe::NETNS_DIRECTORY;
 
 const BRIDGE: &str = "bare";
 const GROUP: u32 = 0x6261_7265;
@@ -153,7 +152,7 @@ fn inside(kernel: &mut Kernel, number: usize, gateway: IpAddr) -> Result<(), Ker
         to: IpNet::V4(Ipv4Net::default()),
         via: Some(gateway),
         interface: Some(index),
-        kind: route::RouteKind::Unicast,
+        kind: route::RouteType::Unicast,
         metric: None,
         protocol: STATIC,
         source: None,

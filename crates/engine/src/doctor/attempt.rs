@@ -14,12 +14,12 @@ use hallway_plan::rules::ruleset;
 use hallway_plan::{Surroundings, settle};
 
 use super::check::{Check, CheckOutcome, check};
-use super::place::Place;
+use super::place::TrialPlace;
 use super::words::{self, CALLS, LINKS, MACVLAN, NET, NETEM, RULES, SETTINGS, USER, VLAN, WHOLE};
 use crate::event::Silent;
-use crate::failure::Refusal;
+use crate::failure::UserNamespaceRefusal;
 use crate::sandbox::{self, Making};
-use crate::transaction::{Caller, Request};
+use crate::transaction::{Caller, RequestedState};
 use crate::{Cancel, Engine, Failure, Reason, Workplace, place, state};
 
 /// The state directory of a trial on the host, in a /run of its own.
@@ -68,7 +68,7 @@ impl Notes {
     fn kernel(&mut self, what: &str, result: Result<(), KernelError>) -> bool {
         let in_sandbox = self.in_sandbox;
         let help = |e: &KernelError| match (e.is_not_permitted(), in_sandbox) {
-            (true, true) => Refusal::Step(String::new()).help().to_owned(),
+            (true, true) => UserNamespaceRefusal::Step(String::new()).help().to_owned(),
             (true, false) => {
                 let failure = Failure::caused(Reason::Kernel, e.clone());
                 failure.help().unwrap_or_default()
@@ -89,23 +89,23 @@ impl Notes {
 /// Tries everything in this process, which has one thread and ends afterwards; `name` is that of the sandbox
 /// which the process that started this one removes.
 #[must_use]
-pub fn attempt(place: &Place, name: &str, mut workplace: Workplace) -> Vec<String> {
+pub fn attempt(place: &TrialPlace, name: &str, mut workplace: Workplace) -> Vec<String> {
     let mut notes = Notes {
         lines: Vec::new(),
-        in_sandbox: *place != Place::Host,
+        in_sandbox: *place != TrialPlace::Host,
     };
     let mut kernel = Kernel::new();
     if notes.failure(CALLS, place::check_calls()) {
         return notes.lines;
     }
     let scope = match place {
-        Place::Host => {
+        TrialPlace::Host => {
             if notes.kernel(NET, private(&mut kernel)) {
                 return notes.lines;
             }
             PathBuf::from(HOST_STATE)
         }
-        Place::Sandbox { state, map_root } => {
+        TrialPlace::Sandbox { state, map_root } => {
             let making = Making {
                 program: &workplace.program,
                 implicit: true,
@@ -175,7 +175,7 @@ fn parts(kernel: &mut Kernel, notes: &mut Notes) -> bool {
 fn build(engine: &Engine) -> Result<(), Failure> {
     let defect = || Failure::from(Reason::Bug("a file of its own was refused"));
     let project = hallway_spec::parse("try.yaml", BUILT).map_err(|_problems| defect())?;
-    let request = Request {
+    let request = RequestedState {
         topology: &project.topology,
         source: BUILT,
         path: None,
@@ -208,20 +208,20 @@ fn load(kernel: &mut Kernel) -> Result<(), Option<KernelError>> {
 }
 
 /// Runs this program in a separate process that tries it, and reads the results.
-pub(super) fn checks(place: &Place) -> Vec<Check> {
+pub(super) fn checks(place: &TrialPlace) -> Vec<Check> {
     let name = format!("doctor-{}", std::process::id());
     let mut command = Command::new("/proc/self/exe");
     command.args(["__try", &name]);
     match place {
-        Place::Host => {}
-        Place::Sandbox { state, map_root } => {
+        TrialPlace::Host => {}
+        TrialPlace::Sandbox { state, map_root } => {
             command.arg(state).args(map_root.then_some("map-root"));
         }
     }
     let ran = command.stdin(Stdio::null()).stderr(Stdio::null()).output();
     let removed = match place {
-        Place::Host => Ok(()),
-        Place::Sandbox { state, .. } => remove(state, &name),
+        TrialPlace::Host => Ok(()),
+        TrialPlace::Sandbox { state, .. } => remove(state, &name),
     };
     let text = match ran {
         Ok(ran) => String::from_utf8_lossy(&ran.stdout).into_owned(),

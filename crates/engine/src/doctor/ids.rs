@@ -7,7 +7,7 @@ use hallway_kernel::Kernel;
 use hallway_kernel::sys::NamespaceKind;
 
 use super::check::{Check, CheckOutcome, check};
-use crate::sandbox::{Given, Ids, candidates, map_further_ids};
+use crate::sandbox::{Ids, MappedIds, candidates, map_further_ids};
 
 const NAME: &str = "users of a sandbox";
 const ADVICE: &str = "su, tcpdump and other programs that change their user do not work in a sandbox: install the package uidmap, and as root: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 USER (with ids that no user has)";
@@ -43,7 +43,7 @@ pub(super) fn of_sandboxes() -> Option<Check> {
     child.wait().ok();
     let found = match (given?, candidates(user, group)) {
         (
-            Given {
+            MappedIds {
                 users: Some(first),
                 groups: Some(groups),
             },

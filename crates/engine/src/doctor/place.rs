@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 /// Where `up` works.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
+pub enum TrialPlace {
     /// The host.
     Host,
     /// A sandbox that is made for this.

@@ -1,7 +1,7 @@
 //! The words for what was tried.
 
 use super::check::{Check, CheckOutcome, check};
-use super::place::Place;
+use super::place::TrialPlace;
 use crate::{Failure, Reason};
 
 /// What is tried, in this order: each needs those before.
@@ -30,7 +30,7 @@ pub(super) fn of(failure: &Failure) -> (String, String) {
 }
 
 /// What was tried, the error if it failed, and what to do if the error itself shows that.
-pub(super) fn of_line(what: &str, error: &str, help: &str, place: &Place) -> Check {
+pub(super) fn of_line(what: &str, error: &str, help: &str, place: &TrialPlace) -> Check {
     let (name, good, outcome, advice) = known(what, place);
     let found = if error.is_empty() { good } else { error };
     let advice = if help.is_empty() { advice } else { help };
@@ -38,7 +38,10 @@ pub(super) fn of_line(what: &str, error: &str, help: &str, place: &Place) -> Che
 }
 
 /// The name, what is found if it works, what its absence means, and what to do then.
-fn known(what: &str, place: &Place) -> (&'static str, &'static str, CheckOutcome, &'static str) {
+fn known(
+    what: &str,
+    place: &TrialPlace,
+) -> (&'static str, &'static str, CheckOutcome, &'static str) {
     use CheckOutcome::{Missing, Warning};
     match what {
         CALLS => (CALLS, "allowed", Missing, ""),
@@ -88,8 +91,8 @@ fn known(what: &str, place: &Place) -> (&'static str, &'static str, CheckOutcome
         _ => (
             WHOLE,
             match place {
-                Place::Host => "built as on this host, with a program, and removed",
-                Place::Sandbox { .. } => "built in a sandbox, with a program, and removed",
+                TrialPlace::Host => "built as on this host, with a program, and removed",
+                TrialPlace::Sandbox { .. } => "built in a sandbox, with a program, and removed",
             },
             Missing,
             "",

@@ -3,7 +3,7 @@
 use hallway_kernel::link::{self, Ipv4Setting, LinkChange};
 use hallway_kernel::neighbour::{self, Solicitations, set_solicitations};
 use hallway_kernel::qdisc::Netem;
-use hallway_kernel::route::{RouteKind as Kind, RouteSpec};
+use hallway_kernel::route::{RouteSpec, RouteType};
 use hallway_kernel::{Batch, Kernel, KernelError, Request, addr, forwarding, qdisc, route, rule};
 use hallway_nftables::{Family, Ruleset, Transaction};
 use hallway_plan::compare::Attribute;
@@ -312,10 +312,10 @@ pub(super) fn route_spec(route: &Route, index: Option<u32>) -> Option<RouteSpec>
     };
     // As in the kernel: only IPv4 routes contain the address, only IPv6 routes have a metric.
     let (kind, source, metric) = match origin {
-        RouteOrigin::Static | RouteOrigin::Hallway => (Kind::Unicast, None, None),
-        RouteOrigin::Multicast => (Kind::Multicast, None, Some(route.metric())),
-        RouteOrigin::Connected(v4) if v4.is_ipv4() => (Kind::Unicast, Some(*v4), None),
-        RouteOrigin::Connected(_v6) => (Kind::Unicast, None, Some(route.metric())),
+        RouteOrigin::Static | RouteOrigin::Hallway => (RouteType::Unicast, None, None),
+        RouteOrigin::Multicast => (RouteType::Multicast, None, Some(route.metric())),
+        RouteOrigin::Connected(v4) if v4.is_ipv4() => (RouteType::Unicast, Some(*v4), None),
+        RouteOrigin::Connected(_v6) => (RouteType::Unicast, None, Some(route.metric())),
     };
     Some(RouteSpec {
         to: route.to,

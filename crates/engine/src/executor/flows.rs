@@ -2,7 +2,7 @@
 
 use std::thread::JoinHandle;
 
-use hallway_kernel::conntrack::{Connection, ConnectionFilter, Direction};
+use hallway_kernel::conntrack::{Connection, ConnectionDirection, ConnectionFilter};
 use hallway_kernel::{Kernel, KernelError};
 use hallway_nftables::IpVersion;
 use hallway_plan::reach::{self, Environment, World};
@@ -96,7 +96,7 @@ fn has_ipv6(flows: &Flows) -> bool {
 
 /// Filters for the connections of IPv4; `None` if the kernel has none for them, or a list takes less
 /// time.
-fn filters(flows: &Flows) -> Option<Vec<(Direction, ConnectionFilter)>> {
+fn filters(flows: &Flows) -> Option<Vec<(ConnectionDirection, ConnectionFilter)>> {
     if flows.denied.is_some() {
         return None;
     }
@@ -108,9 +108,18 @@ fn filters(flows: &Flows) -> Option<Vec<(Direction, ConnectionFilter)>> {
         // connections that it started.
         let (from, to) = (Some(address), Some(address));
         out.extend([
-            (Direction::Original, ConnectionFilter { from, ..none }),
-            (Direction::Original, ConnectionFilter { to, ..none }),
-            (Direction::Reply, ConnectionFilter { from, ..none }),
+            (
+                ConnectionDirection::Original,
+                ConnectionFilter { from, ..none },
+            ),
+            (
+                ConnectionDirection::Original,
+                ConnectionFilter { to, ..none },
+            ),
+            (
+                ConnectionDirection::Reply,
+                ConnectionFilter { from, ..none },
+            ),
         ]);
     }
     for published in &flows.ports {
@@ -133,7 +142,7 @@ fn filters(flows: &Flows) -> Option<Vec<(Direction, ConnectionFilter)>> {
                     port: Some(port),
                     ..none
                 };
-                (Direction::Original, filter)
+                (ConnectionDirection::Original, filter)
             }));
         }
     }

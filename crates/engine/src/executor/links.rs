@@ -12,11 +12,11 @@ use hallway_plan::settled::Vlan;
 use hallway_plan::shaping::Shaping;
 use hallway_plan::step::{Announcement, CableEnd, NewCable, NewMacvlan, NewPort};
 use hallway_plan::target::{Link, PortFlag, Route};
+use hallway_spec::NetnsName;
 
 use super::adjust::port_flag;
 use super::outcome::is_ours;
 use super::{Executor, adjust};
-use crate::observe::netns_path;
 
 /// How often to check whether the links of a removed namespace have been removed too, and how long
 /// to wait between two checks.
@@ -164,10 +164,10 @@ impl Executor<'_> {
     /// Removing the namespace is fast; if a process keeps it in use, its links are removed by name.
     pub(super) fn remove_namespace(
         &mut self,
-        netns: &str,
+        netns: &NetnsName,
         links: &[String],
     ) -> Result<(), KernelError> {
-        self.kernel.unmount_netns(&netns_path(netns))?;
+        self.kernel.unmount_netns(&netns.path())?;
         for link in links {
             let mut checks = 0;
             while self.kernel.link_named(link)?.as_ref().is_some_and(is_ours) {

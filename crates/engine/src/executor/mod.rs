@@ -19,10 +19,10 @@ use hallway_kernel::{Kernel, KernelError, link};
 use hallway_plan::compare::ObjectPlace;
 use hallway_plan::mark;
 use hallway_plan::step::{Flows, Op, Step};
+use hallway_spec::{NetnsName, NetnsRef};
 use ipnet::IpNet;
 use rustix::io::Errno;
 
-use crate::observe::netns_path;
 use flows::ConnectionFlush;
 use namespaces::Maker;
 
@@ -61,7 +61,7 @@ impl<'k> Executor<'k> {
     }
 
     /// Waits until everything started is done; inode numbers of the namespaces created, by name.
-    pub(crate) fn close(mut self) -> Result<Vec<(String, u64)>, StepFailed> {
+    pub(crate) fn close(mut self) -> Result<Vec<(NetnsName, u64)>, StepFailed> {
         let made = self.maker.finish()?;
         self.flush.take().map_or(Ok(()), ConnectionFlush::finish)?;
         Ok(made)
@@ -160,7 +160,7 @@ impl<'k> Executor<'k> {
     /// Runs a function inside a named namespace.
     fn inside<T>(
         &mut self,
-        netns: &str,
+        netns: &NetnsRef,
         work: impl FnOnce(&mut Kernel) -> Result<T, KernelError>,
     ) -> Result<T, KernelError> {
         let namespace = self.open_node(netns)?;
@@ -169,8 +169,8 @@ impl<'k> Executor<'k> {
 
     /// Opens the namespace of a node. One of other programs may have become the host's own since it was examined:
     /// nothing is done there.
-    fn open_node(&mut self, netns: &str) -> Result<Netns, KernelError> {
-        let path = netns_path(netns);
+    fn open_node(&mut self, netns: &NetnsRef) -> Result<Netns, KernelError> {
+        let path = netns.path();
         let namespace = Netns::open(&path)?;
         let own = match self.own_inode {
             Some(own) => own,
@@ -191,7 +191,7 @@ fn unreachable(to: IpNet) -> RouteSpec {
         to,
         via: None,
         interface: None,
-        kind: route::RouteKind::Unreachable,
+        kind: route::RouteType::Unreachable,
         metric: Some(mark::UNREACHABLE_METRIC),
         protocol: mark::ROUTE_PROTOCOL,
         source: None,

@@ -11,10 +11,10 @@ use hallway_kernel::sysctl::SysctlReader;
 use hallway_kernel::{Kernel, KernelError};
 use hallway_plan::step::{NewNamespace, Op, Step};
 use hallway_plan::target::Setting;
+use hallway_spec::{NetnsName, NetnsRef};
 
 use super::adjust::load_tables;
 use super::outcome::{StepFailed, absent_is_done};
-use crate::observe::netns_path;
 
 /// How many namespaces the thread may be ahead of the links.
 const AHEAD: usize = 64;
@@ -26,7 +26,7 @@ struct Order {
 }
 
 struct Made {
-    netns: String,
+    netns: NetnsName,
     position: usize,
     result: Result<u64, KernelError>,
 }
@@ -39,8 +39,8 @@ pub(super) struct Maker {
     /// The results, and the thread; a single namespace needs none.
     running: Option<(Receiver<Made>, Option<JoinHandle<()>>)>,
     /// Namespaces that do not exist yet, with the position of their step.
-    pending: BTreeMap<String, usize>,
-    made: Vec<(String, u64)>,
+    pending: BTreeMap<NetnsName, usize>,
+    made: Vec<(NetnsName, u64)>,
 }
 
 impl Maker {
@@ -105,8 +105,9 @@ impl Maker {
     }
 
     /// Waits until a namespace exists; one that is not being created exists already.
-    pub(super) fn wait_for(&mut self, netns: &str) -> Result<(), StepFailed> {
-        while let Some(position) = self.pending.get(netns).copied() {
+    pub(super) fn wait_for(&mut self, netns: &NetnsRef) -> Result<(), StepFailed> {
+        let name = netns.name();
+        while let Some(position) = name.and_then(|n| self.pending.get(n)).copied() {
             self.next(position)?;
         }
         Ok(())
@@ -141,7 +142,7 @@ impl Maker {
     }
 
     /// Waits for all of them.
-    pub(super) fn finish(&mut self) -> Result<Vec<(String, u64)>, StepFailed> {
+    pub(super) fn finish(&mut self) -> Result<Vec<(NetnsName, u64)>, StepFailed> {
         self.begin();
         while let Some(position) = self.pending.values().next().copied() {
             self.next(position)?;
@@ -209,6 +210,6 @@ fn make(
     if let Some(rules) = &new.rules {
         load_tables(kernel, rules)?;
     }
-    kernel.mount_netns(&namespace, &netns_path(&new.netns))?;
+    kernel.mount_netns(&namespace, &new.netns.path())?;
     namespace.inode()
 }

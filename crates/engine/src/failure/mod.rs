@@ -19,7 +19,7 @@ pub use codes::{FailureCode, WarningCode};
 pub use detail::Detail;
 pub use not_ready::NotReady;
 pub use reason::Reason;
-pub use refusal::Refusal;
+pub use refusal::UserNamespaceRefusal;
 
 /// Something that could not be done: what, why, where, and what to do.
 ///

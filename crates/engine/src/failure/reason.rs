@@ -8,7 +8,7 @@ use hallway_plan::compare::Difference;
 use hallway_spec::{Name, Protocol};
 
 use super::words::{named, quoted};
-use super::{Detail, FileAction, NotReady, Refusal};
+use super::{Detail, FileAction, NotReady, UserNamespaceRefusal};
 
 /// What failed. `Display` is the message; [`Reason::code`] the stable code.
 ///
@@ -306,7 +306,7 @@ pub enum Reason {
     },
     /// The machine does not allow user namespaces.
     #[error("this machine does not allow a sandbox: {0}")]
-    NoUserNamespaces(Refusal),
+    NoUserNamespaces(UserNamespaceRefusal),
     /// The sandbox could not be made.
     #[error("the sandbox cannot be set up: {error}")]
     SandboxNotMade {

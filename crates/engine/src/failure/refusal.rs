@@ -2,7 +2,7 @@
 
 /// What prevents a user from making a user namespace (user_namespaces(7)).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub enum UserNamespaceRefusal {
     /// Debian's setting.
     #[error("unprivileged user namespaces are turned off (kernel.unprivileged_userns_clone = 0)")]
     TurnedOff,
@@ -27,7 +27,7 @@ pub enum Refusal {
     Step(String),
 }
 
-impl Refusal {
+impl UserNamespaceRefusal {
     /// What to do about it.
     #[must_use]
     pub fn help(&self) -> &'static str {

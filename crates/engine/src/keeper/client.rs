@@ -15,7 +15,7 @@ use super::handshake::{Connection, END_LIMIT, Handshake};
 use super::message::{Answer, Request};
 use super::wait;
 use super::{
-    Change, Desired, Forward, KeeperError, Listener, Program, ProgramStatus, Readiness,
+    BoundSocket, Desired, Forward, KeeperChange, KeeperError, Program, ProgramStatus, Readiness,
     RemovedLinks, frame, marks, readiness,
 };
 use crate::{Cancel, state};
@@ -115,7 +115,7 @@ impl Client {
     /// to a former target are closed.
     /// # Errors
     /// When it does not answer or refuses.
-    pub fn sync(&self, desired: &Desired, fresh: Vec<Listener>) -> Result<usize, KeeperError> {
+    pub fn sync(&self, desired: &Desired, fresh: Vec<BoundSocket>) -> Result<usize, KeeperError> {
         let listens: Vec<_> = fresh.iter().map(|l| l.listen).collect();
         match self.call(&Request::sync(desired, &listens), sockets(fresh))? {
             Answer::Done { changed } => Ok(changed),
@@ -131,8 +131,8 @@ impl Client {
     /// When it does not answer or refuses.
     pub fn change(
         &self,
-        change: &Change,
-        fresh: Vec<Listener>,
+        change: &KeeperChange,
+        fresh: Vec<BoundSocket>,
         remains: RemovedLinks,
     ) -> Result<usize, KeeperError> {
         let listens: Vec<_> = fresh.iter().map(|l| l.listen).collect();
@@ -249,7 +249,7 @@ impl Client {
     }
 }
 
-fn sockets(listeners: Vec<Listener>) -> Vec<OwnedFd> {
+fn sockets(listeners: Vec<BoundSocket>) -> Vec<OwnedFd> {
     listeners.into_iter().map(|l| l.socket).collect()
 }
 

@@ -22,7 +22,7 @@ pub struct Desired {
 
 /// Changes of a keeper's tasks; everything else stays.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Change {
+pub struct KeeperChange {
     /// Nodes whose programs end.
     pub stop: Vec<String>,
     /// Listeners to close.

@@ -23,7 +23,7 @@ pub(super) const OPEN_FILES_HELP: &str = "raise the limit (ulimit -n 65536; as r
 
 /// A bound socket, and where it is bound.
 #[derive(Debug)]
-pub struct Listener {
+pub struct BoundSocket {
     /// Where.
     pub listen: Listen,
     /// The socket.
@@ -135,9 +135,9 @@ impl From<BindError> for Failure {
 /// # Errors
 /// With the cause; EMFILE is reported while 32 descriptors are still free, so that later
 /// operations have some.
-pub fn bind(listen: Listen) -> Result<Listener, BindError> {
+pub fn bind(listen: Listen) -> Result<BoundSocket, BindError> {
     match bind_socket(listen.address, listen.protocol).and_then(with_reserve) {
-        Ok(socket) => Ok(Listener { listen, socket }),
+        Ok(socket) => Ok(BoundSocket { listen, socket }),
         Err(error) => Err(BindError::new(listen, error)),
     }
 }
@@ -198,15 +198,15 @@ pub fn user_of(from: SocketAddr, to: SocketAddr) -> Option<u32> {
 
 /// A bound socket of the standard library.
 #[derive(Debug)]
-pub enum Bound {
+pub enum StdSocket {
     /// It listens.
     Tcp(TcpListener),
     /// It is bound.
     Udp(UdpSocket),
 }
 
-impl From<Listener> for Bound {
-    fn from(listener: Listener) -> Self {
+impl From<BoundSocket> for StdSocket {
+    fn from(listener: BoundSocket) -> Self {
         match listener.listen.protocol {
             Protocol::Tcp => Self::Tcp(listener.socket.into()),
             // No socket can be bound for SCTP.

@@ -49,15 +49,15 @@ mod status;
 pub(crate) mod wait;
 
 pub use client::{Client, Start, Starting};
-pub use desired::{Change, Desired, Forward, Listen, Namespace, Program, RemovedLinks};
+pub use desired::{Desired, Forward, KeeperChange, Listen, Namespace, Program, RemovedLinks};
 pub use error::KeeperError;
 pub use guard::Guard;
 pub use hallway_plan::Exit;
 pub(crate) use handshake::Handshake;
 pub(crate) use listener::most_open_files;
 pub use listener::{
-    BindCause, BindError, Bound, Listener, bind, listen_again, open_files_limit, raise_open_files,
-    user_of,
+    BindCause, BindError, BoundSocket, StdSocket, bind, listen_again, open_files_limit,
+    raise_open_files, user_of,
 };
 pub use marks::Elsewhere;
 pub use orphans::stop_leftovers;

@@ -13,7 +13,7 @@ use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 use super::wait::ANSWER_LIMIT;
-use super::{BindError, Listen, Listener, frame, listener, message};
+use super::{BindError, BoundSocket, Listen, frame, listener, message};
 use crate::sockets;
 
 /// A running porter; it ends when this is dropped.
@@ -67,11 +67,11 @@ impl Porter {
     ///
     /// # Errors
     /// As [`super::bind`]; `Other` when the porter has ended.
-    pub fn bind(&self, listen: Listen) -> Result<Listener, BindError> {
+    pub fn bind(&self, listen: Listen) -> Result<BoundSocket, BindError> {
         let mut by = None;
         self.exchange(listen, &mut by)
             .and_then(listener::with_reserve)
-            .map(|socket| Listener { listen, socket })
+            .map(|socket| BoundSocket { listen, socket })
             .map_err(|e| BindError {
                 by,
                 ..BindError::new(listen, e)

@@ -7,10 +7,10 @@ use hallway_kernel::sysctl::SysctlReader;
 use hallway_kernel::{Kernel, KernelError};
 use hallway_plan::observed::{PresentNamespace, SeenJoined, SeenSpace};
 use hallway_plan::settled::Settled;
-use hallway_spec::{Joined, SysctlKey, Topology, file_of_process};
+use hallway_spec::{Joined, NetnsRef, SysctlKey, Topology};
 
-use super::{neighbours, netns_path, space};
-use crate::containers::Silent;
+use super::{neighbours, space};
+use crate::containers::SilentRuntimes;
 
 /// What is to be read of each.
 #[derive(Debug, Default)]
@@ -20,8 +20,8 @@ pub(crate) struct Wanted {
     known: BTreeMap<Joined, Known>,
 }
 
-/// A file and an inode number.
-type Known = (String, u64);
+/// What refers to one, and its inode number.
+type Known = (NetnsRef, u64);
 
 impl Wanted {
     /// Those of a project that is on record.
@@ -50,7 +50,7 @@ impl Wanted {
 
 /// Reads them.
 pub(crate) fn read(kernel: &Kernel, wanted: &Wanted) -> BTreeMap<Joined, SeenJoined> {
-    let mut silent = Silent::default();
+    let mut silent = SilentRuntimes::default();
     let all = wanted.keys.iter();
     all.map(|(joined, keys)| {
         let netns = file(joined, wanted.known.get(joined), &mut silent);
@@ -59,22 +59,25 @@ pub(crate) fn read(kernel: &Kernel, wanted: &Wanted) -> BTreeMap<Joined, SeenJoi
     .collect()
 }
 
-/// The file of a namespace; or why it is not known. If the container runtime does not answer, it is
+/// What refers to a namespace; or why it is not known. If the container runtime does not answer, it is
 /// the namespace that the container was in, if that still exists.
-fn file(joined: &Joined, known: Option<&Known>, silent: &mut Silent) -> Result<String, String> {
-    let name = match (joined, joined.file()) {
-        (_, Some(file)) => return Ok(file),
-        (Joined::Container(name), None) => name,
-        (_, None) => return Err("it has no file".into()),
+fn file(
+    joined: &Joined,
+    known: Option<&Known>,
+    silent: &mut SilentRuntimes,
+) -> Result<NetnsRef, String> {
+    let name = match NetnsRef::from(joined) {
+        NetnsRef::Container(name) => name,
+        known => return Ok(known),
     };
     let there = known.filter(|(file, inode)| {
-        let opened = Netns::open(&netns_path(file));
+        let opened = Netns::open(&file.path());
         opened
             .and_then(|netns| netns.inode())
             .is_ok_and(|found| found == *inode)
     });
-    match (silent.process_of(name, there.is_some()), there) {
-        (Ok(pid), _) => Ok(file_of_process(pid)),
+    match (silent.process_of(&name, there.is_some()), there) {
+        (Ok(pid), _) => Ok(NetnsRef::of_process(pid)),
         (Err(unfound), Some((file, _))) if !unfound.answered => Ok(file.clone()),
         (Err(unfound), _) => Err(unfound.why),
     }
@@ -82,14 +85,14 @@ fn file(joined: &Joined, known: Option<&Known>, silent: &mut Silent) -> Result<S
 
 /// Container names are looked up again: a container that was started again is another process.
 pub(crate) fn look_up(settled: &mut Settled) {
-    let mut silent = Silent::default();
+    let mut silent = SilentRuntimes::default();
     for node in &mut settled.nodes {
         if let Some(joined) = &node.joined
             && let Joined::Container(_) = joined.reference
         {
             let known = (node.netns.clone(), joined.inode);
             let found = file(&joined.reference, Some(&known), &mut silent);
-            node.netns = found.unwrap_or_else(|_gone| joined.reference.to_string());
+            node.netns = found.unwrap_or_else(|_gone| (&joined.reference).into());
         }
     }
 }
@@ -97,7 +100,7 @@ pub(crate) fn look_up(settled: &mut Settled) {
 fn examine(
     kernel: &Kernel,
     joined: &Joined,
-    netns: Result<String, String>,
+    netns: Result<NetnsRef, String>,
     keys: &BTreeSet<SysctlKey>,
 ) -> SeenJoined {
     let netns = match netns {
@@ -106,7 +109,7 @@ fn examine(
     };
     let keys: Vec<SysctlKey> = keys.iter().cloned().collect();
     let entered = || -> Result<PresentNamespace, KernelError> {
-        let opened = Netns::open(&netns_path(&netns))?;
+        let opened = Netns::open(&netns.path())?;
         let inode = opened.inode()?;
         let is_host = Netns::current()?.inode()? == inode;
         let mut sysctls = SysctlReader::for_many();
@@ -122,7 +125,7 @@ fn examine(
             inside,
         })
     };
-    let path = netns_path(&netns);
+    let path = netns.path();
     let path = path.display();
     match entered() {
         Ok(present) => SeenJoined::Present(Box::new(present)),

@@ -16,7 +16,7 @@ pub(crate) use source_routing::routing_rules;
 pub(crate) use space::dropping;
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use hallway_kernel::sysctl::SysctlReader;
 use hallway_kernel::{Kernel, KernelError};
@@ -24,12 +24,9 @@ use hallway_plan::observed::{Seen, SeenKeeper};
 use hallway_plan::rules::nf_version;
 use hallway_plan::target::Setting;
 use hallway_plan::{Observed, mark};
-use hallway_spec::{IpVersion, Name};
+use hallway_spec::{IpVersion, Name, NetnsName};
 
 use crate::keeper::KeeperError;
-
-/// Where named namespaces are.
-pub(crate) const NETNS_DIRECTORY: &str = "/run/netns";
 
 /// How closely named namespaces are examined.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,25 +34,20 @@ pub(crate) enum Depth {
     /// Only their owners.
     Owners,
     /// The content of the project's own among these names.
-    Some(BTreeSet<String>),
+    Some(BTreeSet<NetnsName>),
     /// The content of all of the project's own.
     Inside,
 }
 
 impl Depth {
     /// Whether the content of a namespace of the project is to be read.
-    fn includes(&self, netns: &str) -> bool {
+    fn includes(&self, netns: &NetnsName) -> bool {
         match self {
             Self::Owners => false,
             Self::Some(names) => names.contains(netns),
             Self::Inside => true,
         }
     }
-}
-
-/// The path of a named namespace.
-pub(crate) fn netns_path(netns: &str) -> PathBuf {
-    PathBuf::from(NETNS_DIRECTORY).join(netns)
 }
 
 /// Reads the network namespace of the calling thread, with the tables of that project; without the

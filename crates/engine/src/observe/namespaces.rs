@@ -11,9 +11,9 @@ use hallway_plan::mark::{self, Role};
 use hallway_plan::observed::{NamespaceState, Seen, SeenNamespace, SeenSpace};
 use hallway_plan::rules::ip_version;
 use hallway_plan::target::RoutingRule;
-use hallway_spec::{Name, SysctlKey};
+use hallway_spec::{NETNS_DIRECTORY, Name, NetnsName, SysctlKey};
 
-use super::{Depth, NETNS_DIRECTORY, neighbours, netns_path, space};
+use super::{Depth, neighbours, space};
 use crate::Record;
 
 /// Threads that examine namespaces: the kernel works on several in parallel.
@@ -31,17 +31,17 @@ pub(crate) fn read(
     depth: &Depth,
 ) -> Result<Vec<SeenNamespace>, KernelError> {
     let mut all = entries()?;
-    let known: BTreeSet<(&str, u64)> = record
+    let known: BTreeSet<(&NetnsName, u64)> = record
         .into_iter()
         .flat_map(|r| &r.inodes)
-        .map(|(name, inode)| (name.as_str(), *inode))
+        .map(|(name, inode)| (name, *inode))
         .collect();
     let examined: Vec<&mut SeenNamespace> = all
         .iter_mut()
         .filter(|n| match n.state {
             // The owner of one that this project made is on record, with its inode number.
             NamespaceState::Mounted(inode) => {
-                let made = known.contains(&(n.name.as_str(), inode));
+                let made = known.contains(&(&n.name, inode));
                 !made || depth.includes(&n.name)
             }
             NamespaceState::PlainFile | NamespaceState::Covered | NamespaceState::Other => false,
@@ -53,16 +53,16 @@ pub(crate) fn read(
     };
     examine_all(kernel, examined, &further);
     remove_second_names(&mut all, &known);
-    let recorded: BTreeSet<&str> = record
+    let recorded: BTreeSet<&NetnsName> = record
         .into_iter()
         .flat_map(|r| &r.inodes)
-        .map(|(name, _)| name.as_str())
+        .map(|(name, _)| name)
         .collect();
     for namespace in &mut all {
         let NamespaceState::Mounted(inode) = namespace.state else {
             continue;
         };
-        let made = known.contains(&(namespace.name.as_str(), inode));
+        let made = known.contains(&(&namespace.name, inode));
         // Not examined, or its loopback has lost its mark: it is found by its inode number.
         if made && namespace.owner.is_none() {
             namespace.owner = recorded_owner(project, record, &namespace.name);
@@ -72,7 +72,7 @@ pub(crate) fn read(
             .as_ref()
             .is_none_or(|(owner, _)| owner != project);
         // A namespace that replaced one of this project may be removed if it is not used.
-        let replaced = recorded.contains(namespace.name.as_str()) && namespace.is_unused();
+        let replaced = recorded.contains(&namespace.name) && namespace.is_unused();
         if foreign && !made && !replaced {
             namespace.inside = Seen::Unseen;
         }
@@ -100,6 +100,9 @@ fn entries() -> Result<Vec<SeenNamespace>, KernelError> {
             None if entry.file_type().is_ok_and(|t| t.is_file()) => NamespaceState::PlainFile,
             None => NamespaceState::Other,
         };
+        let Ok(name) = NetnsName::try_from(name) else {
+            continue;
+        };
         out.push(SeenNamespace {
             name,
             state,
@@ -114,29 +117,29 @@ fn entries() -> Result<Vec<SeenNamespace>, KernelError> {
 /// A further name that another program gave a namespace (`ip netns attach`) has no owner: it is
 /// neither used nor removed. The first name is the one on record, or that of the node, or the first in
 /// the order of names. A name on record stays, whatever is mounted there.
-fn remove_second_names(all: &mut [SeenNamespace], known: &BTreeSet<(&str, u64)>) {
-    let mut first: BTreeMap<u64, (u8, &str)> = BTreeMap::new();
+fn remove_second_names(all: &mut [SeenNamespace], known: &BTreeSet<(&NetnsName, u64)>) {
+    let mut first: BTreeMap<u64, (u8, &NetnsName)> = BTreeMap::new();
     let inode = |n: &SeenNamespace| match n.state {
         NamespaceState::Mounted(inode) => Some(inode),
         _ => None,
     };
     let rank = |n: &SeenNamespace, inode| match &n.owner {
-        _ if known.contains(&(n.name.as_str(), inode)) => 0,
-        Some((_, node)) if node.as_ref() == n.name => 1,
+        _ if known.contains(&(&n.name, inode)) => 0,
+        Some((_, node)) if node.as_ref() == n.name.as_ref() => 1,
         _ => 2,
     };
     for namespace in all.iter() {
         let Some(inode) = inode(namespace) else {
             continue;
         };
-        let found = (rank(namespace, inode), namespace.name.as_str());
+        let found = (rank(namespace, inode), &namespace.name);
         let least = first.entry(inode).or_insert(found);
         *least = found.min(*least);
     }
-    let on_record = |n: &str| known.iter().any(|(name, _)| *name == n);
+    let on_record = |n: &NetnsName| known.iter().any(|(name, _)| *name == n);
     let further = |n: &SeenNamespace| {
         let of = inode(n).and_then(|inode| first.get(&inode));
-        of.is_some_and(|(_, first)| *first != n.name) && !on_record(&n.name)
+        of.is_some_and(|(_, first)| **first != n.name) && !on_record(&n.name)
     };
     let further: Vec<bool> = all.iter().map(further).collect();
     for (namespace, further) in all.iter_mut().zip(further) {
@@ -147,11 +150,15 @@ fn remove_second_names(all: &mut [SeenNamespace], known: &BTreeSet<(&str, u64)>)
     }
 }
 
-fn recorded_owner(project: &Name, record: Option<&Record>, netns: &str) -> Option<(Name, Name)> {
+fn recorded_owner(
+    project: &Name,
+    record: Option<&Record>,
+    netns: &NetnsName,
+) -> Option<(Name, Name)> {
     let nodes = record
         .into_iter()
         .flat_map(|r| r.applied.iter().chain(&r.pending));
-    let node = nodes.flat_map(|s| &s.nodes).find(|n| n.netns == netns)?;
+    let node = nodes.flat_map(|s| &s.nodes).find(|n| n.netns == *netns)?;
     Some((project.clone(), node.name.clone()))
 }
 
@@ -168,7 +175,7 @@ struct OnRecord {
 #[derive(Default)]
 struct Further {
     /// By the name of the namespace.
-    on_record: BTreeMap<String, OnRecord>,
+    on_record: BTreeMap<NetnsName, OnRecord>,
     /// Settings that only files show.
     with_files: bool,
 }
@@ -192,7 +199,10 @@ fn further(project: &Name, record: Option<&Record>) -> Further {
     let nodes = all.flat_map(|s| &s.nodes);
     let mut out = Further::default();
     for node in nodes.filter(|n| !n.sysctls.is_empty() || n.masquerades()) {
-        let further = out.on_record.entry(node.netns.clone()).or_default();
+        let Some(name) = node.netns.name() else {
+            continue; // it is joined, and examined with the others that are
+        };
+        let further = out.on_record.entry(name.clone()).or_default();
         further.sysctls.extend(node.sysctls.keys().cloned());
         if node.masquerades() {
             further.table = Some(mark::table(project));
@@ -247,7 +257,7 @@ fn examine(
     on_record: &OnRecord,
     further: Option<&Further>,
 ) {
-    let Ok(opened) = Netns::open(&netns_path(&namespace.name)) else {
+    let Ok(opened) = Netns::open(&namespace.name.path()) else {
         return;
     };
     let read = |own: &mut Kernel| {

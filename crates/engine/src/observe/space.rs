@@ -9,7 +9,7 @@ use hallway_kernel::link::{
     AddressGeneration, BridgeInfo, LinkInfo, LinkSettings, OperationalState, PortState,
 };
 use hallway_kernel::qdisc::{Netem, QdiscInfo};
-use hallway_kernel::route::{RouteInfo, RouteKind};
+use hallway_kernel::route::{RouteInfo, RouteType};
 use hallway_kernel::sysctl::SysctlReader;
 use hallway_kernel::{Kernel, KernelError};
 use hallway_plan::observed::{AddressFault, Dropping, SeenAddress, SeenLink, SeenRoute, SeenSpace};
@@ -81,11 +81,11 @@ pub(super) fn read(
 }
 
 /// How routes of a kind drop packets. One of the kind throw has the next routing rule tried.
-pub(crate) fn dropping(kind: RouteKind) -> Option<Dropping> {
+pub(crate) fn dropping(kind: RouteType) -> Option<Dropping> {
     match kind {
-        RouteKind::Blackhole => Some(Dropping::Silently),
-        RouteKind::Prohibit => Some(Dropping::Prohibited),
-        RouteKind::Unreachable => Some(Dropping::Unreachable),
+        RouteType::Blackhole => Some(Dropping::Silently),
+        RouteType::Prohibit => Some(Dropping::Prohibited),
+        RouteType::Unreachable => Some(Dropping::Unreachable),
         _ => None,
     }
 }
@@ -118,8 +118,8 @@ impl Delivered {
             routes.filter_map(|r| Some((r.interface?, r.to))).collect()
         };
         Self {
-            local: of(RouteKind::Local),
-            broadcast: of(RouteKind::Broadcast),
+            local: of(RouteType::Local),
+            broadcast: of(RouteType::Broadcast),
         }
     }
 }

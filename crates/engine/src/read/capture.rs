@@ -11,7 +11,6 @@ use hallway_plan::Settled;
 use hallway_spec::Name;
 
 use super::filter::{Filter, NetworkProtocol, PacketHeaders};
-use crate::observe::netns_path;
 use crate::{Failure, Reason};
 
 /// How long packets that the filter rejects may be read after the time limit.
@@ -19,7 +18,7 @@ const OVERTIME: Duration = Duration::from_millis(500);
 
 /// Where packets are captured.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Target {
+pub enum CaptureTarget {
     /// All interfaces of the host (or the sandbox), or this one.
     Host(Option<String>),
     /// All interfaces of a node, or this one.
@@ -64,17 +63,21 @@ impl Capture {
     ///
     /// # Errors
     /// When the node or the interface does not exist, or the caller lacks the privilege.
-    pub fn open(settled: &Settled, target: &Target, filter: Filter) -> Result<Self, Failure> {
+    pub fn open(
+        settled: &Settled,
+        target: &CaptureTarget,
+        filter: Filter,
+    ) -> Result<Self, Failure> {
         let mut only = Vec::new();
         let opened = match target {
-            Target::Host(interface) => open(interface.as_deref(), false),
-            Target::Node(name, interface) => {
-                let netns = settled.node(name).map_or("", |n| n.netns.as_str());
-                let namespace = Netns::open(&netns_path(netns)).map_err(|e| missing(name, e))?;
+            CaptureTarget::Host(interface) => open(interface.as_deref(), false),
+            CaptureTarget::Node(name, interface) => {
+                let node = settled.node(name).ok_or_else(|| absent(name))?;
+                let namespace = Netns::open(&node.netns.path()).map_err(|e| missing(name, e))?;
                 let _inside = netns::enter(&namespace)?;
                 open(interface.as_deref(), false)
             }
-            Target::Network(name) => {
+            CaptureTarget::Network(name) => {
                 let network = settled.network(name);
                 match network.and_then(|n| n.bridge.as_deref()) {
                     Some(bridge) => open(Some(bridge), true),
@@ -184,9 +187,12 @@ fn open(interface: Option<&str>, promiscuous: bool) -> Result<(PacketSocket, Ker
     Ok((socket?, kernel))
 }
 
+fn absent(node: &Name) -> Reason {
+    Reason::NodeMissing { node: node.clone() }
+}
+
 fn missing(node: &Name, error: KernelError) -> Failure {
-    let node = node.clone();
-    Failure::caused(Reason::NodeMissing { node }, error)
+    Failure::caused(absent(node), error)
 }
 
 fn packet_headers(headers: &Ethernet) -> PacketHeaders {

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use hallway_kernel::route::{RouteInfo, RouteKind};
+use hallway_kernel::route::{RouteInfo, RouteType};
 use hallway_kernel::rule::{RoutingRule, RuleAction};
 use hallway_kernel::{Kernel, KernelError};
 use hallway_nftables::IpVersion;
@@ -147,7 +147,7 @@ fn destinations(
     of_table.dedup_by_key(|r| r.to);
     let used = of_table
         .into_iter()
-        .filter(|r| r.kind != RouteKind::Throw && u32::from(r.to.prefix_len()) >= shortest);
+        .filter(|r| r.kind != RouteType::Throw && u32::from(r.to.prefix_len()) >= shortest);
     used.map(|r| TableRoute {
         to: r.to,
         drops: dropping(r.kind),
@@ -230,7 +230,7 @@ fn of_net(
                 // A route of the kind throw ends the lookup in this table.
                 let Some(route) = found
                     .max_by_key(|r| r.to.prefix_len())
-                    .filter(|r| looks_at(r.to.prefix_len()) && r.kind != RouteKind::Throw)
+                    .filter(|r| looks_at(r.to.prefix_len()) && r.kind != RouteType::Throw)
                 else {
                     continue;
                 };
@@ -301,7 +301,7 @@ mod tests {
 
     use super::*;
 
-    fn route(to: &str, table: u32, kind: RouteKind) -> RouteInfo {
+    fn route(to: &str, table: u32, kind: RouteType) -> RouteInfo {
         RouteInfo {
             to: to.parse().unwrap(),
             via: None,
@@ -330,7 +330,7 @@ mod tests {
             RuleAction::Table(table) => table,
             _ => 0,
         };
-        let route = route(to, table, RouteKind::Unicast);
+        let route = route(to, table, RouteType::Unicast);
         of_net(&rules, &[route], &[], "10.20.0.0/24".parse().unwrap()).is_some()
     }
 
@@ -375,7 +375,7 @@ mod tests {
             rule(32765, 51820),
         ];
         let net = "10.20.0.0/24".parse().unwrap();
-        let routes = [route("0.0.0.0/0", 51820, RouteKind::Unicast)];
+        let routes = [route("0.0.0.0/0", 51820, RouteType::Unicast)];
         assert!(of_net(&rules, &routes, &[], net).is_none());
     }
 
@@ -384,13 +384,13 @@ mod tests {
         let rules = [rule(220, 220), rule(32766, 254)];
         let net = "10.20.0.0/24".parse().unwrap();
         let mut routes = vec![
-            route("10.0.0.0/8", 220, RouteKind::Unicast),
-            route("10.20.0.0/24", 220, RouteKind::Throw),
+            route("10.0.0.0/8", 220, RouteType::Unicast),
+            route("10.20.0.0/24", 220, RouteType::Throw),
         ];
         assert!(of_net(&rules, &routes, &[], net).is_none());
         routes.reverse();
         assert!(of_net(&rules, &routes, &[], net).is_none());
-        routes.push(route("10.20.0.0/24", 220, RouteKind::Blackhole));
+        routes.push(route("10.20.0.0/24", 220, RouteType::Blackhole));
         routes.remove(0);
         assert!(of_net(&rules, &routes, &[], net).is_some());
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hallway_kernel::netns::Netns;
-use hallway_kernel::route::{RouteInfo, RouteKind};
+use hallway_kernel::route::{RouteInfo, RouteType};
 use hallway_kernel::rule::{RoutingRule, RuleAction};
 use hallway_kernel::{Kernel, KernelError};
 use hallway_nftables::IpVersion;
@@ -14,7 +14,6 @@ use hallway_spec::Name;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use super::environment::foreign;
-use crate::observe::netns_path;
 use crate::observe::routing_rules;
 
 /// Reads it. A node that cannot be entered is left out.
@@ -23,7 +22,7 @@ pub fn inside(settled: &Settled, nodes: &BTreeSet<Name>) -> BTreeMap<Name, Insid
     let kernel = Kernel::new();
     let all = nodes.iter().filter_map(|name| settled.node(name));
     all.filter_map(|node| {
-        let namespace = Netns::open(&netns_path(&node.netns)).ok()?;
+        let namespace = Netns::open(&node.netns.path()).ok()?;
         let seen = kernel
             .sibling()
             .inside(&namespace, |kernel| read(kernel, node))
@@ -94,20 +93,20 @@ fn own_routes(
     addresses: &[IpNet],
 ) -> Result<Vec<OwnRouting>, KernelError> {
     let is_own = |route: &RouteInfo| match (route.table, route.kind) {
-        (MAIN_TABLE, RouteKind::Unicast) => {
+        (MAIN_TABLE, RouteType::Unicast) => {
             let wanted = node.routes.iter().any(|r| r.to == route.to);
             // Those of a namespace of other programs are known by their links.
             route.protocol != BY_KERNEL && !wanted && node.joined.is_none()
         }
-        (MAIN_TABLE | LOCAL_TABLE, RouteKind::Local | RouteKind::Anycast) => {
+        (MAIN_TABLE | LOCAL_TABLE, RouteType::Local | RouteType::Anycast) => {
             let to = route.to.addr();
             let known = |net: &IpNet| match route.kind {
-                RouteKind::Local => net.addr() == to,
+                RouteType::Local => net.addr() == to,
                 _ => net.network() == to,
             };
             !to.is_loopback() && !addresses.iter().any(known)
         }
-        (LOCAL_TABLE, RouteKind::Broadcast | RouteKind::Multicast) => false,
+        (LOCAL_TABLE, RouteType::Broadcast | RouteType::Multicast) => false,
         // The kernel drops by it what no other route is for.
         (MAIN_TABLE | LOCAL_TABLE, _) => route.metric != u32::MAX,
         _ => false,

@@ -8,7 +8,6 @@ use hallway_plan::Settled;
 use hallway_plan::observed::{Counters, Live};
 
 use crate::Failure;
-use crate::observe::netns_path;
 
 /// Reads the host's links, and those of every node that exists.
 ///
@@ -18,7 +17,7 @@ pub fn live(settled: &Settled) -> Result<Live, Failure> {
     let links = Kernel::new().links()?.into_iter().map(|l| l.name).collect();
     let mut nodes = BTreeMap::new();
     for node in &settled.nodes {
-        let Ok(namespace) = Netns::open(&netns_path(&node.netns)) else {
+        let Ok(namespace) = Netns::open(&node.netns.path()) else {
             continue;
         };
         nodes.insert(node.name.clone(), interfaces(&namespace)?);

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use hallway_plan::Settled;
-use hallway_spec::{Edit, Name, NewNode, PortProto};
+use hallway_spec::{Edit, Name, NetnsName, NewNode, PortProto};
 use serde::{Deserialize, Serialize};
 
 use super::member::Member;
@@ -17,12 +17,12 @@ pub(crate) struct EndpointChange {
     /// Nanoseconds since 1970: nodes are in the order in which they were added.
     pub(crate) at: u64,
     pub(crate) name: Name,
-    pub(crate) change: Change,
+    pub(crate) change: NodeChange,
 }
 
 /// What has happened to the node.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Change {
+pub(crate) enum NodeChange {
     /// It exists like this, whatever had its name before.
     Added {
         member: Box<Member>,
@@ -81,7 +81,7 @@ impl NodeText {
 }
 
 impl EndpointChange {
-    pub(crate) fn new(generation: u64, name: Name, change: Change) -> Self {
+    pub(crate) fn new(generation: u64, name: Name, change: NodeChange) -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         Self {
             generation,
@@ -92,15 +92,15 @@ impl EndpointChange {
     }
 
     /// What was built, with this change.
-    pub(super) fn apply(&self, settled: &mut Settled, inodes: &mut Vec<(String, u64)>) {
+    pub(super) fn apply(&self, settled: &mut Settled, inodes: &mut Vec<(NetnsName, u64)>) {
         let before = settled.nodes.iter().find(|n| n.name == self.name);
         if let Some(netns) = before.map(|n| n.netns.clone()) {
-            inodes.retain(|(name, _)| *name != netns);
+            inodes.retain(|(name, _)| netns != *name);
         }
         settled.nodes.retain(|n| n.name != self.name);
         settled.publishes.retain(|p| p.node != self.name);
-        if let Change::Added { member, inode, .. } = &self.change {
-            inodes.push((member.node.netns.clone(), *inode));
+        if let NodeChange::Added { member, inode, .. } = &self.change {
+            inodes.extend(member.node.netns.name().map(|name| (name.clone(), *inode)));
             settled.nodes.push(member.node.clone());
             settled.publishes.extend(member.publishes.iter().cloned());
         }

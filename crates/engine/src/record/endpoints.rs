@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use hallway_spec::{Document, Edit, Name, edit_in_place};
 
-use super::change::{Change, EndpointChange};
+use super::change::{EndpointChange, NodeChange};
 use super::lease::Leases;
 use super::{Record, Store, directory, format, store};
 use crate::{Failure, Reason};
@@ -112,7 +112,7 @@ fn edited(project: &Name, text: &str, changes: &[EndpointChange]) -> Result<Stri
             edit_in_place(&mut document, &Edit::NodeRemove(name.clone()))
                 .map_err(|_no_node| unreadable())?;
         }
-        if let Change::Added { text, .. } = change {
+        if let NodeChange::Added { text, .. } = change {
             edit_in_place(&mut document, &text.edit(name)).map_err(|_exists| unreadable())?;
         }
     }
@@ -142,7 +142,7 @@ impl Store {
     ) -> Result<(), Failure> {
         let directory = nodes(self.scope(), project);
         let path = committed(self.scope(), project, &change.name);
-        if change.change == Change::Removed && !in_record {
+        if change.change == NodeChange::Removed && !in_record {
             self.remove_file(&path)?;
             self.remove_if_empty(&directory);
         } else {

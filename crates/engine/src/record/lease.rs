@@ -64,7 +64,7 @@ pub enum Claim {
 
 /// The addresses of a network that are or were in use.
 #[derive(Debug, Default)]
-struct Known {
+struct KnownAddresses {
     in_use: Vec<IpAddr>,
     released: BTreeMap<IpAddr, SystemTime>,
 }
@@ -248,8 +248,8 @@ impl Leases {
         Ok(out)
     }
 
-    fn known(&self) -> Result<Known, Failure> {
-        let mut known = Known::default();
+    fn known(&self) -> Result<KnownAddresses, Failure> {
+        let mut known = KnownAddresses::default();
         for entry in store::list(&self.directory)? {
             let Some(name) = entry.name.to_str() else {
                 continue;

@@ -26,7 +26,7 @@ use std::path::{Path, PathBuf};
 use hallway_plan::Settled;
 use hallway_plan::settled::{Node, Publish};
 use hallway_plan::step::Uplink;
-use hallway_spec::{Document, Name};
+use hallway_spec::{Document, Name, NetnsName};
 
 use crate::Failure;
 
@@ -34,7 +34,7 @@ pub(crate) use format::Written;
 use format::state::{self, Rest};
 pub(crate) use load::load;
 pub(crate) use member::Member;
-pub(crate) use outline::{Known, Outline};
+pub(crate) use outline::{Outline, RecordedNode};
 pub(crate) use store::Store;
 
 /// The file of the namespaces that were made.
@@ -54,7 +54,7 @@ pub struct Record {
     /// What an unfinished run was building.
     pub pending: Option<Settled>,
     /// Inode numbers of the namespaces that were in place after the last complete run, by name.
-    pub inodes: Vec<(String, u64)>,
+    pub inodes: Vec<(NetnsName, u64)>,
     /// The text of the file before single edits, empty if there was none; `None` if `source` is a
     /// file as it was read.
     pub edited_from: Option<String>,

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use hallway_kernel::netns::{self, Made};
 
 use super::{Store, store};
-use crate::observe::NETNS_DIRECTORY;
 use crate::{Failure, Reason};
+use hallway_spec::{NETNS_DIRECTORY, NetnsName};
 
 fn note(scope: &Path) -> PathBuf {
     scope.join("netns-directory")
@@ -30,7 +30,7 @@ fn parse(text: &[u8]) -> Option<Made> {
 
 impl Store {
     /// Whether these namespaces can be reached: nothing may be mounted over them.
-    pub(crate) fn check_netns_directory(&self, made: &[(String, u64)]) -> Result<(), Failure> {
+    pub(crate) fn check_netns_directory(&self, made: &[(NetnsName, u64)]) -> Result<(), Failure> {
         let path = Path::new(NETNS_DIRECTORY);
         let Some(cover) = netns::cover(path)? else {
             return Ok(());

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use hallway_plan::Settled;
 use hallway_spec::Name;
 
-use super::change::{Change, EndpointChange};
+use super::change::{EndpointChange, NodeChange};
 use super::endpoints;
 use super::format::{self, Head, state};
 use super::{Member, directory, settled_file, store};
@@ -28,7 +28,7 @@ pub(crate) struct Outline {
 
 /// A node as it is on record.
 #[derive(Debug)]
-pub(crate) struct Known {
+pub(crate) struct RecordedNode {
     pub(crate) member: Member,
     /// Of its namespace, when it is known.
     pub(crate) inode: Option<u64>,
@@ -81,13 +81,13 @@ impl Outline {
     ///
     /// # Errors
     /// When its file or line is damaged.
-    pub(crate) fn node(&self, name: &Name) -> Result<Option<Known>, Failure> {
+    pub(crate) fn node(&self, name: &Name) -> Result<Option<RecordedNode>, Failure> {
         let in_record = self.lines.member(name)?;
         let own = self.own_change(name)?;
         match (own, in_record) {
             (Some(EndpointChange { change, .. }), base) => Ok(match change {
-                Change::Removed => None,
-                Change::Added { member, inode, .. } => Some(Known {
+                NodeChange::Removed => None,
+                NodeChange::Added { member, inode, .. } => Some(RecordedNode {
                     member: *member,
                     inode: Some(inode),
                     in_record: base.is_some(),
@@ -96,8 +96,9 @@ impl Outline {
             (None, Some(member)) => {
                 let path = directory(&self.scope, &self.project).join(super::INODES);
                 let inodes = store::read(&path)?.unwrap_or_default();
-                Ok(Some(Known {
-                    inode: format::inode_of(&inodes, &member.node.netns),
+                Ok(Some(RecordedNode {
+                    inode: (member.node.netns.name())
+                        .and_then(|name| format::inode_of(&inodes, name)),
                     member,
                     in_record: true,
                 }))

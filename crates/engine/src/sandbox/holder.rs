@@ -11,6 +11,7 @@ use hallway_kernel::link::{self, LinkChange};
 use hallway_kernel::mount::Propagation;
 use hallway_kernel::sys::NamespaceKind;
 use hallway_kernel::{Kernel, KernelError};
+use hallway_spec::NETNS_DIRECTORY;
 
 use rustix::process::Pid;
 
@@ -20,7 +21,6 @@ use super::orphans::RUN_MARK;
 use super::{Making, refusal};
 use crate::keeper::KeeperError;
 use crate::keeper::wait::{self, ANSWER_LIMIT};
-use crate::observe::NETNS_DIRECTORY;
 use crate::{Cancel, Failure, Reason};
 
 /// A holder that has been started and waits for its release.

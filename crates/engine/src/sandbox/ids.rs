@@ -7,7 +7,7 @@ use std::cell::Cell;
 use std::fs::File;
 use std::io::Write as _;
 
-use super::subordinates::{self, Given};
+use super::subordinates::{self, MappedIds};
 use crate::account::CallingUser;
 
 /// How many ids a sandbox of root has.
@@ -99,7 +99,7 @@ pub(super) fn map_own(pid: i32, further: &Cell<bool>) -> std::io::Result<()> {
     );
     let given = match further.get() {
         true => subordinates::map(pid, user, group),
-        false => Given::default(),
+        false => MappedIds::default(),
     };
     match (given.users, given.groups) {
         (Some(_), _) => Ok(()),

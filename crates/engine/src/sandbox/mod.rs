@@ -30,7 +30,7 @@ pub use marks::of_user;
 pub use orphans::end_orphans;
 pub(crate) use pasta::program as pasta_program;
 pub use running::{clear, ensure, find, list, lost, marked, on_records, usable};
-pub(crate) use subordinates::{Given, candidates, map as map_further_ids};
+pub(crate) use subordinates::{MappedIds, candidates, map as map_further_ids};
 
 /// The version of `sandbox.json`.
 const VERSION: u32 = 2;

@@ -2,19 +2,19 @@
 
 use rustix::io::Errno;
 
-use crate::failure::Refusal;
+use crate::failure::UserNamespaceRefusal;
 use crate::{Failure, Reason};
 
 /// The setting of this machine that forbids user namespaces to ordinary users, if one does.
-fn forbidden() -> Option<Refusal> {
+fn forbidden() -> Option<UserNamespaceRefusal> {
     if setting("kernel/unprivileged_userns_clone") == Some(0) {
-        return Some(Refusal::TurnedOff);
+        return Some(UserNamespaceRefusal::TurnedOff);
     }
     if setting("user/max_user_namespaces") == Some(0) {
-        return Some(Refusal::LimitZero);
+        return Some(UserNamespaceRefusal::LimitZero);
     }
     (setting("kernel/apparmor_restrict_unprivileged_userns") == Some(1))
-        .then_some(Refusal::AppArmor)
+        .then_some(UserNamespaceRefusal::AppArmor)
 }
 
 fn setting(path: &str) -> Option<u64> {
@@ -29,16 +29,16 @@ pub(super) fn explain(errno: i32) -> Failure {
 
 /// Why a step in the user namespace was not permitted. AppArmor allows the user namespace, but refuses what
 /// needs rights in it.
-pub(super) fn of_step(error: &str) -> Refusal {
+pub(super) fn of_step(error: &str) -> UserNamespaceRefusal {
     let root = rustix::process::geteuid().is_root();
     let setting = forbidden().filter(|_| !root);
-    setting.unwrap_or_else(|| Refusal::Step(error.to_owned()))
+    setting.unwrap_or_else(|| UserNamespaceRefusal::Step(error.to_owned()))
 }
 
 /// The same as a value.
-fn refused(errno: i32) -> Refusal {
+fn refused(errno: i32) -> UserNamespaceRefusal {
     forbidden().unwrap_or_else(|| match errno == Errno::NOSPC.raw_os_error() {
-        true => Refusal::LimitReached,
-        false => Refusal::Other(std::io::Error::from_raw_os_error(errno).to_string()),
+        true => UserNamespaceRefusal::LimitReached,
+        false => UserNamespaceRefusal::Other(std::io::Error::from_raw_os_error(errno).to_string()),
     })
 }

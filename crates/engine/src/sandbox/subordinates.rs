@@ -31,21 +31,21 @@ const GROUPS: Kind = Kind {
 
 /// The first ids of the maps that have been written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Given {
+pub(crate) struct MappedIds {
     pub(crate) users: Option<u32>,
     pub(crate) groups: Option<u32>,
 }
 
 /// Maps the user to root in a process's user namespace, and the ids that the user has to all others,
 /// as far as that can be done: the first range that the two programs take.
-pub(crate) fn map(pid: i32, user: u32, group: u32) -> Given {
+pub(crate) fn map(pid: i32, user: u32, group: u32) -> MappedIds {
     let Ok([users, groups]) = candidates(user, group) else {
-        return Given::default();
+        return MappedIds::default();
     };
     let first =
         |kind, own, all: Vec<u32>| all.into_iter().find(|first| give(kind, pid, own, *first));
     let groups = first(GROUPS, group, groups);
-    Given {
+    MappedIds {
         users: groups.and_then(|_| first(USERS, user, users)),
         groups,
     }

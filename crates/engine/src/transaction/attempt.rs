@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use hallway_kernel::Kernel;
 use hallway_plan::Plan;
 use hallway_plan::step::{Cause, Part, Step};
+use hallway_spec::NetnsName;
 
 use super::Caller;
 use crate::event::Event;
@@ -12,7 +13,7 @@ use crate::executor::{Executor, StepFailed};
 use crate::{Failure, Reason};
 
 /// The namespaces that were made, with their inode numbers.
-pub(super) type Made = Vec<(String, u64)>;
+pub(super) type Made = Vec<(NetnsName, u64)>;
 
 /// What happens after a step that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,12 +8,12 @@ use hallway_plan::compare::Difference;
 use hallway_plan::observed::{NamespaceState, Seen};
 use hallway_plan::{Observed, Plan, Settled};
 
-use super::{Caller, Request, settings};
+use super::{Caller, RequestedState, settings};
 use crate::engine::recorded;
 use crate::event::Event;
-use crate::observe::NETNS_DIRECTORY;
 use crate::record::Written;
 use crate::{Engine, Failure, Planned, Reason, Record};
+use hallway_spec::{NETNS_DIRECTORY, NetnsName};
 
 use super::attempt::{AfterFailure, Made, carry_out};
 
@@ -23,7 +23,7 @@ impl Engine {
     pub(super) fn build(
         &self,
         planned: &Planned,
-        request: &Request<'_>,
+        request: &RequestedState<'_>,
         caller: &mut Caller<'_>,
     ) -> Result<(Record, Option<Failure>), Failure> {
         let mut record = planned.record.clone().unwrap_or_else(|| {
@@ -62,7 +62,7 @@ impl Engine {
     fn carry_through(
         &self,
         planned: &Planned,
-        request: &Request<'_>,
+        request: &RequestedState<'_>,
         record: &mut Record,
         caller: &mut Caller<'_>,
     ) -> Result<Option<Failure>, Failure> {
@@ -122,8 +122,8 @@ impl Engine {
             return Ok(None);
         }
         let inside = |d: &Difference| {
-            d.inside(&planned.settled)
-                .is_some_and(|n| !created.contains(n))
+            let netns = d.inside(&planned.settled);
+            netns.is_some_and(|of| of.name().is_none_or(|name| !created.contains(name)))
         };
         if !differences.iter().all(inside) {
             return Err(Reason::NotKept { differences }.into());
@@ -179,10 +179,14 @@ pub(super) fn inodes(record: &Record, seen: &Observed, settled: &Settled, made: 
         }
         _ => None,
     });
-    let mut all: BTreeMap<String, u64> = record.inodes.iter().cloned().collect();
+    let mut all: BTreeMap<NetnsName, u64> = record.inodes.iter().cloned().collect();
     all.extend(marked);
     all.extend(made);
-    let wanted: BTreeSet<&str> = settled.nodes.iter().map(|n| n.netns.as_str()).collect();
-    all.retain(|name, _| wanted.contains(name.as_str()));
+    let wanted: BTreeSet<&NetnsName> = settled
+        .nodes
+        .iter()
+        .filter_map(|n| n.netns.name())
+        .collect();
+    all.retain(|name, _| wanted.contains(name));
     all.into_iter().collect()
 }

@@ -6,7 +6,7 @@ use hallway_plan::observed::NamespaceState;
 use hallway_plan::settled::Plug;
 use hallway_plan::step::{Cause, Described, KeeperStep, KeeperTask, Op, Step, StepAction};
 use hallway_plan::{Plan, Settled, diff};
-use hallway_spec::Name;
+use hallway_spec::{Name, NetnsName};
 
 use super::Caller;
 use crate::engine::recorded;
@@ -182,12 +182,12 @@ fn ended(record: &Record) -> Vec<Described> {
 }
 
 /// The namespaces of a project with macvlan interfaces.
-fn with_macvlans(record: Option<&Record>) -> BTreeSet<String> {
+fn with_macvlans(record: Option<&Record>) -> BTreeSet<NetnsName> {
     let known = record.map(|r| [&r.applied, &r.pending]);
     let nodes = known.into_iter().flatten().flatten().flat_map(|s| &s.nodes);
     let on_parents = nodes.filter(|node| {
         let mut all = node.interfaces.iter();
         node.joined.is_none() && all.any(|i| matches!(i.plug, Plug::Macvlan { .. }))
     });
-    on_parents.map(|n| n.netns.clone()).collect()
+    on_parents.filter_map(|n| n.netns.name().cloned()).collect()
 }

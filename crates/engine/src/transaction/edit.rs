@@ -9,7 +9,7 @@ use hallway_spec::{
 };
 
 use super::ready::READY_LIMIT;
-use super::{Applied, Caller, Origin, Request};
+use super::{Applied, Caller, Origin, RequestedState};
 use crate::{Engine, Failure, Lock, Reason};
 
 /// An edit that has been applied. The scope stays locked until this value is dropped, so that the
@@ -42,7 +42,7 @@ pub enum EditError {
 
 /// A node to attach to networks of a project, for a caller that has no file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Endpoint {
+pub struct NewEndpoint {
     /// The node's name.
     pub node: Name,
     /// Its networks, each with its addresses; from the pool if there are none.
@@ -117,7 +117,7 @@ impl Engine {
         let warnings = new_warnings(parsed.warnings, before.as_deref());
         let mut topology = parsed.topology;
         topology.name = project.clone();
-        let request = Request {
+        let request = RequestedState {
             topology: &topology,
             source: &text,
             path: path.as_deref(),
@@ -159,7 +159,7 @@ impl Engine {
     pub fn attach(
         &self,
         project: &Name,
-        endpoint: &Endpoint,
+        endpoint: &NewEndpoint,
         caller: &mut Caller<'_>,
     ) -> Result<Edited, EditError> {
         let change = Edit::NodeAdd(NewNode {

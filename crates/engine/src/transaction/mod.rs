@@ -42,14 +42,14 @@ use crate::event::{Event, Reporter, Warning};
 use crate::{Cancel, Engine, Failure, Lock, Planned, Reason};
 
 pub use down::Removed;
-pub use edit::{EditError, Edited, Endpoint};
+pub use edit::{EditError, Edited, NewEndpoint};
 pub(crate) use listeners::without_packets;
 pub use programs::{desired, log_file, times_file};
 pub use repair::Extent;
 
 /// The requested state of a project.
 #[derive(Debug, Clone, Copy)]
-pub struct Request<'a> {
+pub struct RequestedState<'a> {
     /// The topology.
     pub topology: &'a Topology,
     /// The text it was read from, kept on record so that it can be edited and exported.
@@ -147,7 +147,7 @@ impl Planned {
     }
 }
 
-fn same_file(planned: &Planned, request: &Request<'_>) -> Result<(), Failure> {
+fn same_file(planned: &Planned, request: &RequestedState<'_>) -> Result<(), Failure> {
     let other = request
         .path
         .and_then(|given| Some((given, planned.other_file(given)?)));
@@ -169,7 +169,7 @@ impl Engine {
     /// [`Failure::also`].
     pub fn up(
         &self,
-        request: &Request<'_>,
+        request: &RequestedState<'_>,
         caller: &mut Caller<'_>,
     ) -> Result<Applied<'_>, Failure> {
         // A keeper that does not answer is reported before others have to wait for the lock.
@@ -181,7 +181,7 @@ impl Engine {
     /// An edit is planned narrowly: see [`Engine::plan_to`].
     fn up_locked(
         &self,
-        request: &Request<'_>,
+        request: &RequestedState<'_>,
         origin: Origin,
         lock: Lock,
         caller: &mut Caller<'_>,

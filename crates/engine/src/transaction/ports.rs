@@ -12,7 +12,7 @@ use super::programs::forwards;
 use super::translated;
 use crate::event::Warning;
 use crate::keeper::{
-    BindCause, BindError, Forward, Listen, Listener, Namespace, bind as bind_here, marks,
+    BindCause, BindError, BoundSocket, Forward, Listen, Namespace, bind as bind_here, marks,
 };
 use crate::{Cancel, Engine, Failure, Planned, Reason, sockets};
 
@@ -22,7 +22,7 @@ impl Engine {
         &self,
         planned: &Planned,
         caller: &mut Caller<'_>,
-    ) -> Result<Vec<Listener>, Failure> {
+    ) -> Result<Vec<BoundSocket>, Failure> {
         let held = match self.keeper(&planned.settled.project, caller.cancel)? {
             Some(client) => Some(client.forwards()?),
             None => None,
@@ -76,7 +76,7 @@ impl Engine {
         wanted: &[Forward],
         held: &[Forward],
         caller: &mut Caller<'_>,
-    ) -> Result<Vec<Listener>, Failure> {
+    ) -> Result<Vec<BoundSocket>, Failure> {
         let held: BTreeSet<Listen> = held.iter().map(|h| h.listen).collect();
         let (mut bound, mut privileged) = (Vec::new(), BTreeSet::new());
         let mut failures = Vec::new();
@@ -225,7 +225,7 @@ fn add(failures: &mut Vec<Failure>, failure: Failure) {
 }
 
 /// A program listens where a published port is to be.
-fn in_use(publish: &Publish, bound: &sockets::Bound) -> Failure {
+fn in_use(publish: &Publish, bound: &sockets::BoundSocket) -> Failure {
     let own = bound.address.ip();
     let reason = Reason::PortInUse {
         port: bound.address.port(),

@@ -18,10 +18,9 @@ use hallway_spec::Name;
 use super::Caller;
 use crate::account;
 use crate::keeper::{
-    Client, Desired, Forward, KeeperError, Listen, Listener, Namespace, Program, ProgramState,
+    BoundSocket, Client, Desired, Forward, KeeperError, Listen, Namespace, Program, ProgramState,
     Start, Starting,
 };
-use crate::observe::netns_path;
 use crate::{Cancel, Engine, Failure, Planned, Record};
 
 /// A project's programs, started.
@@ -46,7 +45,7 @@ impl Engine {
         planned: &Planned,
         record: &Record,
         starting: Option<Starting>,
-        listeners: Vec<Listener>,
+        listeners: Vec<BoundSocket>,
         caller: &mut Caller<'_>,
     ) -> Result<Started, Failure> {
         let wanted = desired(self, &planned.settled, record)?;
@@ -161,7 +160,7 @@ pub fn desired(engine: &Engine, settled: &Settled, record: &Record) -> Result<De
                     Some(joined) => Some(joined.inode),
                     None => {
                         let mut made = record.inodes.iter();
-                        made.find(|(n, _)| *n == of.node.netns).map(|(_, i)| *i)
+                        made.find(|(n, _)| of.node.netns == *n).map(|(_, i)| *i)
                     }
                 };
                 program(engine, settled, &of, inode, base)
@@ -208,7 +207,7 @@ pub(super) fn program(
     Ok(Program {
         node: of.name.to_string(),
         hostname: node.hostname().to_string(),
-        netns: netns_path(&node.netns),
+        netns: node.netns.path(),
         inode: inode.unwrap_or(0),
         command: workload.command.clone(),
         environment,

@@ -79,7 +79,7 @@ impl Engine {
         });
         self.store().note_host_settings(project, &plan, &observed)?;
         let uplinks = plan.uplinks(recorded(Some(&record)), project, &observed);
-        if settled.nodes.iter().any(|n| !n.netns.is_empty()) {
+        if !settled.nodes.is_empty() {
             self.make_netns_directory()?;
         }
         let (made, failed) = carry_out(

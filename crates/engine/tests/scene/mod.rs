@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hallway_engine::{
-    Applied, Caller, Cancel, Engine, Event, Failure, Removed, Reporter, Request, Workplace,
+    Applied, Caller, Cancel, Engine, Event, Failure, Removed, Reporter, RequestedState, Workplace,
 };
 use hallway_kernel::gate::Gate;
 use hallway_spec::{Name, Topology};
@@ -97,7 +97,7 @@ pub(crate) fn up_reporting<'e>(
     each: impl FnMut(Event),
 ) -> Result<Applied<'e>, Failure> {
     let topology = topology(text);
-    let request = Request {
+    let request = RequestedState {
         topology: &topology,
         source: text,
         path: None,

@@ -11,7 +11,7 @@ use std::cell::Cell;
 use std::net::{IpAddr, TcpListener};
 use std::sync::Arc;
 
-use hallway_engine::{Applied, Caller, Cancel, EditError, Endpoint, Engine, Event, Removed};
+use hallway_engine::{Applied, Caller, Cancel, EditError, Engine, Event, NewEndpoint, Removed};
 use hallway_kernel::gate::{Counter, Gate};
 use hallway_spec::{Edit, Name, NewNetwork};
 use hallway_testkit::{Snapshot, Test, sh, wait_for};
@@ -180,7 +180,7 @@ fn endpoints_are_attached_and_detached() {
     up(&engine, FILE).unwrap();
     let without = State::of(FILE);
     let address: IpAddr = "10.9.0.77".parse().unwrap();
-    let endpoint = Endpoint {
+    let endpoint = NewEndpoint {
         node: name("x"),
         networks: vec![(name("apps"), vec![address])],
         ports: vec!["9090:90".into()],

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use hallway_engine::read::capture::{Capture, Captured, Direction, Target};
+use hallway_engine::read::capture::{Capture, CaptureTarget, Captured, Direction};
 use hallway_engine::read::filter::{Filter, FilterError, NetworkProtocol};
 use hallway_plan::Settled;
 use hallway_view::json::{CapturedPacket, Version, protocol_name};
@@ -123,18 +123,18 @@ fn target(
     scope: &Scope,
     settled: &Settled,
     text: &str,
-) -> Result<Target, VerbError> {
+) -> Result<CaptureTarget, VerbError> {
     let (name, interface) = match text.split_once(':') {
         Some((name, interface)) => (name, Some(interface.to_owned())),
         None => (text, None),
     };
     if name == "host" {
-        return Ok(Target::Host(interface));
+        return Ok(CaptureTarget::Host(interface));
     }
     let node = match named::part(common, scope, settled, name, &["host"])? {
         NodeOrNetwork::Node(node) => node,
         NodeOrNetwork::Network(network) if interface.is_none() => {
-            return Ok(Target::Network(network.name.clone()));
+            return Ok(CaptureTarget::Network(network.name.clone()));
         }
         NodeOrNetwork::Network(_) => {
             return Err(VerbError::usage(
@@ -154,7 +154,7 @@ fn target(
                 [known, vec!["lo"]].concat().join(", ")
             ),
         )),
-        interface => Ok(Target::Node(node.name.clone(), interface)),
+        interface => Ok(CaptureTarget::Node(node.name.clone(), interface)),
     }
 }
 

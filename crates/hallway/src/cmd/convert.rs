@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use hallway_import::{File, Format, export, without_places};
+use hallway_import::{File, FileFormat, export, without_places};
 use hallway_spec::problem::{ProblemKind, TextProblem};
 use hallway_spec::{Document, Problem, Problems, parse};
 
@@ -55,7 +55,7 @@ pub(crate) fn read_in(common: &Common, file: &FileArg) -> Result<ExitCode, VerbE
     // Names of nodes are not meant here.
     let help = "name a file that exists and may be read";
     let files = files.map_err(|error| error.with_help(help))?;
-    let other = files.first().and_then(|f| Format::of(&f.path, &f.text));
+    let other = files.first().and_then(|f| FileFormat::of(&f.path, &f.text));
     if other.is_none() {
         return Err(files.first().map_or_else(no_format, of_no_other_format));
     }

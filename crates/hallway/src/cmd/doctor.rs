@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use hallway_engine::Failure;
-use hallway_engine::doctor::{self, Check, CheckOutcome, Place, checks};
+use hallway_engine::doctor::{self, Check, CheckOutcome, TrialPlace, checks};
 use hallway_view::json::{self, CheckEntry, Version};
 
 use crate::args::{Common, Format};
@@ -13,10 +13,10 @@ use crate::ui;
 use hallway_view::style::{GREEN, RED, YELLOW, styled};
 
 /// Where `up` works with these arguments.
-fn place(common: &Common) -> Result<Place, Failure> {
+fn place(common: &Common) -> Result<TrialPlace, Failure> {
     match common.host {
-        true => Ok(Place::Host),
-        false => Ok(Place::Sandbox {
+        true => Ok(TrialPlace::Host),
+        false => Ok(TrialPlace::Sandbox {
             state: state_dir(common)?,
             map_root: common.map_root,
         }),
@@ -27,8 +27,8 @@ fn place(common: &Common) -> Result<Place, Failure> {
 pub(crate) fn attempt(mut words: impl Iterator<Item = String>) -> Result<(), Failure> {
     let name = words.next().unwrap_or_default();
     let place = match words.next() {
-        None => Place::Host,
-        Some(state) => Place::Sandbox {
+        None => TrialPlace::Host,
+        Some(state) => TrialPlace::Sandbox {
             state: state.into(),
             map_root: words.next().is_some(),
         },

@@ -7,7 +7,7 @@ use hallway_engine::{Caller, Removed};
 
 use crate::args::{Common, FileArg};
 use crate::diagnose::VerbError;
-use crate::progress::Reporter;
+use crate::progress::ProgressReporter;
 use crate::scope::{Scope, ToRemove, elsewhere, project, to_remove};
 use crate::{interrupt, named, ui};
 
@@ -28,7 +28,7 @@ pub(crate) fn run(common: &Common, file: &FileArg) -> Result<ExitCode, VerbError
     };
     let ToRemove { name, unnamed } = to_remove(common, file, &scope.engine)?;
     let place = scope.words();
-    let mut reporter = Reporter::new(common);
+    let mut reporter = ProgressReporter::new(common);
     let mut caller = Caller {
         reporter: &mut reporter,
         cancel: &cancel,

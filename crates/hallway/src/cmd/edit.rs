@@ -14,7 +14,7 @@ use crate::args::{Common, FileArg, Verb};
 use crate::diagnose::{VerbError, plain};
 use crate::failure::CommandCode;
 use crate::places;
-use crate::progress::Reporter;
+use crate::progress::ProgressReporter;
 use crate::scope::{self, Scope, built, not_here, not_up, project};
 use crate::{interrupt, named, ui};
 
@@ -154,7 +154,7 @@ fn apply(
     change: &Edit,
     cancel: &Cancel,
 ) -> Result<Option<String>, VerbError> {
-    let mut reporter = Reporter::new(common);
+    let mut reporter = ProgressReporter::new(common);
     let mut caller = Caller {
         reporter: &mut reporter,
         cancel,

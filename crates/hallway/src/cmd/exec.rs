@@ -10,7 +10,7 @@ use hallway_engine::account;
 use hallway_engine::enter::{Enter, EnterError};
 use hallway_engine::keeper::{NODE_MARK, PROJECT_MARK};
 use hallway_plan::settled::Node;
-use hallway_spec::{NETNS_DIRECTORY, Name, listed};
+use hallway_spec::{Name, listed};
 
 use crate::args::{Common, EnterArgs, ExecArgs};
 use crate::diagnose::VerbError;
@@ -210,7 +210,7 @@ fn entry(common: &Common, at: &EnterArgs, command: Vec<String>) -> Result<Inside
     environment.insert(PROJECT_MARK.into(), project.to_string());
     environment.insert(NODE_MARK.into(), name.to_string());
     let enter = Enter {
-        netns: Path::new(NETNS_DIRECTORY).join(&node.netns),
+        netns: node.netns.path(),
         hostname: node.hostname().to_string(),
         hosts: Some(scope.engine.hosts_file(&settled.project, node)),
         resolv_conf: Some(scope.engine.resolv_file(&settled.project, node)),

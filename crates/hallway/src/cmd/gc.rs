@@ -7,7 +7,7 @@ use hallway_view::json::{OrphanedObject, Version};
 
 use crate::args::{Common, Format};
 use crate::diagnose::VerbError;
-use crate::progress::Reporter;
+use crate::progress::ProgressReporter;
 use crate::scope::{self, Scope};
 use crate::{interrupt, ui, unusable};
 
@@ -55,7 +55,7 @@ pub(crate) fn run(common: &Common, yes: bool, format: Format) -> Result<ExitCode
         }
         return Ok(ExitCode::SUCCESS);
     };
-    let mut reporter = Reporter::new(common);
+    let mut reporter = ProgressReporter::new(common);
     let mut caller = Caller {
         reporter: &mut reporter,
         cancel: &cancel,

@@ -74,10 +74,14 @@ pub(crate) fn inspect(common: &Common, name: &Name) -> Result<ExitCode, VerbErro
             let seen = observed.joined.get(&joined.reference);
             seen.and_then(|s| s.present()).map(|p| p.inode)
         }
-        None => match observed.namespace(&node.netns).map(|n| n.state) {
-            Some(NamespaceState::Mounted(inode)) => Some(inode),
-            _ => None,
-        },
+        None => {
+            let name = node.netns.name();
+            let entry = name.and_then(|name| observed.namespace(name));
+            match entry.map(|n| n.state) {
+                Some(NamespaceState::Mounted(inode)) => Some(inode),
+                _ => None,
+            }
+        }
     };
     let programs = programs(&scope.engine, &settled)?;
     ui::json(&NodeDetails::new(&settled, node, &programs, inode));
@@ -144,7 +148,8 @@ fn node_rows(settled: &Settled) -> Vec<Vec<String>> {
         let published = settled.publishes.iter().filter(|p| p.node == node.name);
         out.push(vec![
             node.name.to_string(),
-            (node.joined.as_ref()).map_or(node.netns.clone(), |j| j.reference.to_string()),
+            (node.joined.as_ref())
+                .map_or_else(|| node.netns.to_string(), |j| j.reference.to_string()),
             joined(node.interfaces.iter().flat_map(|i| &i.addresses)),
             joined(published.map(tree::publish)),
         ]);

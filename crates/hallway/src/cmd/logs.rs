@@ -51,7 +51,7 @@ struct Line {
     time: u64,
 }
 
-struct Source {
+struct LogSource {
     node: Name,
     prefix: String,
     log: Growing,
@@ -122,7 +122,7 @@ struct Unprinted {
 }
 
 impl Unprinted {
-    fn of(position: usize, source: &mut Source, lines: &Lines) -> Result<Self, Failure> {
+    fn of(position: usize, source: &mut LogSource, lines: &Lines) -> Result<Self, Failure> {
         let mut own = Self {
             position,
             lines: VecDeque::new(),
@@ -132,7 +132,7 @@ impl Unprinted {
     }
 
     /// Reads until there is a line to print, or no more.
-    fn fill(&mut self, source: &mut Source, lines: &Lines) -> Result<(), Failure> {
+    fn fill(&mut self, source: &mut LogSource, lines: &Lines) -> Result<(), Failure> {
         let since = lines.since.map_or(0, Since::time);
         while self.lines.is_empty() && self.more {
             (self.lines, self.more) = source.more()?;
@@ -144,7 +144,7 @@ impl Unprinted {
 
 /// Prints the lines of sources in the order of their times; those of one keep their order.
 fn by_time(
-    sources: &mut [Source],
+    sources: &mut [LogSource],
     all: &mut [Unprinted],
     lines: &Lines,
     unread: &mut Vec<Failure>,
@@ -208,7 +208,7 @@ pub(super) fn last_line(engine: &Engine, settled: &Settled, program: &Name) -> O
     Some(line.trim().replace(|c: char| c.is_control(), " "))
 }
 
-fn sources(engine: &Engine, settled: &Settled, nodes: &[Name]) -> Vec<Source> {
+fn sources(engine: &Engine, settled: &Settled, nodes: &[Name]) -> Vec<LogSource> {
     let width = nodes.iter().map(|n| n.as_ref().len()).max().unwrap_or(0);
     let source = |(position, name): (usize, &Name)| {
         let colour = COLOURS
@@ -219,7 +219,7 @@ fn sources(engine: &Engine, settled: &Settled, nodes: &[Name]) -> Vec<Source> {
             1 => String::new(),
             _ => styled(colour, format!("{:width$} | ", name.as_ref())),
         };
-        Source {
+        LogSource {
             node: name.clone(),
             prefix,
             log: Growing::new(log_file(engine, settled, name)),
@@ -232,7 +232,7 @@ fn sources(engine: &Engine, settled: &Settled, nodes: &[Name]) -> Vec<Source> {
 fn until_end(
     engine: &Engine,
     project: &Name,
-    sources: &mut [Source],
+    sources: &mut [LogSource],
     lines: &Lines,
     cancel: &Cancel,
 ) -> Result<(), Failure> {
@@ -246,14 +246,14 @@ fn until_end(
 }
 
 /// Prints what programs have written last, also without an end of the line.
-fn print_rest(sources: &mut [Source], lines: &Lines) -> Result<(), Failure> {
+fn print_rest(sources: &mut [LogSource], lines: &Lines) -> Result<(), Failure> {
     for source in &mut *sources {
         source.log.unfinished = true;
     }
     print_more(sources, lines)
 }
 
-fn print_more(sources: &mut [Source], lines: &Lines) -> Result<(), Failure> {
+fn print_more(sources: &mut [LogSource], lines: &Lines) -> Result<(), Failure> {
     for source in sources {
         loop {
             let (read, more) = source.more()?;
@@ -276,7 +276,7 @@ fn goes_on(engine: &Engine, project: &Name, cancel: &Cancel) -> Result<bool, Fai
     Ok(true)
 }
 
-impl Source {
+impl LogSource {
     /// The complete lines after those of the last call, at most a piece of the file; and whether there
     /// are more.
     fn more(&mut self) -> Result<(VecDeque<Line>, bool), Failure> {

@@ -54,7 +54,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, VerbError> {
             detach: _, // as without it
             familiar: _,
         } => {
-            let options = up::Options {
+            let options = up::UpOptions {
                 wait_limit: Duration::from_secs(wait_timeout),
                 test,
                 repair: !no_repair,
@@ -98,9 +98,9 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, VerbError> {
         Verb::Exec(args) => exec::run(common, args),
         Verb::Shell(at) => exec::shell(common, &at),
         verb @ Verb::Logs { .. } => logged(common, verb),
-        Verb::Start { nodes } => programs::run(common, programs::Change::Start, &nodes),
-        Verb::Stop { nodes } => programs::run(common, programs::Change::Stop, &nodes),
-        Verb::Restart { nodes } => programs::run(common, programs::Change::Restart, &nodes),
+        Verb::Start { nodes } => programs::run(common, programs::ProgramChange::Start, &nodes),
+        Verb::Stop { nodes } => programs::run(common, programs::ProgramChange::Stop, &nodes),
+        Verb::Restart { nodes } => programs::run(common, programs::ProgramChange::Restart, &nodes),
         verb => show(common, verb),
     }
 }
@@ -197,7 +197,7 @@ fn predict_and_test(common: &Common, verb: Verb) -> Result<ExitCode, VerbError> 
         } => trace::run(
             common,
             &pair,
-            &trace::Options {
+            &trace::TraceOptions {
                 explain,
                 follow: follow.then(|| count.unwrap_or(usize::MAX)),
                 timeout: Duration::from_millis(timeout_ms),

@@ -16,13 +16,17 @@ use crate::{interrupt, ui};
 
 /// The change of a program.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Change {
+pub(crate) enum ProgramChange {
     Start,
     Stop,
     Restart,
 }
 
-pub(crate) fn run(common: &Common, change: Change, nodes: &[Name]) -> Result<ExitCode, VerbError> {
+pub(crate) fn run(
+    common: &Common,
+    change: ProgramChange,
+    nodes: &[Name],
+) -> Result<ExitCode, VerbError> {
     let names: Vec<&str> = nodes.iter().map(AsRef::as_ref).collect();
     let scope = named::here(common, &names)?;
     let (project, settled) = named::present(common, &scope, &names)?;
@@ -37,19 +41,23 @@ pub(crate) fn run(common: &Common, change: Change, nodes: &[Name]) -> Result<Exi
 }
 
 /// Changes one program, and returns the text about it.
-fn carry_out(client: &Client, change: Change, node: &Name) -> Result<&'static str, KeeperError> {
+fn carry_out(
+    client: &Client,
+    change: ProgramChange,
+    node: &Name,
+) -> Result<&'static str, KeeperError> {
     let ended = || -> Result<bool, KeeperError> {
         let mut programs = client.programs()?.into_iter();
         Ok(programs.any(|p| p.node == node.as_ref() && p.state == ProgramState::Exited))
     };
     match change {
-        Change::Start if !ended()? => Ok("runs already"),
-        Change::Start => client.restart(node.as_ref()).map(|()| "has been started"),
-        Change::Stop if ended()? => Ok("does not run"),
-        Change::Stop => client
+        ProgramChange::Start if !ended()? => Ok("runs already"),
+        ProgramChange::Start => client.restart(node.as_ref()).map(|()| "has been started"),
+        ProgramChange::Stop if ended()? => Ok("does not run"),
+        ProgramChange::Stop => client
             .stop_program(node.as_ref())
             .map(|()| "has been stopped"),
-        Change::Restart => client.restart(node.as_ref()).map(|()| "has been restarted"),
+        ProgramChange::Restart => client.restart(node.as_ref()).map(|()| "has been restarted"),
     }
 }
 

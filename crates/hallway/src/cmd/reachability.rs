@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hallway_engine::Failure;
 use hallway_engine::read::probe::{self, Aim};
-use hallway_plan::reach::{Listener, Measured, Outcome, Path, Question, Service, World};
+use hallway_plan::reach::{ListenerKind, Measured, Outcome, Path, Question, Service, World};
 use hallway_view::json::{Attempt, Attempts, Explanation, Predicted, Version};
 use hallway_view::path;
 use hallway_view::style::{DIM, styled};
@@ -161,7 +161,7 @@ fn words(measured: &Measured) -> String {
     if let Some(us) = measured.latency_us {
         parts.push(ui::short(Duration::from_micros(us)));
     }
-    if measured.outcome == Outcome::Open && measured.listener == Listener::Temporary {
+    if measured.outcome == Outcome::Open && measured.listener == ListenerKind::Temporary {
         parts.push("nothing listens there; a listener of the probe answered".into());
     }
     if !measured.detail.is_empty() {

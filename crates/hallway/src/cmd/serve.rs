@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use hallway_engine::keeper::{Bound, Listen, Namespace, bind};
+use hallway_engine::keeper::{Listen, Namespace, StdSocket, bind};
 use hallway_spec::{PortProto, Protocol};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
@@ -34,8 +34,8 @@ pub(crate) fn run(ports: &[PortProto]) -> Result<ExitCode, VerbError> {
         })?;
         let own = name.clone();
         threads.push(match bound {
-            Bound::Tcp(listener) => std::thread::spawn(move || tcp(&listener, &own)),
-            Bound::Udp(socket) => std::thread::spawn(move || udp(&socket, &own)),
+            StdSocket::Tcp(listener) => std::thread::spawn(move || tcp(&listener, &own)),
+            StdSocket::Udp(socket) => std::thread::spawn(move || udp(&socket, &own)),
         });
         ui::line(format!("{name} serves {}/{}", port.port, port.protocol));
     }
@@ -47,7 +47,7 @@ pub(crate) fn run(ports: &[PortProto]) -> Result<ExitCode, VerbError> {
 
 /// One socket for IPv4 and IPv6, so that both versions of the port are served from the same time;
 /// only IPv4 if the machine has no IPv6.
-fn open(port: PortProto) -> std::io::Result<Bound> {
+fn open(port: PortProto) -> std::io::Result<StdSocket> {
     let kind = match port.protocol {
         Protocol::Tcp => SocketType::STREAM,
         Protocol::Udp => SocketType::DGRAM,
@@ -62,7 +62,9 @@ fn open(port: PortProto) -> std::io::Result<Bound> {
                 protocol: port.protocol,
                 namespace: Namespace::Project,
             };
-            return bind(listen).map(Bound::from).map_err(std::io::Error::other);
+            return bind(listen)
+                .map(StdSocket::from)
+                .map_err(std::io::Error::other);
         }
         other => other?,
     };
@@ -76,8 +78,8 @@ fn open(port: PortProto) -> std::io::Result<Bound> {
         rustix::net::listen(&socket, 1024)?;
     }
     Ok(match port.protocol {
-        Protocol::Tcp => Bound::Tcp(socket.into()),
-        Protocol::Udp | Protocol::Sctp => Bound::Udp(socket.into()),
+        Protocol::Tcp => StdSocket::Tcp(socket.into()),
+        Protocol::Udp | Protocol::Sctp => StdSocket::Udp(socket.into()),
     })
 }
 

@@ -221,10 +221,10 @@ fn build_and_prove(
     cancel: &Cancel,
 ) -> Result<Proof, VerbError> {
     // Held until the tests have run: no other process changes the sandbox meanwhile.
-    let options = up::Options {
+    let options = up::UpOptions {
         wait_limit: READY_LIMIT,
         repair: true,
-        ..up::Options::default()
+        ..up::UpOptions::default()
     };
     let _applied = up::build(common, scope, input, &options, cancel)?;
     let common = Common {

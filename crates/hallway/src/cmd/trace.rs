@@ -17,7 +17,7 @@ use crate::subject::{Subject, asked, check_target, location};
 use crate::{interrupt, ui};
 
 /// How to trace.
-pub(crate) struct Options {
+pub(crate) struct TraceOptions {
     /// A sentence for each hop.
     pub(crate) explain: bool,
     /// Watch this number of packets of other programs; else send one.
@@ -30,7 +30,11 @@ pub(crate) struct Options {
 /// `--follow` checks this often whether it was interrupted.
 const INTERRUPT_CHECK: Duration = Duration::from_millis(500);
 
-pub(crate) fn run(common: &Common, pair: &PairArgs, how: &Options) -> Result<ExitCode, VerbError> {
+pub(crate) fn run(
+    common: &Common,
+    pair: &PairArgs,
+    how: &TraceOptions,
+) -> Result<ExitCode, VerbError> {
     let ends = [pair.from.as_str(), pair.to.as_str()];
     let scope = named::here(common, &ends)?;
     let mut subject = Subject::of_scope(common, &scope)
@@ -85,7 +89,7 @@ fn entry<'a>(traced: &'a Traced, predicted: &'a Path) -> Trace<'a> {
     }
 }
 
-fn show(path: &Path, predicted: &Path, subject: &Subject, how: &Options) {
+fn show(path: &Path, predicted: &Path, subject: &Subject, how: &TraceOptions) {
     ui::hanging(&path::headline(path), 4);
     ui::text(&path::reason(&path.reason, &subject.file));
     if !predicted.outcome.agrees(path.outcome) {
@@ -114,7 +118,7 @@ impl<'w> Tracers<'w> {
         &self,
         common: &Common,
         paths: Vec<(Path, Location)>,
-        how: &Options,
+        how: &TraceOptions,
         count: usize,
     ) -> Result<ExitCode, VerbError> {
         let cancel = interrupt::watch();

@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use hallway_engine::{Applied, Caller, Cancel, Failure, Planned, Reason, Removed, Request};
-use hallway_import::{BuiltWith, Format as FileFormat, without_places};
+use hallway_engine::{Applied, Caller, Cancel, Failure, Planned, Reason, Removed, RequestedState};
+use hallway_import::{BuiltWith, FileFormat, without_places};
 use hallway_plan::firewall_accepts::Firewall;
 use hallway_spec::Name;
 use hallway_view::{step, tree};
@@ -12,7 +12,7 @@ use hallway_view::{step, tree};
 use super::{events, logs, plan, prove};
 use crate::args::{Common, FileArg, Format};
 use crate::diagnose::VerbError;
-use crate::progress::Reporter;
+use crate::progress::ProgressReporter;
 use crate::scope::Scope;
 use crate::source::{Input, input};
 use crate::subject::Subject;
@@ -26,7 +26,7 @@ const NODE_DIFFERS: u8 = 3;
 
 /// The options of `up`.
 #[derive(Default)]
-pub(crate) struct Options {
+pub(crate) struct UpOptions {
     /// How long programs may take to become ready.
     pub(crate) wait_limit: Duration,
     pub(crate) test: bool,
@@ -40,7 +40,7 @@ pub(crate) struct Options {
 pub(crate) fn run(
     common: &Common,
     file: &FileArg,
-    options: &Options,
+    options: &UpOptions,
 ) -> Result<ExitCode, VerbError> {
     let started = Instant::now();
     let input = input(common, file)?;
@@ -86,10 +86,10 @@ pub(crate) fn build<'s>(
     common: &Common,
     scope: &'s Scope,
     input: &Input,
-    options: &Options,
+    options: &UpOptions,
     cancel: &Cancel,
 ) -> Result<Applied<'s>, VerbError> {
-    let request = Request {
+    let request = RequestedState {
         topology: &input.project.topology,
         source: &input.source,
         path: (!input.path.is_empty()).then_some(input.path.as_str()),
@@ -98,7 +98,7 @@ pub(crate) fn build<'s>(
         replace: options.replace || input.is_named(common),
         allow_through: &options.allow_through,
     };
-    let mut reporter = Reporter::new(common);
+    let mut reporter = ProgressReporter::new(common);
     let mut caller = Caller {
         reporter: &mut reporter,
         cancel,
@@ -139,7 +139,7 @@ fn attached(
         }
         logs::follow(&scope.engine, &settled, cancel)?;
     }
-    let mut reporter = Reporter::new(common);
+    let mut reporter = ProgressReporter::new(common);
     let mut caller = Caller {
         reporter: &mut reporter,
         cancel: &Cancel::default(),
@@ -226,7 +226,7 @@ fn tested<'s>(
         Ok(_) => VerbError::Failed(Reason::ExpectationFailed.into()),
         Err(error) => error,
     };
-    let mut reporter = Reporter::new(common);
+    let mut reporter = ProgressReporter::new(common);
     // The former state is restored even after an interruption.
     let mut caller = Caller {
         reporter: &mut reporter,

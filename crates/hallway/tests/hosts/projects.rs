@@ -102,18 +102,8 @@ nodes: { e: { networks: { lab: { address: 10.50.0.20 } } } }
     }
 }
 
-/// A program of the host that begins to listen on a published port gets nothing: `up` and `status` name it.
-pub(super) fn programs_that_listen_later_are_named() {
-    let h = hallway();
-    lan(1, "up0");
-    lan(2, "other0");
-    let ports = r#"["8080:80", "5353:53/udp", "40000:53/udp", "7000-7100:7000-7100", "192.168.1.10:9000:80"]"#;
-    let text = format!(
-        "name: p\nnetworks: {{ n: {{ subnet: 172.20.0.0/24 }} }}\nnodes: {{ a: {{ networks: [n], ports: {ports}, command: hallway serve 80 53/udp, ready: 80/tcp }} }}\n"
-    );
-    std::fs::write("/run/p.yaml", text).unwrap();
-    h.run(&["up", "/run/p.yaml"]).exits(0);
-    let listen = "import socket, sys, time
+/// Listens as its arguments say: the protocol, an address, a port, and a link or `freebind`.
+const LISTEN: &str = "import socket, sys, time
 kind, address, port, *more = sys.argv[1:]
 v6 = ':' in address
 s = socket.socket(socket.AF_INET6 if v6 else socket.AF_INET, socket.SOCK_STREAM if kind == 'tcp' else socket.SOCK_DGRAM)
@@ -126,7 +116,37 @@ if kind == 'tcp': s.listen()
 print('ready', flush=True)
 time.sleep(1000)
 ";
-    std::fs::write("/run/listen.py", listen).unwrap();
+
+/// A program that listens, once it does.
+fn listening(program: &str) -> std::process::Child {
+    let mut child = std::process::Command::new("python3")
+        .arg("/run/listen.py")
+        .args(program.split(' '))
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    std::io::BufRead::read_line(
+        &mut std::io::BufReader::new(child.stdout.as_mut().unwrap()),
+        &mut line,
+    )
+    .unwrap();
+    assert_eq!(line, "ready\n", "{program}");
+    child
+}
+
+/// A program of the host that begins to listen on a published port gets nothing: `up` and `status` name it.
+pub(super) fn programs_that_listen_later_are_named() {
+    let h = hallway();
+    lan(1, "up0");
+    lan(2, "other0");
+    let ports = r#"["8080:80", "5353:53/udp", "40000:53/udp", "7000-7100:7000-7100", "192.168.1.10:9000:80"]"#;
+    let text = format!(
+        "name: p\nnetworks: {{ n: {{ subnet: 172.20.0.0/24 }} }}\nnodes: {{ a: {{ networks: [n], ports: {ports}, command: hallway serve 80 53/udp, ready: 80/tcp }} }}\n"
+    );
+    std::fs::write("/run/p.yaml", text).unwrap();
+    h.run(&["up", "/run/p.yaml"]).exits(0);
+    std::fs::write("/run/listen.py", LISTEN).unwrap();
     for (program, named) in [
         ("tcp 192.168.1.10 8080", true),
         ("tcp 172.20.0.1 8080", true),
@@ -147,19 +167,7 @@ time.sleep(1000)
         ("tcp 198.51.100.77 8080 freebind", false),
         ("tcp 0.0.0.0 9000 other0", false),
     ] {
-        let mut child = std::process::Command::new("python3")
-            .arg("/run/listen.py")
-            .args(program.split(' '))
-            .stdout(std::process::Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        std::io::BufRead::read_line(
-            &mut std::io::BufReader::new(child.stdout.as_mut().unwrap()),
-            &mut line,
-        )
-        .unwrap();
-        assert_eq!(line, "ready\n", "{program}");
+        let mut child = listening(program);
         let words: Vec<&str> = program.split(' ').collect();
         let clause = match program.contains(" 9000") {
             true => "it is published at 192.168.1.10: packets to that address go to the node alone",

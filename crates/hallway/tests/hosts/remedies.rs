@@ -24,18 +24,15 @@ enum Asked {
     Node,
 }
 
-pub(crate) fn each_remedy_helps_when_typed() {
-    lan(1, "eth0");
-    sh("ip route add default via 192.168.1.254");
-    let h = hallway().project("web");
-    let refused = |url: &str| format!("curl -s -m 5 {url}; [ $? = 7 ]");
+/// Commands that add rules of another program, and a packet that they drop.
+fn rules_that_drop() -> [(String, Asked); 10] {
     let rule = |family: &str, hook: &str, priority: i32, rule: &str| {
         let chain = format!("type filter hook {hook} priority {priority}; {rule}");
         format!("nft 'table {family} mine {{ chain c {{ {chain}; }}; }}'")
     };
     let docker = format!("{DOCKER}\niptables -I FORWARD -o br-apps -j DROP");
     let ingress = "ingress device eth0";
-    for (drop, asked) in [
+    [
         (
             "iptables -t mangle -A PREROUTING -i eth0 -p tcp --dport 8080 -j DROP".to_owned(),
             Asked::Port,
@@ -75,7 +72,15 @@ pub(crate) fn each_remedy_helps_when_typed() {
             rule("inet", "output", 0, "ip daddr 172.20.0.0/24 drop"),
             Asked::Node,
         ),
-    ] {
+    ]
+}
+
+pub(crate) fn each_remedy_helps_when_typed() {
+    lan(1, "eth0");
+    sh("ip route add default via 192.168.1.254");
+    let h = hallway().project("web");
+    let refused = |url: &str| format!("curl -s -m 5 {url}; [ $? = 7 ]");
+    for (drop, asked) in rules_that_drop() {
         sh(&drop);
         let said = h.up(FILE).says("blocked by another program").err;
         let typed = said

@@ -70,6 +70,29 @@ fn nodes_are_on_the_wire_of_an_interface() {
         h.ok("exec one -- ip -d link show eth0")
             .contains("macvlan mode bridge")
     );
+    what_the_wire_passes(&h);
+    commands_name_the_parent(&h);
+    h.run(&["up", "/run/up.hallway.yaml"])
+        .says("nothing to change")
+        .exits(0);
+    h.run(&["status", "--exit-code"]).exits(0);
+    h.run(&[
+        "network",
+        "add",
+        "second",
+        "--parent",
+        "eth0",
+        "--subnet",
+        "192.168.8.0/24",
+    ])
+    .says("have the same parent")
+    .exits(2);
+    h.ok("down");
+    before.unchanged();
+}
+
+/// Nodes on the wire reach each other and other machines there, and not the host.
+fn what_the_wire_passes(h: &Hallway) {
     h.run(&["trace", "two", "one:80"]).exits(0);
     for (from, to, says) in [
         (
@@ -103,6 +126,9 @@ fn nodes_are_on_the_wire_of_an_interface() {
     }
     let past = h.run(&["explain", "192.168.7.1", "one"]).exits(1);
     assert!(past.out.contains("other machines"), "{}", past.out);
+}
+
+fn commands_name_the_parent(h: &Hallway) {
     let networks = h.ok("network ls");
     let line = networks.lines().find(|l| l.starts_with("office")).unwrap();
     for word in ["192.168.7.0/24", "192.168.7.1", "eth0", "macvlan"] {
@@ -116,23 +142,6 @@ fn nodes_are_on_the_wire_of_an_interface() {
     let traced = h.run(&["trace", "host", "one:80"]).exits(1);
     assert!(traced.out.contains("macvlan interfaces"), "{}", traced.out);
     assert_eq!(h.run(&["inspect", "office"]).json()["parent"], "eth0");
-    h.run(&["up", "/run/up.hallway.yaml"])
-        .says("nothing to change")
-        .exits(0);
-    h.run(&["status", "--exit-code"]).exits(0);
-    h.run(&[
-        "network",
-        "add",
-        "second",
-        "--parent",
-        "eth0",
-        "--subnet",
-        "192.168.8.0/24",
-    ])
-    .says("have the same parent")
-    .exits(2);
-    h.ok("down");
-    before.unchanged();
 }
 
 /// What nodes with a network of each kind do: ports answer by the host also to machines on the wire, and

@@ -4,22 +4,12 @@ use hallway_testkit::{Hallway, Snapshot, sh};
 
 use crate::{FILE, hallway, wire};
 
-/// A parent that cannot be one, keys that cannot hold, and a sandbox.
-pub(crate) fn refused() {
-    wire();
-    sh(
-        "ip link add br0 type bridge; ip link add port0 type veth peer name port1
-        ip link set port0 master br0; ip link set port0 up
-        ip link add down0 type veth peer name down1",
-    );
-    let h = hallway();
-    let other = h.project("other");
-    other.up("networks: { x: { subnet: 10.60.0.0/24 } }").ok();
-    let before = Snapshot::take();
+/// Keys of a network, nodes and policies, and the message.
+fn refused_files() -> [(String, &'static str, &'static str); 19] {
     let node = "nodes: { a: { networks: { n: { address: 192.168.7.11 } } } }";
     let parent = "parent: eth0, subnet: 192.168.7.0/24";
     let beside = |key: &str| format!("{parent}, {key}");
-    for (network, nodes, says) in [
+    [
         (
             "parent: eth7".to_owned(),
             node,
@@ -75,7 +65,22 @@ pub(crate) fn refused() {
             "nodes: { a: { networks: { n: { address: 10.1.1.1 } } } }",
             "address 10.1.1.1 is not in network n (192.168.7.0/24)",
         ),
-    ] {
+    ]
+}
+
+/// A parent that cannot be one, keys that cannot hold, and a sandbox.
+pub(crate) fn refused() {
+    wire();
+    sh(
+        "ip link add br0 type bridge; ip link add port0 type veth peer name port1
+        ip link set port0 master br0; ip link set port0 up
+        ip link add down0 type veth peer name down1",
+    );
+    let h = hallway();
+    let other = h.project("other");
+    other.up("networks: { x: { subnet: 10.60.0.0/24 } }").ok();
+    let before = Snapshot::take();
+    for (network, nodes, says) in refused_files() {
         let text = format!("networks: {{ n: {{ {network} }} }}\n{nodes}\n");
         h.up(&text).says(says).exits(2);
     }

@@ -109,7 +109,24 @@ fn holds(
         let code = result["predicted"]["reason"]["code"].as_str().unwrap();
         *reasons.borrow_mut().entry(code.to_owned()).or_default() += 1;
     }
-    let other: Vec<String> = results
+    let other = disagreements(results);
+    if !other.is_empty() {
+        return Err(TestCaseError::fail(format!("{}\n{text}", other.join("\n"))));
+    }
+    let unasked = results
+        .iter()
+        .filter(|r| r["measured"].is_null() && !r["address"].is_null());
+    if unasked.count() > 0 {
+        return Err(TestCaseError::fail(format!(
+            "not everything was tried\n{text}"
+        )));
+    }
+    Ok(())
+}
+
+/// Each result that is not as predicted, in words.
+fn disagreements(results: &[serde_json::Value]) -> Vec<String> {
+    results
         .iter()
         .filter(|r| r["agrees"] == false)
         .map(|r| {
@@ -125,19 +142,7 @@ fn holds(
                 r["measured"]["detail"]
             )
         })
-        .collect();
-    if !other.is_empty() {
-        return Err(TestCaseError::fail(format!("{}\n{text}", other.join("\n"))));
-    }
-    let unasked = results
-        .iter()
-        .filter(|r| r["measured"].is_null() && !r["address"].is_null());
-    if unasked.count() > 0 {
-        return Err(TestCaseError::fail(format!(
-            "not everything was tried\n{text}"
-        )));
-    }
-    Ok(())
+        .collect()
 }
 
 /// Links of the host to neighbours; the first has the default routes.

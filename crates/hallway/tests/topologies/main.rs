@@ -106,97 +106,92 @@ fn an_internal_network_leaks_nothing() {
     h.ok("down");
 }
 
+/// Keys of a network besides the subnet, further keys of the file that can have no effect with them,
+/// and the message.
+const WITHOUT_EFFECT: [(&str, &str, &str); 16] = [
+    (
+        "internal: true, nat: false",
+        "",
+        "nothing is translated there",
+    ),
+    (
+        "outside: true, nat: false",
+        "",
+        "nothing is translated there",
+    ),
+    ("mode: lan, nat: false", "", "nothing is translated there"),
+    (
+        "mode: lan, outside: true",
+        "",
+        "cannot have both mode: lan and outside",
+    ),
+    (
+        "mode: lan, gateway: 10.1.0.1",
+        "",
+        "the host has no address there",
+    ),
+    (
+        "internal: true",
+        "policies: [ { from: x, to: outside } ]",
+        "network a is internal",
+    ),
+    (
+        "internal: true",
+        "policies: [ { from: 10.1.0.0/25, to: outside } ]",
+        "network a is internal",
+    ),
+    (
+        "internal: true",
+        "policies: [ { from: x, to: 203.0.113.9 } ]",
+        "network a is internal",
+    ),
+    (
+        "internal: true",
+        "policies: [ { from: outside, to: a } ]",
+        "network a is internal",
+    ),
+    (
+        "",
+        "policies: [ { from: 203.0.113.0/24, to: x } ]",
+        "nat: false",
+    ),
+    (
+        "",
+        "policies: [ { action: deny, between: [outside, host] } ]",
+        "between the host and the outside",
+    ),
+    (
+        "",
+        "policies: [ { action: deny, from: host, to: 203.0.113.9 } ]",
+        "between the host and the outside",
+    ),
+    (
+        "mode: lan",
+        "policies: [ { from: y, to: a } ]",
+        "network a is a lan",
+    ),
+    (
+        "mode: lan",
+        "policies: [ { from: y, to: x } ]",
+        "network a is a lan",
+    ),
+    ("", "policies: [ { from: outside, to: x } ]", "nat: false"),
+    (
+        "nat: false",
+        "policies: [ { from: outside, to: y } ]",
+        "nat: false",
+    ),
+];
+
 fn what_can_have_no_effect_is_refused() {
     let h = hallway();
-    let file = |network: &str, rest: &str| {
+    let file = |keys: &str, rest: &str| {
         format!(
-            "networks: {{ a: {{ {network} }}, o: {{ subnet: 10.2.0.0/24 }} }}\nnodes: {{ x: {{ networks: [a] }}, y: {{ networks: [o] }} }}\n{rest}"
+            "networks: {{ a: {{ subnet: 10.1.0.0/24, {keys} }}, o: {{ subnet: 10.2.0.0/24 }} }}\nnodes: {{ x: {{ networks: [a] }}, y: {{ networks: [o] }} }}\n{rest}"
         )
     };
-    let base = "subnet: 10.1.0.0/24";
-    for (network, rest, says) in [
-        (
-            format!("{base}, internal: true, nat: false"),
-            "",
-            "nothing is translated there",
-        ),
-        (
-            format!("{base}, outside: true, nat: false"),
-            "",
-            "nothing is translated there",
-        ),
-        (
-            format!("{base}, mode: lan, nat: false"),
-            "",
-            "nothing is translated there",
-        ),
-        (
-            format!("{base}, mode: lan, outside: true"),
-            "",
-            "cannot have both mode: lan and outside",
-        ),
-        (
-            format!("{base}, mode: lan, gateway: 10.1.0.1"),
-            "",
-            "the host has no address there",
-        ),
-        (
-            format!("{base}, internal: true"),
-            "policies: [ { from: x, to: outside } ]",
-            "network a is internal",
-        ),
-        (
-            format!("{base}, internal: true"),
-            "policies: [ { from: 10.1.0.0/25, to: outside } ]",
-            "network a is internal",
-        ),
-        (
-            format!("{base}, internal: true"),
-            "policies: [ { from: x, to: 203.0.113.9 } ]",
-            "network a is internal",
-        ),
-        (
-            format!("{base}, internal: true"),
-            "policies: [ { from: outside, to: a } ]",
-            "network a is internal",
-        ),
-        (
-            base.to_owned(),
-            "policies: [ { from: 203.0.113.0/24, to: x } ]",
-            "nat: false",
-        ),
-        (
-            base.to_owned(),
-            "policies: [ { action: deny, between: [outside, host] } ]",
-            "between the host and the outside",
-        ),
-        (
-            base.to_owned(),
-            "policies: [ { action: deny, from: host, to: 203.0.113.9 } ]",
-            "between the host and the outside",
-        ),
-        (
-            format!("{base}, mode: lan"),
-            "policies: [ { from: y, to: a } ]",
-            "network a is a lan",
-        ),
-        (
-            format!("{base}, mode: lan"),
-            "policies: [ { from: y, to: x } ]",
-            "network a is a lan",
-        ),
-        (
-            base.to_owned(),
-            "policies: [ { from: outside, to: x } ]",
-            "nat: false",
-        ),
-        (
-            format!("{base}, nat: false"),
-            "policies: [ { from: outside, to: y } ]",
-            "nat: false",
-        ),
-    ] {
-        h.up(&file(&network, rest)).exits(2).says(says);
+    for (keys, rest, says) in WITHOUT_EFFECT {
+        h.up(&file(keys, rest)).exits(2).says(says);
     }
     h.up("networks: { a: { subnet: 10.1.0.0/24, mode: lan } }\nnodes: { x: { networks: [a], ports: [\"80:80\"] } }\n")
         .exits(2)

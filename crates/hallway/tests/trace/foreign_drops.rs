@@ -139,15 +139,16 @@ fn rules_in_nodes(h: &Hallway) {
     assert_eq!(last(&own), "web chain");
 }
 
+/// A frame redirected to a link that is down is dropped.
+fn drop(link: &str, hook: &str, side: &str, port: u16) -> String {
+    format!(
+        "tc filter add dev {link} {hook} protocol ip u32 match ip protocol 6 0xff match ip {side} {port} 0xffff action mirred egress redirect dev gone"
+    )
+}
+
 pub(crate) fn what_is_not_the_packet_filter() {
     let h = shop();
     sh("ip link add gone type veth peer name gone2");
-    // A frame redirected to a link that is down is dropped.
-    let drop = |link: &str, hook: &str, side: &str, port: u16| {
-        format!(
-            "tc filter add dev {link} {hook} protocol ip u32 match ip protocol 6 0xff match ip {side} {port} 0xffff action mirred egress redirect dev gone"
-        )
-    };
     for link in ["app-0", "db-0"] {
         sh(&format!("tc qdisc replace dev {link} clsact"));
     }
@@ -171,36 +172,7 @@ pub(crate) fn what_is_not_the_packet_filter() {
         &["last seen at host"],
     );
     assert_eq!(last(&reply), "db listener");
-    for node in ["app", "db"] {
-        h.ok(&format!(
-            "exec {node} -- ip link add gone type veth peer name gone2"
-        ));
-        h.ok(&format!("exec {node} -- tc qdisc replace dev eth0 clsact"));
-    }
-    h.ok(&format!(
-        "exec db -- {}",
-        drop("eth0", "egress", "sport", 82)
-    ));
-    h.ok(&format!(
-        "exec app -- {}",
-        drop("eth0", "egress", "dport", 83)
-    ));
-    blocked(
-        &h,
-        "app",
-        "db:82",
-        "filtered",
-        "reply-lost",
-        &["last seen at db"],
-    );
-    blocked(
-        &h,
-        "app",
-        "db:83",
-        "filtered",
-        "lost",
-        &["last seen at app"],
-    );
+    frames_redirected_in_nodes(&h);
     // Ports that a bridge isolates from each other.
     sh("bridge link set dev app-0 isolated on; bridge link set dev web-0 isolated on");
     blocked(
@@ -221,4 +193,30 @@ pub(crate) fn what_is_not_the_packet_filter() {
         "wrong-way",
         &["rp_filter", "br-apps"],
     );
+}
+
+fn frames_redirected_in_nodes(h: &Hallway) {
+    for node in ["app", "db"] {
+        h.ok(&format!(
+            "exec {node} -- ip link add gone type veth peer name gone2"
+        ));
+        h.ok(&format!("exec {node} -- tc qdisc replace dev eth0 clsact"));
+    }
+    h.ok(&format!(
+        "exec db -- {}",
+        drop("eth0", "egress", "sport", 82)
+    ));
+    h.ok(&format!(
+        "exec app -- {}",
+        drop("eth0", "egress", "dport", 83)
+    ));
+    blocked(
+        h,
+        "app",
+        "db:82",
+        "filtered",
+        "reply-lost",
+        &["last seen at db"],
+    );
+    blocked(h, "app", "db:83", "filtered", "lost", &["last seen at app"]);
 }

@@ -35,7 +35,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use hallway_engine::keeper::{Bound, Forward, Listen, Listener};
+use hallway_engine::keeper::{BoundSocket, Forward, Listen, StdSocket};
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -45,7 +45,7 @@ pub use share::EventSink;
 
 /// Everything that is served.
 pub struct Forwarder {
-    held: BTreeMap<Listen, Held>,
+    held: BTreeMap<Listen, ServedSocket>,
     connections: Arc<Connections>,
     datagrams: Arc<udp::Listeners>,
     events: EventSink,
@@ -61,7 +61,7 @@ impl std::fmt::Debug for Forwarder {
 }
 
 #[derive(Debug)]
-struct Held {
+struct ServedSocket {
     target: watch::Sender<SocketAddr>,
     /// Whether the socket listens; another program can end that.
     listens: Arc<AtomicBool>,
@@ -81,13 +81,13 @@ enum Socket {
 }
 
 impl Socket {
-    fn new(listener: Listener) -> std::io::Result<Self> {
-        match Bound::from(listener) {
-            Bound::Tcp(socket) => {
+    fn new(listener: BoundSocket) -> std::io::Result<Self> {
+        match StdSocket::from(listener) {
+            StdSocket::Tcp(socket) => {
                 socket.set_nonblocking(true)?;
                 TcpListener::from_std(socket).map(Self::Tcp)
             }
-            Bound::Udp(socket) => {
+            StdSocket::Udp(socket) => {
                 socket.set_nonblocking(true)?;
                 UdpSocket::from_std(socket).map(Self::Udp)
             }
@@ -125,7 +125,7 @@ impl Forwarder {
     pub async fn sync(
         &mut self,
         wanted: Vec<Forward>,
-        fresh: Vec<Listener>,
+        fresh: Vec<BoundSocket>,
     ) -> std::io::Result<usize> {
         let sockets = sockets(fresh)?;
         let wanted: BTreeMap<Listen, SocketAddr> =
@@ -151,7 +151,7 @@ impl Forwarder {
         &mut self,
         close: &[Listen],
         wanted: Vec<Forward>,
-        fresh: Vec<Listener>,
+        fresh: Vec<BoundSocket>,
     ) -> std::io::Result<usize> {
         let sockets = sockets(fresh)?;
         let mut changed = 0;
@@ -205,7 +205,7 @@ impl Forwarder {
         }
     }
 
-    fn serve(&self, listen: Listen, socket: Socket, target: SocketAddr) -> Held {
+    fn serve(&self, listen: Listen, socket: Socket, target: SocketAddr) -> ServedSocket {
         let (sender, target) = watch::channel(target);
         let listens = Arc::new(AtomicBool::new(true));
         let task = match socket {
@@ -223,7 +223,7 @@ impl Forwarder {
                 tokio::spawn(udp::serve(socket, target, all))
             }
         };
-        Held {
+        ServedSocket {
             target: sender,
             listens,
             task,
@@ -231,12 +231,12 @@ impl Forwarder {
     }
 }
 
-fn sockets(fresh: Vec<Listener>) -> std::io::Result<BTreeMap<Listen, Socket>> {
-    let one = |listener: Listener| Ok((listener.listen, Socket::new(listener)?));
+fn sockets(fresh: Vec<BoundSocket>) -> std::io::Result<BTreeMap<Listen, Socket>> {
+    let one = |listener: BoundSocket| Ok((listener.listen, Socket::new(listener)?));
     fresh.into_iter().map(one).collect()
 }
 
-impl Held {
+impl ServedSocket {
     fn is_open(&self) -> bool {
         !self.task.is_finished() && self.listens.load(Ordering::Relaxed)
     }

@@ -34,13 +34,13 @@ struct Open {
     all: usize,
     listeners: BTreeMap<Listen, usize>,
     /// Those of each user that is known.
-    users: BTreeMap<u32, Vec<Arc<Held>>>,
+    users: BTreeMap<u32, Vec<Arc<UserConnection>>>,
     both: BTreeMap<(Listen, u32), usize>,
 }
 
 /// One connection of a known user.
 #[derive(Debug)]
-struct Held {
+struct UserConnection {
     listen: Listen,
     /// The number of its last use.
     used: AtomicU64,
@@ -85,7 +85,7 @@ impl Connections {
         };
         open.all += 1;
         *open.listeners.entry(listen).or_default() += 1;
-        let held = Arc::new(Held {
+        let held = Arc::new(UserConnection {
             listen,
             used: AtomicU64::new(self.next_use()),
             lost: Notify::new(),
@@ -136,7 +136,7 @@ impl Open {
     /// Takes a place, of this listener if one is given, from the user who has the most of them, unless that
     /// is no more than `user` will have.
     fn evict(&mut self, user: u32, of: Option<Listen>) -> Option<u32> {
-        let counts = |held: &&Arc<Held>| of.is_none_or(|listen| held.listen == listen);
+        let counts = |held: &&Arc<UserConnection>| of.is_none_or(|listen| held.listen == listen);
         let own = self.users.get(&user).into_iter().flatten();
         let own = own.filter(counts).count();
         let users = self.users.iter();
@@ -151,7 +151,7 @@ impl Open {
     }
 
     /// Gives back the place of a connection of a user, if it still has it.
-    fn remove(&mut self, user: u32, held: &Arc<Held>) {
+    fn remove(&mut self, user: u32, held: &Arc<UserConnection>) {
         let Entry::Occupied(mut all) = self.users.entry(user) else {
             return;
         };
@@ -176,7 +176,7 @@ impl Open {
 #[derive(Debug)]
 pub(super) struct ConnectionPermit {
     of: Arc<Connections>,
-    held: Arc<Held>,
+    held: Arc<UserConnection>,
     user: Option<u32>,
     /// The user who had this place.
     pub(super) instead_of: Option<u32>,

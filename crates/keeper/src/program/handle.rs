@@ -14,7 +14,7 @@ use rustix::net::Shutdown;
 use tokio::net::UnixStream;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::{Change, Message, Order};
+use super::{Order, RunChange, RunReport};
 use crate::frames::{read_frame, write_all};
 use crate::supervisor::{RunEvent, RunId};
 
@@ -77,15 +77,15 @@ impl Handle {
 
     /// Makes the runner mount other files for /etc.
     pub(crate) fn change_etc(&self, files: EtcFiles) -> std::io::Result<()> {
-        self.change(&Change::Etc(files))
+        self.change(&RunChange::Etc(files))
     }
 
     /// Makes the runner mount the files for /etc again that are lost.
     pub(crate) fn etc_replaced(&self) -> std::io::Result<()> {
-        self.change(&Change::EtcReplaced)
+        self.change(&RunChange::EtcReplaced)
     }
 
-    fn change(&self, change: &Change) -> std::io::Result<()> {
+    fn change(&self, change: &RunChange) -> std::io::Result<()> {
         let change = frame::encode(change)?;
         // The receiver is closed when the runner has ended; then nothing uses the files.
         self.changes.send(change).ok();
@@ -149,12 +149,12 @@ async fn send_orders(socket: &UnixStream, order: Vec<u8>, mut changes: Unbounded
 
 /// Reports the events of a runner, until it has ended.
 async fn follow(socket: &UnixStream, report: impl Fn(RunEvent)) {
-    while let Ok(message) = read_frame::<Message>(socket, frame::HELLO_MAX).await {
+    while let Ok(message) = read_frame::<RunReport>(socket, frame::HELLO_MAX).await {
         report(match message {
-            Message::Started { pid } => RunEvent::Started { pid },
-            Message::Listening => RunEvent::Listening,
-            Message::Health { health } => RunEvent::Health(health),
-            Message::Exited { exit } => RunEvent::Exited { exit },
+            RunReport::Started { pid } => RunEvent::Started { pid },
+            RunReport::Listening => RunEvent::Listening,
+            RunReport::Health { health } => RunEvent::Health(health),
+            RunReport::Exited { exit } => RunEvent::Exited { exit },
         });
     }
 }

@@ -91,7 +91,7 @@ pub(super) struct Checks<'a> {
 
 /// A change of the health, with the output of the check if it failed.
 #[derive(Debug)]
-pub(super) struct Changed {
+pub(super) struct HealthChange {
     pub(super) health: Health,
     pub(super) why: Option<String>,
 }
@@ -132,7 +132,7 @@ impl<'a> Checks<'a> {
     }
 
     /// Starts a check that is due, and kills one that takes too long.
-    pub(super) fn advance(&mut self) -> Option<Changed> {
+    pub(super) fn advance(&mut self) -> Option<HealthChange> {
         let now = Instant::now();
         if let Some(running) = &mut self.running {
             running.read();
@@ -157,7 +157,7 @@ impl<'a> Checks<'a> {
     }
 
     /// A child of this process has ended; returns the change if it was a check.
-    pub(super) fn ended(&mut self, pid: i32, exit: Exit) -> Option<Changed> {
+    pub(super) fn ended(&mut self, pid: i32, exit: Exit) -> Option<HealthChange> {
         let mut running = self.running.take_if(|running| running.pid == pid)?;
         running.read();
         let result = match running.timed_out {
@@ -168,7 +168,7 @@ impl<'a> Checks<'a> {
         self.take(result, running.began, text)
     }
 
-    fn take(&mut self, result: Result, began: Instant, text: String) -> Option<Changed> {
+    fn take(&mut self, result: Result, began: Instant, text: String) -> Option<HealthChange> {
         let course = self.course.as_mut()?;
         let (pause, health) = course.take(result, began);
         self.next = Some(Instant::now() + pause);
@@ -188,7 +188,7 @@ impl<'a> Checks<'a> {
             "" => why,
             text => format!("{why}: {text}"),
         });
-        Some(Changed { health, why })
+        Some(HealthChange { health, why })
     }
 }
 

@@ -45,7 +45,7 @@ pub(crate) use handle::{Common, Handle, Report};
 use listening::all_listen;
 pub use runner::run_program;
 
-/// The order of a runner: the first message from the keeper to it. [`Change`]s may follow; the end
+/// The order of a runner: the first message from the keeper to it. [`RunChange`]s may follow; the end
 /// of the socket is the order to stop. Keeper and runner are the same program, so these messages
 /// have no version.
 #[derive(Debug, Serialize, Deserialize)]
@@ -66,7 +66,7 @@ struct Order {
 /// Changes of a running program.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Change {
+enum RunChange {
     /// Other files are mounted over /etc/hosts and /etc/resolv.conf.
     Etc(EtcFiles),
     /// The machine's own files may have been replaced.
@@ -76,7 +76,7 @@ enum Change {
 /// The reports of a runner. It ends when the last process of the run has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Message {
+enum RunReport {
     Started { pid: i32 },
     Listening,
     Health { health: Health },

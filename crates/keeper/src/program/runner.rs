@@ -19,9 +19,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::health::{Changed, Checks};
+use super::health::{Checks, HealthChange};
 use super::output::Output;
-use super::{Change, Message, Order, all_listen, kill_children, reap};
+use super::{Order, RunChange, RunReport, all_listen, kill_children, reap};
 use crate::frames::read_frame;
 
 /// A program with no `ready` port counts as running when it has run this long.
@@ -56,10 +56,10 @@ async fn supervise(socket: &StdStream, order: &Order) -> std::io::Result<()> {
         Ok(started) => started,
         Err(error) => {
             let exit = Exit::NotStarted(error.exit_code().into());
-            return frame::send(socket, &Message::Exited { exit });
+            return frame::send(socket, &RunReport::Exited { exit });
         }
     };
-    frame::send(socket, &Message::Started { pid })?;
+    frame::send(socket, &RunReport::Started { pid })?;
     socket.set_nonblocking(true)?;
     let keeper = Arc::new(UnixStream::from_std(socket.try_clone()?)?);
     let mut orders = read_orders(Arc::clone(&keeper));
@@ -84,7 +84,7 @@ async fn supervise(socket: &StdStream, order: &Order) -> std::io::Result<()> {
             },
             () = poll.sleep(), if !run.exited => {
                 if poll.is_ready() {
-                    report(&keeper, Message::Listening);
+                    report(&keeper, RunReport::Listening);
                     checks.begin();
                 }
             }
@@ -101,7 +101,7 @@ async fn supervise(socket: &StdStream, order: &Order) -> std::io::Result<()> {
         }
         if let Some((_, exit)) = reaped.ended.iter().find(|(ended, _)| *ended == run.pid) {
             run.exited = true;
-            report(&keeper, Message::Exited { exit: *exit });
+            report(&keeper, RunReport::Exited { exit: *exit });
         }
         if reaped.none_left {
             return Ok(());
@@ -114,13 +114,13 @@ async fn supervise(socket: &StdStream, order: &Order) -> std::io::Result<()> {
 }
 
 /// Mounts the present files of the node; why it failed is written to the log.
-fn apply(order: &Order, files: &mut EtcFiles, change: Change) {
+fn apply(order: &Order, files: &mut EtcFiles, change: RunChange) {
     let mounted = match change {
-        Change::Etc(present) => {
+        RunChange::Etc(present) => {
             *files = present;
             files.mount()
         }
-        Change::EtcReplaced => files.mount_lost(),
+        RunChange::EtcReplaced => files.mount_lost(),
     };
     if let Err(error) = mounted {
         log(order, &format!("files of /etc were not mounted: {error}"));
@@ -128,18 +128,18 @@ fn apply(order: &Order, files: &mut EtcFiles, change: Change) {
 }
 
 /// Reports the change by a check; why a program is unhealthy is written to its log.
-fn checked(order: &Order, keeper: &UnixStream, changed: Option<Changed>) {
-    let Some(Changed { health, why }) = changed else {
+fn checked(order: &Order, keeper: &UnixStream, changed: Option<HealthChange>) {
+    let Some(HealthChange { health, why }) = changed else {
         return;
     };
     if let Some(why) = why {
         log(order, &format!("the health check failed: {why}"));
     }
-    report(keeper, Message::Health { health });
+    report(keeper, RunReport::Health { health });
 }
 
 /// [`stop_order`] detects that the keeper has ended; it then needs no report.
-fn report(keeper: &UnixStream, message: Message) {
+fn report(keeper: &UnixStream, message: RunReport) {
     if let Ok(frame) = frame::encode(&message) {
         // A few bytes: the socket always has room for them. Not with `try_write`: the runtime may
         // not have registered yet that the socket can be written to.
@@ -149,7 +149,7 @@ fn report(keeper: &UnixStream, message: Message) {
 }
 
 enum NextOrder {
-    Change(Change),
+    Change(RunChange),
     Stop,
     KeeperEnded,
 }
@@ -159,7 +159,7 @@ enum NextOrder {
 fn read_orders(keeper: Arc<UnixStream>) -> UnboundedReceiver<NextOrder> {
     let (orders, receiver) = unbounded_channel();
     tokio::spawn(async move {
-        while let Ok(change) = read_frame::<Change>(&keeper, frame::FRAME_MAX).await {
+        while let Ok(change) = read_frame::<RunChange>(&keeper, frame::FRAME_MAX).await {
             orders.send(NextOrder::Change(change)).ok(); // the receiver is gone when the run has ended
         }
         orders.send(end_of_orders(&keeper)).ok();

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use hallway_engine::keeper::message::{Answer, Refusal, Request};
-use hallway_engine::keeper::{Desired, Listen, Listener};
+use hallway_engine::keeper::{BoundSocket, Desired, Listen};
 
 use super::Keeper;
 use crate::options::eprint;
@@ -14,7 +14,7 @@ impl Keeper<'_> {
     pub(super) async fn sync(
         &mut self,
         wanted: Desired,
-        fresh: Vec<Listener>,
+        fresh: Vec<BoundSocket>,
     ) -> Result<usize, Refusal> {
         let guard = self.guard.protect(wanted.guarded);
         let guard = guard.map_err(|e| Refusal::Guard { why: e.to_string() })?;
@@ -38,7 +38,7 @@ impl Keeper<'_> {
     pub(super) async fn change(
         &mut self,
         request: Request,
-        fresh: Vec<Listener>,
+        fresh: Vec<BoundSocket>,
     ) -> std::io::Result<Answer> {
         let Request::Change {
             stop,

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use hallway_engine::Occurrence;
 use hallway_engine::keeper::{
-    BindCause, BindError, Forward, Listen, Listener, Namespace, bind, open_files_limit,
+    BindCause, BindError, BoundSocket, Forward, Listen, Namespace, bind, open_files_limit,
 };
 use hallway_keeper::forward::Forwarder;
 use hallway_spec::Protocol;
@@ -41,7 +41,7 @@ fn forward(listen: Listen, target: &str) -> Forward {
     }
 }
 
-fn bound(listen: Listen) -> Vec<Listener> {
+fn bound(listen: Listen) -> Vec<BoundSocket> {
     vec![bind(listen).unwrap()]
 }
 

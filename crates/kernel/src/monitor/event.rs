@@ -13,7 +13,7 @@ use crate::rule::RoutingRule;
 
 /// Whether an object exists now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Change {
+pub enum Existence {
     /// It was added or changed, and exists.
     Present,
     /// It was removed.
@@ -25,25 +25,25 @@ pub enum Change {
 #[non_exhaustive]
 pub enum Event {
     /// A link.
-    Link(Change, LinkInfo),
+    Link(Existence, LinkInfo),
     /// A link as a bridge port; removed when it leaves its bridge.
-    BridgePort(Change, LinkInfo),
+    BridgePort(Existence, LinkInfo),
     /// An address.
-    Address(Change, AddressInfo),
+    Address(Existence, AddressInfo),
     /// A route.
-    Route(Change, RouteInfo),
+    Route(Existence, RouteInfo),
     /// A routing policy rule.
-    Rule(Change, RoutingRule),
+    Rule(Existence, RoutingRule),
     /// A neighbour.
-    Neighbour(Change, NeighbourInfo),
+    Neighbour(Existence, NeighbourInfo),
     /// An entry of a bridge.
-    Forwarding(Change, ForwardingInfo),
+    Forwarding(Existence, ForwardingInfo),
     /// A queueing discipline.
-    Qdisc(Change, QdiscInfo),
+    Qdisc(Existence, QdiscInfo),
     /// Settings of an interface.
-    Netconf(Change, Netconf),
+    Netconf(Existence, Netconf),
     /// One change of an nf_tables transaction.
-    Nftables(Change, NfChange),
+    Nftables(Existence, NfChange),
     /// The end of an nf_tables transaction.
     Generation(Generation),
     /// A tracked connection began.

@@ -15,7 +15,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::sockopt;
 
-pub use event::{Change, Event};
+pub use event::{Event, Existence};
 pub use nftables::{Generation, NfChange, NfObject};
 
 use crate::KernelError;
@@ -80,13 +80,13 @@ impl Topic {
 /// ```no_run
 /// use std::time::Duration;
 /// use hallway_kernel::KernelError;
-/// use hallway_kernel::monitor::{Change, Event, Monitor, Topic};
+/// use hallway_kernel::monitor::{Event, Monitor, Existence, Topic};
 ///
 /// fn print_removed_links() -> Result<(), KernelError> {
 ///     let mut monitor = Monitor::open(&[Topic::Link])?;
 ///     loop {
 ///         for event in monitor.events(Some(Duration::from_secs(1)))? {
-///             if let Event::Link(Change::Removed, link) = event {
+///             if let Event::Link(Existence::Removed, link) = event {
 ///                 println!("{} was removed", link.name);
 ///             }
 ///         }
@@ -239,7 +239,7 @@ fn drain(
 }
 
 fn route_event(message: &Message<'_>) -> Option<Event> {
-    use Change::{Present, Removed};
+    use Existence::{Present, Removed};
     let body = message.body;
     let is_port = body.first() == Some(&link::AF_BRIDGE);
     match message.kind {

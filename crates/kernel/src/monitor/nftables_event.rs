@@ -2,7 +2,7 @@
 
 use hallway_nftables::{Family, message};
 
-use super::event::{Change, Event};
+use super::event::{Event, Existence};
 use super::nftables::{Generation, NfChange, NfObject};
 use crate::wire::{Attrs, be32_of, be64_of, string_of};
 
@@ -44,8 +44,8 @@ pub(super) fn event(kind: u16, body: &[u8]) -> Option<Event> {
         | message::NEWCHAIN
         | message::NEWRULE
         | message::NEWSET
-        | message::NEWSETELEM => Change::Present,
-        _ => Change::Removed,
+        | message::NEWSETELEM => Existence::Present,
+        _ => Existence::Removed,
     };
     let table = name(1)?;
     let family = Family::of(*body.first()?);

@@ -94,7 +94,7 @@ impl AsFd for Netns {
 /// The thread that made it is in another namespace until it is dropped.
 #[derive(Debug)]
 #[must_use = "dropping it returns to the namespace before"]
-pub struct Inside {
+pub struct EnteredNetns {
     home: Netns,
     // Not Send: it belongs to the thread that made it.
     _thread: PhantomData<*const ()>,
@@ -104,16 +104,16 @@ pub struct Inside {
 ///
 /// # Errors
 /// EPERM without CAP_SYS_ADMIN over it.
-pub fn enter(namespace: &Netns) -> Result<Inside, KernelError> {
+pub fn enter(namespace: &Netns) -> Result<EnteredNetns, KernelError> {
     let home = Netns::current()?;
     sys::setns(namespace.as_fd(), NamespaceKind::Net)?;
-    Ok(Inside {
+    Ok(EnteredNetns {
         home,
         _thread: PhantomData,
     })
 }
 
-impl Drop for Inside {
+impl Drop for EnteredNetns {
     fn drop(&mut self) {
         return_to(&self.home);
     }

@@ -1,9 +1,9 @@
 //! Differences in words.
 
-use super::{Difference, What};
+use super::{RulesetDifference, What};
 use crate::{Rule, print};
 
-impl std::fmt::Display for Difference {
+impl std::fmt::Display for RulesetDifference {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "table {} {}", self.family.name(), self.table)?;
         let element = print::element;

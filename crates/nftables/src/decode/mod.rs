@@ -4,7 +4,7 @@ mod set;
 
 use crate::expr::Expr;
 use crate::wire::{Attrs, be32_of, be64_of, string_of};
-use crate::{Base, Chain, ChainType, Family, Hook, Policy, Priority, Rule, Table};
+use crate::{Base, Chain, ChainPolicy, ChainType, Family, Hook, Priority, Rule, Table};
 pub use set::RawSet;
 pub(crate) use set::{Data, RawElement, last_before};
 
@@ -175,8 +175,8 @@ fn base(family: Family, attrs: Attrs<'_>, hook: Attrs<'_>) -> Result<Base, Decod
         hook: Hook::of(family, number(1, "a hook")?),
         priority: Priority(number(2, "a priority")? as i32),
         policy: match attrs.find(5).and_then(be32_of) {
-            Some(0) => Policy::Drop,
-            _ => Policy::Accept,
+            Some(0) => ChainPolicy::Drop,
+            _ => ChainPolicy::Accept,
         },
     })
 }

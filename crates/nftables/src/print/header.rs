@@ -9,7 +9,7 @@ pub(super) const ARP: u16 = 0x0806;
 
 /// A field of a header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Field {
+pub(super) struct HeaderField {
     pub(super) name: &'static str,
     pub(super) offset: u32,
     pub(super) length: u32,
@@ -18,12 +18,18 @@ pub(super) struct Field {
     pub(super) kind: DataType,
 }
 
-const fn field(name: &'static str, offset: u32, length: u32, kind: DataType) -> Field {
+const fn field(name: &'static str, offset: u32, length: u32, kind: DataType) -> HeaderField {
     bits(name, offset, length, 0, kind)
 }
 
-const fn bits(name: &'static str, offset: u32, length: u32, mask: u64, kind: DataType) -> Field {
-    Field {
+const fn bits(
+    name: &'static str,
+    offset: u32,
+    length: u32,
+    mask: u64,
+    kind: DataType,
+) -> HeaderField {
+    HeaderField {
         name,
         offset,
         length,
@@ -32,7 +38,7 @@ const fn bits(name: &'static str, offset: u32, length: u32, mask: u64, kind: Dat
     }
 }
 
-const ETHER: &[Field] = &[
+const ETHER: &[HeaderField] = &[
     field("ether daddr", 0, 6, DataType::Ether),
     field("ether saddr", 6, 6, DataType::Ether),
     field("ether type", 12, 2, DataType::EtherType),
@@ -41,7 +47,7 @@ const ETHER: &[Field] = &[
     field("vlan type", 16, 2, DataType::EtherType),
 ];
 
-const ARP_FIELDS: &[Field] = &[
+const ARP_FIELDS: &[HeaderField] = &[
     field("arp htype", 0, 2, DataType::Number),
     field("arp ptype", 2, 2, DataType::EtherType),
     field("arp hlen", 4, 1, DataType::Number),
@@ -53,7 +59,7 @@ const ARP_FIELDS: &[Field] = &[
     field("arp daddr ip", 24, 4, DataType::Ipv4),
 ];
 
-const IP: &[Field] = &[
+const IP: &[HeaderField] = &[
     bits("ip version", 0, 1, 0xf0, DataType::Number),
     bits("ip hdrlength", 0, 1, 0x0f, DataType::Number),
     bits("ip dscp", 1, 1, 0xfc, DataType::Dscp),
@@ -68,7 +74,7 @@ const IP: &[Field] = &[
     field("ip daddr", 16, 4, DataType::Ipv4),
 ];
 
-const IP6: &[Field] = &[
+const IP6: &[HeaderField] = &[
     bits("ip6 version", 0, 1, 0xf0, DataType::Number),
     bits("ip6 dscp", 0, 2, 0x0fc0, DataType::Dscp),
     bits("ip6 ecn", 1, 1, 0x30, DataType::Ecn),
@@ -80,7 +86,7 @@ const IP6: &[Field] = &[
     field("ip6 daddr", 24, 16, DataType::Ipv6),
 ];
 
-const TCP: &[Field] = &[
+const TCP: &[HeaderField] = &[
     field("tcp sport", 0, 2, DataType::Service),
     field("tcp dport", 2, 2, DataType::Service),
     field("tcp sequence", 4, 4, DataType::Number),
@@ -92,30 +98,30 @@ const TCP: &[Field] = &[
     field("tcp urgptr", 18, 2, DataType::Number),
 ];
 
-const UDP: &[Field] = &[
+const UDP: &[HeaderField] = &[
     field("udp sport", 0, 2, DataType::Service),
     field("udp dport", 2, 2, DataType::Service),
     field("udp length", 4, 2, DataType::Number),
     field("udp checksum", 6, 2, DataType::Number),
 ];
 
-const UDPLITE: &[Field] = &[
+const UDPLITE: &[HeaderField] = &[
     field("udplite sport", 0, 2, DataType::Service),
     field("udplite dport", 2, 2, DataType::Service),
 ];
 
-const SCTP: &[Field] = &[
+const SCTP: &[HeaderField] = &[
     field("sctp sport", 0, 2, DataType::Service),
     field("sctp dport", 2, 2, DataType::Service),
     field("sctp vtag", 4, 4, DataType::Number),
 ];
 
-const DCCP: &[Field] = &[
+const DCCP: &[HeaderField] = &[
     field("dccp sport", 0, 2, DataType::Service),
     field("dccp dport", 2, 2, DataType::Service),
 ];
 
-const ICMP: &[Field] = &[
+const ICMP: &[HeaderField] = &[
     field("icmp type", 0, 1, DataType::IcmpType),
     field("icmp code", 1, 1, DataType::IcmpCode),
     field("icmp checksum", 2, 2, DataType::Number),
@@ -124,7 +130,7 @@ const ICMP: &[Field] = &[
     field("icmp gateway", 4, 4, DataType::Number),
 ];
 
-const ICMPV6: &[Field] = &[
+const ICMPV6: &[HeaderField] = &[
     field("icmpv6 type", 0, 1, DataType::Icmpv6Type),
     field("icmpv6 code", 1, 1, DataType::Icmpv6Code),
     field("icmpv6 checksum", 2, 2, DataType::Number),
@@ -133,31 +139,35 @@ const ICMPV6: &[Field] = &[
     field("icmpv6 mtu", 4, 4, DataType::Number),
 ];
 
-const ESP: &[Field] = &[
+const ESP: &[HeaderField] = &[
     field("esp spi", 0, 4, DataType::Number),
     field("esp sequence", 4, 4, DataType::Number),
 ];
 
-const AH: &[Field] = &[
+const AH: &[HeaderField] = &[
     field("ah nexthdr", 0, 1, DataType::InetProto),
     field("ah hdrlength", 1, 1, DataType::Number),
     field("ah spi", 4, 4, DataType::Number),
     field("ah sequence", 8, 4, DataType::Number),
 ];
 
-const IGMP: &[Field] = &[
+const IGMP: &[HeaderField] = &[
     field("igmp type", 0, 1, DataType::Number),
     field("igmp mrt", 1, 1, DataType::Number),
     field("igmp group", 4, 4, DataType::Ipv4),
 ];
 
-const ANY_TRANSPORT: &[Field] = &[
+const ANY_TRANSPORT: &[HeaderField] = &[
     field("th sport", 0, 2, DataType::Service),
     field("th dport", 2, 2, DataType::Service),
 ];
 
 /// Fields of the header at a base, given the protocols that the rule has matched so far.
-pub(super) fn fields(base: u32, network: Option<u16>, transport: Option<u8>) -> &'static [Field] {
+pub(super) fn fields(
+    base: u32,
+    network: Option<u16>,
+    transport: Option<u8>,
+) -> &'static [HeaderField] {
     match (base, network, transport) {
         (0, _, _) => ETHER,
         (1, Some(IPV4), _) => IP,

@@ -1,7 +1,7 @@
 //! Conditions that need not be printed: a printed field implies its header.
 
 use super::Printer;
-use super::header::{self, Field};
+use super::header::{self, HeaderField};
 use crate::Family;
 
 impl Printer<'_> {
@@ -24,7 +24,7 @@ impl Printer<'_> {
         }
     }
 
-    pub(super) fn fields(&self, base: u32) -> &'static [Field] {
+    pub(super) fn fields(&self, base: u32) -> &'static [HeaderField] {
         header::fields(base, self.network, self.transport)
     }
 

@@ -2,7 +2,7 @@
 
 use super::Printer;
 use super::fields::Fields;
-use super::selector::{Operand, Source, ct, exthdr, fib, meta, route, socket};
+use super::selector::{Operand, OperandSource, ct, exthdr, fib, meta, route, socket};
 use super::values::number;
 use crate::DataType;
 
@@ -71,7 +71,7 @@ impl Printer<'_> {
 
     fn payload(&mut self, fields: Fields<'_>) -> Option<()> {
         let (base, offset, length) = (fields.number(2)?, fields.number(3)?, fields.number(4)?);
-        let source = Source::Payload {
+        let source = OperandSource::Payload {
             base,
             offset,
             length,
@@ -154,7 +154,7 @@ impl Printer<'_> {
             let sign = if ors { '|' } else { '^' };
             text = format!("{text} {sign} {}", self.values.value(kind, xor));
         }
-        let mut out = Operand::new(Source::Named(text, kind), operand.length);
+        let mut out = Operand::new(OperandSource::Named(text, kind), operand.length);
         out.swapped = operand.swapped;
         out.change = Some((mask.to_vec(), xor.to_vec()));
         Some(out)

@@ -1,8 +1,8 @@
 //! Comparisons, ranges and lookups: the conditions of a rule.
 
 use super::fields::Fields;
-use super::header::{self, Field};
-use super::selector::{Operand, Source};
+use super::header::{self, HeaderField};
+use super::selector::{Operand, OperandSource};
 use super::values::{Values, flag_names, flags, number, prefix_of, value};
 use super::{Printer, single_type};
 use crate::DataType;
@@ -66,9 +66,9 @@ impl Printer<'_> {
             masked: false,
         };
         match &operand.source {
-            Source::Named(text, kind) => (out.text, out.kind) = (text.clone(), *kind),
-            Source::Bytes(bytes) => out.text = value(DataType::Unknown(0), bytes),
-            Source::Payload {
+            OperandSource::Named(text, kind) => (out.text, out.kind) = (text.clone(), *kind),
+            OperandSource::Bytes(bytes) => out.text = value(DataType::Unknown(0), bytes),
+            OperandSource::Payload {
                 base,
                 offset,
                 length,
@@ -77,7 +77,7 @@ impl Printer<'_> {
                     .mask
                     .as_deref()
                     .and_then(|m| number(DataType::Number, m));
-                let fits = |f: &&Field| f.offset == *offset && f.length == *length;
+                let fits = |f: &&HeaderField| f.offset == *offset && f.length == *length;
                 let fields = self.fields(*base);
                 let bits = fields
                     .iter()
@@ -146,7 +146,7 @@ impl Printer<'_> {
             }
         }
         if let (
-            Source::Payload {
+            OperandSource::Payload {
                 base,
                 offset,
                 length,
@@ -176,7 +176,7 @@ impl Printer<'_> {
     ) -> Option<()> {
         let (mut at, mut rest) = (offset, data);
         let end = offset.checked_add(length)?;
-        let mut parts: Vec<(Field, &[u8])> = Vec::new();
+        let mut parts: Vec<(HeaderField, &[u8])> = Vec::new();
         while at < end {
             let left = end - at;
             let here = || {
@@ -198,7 +198,7 @@ impl Printer<'_> {
             at += field.length.min(left);
         }
         if parts.is_empty() || (parts.len() > 1 && operation != 0) {
-            let source = Source::Payload {
+            let source = OperandSource::Payload {
                 base,
                 offset,
                 length,
@@ -334,7 +334,7 @@ impl Printer<'_> {
             Some(to) => {
                 let kind = set.map_or(DataType::Unknown(0), |set| single_type(set.data_type));
                 let length = set.map_or(4, |set| set.data_length);
-                let source = Source::Named(format!("{left} map {right}"), kind);
+                let source = OperandSource::Named(format!("{left} map {right}"), kind);
                 self.set_register(to, Operand::new(source, length));
             }
         }

@@ -33,7 +33,7 @@ use crate::wire::{Attrs, string_of};
 use crate::{DataType, Family};
 use fields::Fields;
 use header::{ARP, IPV4, IPV6};
-use selector::{Operand, Source};
+use selector::{Operand, OperandSource};
 use values::Values;
 
 /// Registers of four bytes (NFT_REG32_COUNT), and some more for values that begin in the last.
@@ -150,7 +150,7 @@ impl Printer<'_> {
     /// The content of a register as text; `kind` is the type assumed for a constant.
     fn words(&mut self, slot: usize, kind: DataType) -> Option<String> {
         let operand = self.register(slot)?;
-        if let Source::Bytes(bytes) = &operand.source {
+        if let OperandSource::Bytes(bytes) = &operand.source {
             let length = match kind.length() {
                 0 => bytes.len(),
                 length => length.min(bytes.len()),

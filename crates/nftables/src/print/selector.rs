@@ -6,7 +6,7 @@ use crate::DataType;
 
 /// The source of a register's content.
 #[derive(Debug, Clone)]
-pub(super) enum Source {
+pub(super) enum OperandSource {
     /// Bytes of the packet, whose name depends on the known headers when they are used.
     Payload { base: u32, offset: u32, length: u32 },
     /// A selector with its own name.
@@ -18,7 +18,7 @@ pub(super) enum Source {
 /// A register's content.
 #[derive(Debug, Clone)]
 pub(super) struct Operand {
-    pub(super) source: Source,
+    pub(super) source: OperandSource,
     /// Bytes.
     pub(super) length: usize,
     pub(super) mask: Option<Vec<u8>>,
@@ -31,7 +31,7 @@ pub(super) struct Operand {
 }
 
 impl Operand {
-    pub(super) fn new(source: Source, length: usize) -> Self {
+    pub(super) fn new(source: OperandSource, length: usize) -> Self {
         Self {
             source,
             length,
@@ -47,7 +47,7 @@ impl Operand {
             0 => 4,
             length => length,
         };
-        Self::new(Source::Named(text.into(), kind), length)
+        Self::new(OperandSource::Named(text.into(), kind), length)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::fields::Fields;
 use super::names;
-use super::selector::{Operand, Source};
+use super::selector::{Operand, OperandSource};
 use super::{Printer, nested, single_type};
 use crate::expr::Verdict;
 use crate::wire::{Attrs, be16_of, be64_of, string_of};
@@ -159,7 +159,10 @@ impl Printer<'_> {
         }
         let bytes = data.find(1)?.to_vec();
         let length = bytes.len();
-        self.set_register(fields.slot(1)?, Operand::new(Source::Bytes(bytes), length));
+        self.set_register(
+            fields.slot(1)?,
+            Operand::new(OperandSource::Bytes(bytes), length),
+        );
         Some(())
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hallway_spec::Name;
+use hallway_spec::{Name, NetnsName};
 
 use super::index::{Before, Index};
 use super::neighbours::Neighbours;
@@ -17,7 +17,7 @@ use crate::target::{NodeTarget, Space, Target};
 pub fn compare(
     wanted: &Settled,
     before: &[&Settled],
-    inodes: &[(String, u64)],
+    inodes: &[(NetnsName, u64)],
     observed: &Observed,
 ) -> Comparison {
     let target = Target::of(wanted);
@@ -28,21 +28,19 @@ pub fn compare(
     let host_before = Before::new(before.iter().map(|b| &b.host));
     out.missing_bridges(wanted, &host);
     let nodes_before = by_name(&before);
-    let entries: BTreeMap<&str, &SeenNamespace> = observed
-        .namespaces
-        .iter()
-        .map(|n| (n.name.as_str(), n))
-        .collect();
+    let entries: BTreeMap<&NetnsName, &SeenNamespace> =
+        observed.namespaces.iter().map(|n| (&n.name, n)).collect();
     let of_nodes = addresses::of_nodes(wanted);
-    let made: BTreeMap<&str, u64> = inodes.iter().map(|(n, i)| (n.as_str(), *i)).collect();
+    let made: BTreeMap<&NetnsName, u64> = inodes.iter().map(|(n, i)| (n, *i)).collect();
     let mut inside: BTreeMap<&Name, Index<'_>> = BTreeMap::new();
     let mut neighbours = Neighbours::new(wanted);
     for (node, target) in wanted.nodes.iter().zip(&target.nodes) {
         let space = match &node.joined {
             Some(joined) => out.joined(node, joined, observed),
             None => {
-                let entry = entries.get(node.netns.as_str()).copied();
-                out.namespace(wanted, node, entry, made.get(node.netns.as_str()))
+                let name = node.netns.name();
+                let entry = name.and_then(|n| entries.get(n)).copied();
+                out.namespace(wanted, node, entry, name.and_then(|n| made.get(n)))
             }
         };
         let Some(space) = space else {

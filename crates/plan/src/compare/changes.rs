@@ -1,7 +1,7 @@
 //! How tables differ, in words: of a rule that was changed, what is different in it.
 
 use hallway_nftables::compare::What;
-use hallway_nftables::{Difference, Rule, print};
+use hallway_nftables::{Rule, RulesetDifference, print};
 
 use crate::rules::purpose;
 
@@ -10,7 +10,7 @@ const SHOWN: usize = 3;
 const LENGTH: usize = 160;
 
 /// Each difference in words. A rule in the place of another is one difference.
-pub(super) fn words(differences: &[Difference]) -> Vec<String> {
+pub(super) fn words(differences: &[RulesetDifference]) -> Vec<String> {
     let (mut out, mut rest) = (Vec::new(), differences);
     while let [first, after @ ..] = rest {
         let missing = rest.iter().map_while(|d| Some((d, missing_of(d, first)?)));
@@ -35,7 +35,7 @@ pub(super) fn words(differences: &[Difference]) -> Vec<String> {
     out
 }
 
-fn same_chain(one: &Difference, chain: &str, other: &Difference) -> bool {
+fn same_chain(one: &RulesetDifference, chain: &str, other: &RulesetDifference) -> bool {
     let of = match &other.what {
         What::MissingRule { chain, .. } | What::ExtraRule { chain, .. } => chain,
         _ => return false,
@@ -44,7 +44,10 @@ fn same_chain(one: &Difference, chain: &str, other: &Difference) -> bool {
 }
 
 /// The rule that is missing in the chain of `first`.
-fn missing_of<'d>(difference: &'d Difference, first: &Difference) -> Option<&'d Rule> {
+fn missing_of<'d>(
+    difference: &'d RulesetDifference,
+    first: &RulesetDifference,
+) -> Option<&'d Rule> {
     match &difference.what {
         What::MissingRule { chain, rule, .. } if same_chain(difference, chain, first) => Some(rule),
         _ => None,
@@ -52,7 +55,7 @@ fn missing_of<'d>(difference: &'d Difference, first: &Difference) -> Option<&'d 
 }
 
 /// The rule that stands there instead.
-fn extra_of<'d>(difference: &'d Difference, first: &Difference) -> Option<&'d Rule> {
+fn extra_of<'d>(difference: &'d RulesetDifference, first: &RulesetDifference) -> Option<&'d Rule> {
     match &difference.what {
         What::ExtraRule { chain, rule, .. } if same_chain(difference, chain, first) => Some(rule),
         _ => None,
@@ -60,7 +63,7 @@ fn extra_of<'d>(difference: &'d Difference, first: &Difference) -> Option<&'d Ru
 }
 
 /// A rule that was changed in part; `None` if the two have little in common.
-fn changed(of: &Difference, wanted: &Rule, found: &Rule) -> Option<String> {
+fn changed(of: &RulesetDifference, wanted: &Rule, found: &Rule) -> Option<String> {
     let What::MissingRule { chain, .. } = &of.what else {
         return None;
     };
@@ -134,15 +137,15 @@ mod tests {
         Rule::new(matches, verdict, "policy 1 line 7")
     }
 
-    fn difference(what: What) -> Difference {
-        Difference {
+    fn difference(what: What) -> RulesetDifference {
+        RulesetDifference {
             family: Family::Inet,
             table: "t".into(),
             what,
         }
     }
 
-    fn missing(rule: Rule) -> Difference {
+    fn missing(rule: Rule) -> RulesetDifference {
         let (chain, position) = ("forward".into(), 0);
         difference(What::MissingRule {
             chain,
@@ -151,7 +154,7 @@ mod tests {
         })
     }
 
-    fn extra(rule: Rule) -> Difference {
+    fn extra(rule: Rule) -> RulesetDifference {
         let (chain, position) = ("forward".into(), 0);
         difference(What::ExtraRule {
             chain,

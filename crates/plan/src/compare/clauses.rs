@@ -3,6 +3,7 @@
 use std::fmt;
 
 use hallway_nftables::print;
+use hallway_spec::NetnsRef;
 
 use super::changes::beginning;
 use super::words::{elements, few, instead, next_hop};
@@ -62,10 +63,10 @@ impl Difference {
     fn ip(&self) -> String {
         match &self.place {
             ObjectPlace::Host => "ip".to_owned(),
-            ObjectPlace::Node { netns, .. } if netns.starts_with('/') => {
-                format!("nsenter --net={netns} ip")
-            }
-            ObjectPlace::Node { netns, .. } => format!("ip -n {netns}"),
+            ObjectPlace::Node { netns, .. } => match netns {
+                NetnsRef::Path(path) => format!("nsenter --net={} ip", path.display()),
+                NetnsRef::Named(_) | NetnsRef::Container(_) => format!("ip -n {netns}"),
+            },
         }
     }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use hallway_nftables::print;
-use hallway_spec::Name;
+use hallway_spec::{Name, NetnsRef};
 
 use super::Fact;
 use super::words::{role_words, route_words, rule_words};
@@ -18,8 +18,8 @@ pub enum ObjectPlace {
     Node {
         /// The node.
         node: Name,
-        /// The namespace's name in /run/netns.
-        netns: String,
+        /// The namespace.
+        netns: NetnsRef,
     },
 }
 

@@ -1,21 +1,23 @@
 //! Which differences are inside a node: those that root of the node can make, and that nothing outside
 //! of it depends on.
 
+use hallway_spec::NetnsRef;
+
 use super::{Difference, Fact, ObjectPlace};
 use crate::settled::{Node, Settled};
 use crate::target::RouteKind;
 
 impl Difference {
-    /// The name in /run/netns of the node that it is inside. The host's end of a node's interface is
+    /// The namespace of the node that it is inside. The host's end of a node's interface is
     /// removed with the interface.
     #[must_use]
-    pub fn inside<'a>(&'a self, settled: &'a Settled) -> Option<&'a str> {
+    pub fn inside<'a>(&'a self, settled: &'a Settled) -> Option<&'a NetnsRef> {
         match &self.place {
             ObjectPlace::Node { netns, .. } => self.fact.is_of_space().then_some(netns),
             ObjectPlace::Host => {
                 let link = self.fact.of_missing_link()?;
                 let has = |n: &&Node| n.ports().any(|(_, _, of)| of == link);
-                settled.nodes.iter().find(has).map(|n| n.netns.as_str())
+                settled.nodes.iter().find(has).map(|n| &n.netns)
             }
         }
     }

@@ -49,7 +49,7 @@ fn fill(rules: &mut Ruleset, notes: &sets::Definition, elements: &[Element]) {
 
 /// How two rulesets differ, apart from the line numbers in comments. A line moves when something is
 /// added above it, but the filter stays the same.
-pub(crate) fn unlike(wanted: &Ruleset, found: &Ruleset) -> Vec<nft::Difference> {
+pub(crate) fn unlike(wanted: &Ruleset, found: &Ruleset) -> Vec<nft::RulesetDifference> {
     let mut all = hallway_nftables::compare_with(wanted, found, &purpose::without_line);
     // A table of that name in another family is another program's.
     all.retain(|d| d.what != What::ExtraTable || FAMILIES.contains(&d.family));
@@ -81,7 +81,7 @@ pub(crate) fn differences(wanted: &Settled, seen: &Observed) -> Vec<Difference> 
     };
     let all = unlike(&wanted_rules(wanted, seen), found);
     let mut missing = Vec::new();
-    let mut changed: BTreeMap<String, Vec<nft::Difference>> = BTreeMap::new();
+    let mut changed: BTreeMap<String, Vec<nft::RulesetDifference>> = BTreeMap::new();
     let mut elements: BTreeMap<String, (Vec<String>, Vec<String>)> = BTreeMap::new();
     for difference in all {
         let table = format!("{} {}", difference.family.name(), difference.table);

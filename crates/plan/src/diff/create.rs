@@ -196,10 +196,14 @@ impl Creation<'_> {
     }
 
     fn namespace(&mut self, node: &Node, target: &NodeTarget) {
+        // One without a name is joined, and not created.
+        let Some(netns) = node.netns.name() else {
+            return;
+        };
         self.created.nodes.insert(node.name.clone());
         let new = NewNamespace {
             node: node.name.clone(),
-            netns: node.netns.clone(),
+            netns: netns.clone(),
             alias: mark::alias(&self.wanted.project, &Role::Node(node.name.clone())),
             settings: target.space.settings.clone(),
             sysctls: {

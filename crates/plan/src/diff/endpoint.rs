@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use hallway_spec::Name;
+use hallway_spec::{Name, NetnsName};
 use ipnet::IpNet;
 
 use super::repair::Repairs;
@@ -61,7 +61,8 @@ pub fn attach(wanted: &Settled, node: &Node, used: &[IpAddr], host: Vec<IpAddr>)
     Some(plan)
 }
 
-/// The steps that remove a node of `before`; `None` when more than elements of sets change.
+/// The steps that remove a node of `before`; `None` when more than elements of sets change, or when its
+/// namespace has no name in /run/netns.
 #[must_use]
 pub fn detach(before: &Settled, node: &Node) -> Option<Plan> {
     let mut plan = Plan::default();
@@ -76,7 +77,7 @@ pub fn detach(before: &Settled, node: &Node) -> Option<Plan> {
         plan.push(Op::FlushConnections(Box::new(flows)), Cause::Connections);
     }
     let op = Op::RemoveNamespace {
-        netns: node.netns.clone(),
+        netns: node.netns.name()?.clone(),
         // Nothing waits for their removal.
         links: Vec::new(),
     };
@@ -102,7 +103,7 @@ fn rules(plan: &mut Plan, before: &Settled, wanted: &Settled, cause: Cause) -> O
 pub fn differences(
     wanted: &Settled,
     node: &Node,
-    inodes: &[(String, u64)],
+    inodes: &[(NetnsName, u64)],
     seen: &Observed,
 ) -> Vec<Difference> {
     let links: Vec<&str> = node.ports().map(|(_, _, link)| link).collect();

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hallway_spec::Name;
+use hallway_spec::{Name, NetnsName};
 
 use super::{Plan, Recorded, joined};
 use crate::insides::Insides;
@@ -35,7 +35,11 @@ pub(super) fn of_project(
         .applied
         .into_iter()
         .flat_map(|s| &s.nodes)
-        .flat_map(|n| n.ports().map(|(_, _, link)| link).chain([n.netns.as_str()]))
+        .flat_map(|n| {
+            n.ports()
+                .map(|(_, _, link)| link)
+                .chain(n.netns.name().map(AsRef::as_ref))
+        })
         .chain(
             recorded
                 .applied
@@ -137,25 +141,21 @@ fn namespaces(
     seen: &Observed,
     cause: &dyn Fn(&str) -> Cause,
 ) {
-    let nodes: BTreeMap<&str, &Node> = wanted
+    let nodes: BTreeMap<&NetnsName, &Node> = wanted
         .into_iter()
         .flat_map(|s| &s.nodes)
         .filter(|n| n.joined.is_none())
-        .map(|n| (n.netns.as_str(), n))
+        .filter_map(|n| Some((n.netns.name()?, n)))
         .collect();
-    let made: BTreeMap<&str, u64> = recorded
-        .inodes
-        .iter()
-        .map(|(n, i)| (n.as_str(), *i))
-        .collect();
-    let known: BTreeMap<&str, &Node> = recorded
+    let made: BTreeMap<&NetnsName, u64> = recorded.inodes.iter().map(|(n, i)| (n, *i)).collect();
+    let known: BTreeMap<&NetnsName, &Node> = recorded
         .all()
         .flat_map(|s| &s.nodes)
         .filter(|n| n.joined.is_none())
-        .map(|n| (n.netns.as_str(), n))
+        .filter_map(|n| Some((n.netns.name()?, n)))
         .collect();
     for namespace in &seen.namespaces {
-        let name = namespace.name.as_str();
+        let name = &namespace.name;
         let node = nodes.get(name);
         let ours = match namespace.state {
             NamespaceState::Mounted(inode) => {
@@ -185,14 +185,17 @@ fn namespaces(
             let inside = namespace.inside.present().filter(|_| !of_other).into_iter();
             let of_host = |l: &&SeenLink| l.kind.as_deref() == Some("macvlan");
             for link in inside.flat_map(|s| &s.links).filter(of_host) {
-                let (netns, name) = (name.to_owned(), link.name.clone());
-                plan.push(Op::RemoveInterface { netns, name }, cause(&namespace.name));
+                let op = Op::RemoveInterface {
+                    netns: name.clone().into(),
+                    name: link.name.clone(),
+                };
+                plan.push(op, cause(name.as_ref()));
             }
             let op = Op::RemoveNamespace {
-                netns: name.to_owned(),
+                netns: name.clone(),
                 links: links.unwrap_or_default(),
             };
-            plan.push(op, cause(name));
+            plan.push(op, cause(name.as_ref()));
         }
     }
 }
@@ -217,7 +220,7 @@ fn inside_only(plan: &mut Plan, recorded: Recorded<'_>, wanted: &Settled, seen: 
             let found = space.link(&interface.name);
             let exists =
                 found.is_some_and(|l| node.joined.is_none() || l.mac == Some(interface.mac));
-            if !stays && exists && done.insert((node.netns.as_str(), interface.name.as_str())) {
+            if !stays && exists && done.insert((&node.netns, interface.name.as_str())) {
                 let op = Op::RemoveInterface {
                     netns: node.netns.clone(),
                     name: interface.name.clone(),

@@ -35,7 +35,7 @@ mod uplinks;
 
 use std::collections::BTreeSet;
 
-use hallway_spec::IpVersion;
+use hallway_spec::{IpVersion, NetnsName};
 
 pub use drifted::drift;
 pub use lines::{described, dropped};
@@ -54,7 +54,7 @@ pub struct Recorded<'a> {
     /// What an unfinished run was building.
     pub pending: Option<&'a Settled>,
     /// Inode numbers of the namespaces the last complete run made, by name.
-    pub inodes: &'a [(String, u64)],
+    pub inodes: &'a [(NetnsName, u64)],
     /// Uplinks that forward because of this project. The project's table notes them too, but
     /// another program may remove that.
     pub uplinks: &'a [Uplink],
@@ -117,9 +117,9 @@ impl Plan {
 
     /// The names in /run/netns of the namespaces that the plan creates.
     #[must_use]
-    pub fn created(&self) -> BTreeSet<&str> {
+    pub fn created(&self) -> BTreeSet<&NetnsName> {
         let created = self.steps.iter().filter_map(|step| match &step.op {
-            Op::CreateNamespace(new) => Some(new.netns.as_str()),
+            Op::CreateNamespace(new) => Some(&new.netns),
             _ => None,
         });
         created.collect()

@@ -8,7 +8,7 @@ use super::{Plan, Recorded, RulesChange, uplinks};
 use crate::compare::rules::{differences, unlike, wanted_rules};
 use crate::mark;
 use crate::observed::Observed;
-use crate::rules::delta::Change;
+use crate::rules::delta::SetChange;
 use crate::rules::{Delta, closing, source_routing};
 use crate::settled::Settled;
 use crate::step::{Cause, NewRules, Op};
@@ -84,7 +84,10 @@ struct Elements {
 }
 
 /// The changes set by set; `None` when more than elements differ.
-fn elements(changes: &[hallway_nftables::Difference], wanted: &Ruleset) -> Option<Vec<Change>> {
+fn elements(
+    changes: &[hallway_nftables::RulesetDifference],
+    wanted: &Ruleset,
+) -> Option<Vec<SetChange>> {
     use hallway_nftables::compare::What;
     let mut sets: BTreeMap<(Family, &str), Elements> = BTreeMap::new();
     for change in changes {
@@ -100,7 +103,7 @@ fn elements(changes: &[hallway_nftables::Difference], wanted: &Ruleset) -> Optio
     }
     let change = |((family, name), Elements { remove, add }): ((Family, &str), Elements)| {
         let table = wanted.tables.iter().find(|t| t.family == family)?;
-        Some(Change {
+        Some(SetChange {
             family,
             set: name.to_owned(),
             layout: table.set(name)?.layout(),

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hallway_spec::Name;
+use hallway_spec::{Name, NetnsName};
 
 use crate::settled::{Node, Settled};
 use crate::target::{NodeTarget, Target};
@@ -12,7 +12,7 @@ use crate::target::{NodeTarget, Target};
 /// topologies, and those at the other end of their cables. Namespaces that only one of the two has
 /// are among them.
 #[must_use]
-pub fn affected(before: &Settled, wanted: &Settled) -> BTreeSet<String> {
+pub fn affected(before: &Settled, wanted: &Settled) -> BTreeSet<NetnsName> {
     let (target_before, target) = (Target::of(before), Target::of(wanted));
     let old = by_name(before, &target_before);
     let new = by_name(wanted, &target);
@@ -39,7 +39,7 @@ pub fn affected(before: &Settled, wanted: &Settled) -> BTreeSet<String> {
     let names = |name| [old.get(name), new.get(name)].into_iter().flatten();
     all.into_iter()
         .flat_map(names)
-        .map(|(node, _)| node.netns.clone())
+        .filter_map(|(node, _)| node.netns.name().cloned())
         .collect()
 }
 

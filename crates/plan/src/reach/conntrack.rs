@@ -30,11 +30,11 @@ pub(super) enum TrackingState {
 
 /// Every connection so far.
 #[derive(Debug, Default)]
-pub(super) struct Table {
+pub(super) struct ConnectionTable {
     entries: Vec<TrackedConnection>,
 }
 
-impl Table {
+impl ConnectionTable {
     pub(super) fn entry(&self, index: usize) -> Option<&TrackedConnection> {
         self.entries.get(index)
     }

@@ -10,7 +10,7 @@ use super::packet::Flow;
 use super::passing::{CONNTRACK, Class, Passing};
 use super::path::{HopEvent, Location};
 use super::remedy::{Dropped, remedy};
-use super::walk::{Changed, DropReason, Foreign, Walk};
+use super::walk::{DropReason, Foreign, ForeignRule, Walk};
 use super::world::UPLINK;
 
 impl<'w> Walk<'w> {
@@ -61,7 +61,7 @@ impl<'w> Walk<'w> {
                         "{}, which is not hallway's, takes packets out of connection tracking",
                         rule_words(table, place)
                     );
-                    self.changed.get_or_insert(Changed {
+                    self.changed.get_or_insert(ForeignRule {
                         words,
                         help: shows(table, place),
                     });

@@ -7,7 +7,7 @@ use super::path::Outcome;
 /// What listens at the far end of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Listener {
+pub enum ListenerKind {
     /// The kernel itself (ping).
     Kernel,
     /// A program that was running before.
@@ -31,7 +31,7 @@ pub struct Measured {
     /// Details, in words; may be empty.
     pub detail: String,
     /// What listens there.
-    pub listener: Listener,
+    pub listener: ListenerKind,
     /// What identifies its packets: the client's port, or the echo identifier.
     #[serde(skip)]
     pub key: Option<u16>,

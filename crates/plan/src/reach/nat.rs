@@ -8,7 +8,7 @@ use super::foreign::{rule_words, shows};
 use super::packet::{Flow, Packet};
 use super::passing::Passing;
 use super::path::{HopEvent, Location};
-use super::walk::{Changed, Walk};
+use super::walk::{ForeignRule, Walk};
 use super::world::HostPort;
 use hallway_nftables::evaluate::{PacketContext, PacketVerdict};
 use hallway_nftables::survey::{Fate, Translation};
@@ -117,7 +117,7 @@ impl<'w> Walk<'w> {
                 0 => address.to_string(),
                 port => std::net::SocketAddr::new(address, port).to_string(),
             };
-            self.changed.get_or_insert(Changed {
+            self.changed.get_or_insert(ForeignRule {
                 words: format!("{words}, which is not hallway's, changes its destination to {to}"),
                 help: shows(table, &place),
             });

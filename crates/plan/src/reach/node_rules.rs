@@ -15,7 +15,7 @@ use super::nat::translate;
 use super::packet::{Flow, Packet, PacketKind};
 use super::passing::Passing;
 use super::router::Tracked;
-use super::walk::{Changed, DropReason, Walk};
+use super::walk::{DropReason, ForeignRule, Walk};
 use super::world::{NextHop, World};
 use crate::settled::Node;
 
@@ -153,7 +153,7 @@ impl<'w> Walk<'w> {
             port => SocketAddr::new(address, port).to_string(),
         };
         let name = &node.name;
-        self.changed.get_or_insert(Changed {
+        self.changed.get_or_insert(ForeignRule {
             words: format!("{rule} in node {name} changes its destination to {to}"),
             help: format!("hallway exec {name} -- nft list ruleset shows it"),
         });

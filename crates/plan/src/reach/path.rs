@@ -161,7 +161,7 @@ impl fmt::Display for Outcome {
 
 /// The reason for the outcome.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Reason {
+pub struct OutcomeReason {
     /// A stable code.
     pub code: ReasonCode,
     /// In one sentence.
@@ -208,7 +208,7 @@ pub struct Path {
     /// How it ends.
     pub outcome: Outcome,
     /// Why.
-    pub reason: Reason,
+    pub reason: OutcomeReason,
     /// The request's hops, up to where it ends.
     pub request: Vec<Hop>,
     /// The reply's hops.

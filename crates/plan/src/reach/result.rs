@@ -2,7 +2,7 @@
 
 use super::packet::Flow;
 use super::path::{Hop, Location, Outcome};
-use super::walk::{Changed, DropReason};
+use super::walk::{DropReason, ForeignRule};
 use hallway_nftables::Hook;
 use hallway_nftables::evaluate::RuleVerdict;
 use hallway_spec::{IpVersion, Name};
@@ -20,7 +20,7 @@ pub(super) struct ExchangeResult {
     /// A rule of another program on the path that could not be evaluated.
     pub(super) unsure: Option<String>,
     /// A rule of another program that changes what becomes of the connection.
-    pub(super) changed: Option<Changed>,
+    pub(super) changed: Option<ForeignRule>,
 }
 
 /// Why an exchange fails.

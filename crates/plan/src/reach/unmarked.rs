@@ -8,7 +8,7 @@ use hallway_nftables::{Chain, ChainType, Family, Hook, Priority, Table};
 use super::foreign::{rule_words, shown_by};
 use super::packet::Flow;
 use super::passing::Passing;
-use super::walk::{Changed, DropReason, Unmarking, Walk};
+use super::walk::{DropReason, ForeignRule, Unmarking, Walk};
 use crate::mark::{FROM_BIT, TO_BIT};
 
 impl<'w> Walk<'w> {
@@ -35,7 +35,7 @@ impl<'w> Walk<'w> {
         self.unmarking = Some(Unmarking {
             bits: lost,
             certain: lost & passage.mark.known != 0 && priority > own_priority,
-            rule: Changed {
+            rule: ForeignRule {
                 words: rule_words(table, place),
                 help: format!(
                     "{command} shows the rule; keep the bits {own:#x} there: meta mark set mark and {own:#x} or VALUE"

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use hallway_spec::Name;
 use ipnet::IpNet;
 
-use super::conntrack::Table;
+use super::conntrack::ConnectionTable;
 use super::host_rules::{Diverted, HostRule};
 use super::packet::{Flow, Packet};
 use super::path::{Hop, HopEvent, Location, Outcome};
@@ -74,7 +74,7 @@ pub(super) enum DropReason {
     /// By a rule of another program.
     Foreign(Foreign),
     /// By the keeper's guard, since this rule of another program removes the bits that it looks for.
-    Unmarked(Changed),
+    Unmarked(ForeignRule),
 }
 
 /// A chain of another program that drops packets.
@@ -93,7 +93,7 @@ pub(super) struct Foreign {
 
 /// A rule of another program that translates a connection, or exempts it from tracking.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Changed {
+pub(super) struct ForeignRule {
     /// The rule and what it does.
     pub(super) words: String,
     /// What can be done about it.
@@ -108,7 +108,7 @@ pub(super) struct Unmarking {
     /// It removes them in any case.
     pub(super) certain: bool,
     /// The rule.
-    pub(super) rule: Changed,
+    pub(super) rule: ForeignRule,
 }
 
 impl DropReason {
@@ -154,9 +154,9 @@ fn dropping(how: Option<Dropping>) -> Outcome {
 /// packet.
 pub(super) struct Walk<'w> {
     pub(super) world: &'w World<'w>,
-    pub(super) conntrack: Table,
+    pub(super) conntrack: ConnectionTable,
     /// The connections that nodes track which translate addresses.
-    pub(super) in_nodes: BTreeMap<&'w Name, Table>,
+    pub(super) in_nodes: BTreeMap<&'w Name, ConnectionTable>,
     hops: Vec<Hop>,
     /// The rule by which the host let the last packet through.
     pub(super) passed: Option<(Hook, RuleVerdict)>,
@@ -173,7 +173,7 @@ pub(super) struct Walk<'w> {
     /// The link by which the current packet leaves the host by a routing rule, and the rule.
     pub(super) by_rule: Option<(&'w str, &'w HostRule)>,
     /// A rule of another program that changes what becomes of the connection.
-    pub(super) changed: Option<Changed>,
+    pub(super) changed: Option<ForeignRule>,
     /// The mark that rules of other programs have given the current packet, and its connection.
     pub(super) mark: Mark,
     pub(super) connection_mark: Mark,
@@ -190,7 +190,7 @@ impl<'w> Walk<'w> {
     pub(super) fn new(world: &'w World<'w>) -> Self {
         Self {
             world,
-            conntrack: Table::default(),
+            conntrack: ConnectionTable::default(),
             in_nodes: BTreeMap::new(),
             hops: Vec::new(),
             passed: None,

@@ -9,14 +9,14 @@ pub enum Delta {
     /// Nothing differs.
     Same,
     /// Only elements of sets differ.
-    Elements(Vec<Change>),
+    Elements(Vec<SetChange>),
     /// Chains or sets differ: replace the tables.
     Replace,
 }
 
 /// Elements of one set that are removed and added.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
+pub struct SetChange {
     /// The table's family.
     pub family: Family,
     /// The set.
@@ -44,7 +44,7 @@ pub fn delta(old: &Ruleset, new: &Ruleset) -> Delta {
             let remove = minus(&before.elements, &after.elements);
             let add = minus(&after.elements, &before.elements);
             if !remove.is_empty() || !add.is_empty() {
-                changes.push(Change {
+                changes.push(SetChange {
                     family: new.family,
                     set: after.name.clone(),
                     layout: after.layout(),

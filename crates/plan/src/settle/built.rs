@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hallway_spec::Name;
+use hallway_spec::{Name, NetnsName, NetnsRef};
 
 use crate::observed::{NamespaceState, SeenNamespace};
 use crate::settled::Settled;
@@ -10,8 +10,8 @@ use crate::settled::Settled;
 /// The namespaces that nodes had, by name and by node.
 pub(super) struct Built<'a> {
     /// The nodes by the name of their namespace, apart from those that join one.
-    by_namespace: BTreeMap<&'a str, Vec<&'a Name>>,
-    by_node: BTreeMap<&'a Name, Vec<&'a str>>,
+    by_namespace: BTreeMap<&'a NetnsName, Vec<&'a Name>>,
+    by_node: BTreeMap<&'a Name, Vec<&'a NetnsRef>>,
 }
 
 impl<'a> Built<'a> {
@@ -21,16 +21,16 @@ impl<'a> Built<'a> {
             by_node: BTreeMap::new(),
         };
         for node in known.iter().flat_map(|k| &k.nodes) {
-            let netns = node.netns.as_str();
+            let netns = &node.netns;
             out.by_node.entry(&node.name).or_default().push(netns);
-            if node.joined.is_none() {
-                out.by_namespace.entry(netns).or_default().push(&node.name);
+            if let (None, Some(name)) = (&node.joined, netns.name()) {
+                out.by_namespace.entry(name).or_default().push(&node.name);
             }
         }
         out
     }
 
-    fn nodes_of(&self, netns: &str) -> &[&'a Name] {
+    fn nodes_of(&self, netns: &NetnsName) -> &[&'a Name] {
         self.by_namespace.get(netns).map_or(&[], Vec::as_slice)
     }
 
@@ -40,10 +40,10 @@ impl<'a> Built<'a> {
         let Some((_, owner)) = namespace.owner.as_ref().filter(|(of, _)| of == project) else {
             return false;
         };
-        let netns = namespace.name.as_str();
+        let netns = &namespace.name;
         let own = self.by_node.get(owner).into_iter().flatten();
         self.nodes_of(netns).iter().any(|name| *name != owner)
-            && own.into_iter().any(|n| *n != netns)
+            && own.into_iter().any(|n| **n != *netns)
     }
 
     /// Whose namespace that is. Another program may have mounted that of one node over that of another

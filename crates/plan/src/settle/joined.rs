@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hallway_spec::{Joined, Name, Topology};
+use hallway_spec::{Joined, Name, NetnsRef, Topology};
 use ipnet::IpNet;
 
 use super::conflict::{Conflict, ConflictCode};
@@ -53,11 +53,11 @@ impl<'a> Joining<'a> {
         }
     }
 
-    /// The name or path of the namespace that a node joins.
-    pub(super) fn netns(&self, node: &Name) -> Option<String> {
+    /// The namespace that a node joins.
+    pub(super) fn netns(&self, node: &Name) -> Option<NetnsRef> {
         let found = self.nodes.get(node)?;
         let known = found.present().map(|p| p.netns.clone());
-        Some(known.unwrap_or_else(|| found.reference.to_string()))
+        Some(known.unwrap_or_else(|| found.reference.into()))
     }
 
     /// What is recorded of the namespace that a node joins.

@@ -22,7 +22,9 @@ mod starts;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use hallway_spec::{Command, ExtraHost, IpVersion, Mode, Name, Program, Topology};
+use hallway_spec::{
+    Command, ExtraHost, IpVersion, Mode, Name, NetnsName, NetnsRef, Program, Topology,
+};
 use ipnet::IpNet;
 
 use crate::settled::{Interface, Network, Node, Plug, Publish, Settled, Sidecar, Subnet, Workload};
@@ -68,7 +70,7 @@ pub fn settle(
     for node in &topology.nodes {
         let netns = settling.netns(node).unwrap_or_else(|conflict| {
             conflicts.push(conflict);
-            node.name.to_string()
+            NetnsName::from(node.name.clone()).into()
         });
         nodes.push(settling.node(node, netns));
     }
@@ -199,15 +201,18 @@ struct Nodes<'a> {
 }
 
 impl Nodes<'_> {
-    /// The name of a node's namespace.
-    fn netns(&mut self, node: &hallway_spec::Node) -> Result<String, Conflict> {
+    /// A node's namespace.
+    fn netns(&mut self, node: &hallway_spec::Node) -> Result<NetnsRef, Conflict> {
         match self.joining.netns(&node.name) {
             Some(netns) => Ok(netns),
-            None => self.namer.netns(&node.name, &node.place),
+            None => self
+                .namer
+                .netns(&node.name, &node.place)
+                .map(NetnsRef::from),
         }
     }
 
-    fn node(&mut self, node: &hallway_spec::Node, netns: String) -> Node {
+    fn node(&mut self, node: &hallway_spec::Node, netns: NetnsRef) -> Node {
         let mut interfaces: Vec<Interface> = Vec::with_capacity(node.attachments.len());
         for (position, attachment) in node.attachments.iter().enumerate() {
             let mut networks = self.topology.networks.iter();

@@ -3,13 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hallway_spec::{Joined, Name, Place, Topology};
+use hallway_spec::{Joined, Name, NetnsName, Place, Topology};
 use ipnet::IpNet;
 
 use super::built::Built;
 use super::conflict::{Conflict, ConflictCode};
 use super::host_links::{self, HostLink};
-use super::prefixes::{Held, foreign_prefixes};
+use super::prefixes::{HeldPrefix, foreign_prefixes};
 use crate::mark::{self, Role};
 use crate::observed::{Observed, SeenJoined};
 use crate::settled::{Node, Plug, Settled};
@@ -20,13 +20,13 @@ pub struct Surroundings {
     /// Link names with the content of their alias, if it is one of hallway.
     pub links: BTreeMap<String, Option<(Name, Role)>>,
     /// Names in /run/netns with their owner: project and node; `None` for foreign ones.
-    pub namespaces: BTreeMap<String, Option<(Name, Name)>>,
+    pub namespaces: BTreeMap<NetnsName, Option<(Name, Name)>>,
     /// Slots that other projects use.
     pub slots: BTreeSet<u16>,
     /// This project's slot, if the kernel has it already.
     pub own_slot: Option<u16>,
     /// Prefixes that others have here.
-    pub prefixes: Vec<Held>,
+    pub prefixes: Vec<HeldPrefix>,
     /// Networks of this project that exist in the kernel.
     pub running: BTreeSet<Name>,
     /// Namespaces of other programs that nodes join.
@@ -180,7 +180,7 @@ pub(super) fn prefix_conflicts(
             // An equal prefix identifies it better than one address in it.
             let hits = around.prefixes.iter().filter(|h| h.is_hit_by(&subnet.net));
             let clash = hits.min_by_key(|h| h.net != subnet.net);
-            if let Some(Held {
+            if let Some(HeldPrefix {
                 clause, project, ..
             }) = clash
             {
@@ -236,7 +236,7 @@ pub(super) struct Namer<'a> {
     pub(super) around: &'a Surroundings,
     taken: BTreeSet<String>,
     held: BTreeMap<&'a Role, &'a str>,
-    namespaces_held: BTreeMap<&'a Name, &'a str>,
+    namespaces_held: BTreeMap<&'a Name, &'a NetnsName>,
 }
 
 /// IFNAMSIZ less its terminator, linux/if.h.
@@ -256,7 +256,7 @@ impl<'a> Namer<'a> {
             .namespaces
             .iter()
             .filter_map(|(netns, owner)| match owner {
-                Some((p, node)) if p == project => Some((node, netns.as_str())),
+                Some((p, node)) if p == project => Some((node, netns)),
                 _ => None,
             })
             .collect();
@@ -324,11 +324,15 @@ impl<'a> Namer<'a> {
     ///
     /// # Errors
     /// When a foreign namespace has it.
-    pub(super) fn netns(&mut self, node: &Name, place: &Place) -> Result<String, Conflict> {
+    pub(super) fn netns(&mut self, node: &Name, place: &Place) -> Result<NetnsName, Conflict> {
         if let Some(name) = self.namespaces_held.get(node) {
-            return Ok((*name).to_owned());
+            return Ok((*name).clone());
         }
-        for candidate in [node.to_string(), format!("{}-{node}", self.project)] {
+        let candidates = [
+            node.clone().into(),
+            NetnsName::in_project(self.project, node),
+        ];
+        for candidate in candidates {
             match self.around.namespaces.get(&candidate) {
                 None => return Ok(candidate),
                 Some(Some(_)) => {}

@@ -11,7 +11,7 @@ use crate::target::LOCAL_TABLE;
 
 /// A prefix that is not this project's.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Held {
+pub struct HeldPrefix {
     /// The prefix: the subnet of a link, the destination of a route, or one address that is used.
     pub net: IpNet,
     /// What holds it, as a clause for messages.
@@ -21,7 +21,7 @@ pub struct Held {
     pub project: Option<String>,
 }
 
-impl Held {
+impl HeldPrefix {
     /// Whether a subnet would take addresses from it.
     pub(super) fn is_hit_by(&self, subnet: &IpNet) -> bool {
         subnet.contains(&self.net) || (self.project.is_some() && self.net.contains(subnet))
@@ -29,7 +29,7 @@ impl Held {
 }
 
 /// The prefixes of links, routes and addresses that are not of the links `ours`.
-pub(super) fn foreign_prefixes(seen: &Observed, ours: &BTreeSet<u32>) -> Vec<Held> {
+pub(super) fn foreign_prefixes(seen: &Observed, ours: &BTreeSet<u32>) -> Vec<HeldPrefix> {
     let held = |net: IpNet, index: Option<u32>, via: Option<IpAddr>| {
         let link = index.and_then(|i| seen.host.links.iter().find(|l| l.index == i));
         let project = link.and_then(|l| Some(mark::parse_alias(l.alias.as_deref()?)?.0));
@@ -43,7 +43,7 @@ pub(super) fn foreign_prefixes(seen: &Observed, ours: &BTreeSet<u32>) -> Vec<Hel
             (None, ..) => uses("a route".to_owned()),
             (Some(link), ..) => uses(link.name.clone()),
         };
-        Held {
+        HeldPrefix {
             net,
             clause,
             project: project.map(|name| name.to_string()),
@@ -82,7 +82,7 @@ pub(super) fn foreign_prefixes(seen: &Observed, ours: &BTreeSet<u32>) -> Vec<Hel
 }
 
 /// An address of another machine that the host uses, if it is not by a link of the project.
-fn held_by_use(seen: &Observed, ours: &BTreeSet<u32>, used: &SeenUse) -> Option<Held> {
+fn held_by_use(seen: &Observed, ours: &BTreeSet<u32>, used: &SeenUse) -> Option<HeldPrefix> {
     let net = IpNet::from(used.address);
     let address = used.address;
     let clause = match used.by {
@@ -107,7 +107,7 @@ fn held_by_use(seen: &Observed, ours: &BTreeSet<u32>, used: &SeenUse) -> Option<
             format!("a machine on {} has the address {address}", link.name)
         }
     };
-    let held = Held {
+    let held = HeldPrefix {
         net,
         clause,
         project: None,

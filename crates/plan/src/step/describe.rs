@@ -167,10 +167,10 @@ impl Op {
             }
             Self::RemoveLink { name } => remove("interface", name),
             Self::CreateNamespace(new) => match new.rules {
-                Some(_) => create("namespace", &new.netns).detail(MASQUERADES),
-                None => create("namespace", &new.netns),
+                Some(_) => create("namespace", new.netns.to_string()).detail(MASQUERADES),
+                None => create("namespace", new.netns.to_string()),
             },
-            Self::RemoveNamespace { netns, .. } => remove("namespace", netns),
+            Self::RemoveNamespace { netns, .. } => remove("namespace", netns.to_string()),
             Self::CreatePort(port) => new_interface(port),
             Self::CreateMacvlan(new) => new_macvlan(new),
             Self::CreateCable(cable) => new_cable(&cable.a, &cable.b),

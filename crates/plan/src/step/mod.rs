@@ -11,7 +11,7 @@ mod part;
 use std::net::IpAddr;
 
 use hallway_nftables::Ruleset;
-use hallway_spec::{IpVersion, Name, PortRange, Protocol, SysctlKey};
+use hallway_spec::{IpVersion, Name, NetnsName, NetnsRef, PortRange, Protocol, SysctlKey};
 use ipnet::IpNet;
 
 use crate::compare::{Attribute, Difference, ObjectPlace};
@@ -138,7 +138,7 @@ pub enum Op {
     /// Removes a namespace of hallway with everything inside.
     RemoveNamespace {
         /// Its name in /run/netns.
-        netns: String,
+        netns: NetnsName,
         /// The host's ends of its ports, which are removed with it.
         links: Vec<String>,
     },
@@ -151,7 +151,7 @@ pub enum Op {
     /// Removes an interface inside a node (and so its other end).
     RemoveInterface {
         /// The namespace.
-        netns: String,
+        netns: NetnsRef,
         /// The interface.
         name: String,
     },

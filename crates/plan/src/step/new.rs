@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use hallway_nftables::{Family, Ruleset, Table};
-use hallway_spec::{Name, SysctlKey};
+use hallway_spec::{Name, NetnsName, NetnsRef, SysctlKey};
 
 use crate::observed::Uplink;
 use crate::settled::Vlan;
@@ -43,7 +43,7 @@ pub struct NewNamespace {
     /// The node.
     pub node: Name,
     /// Its name in /run/netns.
-    pub netns: String,
+    pub netns: NetnsName,
     /// The alias of its loopback.
     pub alias: String,
     /// Settings of the namespace.
@@ -60,7 +60,7 @@ pub struct NewPort {
     /// The node.
     pub node: Name,
     /// Its namespace.
-    pub netns: String,
+    pub netns: NetnsRef,
     /// The network.
     pub network: Name,
     /// The host's end.
@@ -104,7 +104,7 @@ pub struct CableEnd {
     /// The node.
     pub node: Name,
     /// Its namespace.
-    pub netns: String,
+    pub netns: NetnsRef,
     /// The interface.
     pub link: Link,
     /// Routes that leave by it.

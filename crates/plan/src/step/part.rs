@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use hallway_spec::{NetnsName, NetnsRef};
+
 use super::{Announcement, Op};
 use crate::compare::ObjectPlace;
 
@@ -11,18 +13,19 @@ pub enum Part<'a> {
     /// One object of the host.
     Host,
     /// A node's namespace.
-    Node(&'a str),
+    Node(&'a NetnsRef),
 }
 
 impl Op {
     /// Whether it is about nodes alone whose namespaces are not created in the same run.
     #[must_use]
-    pub fn is_inside(&self, created: &BTreeSet<&str>) -> bool {
+    pub fn is_inside(&self, created: &BTreeSet<&NetnsName>) -> bool {
+        let is_new = |netns: &NetnsRef| netns.name().is_some_and(|n| created.contains(n));
         let other = match self {
-            Self::CreateCable(cable) => created.contains(cable.b.netns.as_str()),
+            Self::CreateCable(cable) => is_new(&cable.b.netns),
             _ => false,
         };
-        matches!(self.part(), Some(Part::Node(netns)) if !other && !created.contains(netns))
+        matches!(self.part(), Some(Part::Node(netns)) if !other && !is_new(netns))
     }
 
     /// The part that it changes; none for a step that later ones may depend on.

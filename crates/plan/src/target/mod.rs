@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::net::Ipv6Addr;
 
 use hallway_nftables::Ruleset;
-use hallway_spec::{IpVersion, Name, SysctlKey};
+use hallway_spec::{IpVersion, Name, NetnsRef, SysctlKey};
 use ipnet::{IpNet, Ipv6Net};
 
 use crate::mark;
@@ -39,8 +39,8 @@ pub struct Target {
 pub struct NodeTarget {
     /// The node.
     pub node: Name,
-    /// The namespace's name in /run/netns.
-    pub netns: String,
+    /// The namespace.
+    pub netns: NetnsRef,
     /// What it holds.
     pub space: Space,
 }

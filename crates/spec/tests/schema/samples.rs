@@ -160,6 +160,48 @@ fn nodes(add: &mut Add<'_>) {
     add("/nodes/a", "nodes.*.ready", json!("80/tcp"));
     add("/nodes/a", "nodes.*.may_fail", json!(true));
     add("/nodes/s", "nodes.*.namespace", json!("node:b"));
+    health(add);
+    add("/nodes/b", "nodes.*.environment", json!({ "A": 1 }));
+    add("/nodes/b", "nodes.*.default_route", json!(false));
+    add("/nodes/b", "nodes.*.working_dir", json!("/tmp"));
+    add("/nodes/b", "nodes.*.user", json!("www-data"));
+    add("/nodes/b", "nodes.*.restart", json!("always"));
+    add("/nodes/b", "nodes.*.depends_on", json!(["a"]));
+    add("/nodes/b", "nodes.*.hostname", json!("shop.example"));
+    let settings = json!({ "net.ipv4.tcp_syncookies": 2 });
+    add("/nodes/b", "nodes.*.sysctls", settings);
+    add("/nodes/b", "nodes.*.dns", json!("10.1.0.3"));
+    add("/nodes/b", "nodes.*.dns_search", json!(["lan"]));
+    add(
+        "/nodes/b",
+        "nodes.*.extra_hosts",
+        json!({ "legacy": "10.9.9.9" }),
+    );
+    add(
+        "/nodes/b",
+        "nodes.*.routes",
+        json!([{ "to": "default", "via": "10.1.0.3" }]),
+    );
+    add("/nodes/b", "nodes.*.forwarding", json!(true));
+    add("/nodes/a", "nodes.*.limits", json!({ "connections": 50 }));
+    add("/nodes/b/limits", "nodes.*.limits.connections", json!(100));
+    member(add);
+    add("/nodes/a", "nodes.*.port_names", json!({ "db": 3306 }));
+    let port = "/nodes/a/ports/0";
+    add(port, "nodes.*.ports.target", json!(81));
+    add(port, "nodes.*.ports.published", json!(8080));
+    add(port, "nodes.*.ports.host_ip", json!("127.0.0.1"));
+    add(port, "nodes.*.ports.protocol", json!("udp"));
+    add(port, "nodes.*.ports.name", json!("web"));
+    add(port, "nodes.*.ports.app_protocol", json!("http"));
+    add(port, "nodes.*.ports.mode", json!("host"));
+    let route = "/nodes/a/routes/0";
+    add(route, "nodes.*.routes.to", json!("10.8.0.0/24"));
+    add(route, "nodes.*.routes.via", json!("10.1.0.8"));
+}
+
+/// Health checks, and dependencies on them.
+fn health(add: &mut Add<'_>) {
     let check = json!({ "test": "true" });
     add("/nodes/a", "nodes.*.healthcheck", check);
     let check = "/nodes/c/healthcheck";
@@ -189,30 +231,10 @@ fn nodes(add: &mut Add<'_>) {
         "nodes.*.depends_on.*.required",
         json!(false),
     );
-    add("/nodes/b", "nodes.*.environment", json!({ "A": 1 }));
-    add("/nodes/b", "nodes.*.default_route", json!(false));
-    add("/nodes/b", "nodes.*.working_dir", json!("/tmp"));
-    add("/nodes/b", "nodes.*.user", json!("www-data"));
-    add("/nodes/b", "nodes.*.restart", json!("always"));
-    add("/nodes/b", "nodes.*.depends_on", json!(["a"]));
-    add("/nodes/b", "nodes.*.hostname", json!("shop.example"));
-    let settings = json!({ "net.ipv4.tcp_syncookies": 2 });
-    add("/nodes/b", "nodes.*.sysctls", settings);
-    add("/nodes/b", "nodes.*.dns", json!("10.1.0.3"));
-    add("/nodes/b", "nodes.*.dns_search", json!(["lan"]));
-    add(
-        "/nodes/b",
-        "nodes.*.extra_hosts",
-        json!({ "legacy": "10.9.9.9" }),
-    );
-    add(
-        "/nodes/b",
-        "nodes.*.routes",
-        json!([{ "to": "default", "via": "10.1.0.3" }]),
-    );
-    add("/nodes/b", "nodes.*.forwarding", json!(true));
-    add("/nodes/a", "nodes.*.limits", json!({ "connections": 50 }));
-    add("/nodes/b/limits", "nodes.*.limits.connections", json!(100));
+}
+
+/// A node on a network.
+fn member(add: &mut Add<'_>) {
     let member = "/nodes/a/networks/n";
     add(member, "nodes.*.networks.*.address", json!("10.1.0.7"));
     add(member, "nodes.*.networks.*.aliases", json!(["also"]));
@@ -223,16 +245,4 @@ fn nodes(add: &mut Add<'_>) {
     add(member, "nodes.*.networks.*.bandwidth", json!("1mbit"));
     add(member, "nodes.*.networks.*.dhcp_server", json!(true));
     add(member, "nodes.*.networks.*.router", json!(true));
-    add("/nodes/a", "nodes.*.port_names", json!({ "db": 3306 }));
-    let port = "/nodes/a/ports/0";
-    add(port, "nodes.*.ports.target", json!(81));
-    add(port, "nodes.*.ports.published", json!(8080));
-    add(port, "nodes.*.ports.host_ip", json!("127.0.0.1"));
-    add(port, "nodes.*.ports.protocol", json!("udp"));
-    add(port, "nodes.*.ports.name", json!("web"));
-    add(port, "nodes.*.ports.app_protocol", json!("http"));
-    add(port, "nodes.*.ports.mode", json!("host"));
-    let route = "/nodes/a/routes/0";
-    add(route, "nodes.*.routes.to", json!("10.8.0.0/24"));
-    add(route, "nodes.*.routes.via", json!("10.1.0.8"));
 }

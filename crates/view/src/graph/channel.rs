@@ -1,7 +1,7 @@
 //! The room between two rows of boxes.
 
 use super::drawing::GAP;
-use super::route::{LANE, Route, Side};
+use super::route::{LANE, RoutedLine, Side};
 use super::wires::TAB;
 
 /// The room below a row.
@@ -14,7 +14,7 @@ pub(super) struct Channel {
 }
 
 impl Channel {
-    pub(super) fn new(row: usize, routes: &[Route]) -> Self {
+    pub(super) fn new(row: usize, routes: &[RoutedLine]) -> Self {
         let ends = || routes.iter().flat_map(|r| &r.ends);
         let side = |row: usize, side: Side| ends().any(|e| e.seat.0 == row && e.side == side);
         let room = |tabs: bool| if tabs { TAB + 11 } else { 14 };

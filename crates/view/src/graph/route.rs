@@ -20,13 +20,13 @@ pub(super) enum Anchor {
 
 /// A line before its heights are known.
 #[derive(Debug, Clone)]
-pub(super) struct Route {
+pub(super) struct RoutedLine {
     pub(super) wire: Wire,
     /// The range of its horizontal part in each channel.
     pub(super) spans: BTreeMap<usize, (i32, i32)>,
     pub(super) uprights: Vec<(i32, Anchor, Anchor)>,
     /// Both ends of a cable.
-    pub(super) ends: Vec<CableEnd>,
+    pub(super) ends: Vec<CableContact>,
 }
 
 /// A side of a card.
@@ -40,7 +40,7 @@ pub(super) enum Side {
 
 /// The point where a cable touches a card.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct CableEnd {
+pub(super) struct CableContact {
     /// Whether it is the first end in the file.
     pub(super) first: bool,
     pub(super) seat: Seat,
@@ -52,7 +52,7 @@ pub(super) struct CableEnd {
 /// The distance between lines in a margin or channel.
 pub(super) const LANE: i32 = 10;
 
-impl Route {
+impl RoutedLine {
     fn new(wire: Wire) -> Self {
         Self {
             wire,
@@ -80,7 +80,7 @@ impl Route {
 /// All lines, and the number of those in the margins.
 #[derive(Default)]
 pub(super) struct Routes {
-    pub(super) routes: Vec<Route>,
+    pub(super) routes: Vec<RoutedLine>,
     pub(super) left: i32,
     pub(super) right: i32,
 }
@@ -124,9 +124,9 @@ pub(super) fn routes(graph: &Graph, rows: &[Vec<Item>], width: i32) -> Routes {
 }
 
 impl Router<'_> {
-    fn cable(&self, position: usize, cable: &Cabling) -> Route {
+    fn cable(&self, position: usize, cable: &Cabling) -> RoutedLine {
         let wire = Wire::Cable(position);
-        let mut route = Route::new(wire);
+        let mut route = RoutedLine::new(wire);
         let sides = match cable.path {
             CablePath::Level(_) => [Side::Right, Side::Left],
             CablePath::Below => [Side::Bottom, Side::Bottom],
@@ -140,7 +140,7 @@ impl Router<'_> {
             if matches!(cable.path, CablePath::Below) {
                 route.upright(at, Anchor::Bottom(seat.0, seat.1), Anchor::Lane(seat.0));
             }
-            route.ends.push(CableEnd {
+            route.ends.push(CableContact {
                 first: cable.in_order == (nth == 0),
                 seat,
                 side,
@@ -154,7 +154,7 @@ impl Router<'_> {
         let Some(&home) = self.seats.get(&Content::Group(network)) else {
             return;
         };
-        let mut route = Route::new(Wire::Network(network));
+        let mut route = RoutedLine::new(Wire::Network(network));
         let mut deepest = home.0;
         for (position, node) in self.graph.nodes.iter().enumerate() {
             let Some(&seat) = self.seats.get(&Content::Card(position)) else {
@@ -205,7 +205,10 @@ impl Routes {
 }
 
 /// Gives every line a lane in each channel it uses: the lane's number, and how many there are.
-pub(super) fn lanes(routes: &[Route], channels: usize) -> (BTreeMap<(Wire, usize), i32>, Vec<i32>) {
+pub(super) fn lanes(
+    routes: &[RoutedLine],
+    channels: usize,
+) -> (BTreeMap<(Wire, usize), i32>, Vec<i32>) {
     let mut out = BTreeMap::new();
     let mut counts = Vec::new();
     for channel in 0..channels {

@@ -3,7 +3,7 @@
 use super::drawing::{Drawn, Item, Rect, Tab, Wire};
 use super::measure::tab_width;
 use super::model::Graph;
-use super::route::{Anchor, Route, Side};
+use super::route::{Anchor, RoutedLine, Side};
 
 /// The height of an interface's name at the end of a cable.
 pub(super) const TAB: i32 = 15;
@@ -35,7 +35,7 @@ impl Heights<'_> {
 }
 
 /// A line with all its positions.
-pub(super) fn draw(graph: &Graph, route: &Route, at: &Heights<'_>) -> Drawn {
+pub(super) fn draw(graph: &Graph, route: &RoutedLine, at: &Heights<'_>) -> Drawn {
     let mut out = Drawn {
         wire: route.wire,
         pieces: Vec::new(),

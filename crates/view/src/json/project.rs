@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use hallway_nftables::print::mac;
 use hallway_plan::settled::{self, InterfaceRef, Settled};
-use hallway_spec::{Action, Joined, Mode, Name};
+use hallway_spec::{Action, Joined, Mode, Name, NetnsRef};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
@@ -75,7 +75,7 @@ pub struct Node<'a> {
     /// Its name.
     pub name: &'a Name,
     /// Its namespace's name in /run/netns, or a path.
-    pub namespace: &'a str,
+    pub namespace: &'a NetnsRef,
     /// What the file names, where the namespace is one that is joined.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub joined: Option<&'a Joined>,

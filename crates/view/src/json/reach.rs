@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use hallway_plan::reach::{Measured, Outcome, Path, Reason, Service};
+use hallway_plan::reach::{Measured, Outcome, OutcomeReason, Path, Service};
 use hallway_spec::Name;
 use serde::Serialize;
 
@@ -27,7 +27,7 @@ pub struct Predicted<'a> {
     /// The predicted outcome.
     pub outcome: Outcome,
     /// Why.
-    pub reason: &'a Reason,
+    pub reason: &'a OutcomeReason,
 }
 
 impl<'a> Predicted<'a> {

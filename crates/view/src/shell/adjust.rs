@@ -8,16 +8,17 @@ use hallway_plan::target::RoutingRule;
 use hallway_spec::IpVersion;
 
 use super::Script;
+use super::entering::{run_in, within};
 use super::filter;
 use super::host::{add_address, nf_call, no_own_address, set, sysctl};
-use super::inside::{add_route, remove_route, run_in, within};
+use super::inside::{add_route, remove_route};
 use super::quote::quote;
 use super::shaping::shape;
 
 pub(super) fn adjust(script: &mut Script<'_>, place: &ObjectPlace, change: &Adjustment) {
     let netns = match place {
         ObjectPlace::Host => None,
-        ObjectPlace::Node { netns, .. } => Some(netns.as_str()),
+        ObjectPlace::Node { netns, .. } => Some(netns),
     };
     let with =
         |program: &str| netns.map_or_else(|| program.to_owned(), |netns| within(program, netns));
@@ -51,7 +52,7 @@ pub(super) fn adjust(script: &mut Script<'_>, place: &ObjectPlace, change: &Adju
         }
         Adjustment::Table(rules) => filter::inside(script, netns, rules),
         Adjustment::RemoveTable { table } => {
-            let run = netns.map_or_else(String::new, |n| format!("ip netns exec {} ", quote(n)));
+            let run = netns.map_or_else(String::new, run_in);
             script.line(&format!("{run}nft delete table inet {table}"));
         }
         Adjustment::Sysctl { key, value } => {

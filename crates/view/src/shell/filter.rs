@@ -5,10 +5,11 @@ use std::net::IpAddr;
 use hallway_nftables::{Element, Ruleset, print};
 use hallway_plan::rules::{Delta, sets};
 use hallway_plan::step::PublishedPorts;
+use hallway_spec::NetnsRef;
 use ipnet::IpNet;
 
 use super::Script;
-use super::quote::quote;
+use super::entering::run_in;
 
 /// The line that ends the rules; no line of rules begins with it.
 const END: &str = "RULES";
@@ -25,12 +26,12 @@ pub(super) fn replace(script: &mut Script<'_>, rules: &Ruleset) {
 }
 
 /// The table of a node that translates addresses.
-pub(super) fn inside(script: &mut Script<'_>, netns: Option<&str>, rules: &Ruleset) {
+pub(super) fn inside(script: &mut Script<'_>, netns: Option<&NetnsRef>, rules: &Ruleset) {
     script.explain(&[
         "This node is a router with NAT: what it forwards by these interfaces gets its own address there.",
         "Replies come back to it, and its connection tracking gives them their destination back.",
     ]);
-    let run = netns.map_or_else(String::new, |n| format!("ip netns exec {} ", quote(n)));
+    let run = netns.map_or_else(String::new, run_in);
     script.line(&format!("{run}nft -f - <<'{END}'"));
     script.out.push_str(&print::ruleset(rules));
     script.line(END);

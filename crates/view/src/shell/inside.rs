@@ -7,29 +7,14 @@ use hallway_plan::compare::ObjectPlace;
 use hallway_plan::mark::{self, NEW_LINK};
 use hallway_plan::step::{Announcement, CableEnd, NewMacvlan, NewNamespace, NewPort};
 use hallway_plan::target::{Link, PortFlag, Route, RouteKind, RouteOrigin, Setting};
-use hallway_spec::IpVersion;
+use hallway_spec::{IpVersion, NetnsName, NetnsRef};
 
 use super::Script;
+use super::entering::{run_in, within};
 use super::filter;
 use super::host::{add_address, alias, ip, mtu, no_own_address, set, settings, sysctl};
 use super::quote::quote;
 use super::shaping::shape;
-
-/// A program that acts in a namespace: by its name, or by a path.
-pub(super) fn within(program: &str, netns: &str) -> String {
-    match netns.starts_with('/') {
-        true => format!("{}{program}", run_in(netns)),
-        false => format!("{program} -n {}", quote(netns)),
-    }
-}
-
-/// What a command that runs in a namespace begins with.
-pub(super) fn run_in(netns: &str) -> String {
-    match netns.starts_with('/') {
-        true => format!("nsenter --net={} ", quote(netns)),
-        false => format!("ip netns exec {} ", quote(netns)),
-    }
-}
 
 pub(super) fn announce(script: &mut Script<'_>, new: &Announcement) {
     script.explain(&[
@@ -55,7 +40,7 @@ pub(super) fn create_namespace(script: &mut Script<'_>, new: &NewNamespace) {
         "A network namespace has links, addresses, routes and rules of its own: it is all that a",
         "container is to the network. ip netns keeps it under a name in /run/netns.",
     ]);
-    let name = quote(&new.netns);
+    let name = quote(new.netns.as_ref());
     script.line(&format!("ip netns add {name}"));
     let run = format!("ip netns exec {name} ");
     for (setting, value) in &new.settings {
@@ -84,16 +69,16 @@ pub(super) fn create_namespace(script: &mut Script<'_>, new: &NewNamespace) {
         quote(&new.alias)
     ));
     if let Some(rules) = &new.rules {
-        filter::inside(script, Some(&new.netns), rules);
+        filter::inside(script, Some(&new.netns.clone().into()), rules);
     }
 }
 
-pub(super) fn remove_namespace(script: &mut Script<'_>, netns: &str) {
+pub(super) fn remove_namespace(script: &mut Script<'_>, netns: &NetnsName) {
     script.explain(&["A namespace is removed with everything in it when no process is inside."]);
-    script.line(&format!("ip netns delete {}", quote(netns)));
+    script.line(&format!("ip netns delete {}", quote(netns.as_ref())));
 }
 
-pub(super) fn remove_interface(script: &mut Script<'_>, netns: &str, name: &str) {
+pub(super) fn remove_interface(script: &mut Script<'_>, netns: &NetnsRef, name: &str) {
     let ip = within("ip", netns);
     script.line(&format!("{ip} link delete dev {}", quote(name)));
 }
@@ -117,7 +102,7 @@ pub(super) fn create_port(script: &mut Script<'_>, port: &NewPort) {
         quote(&inner.name),
         mac(&inner.mac.unwrap_or_default()),
         mtu(inner),
-        quote(&port.netns)
+        quote(&port.netns.to_string())
     ));
     alias(script, outer);
     if outer.no_kernel_address {
@@ -179,7 +164,7 @@ pub(super) fn create_macvlan(script: &mut Script<'_>, new: &NewMacvlan) {
         "ip link add link {parent} name {NEW_LINK} address {}{} netns {} type macvlan mode bridge",
         mac(&end.link.mac.unwrap_or_default()),
         mtu(&end.link),
-        quote(&end.netns)
+        quote(&end.netns.to_string())
     ));
     script.line(&format!(
         "{} link set dev {NEW_LINK} name {}",
@@ -206,7 +191,7 @@ pub(super) fn create_cable(script: &mut Script<'_>, a: &CableEnd, b: &CableEnd) 
         quote(&b.link.name),
         mac(&b.link.mac.unwrap_or_default()),
         mtu(&b.link),
-        quote(&b.netns)
+        quote(&b.netns.to_string())
     ));
     for end in [a, b] {
         if end.joined {
@@ -222,7 +207,7 @@ pub(super) fn create_cable(script: &mut Script<'_>, a: &CableEnd, b: &CableEnd) 
 }
 
 /// What an interface in a namespace of hallway's begins with.
-fn joined(script: &mut Script<'_>, netns: &str, link: &Link) {
+fn joined(script: &mut Script<'_>, netns: &NetnsRef, link: &Link) {
     script.explain(&[
         "This namespace is another program's and stays as it is: what a new interface takes over from",
         "it is set for this one alone.",
@@ -234,7 +219,7 @@ fn joined(script: &mut Script<'_>, netns: &str, link: &Link) {
 }
 
 /// Sets an interface up with its addresses.
-fn configure(script: &mut Script<'_>, netns: &str, link: &Link) {
+fn configure(script: &mut Script<'_>, netns: &NetnsRef, link: &Link) {
     let at = within("ip", netns);
     let name = quote(&link.name);
     if link.no_kernel_address {
@@ -248,7 +233,7 @@ fn configure(script: &mut Script<'_>, netns: &str, link: &Link) {
     shape(script, &tc, &name, &link.shaping);
 }
 
-pub(super) fn add_route(script: &mut Script<'_>, netns: Option<&str>, route: &Route) {
+pub(super) fn add_route(script: &mut Script<'_>, netns: Option<&NetnsRef>, route: &Route) {
     if let RouteKind::Link { link, via, origin } = &route.kind {
         let via = via.map_or_else(String::new, |v| format!(" via {v}"));
         let kind = match origin {
@@ -271,7 +256,7 @@ pub(super) fn add_route(script: &mut Script<'_>, netns: Option<&str>, route: &Ro
     }
 }
 
-pub(super) fn remove_route(script: &mut Script<'_>, netns: Option<&str>, route: &Route) {
+pub(super) fn remove_route(script: &mut Script<'_>, netns: Option<&NetnsRef>, route: &Route) {
     if let RouteKind::Link { link, via, .. } = &route.kind {
         let via = via.map_or_else(String::new, |v| format!(" via {v}"));
         let (command, to, link) = (command(netns, route), destination(route), quote(link));
@@ -279,7 +264,7 @@ pub(super) fn remove_route(script: &mut Script<'_>, netns: Option<&str>, route: 
     }
 }
 
-fn command(netns: Option<&str>, route: &Route) -> String {
+fn command(netns: Option<&NetnsRef>, route: &Route) -> String {
     let ip = ip(IpVersion::of_net(&route.to));
     netns.map_or_else(|| ip.to_owned(), |netns| within(ip, netns))
 }

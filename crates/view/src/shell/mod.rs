@@ -3,6 +3,7 @@
 
 mod adjust;
 mod build;
+mod entering;
 mod filter;
 mod host;
 mod inside;

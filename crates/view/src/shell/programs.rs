@@ -5,7 +5,7 @@ use hallway_plan::settled::Settled;
 use hallway_spec::{Condition, User};
 
 use super::Script;
-use super::inside::run_in;
+use super::entering::run_in;
 use super::quote::quote;
 
 /// Published ports on localhost.
@@ -38,11 +38,11 @@ pub(super) fn names(script: &mut Script<'_>, settled: &Settled) {
     script.comment("hallway gives each program the names of the nodes it can reach as /etc/hosts. To have the same");
     script.comment("by hand, write them to /etc/netns/NODE/hosts, where ip netns exec finds them:");
     for (file, text) in files {
-        let nodes: Vec<&str> = settled
+        let nodes: Vec<String> = settled
             .nodes
             .iter()
             .filter(|n| hosts::file_name(n) == file)
-            .map(|n| n.netns.as_str())
+            .map(|n| n.netns.to_string())
             .collect();
         script.comment(&format!("  {}:", nodes.join(", ")));
         for line in text

@@ -66,6 +66,38 @@ prop_compose! {
     }
 }
 
+/// The end of a cable, at a new interface of a node.
+fn end(node: usize, nodes: &mut [Node]) -> End {
+    let interface = format!("eth{}", nodes[node].interfaces.len());
+    nodes[node].interfaces.push(Interface {
+        name: interface.clone(),
+        addresses: vec!["10.9.0.1".into()],
+        network: None,
+        notes: String::new(),
+        state: Presence::Present,
+        counters: None,
+    });
+    End {
+        node,
+        interface,
+        addresses: vec!["10.9.0.1/30".into()],
+        notes: String::new(),
+    }
+}
+
+/// An end of an arrow.
+fn party((at, any): (prop::sample::Index, u8), networks: usize, nodes: usize) -> Party {
+    match any {
+        0 => Party::Any,
+        1 => Party::Host,
+        2 => Party::Outside,
+        3 => Party::Prefix("10.0.0.0/8".into()),
+        n if n % 2 == 0 && nodes > 0 => Party::Node(at.index(nodes)),
+        _ if networks > 0 => Party::Network(at.index(networks)),
+        _ => Party::Any,
+    }
+}
+
 fn graph() -> impl Strategy<Value = Graph> {
     let networks = proptest::collection::vec(network(), 0..9);
     networks
@@ -94,40 +126,14 @@ fn graph() -> impl Strategy<Value = Graph> {
                 if a == b {
                     continue;
                 }
-                let end = |node: usize, nodes: &mut Vec<Node>| {
-                    let interface = format!("eth{}", nodes[node].interfaces.len());
-                    nodes[node].interfaces.push(Interface {
-                        name: interface.clone(),
-                        addresses: vec!["10.9.0.1".into()],
-                        network: None,
-                        notes: String::new(),
-                        state: Presence::Present,
-                        counters: None,
-                    });
-                    End {
-                        node,
-                        interface,
-                        addresses: vec!["10.9.0.1/30".into()],
-                        notes: String::new(),
-                    }
-                };
                 made.push(Cable {
                     a: end(a, &mut nodes),
                     b: end(b, &mut nodes),
                 });
             }
-            let party = |at: prop::sample::Index, any: u8| match any {
-                0 => Party::Any,
-                1 => Party::Host,
-                2 => Party::Outside,
-                3 => Party::Prefix("10.0.0.0/8".into()),
-                n if n % 2 == 0 && !nodes.is_empty() => Party::Node(at.index(nodes.len())),
-                _ if !networks.is_empty() => Party::Network(at.index(networks.len())),
-                _ => Party::Any,
-            };
             let arrow = |(from, to, a, b, both)| Arrow {
-                from: party(from, a),
-                to: party(to, b),
+                from: party((from, a), networks.len(), nodes.len()),
+                to: party((to, b), networks.len(), nodes.len()),
                 both,
             };
             let policies: Vec<Policy> = policies

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use hallway_spec as spec;
 
-use super::super::{ProgramState, ProgramStatus, desired};
+use super::super::{ProgramState, ProgramStatus, desired, message};
 use super::{
     Condition, Dependency, Forward, Health, Healthcheck, Listen, Port, Program, Protocol, Restart,
-    State, Status,
+    State,
 };
 
 impl From<&desired::Program> for Program {
@@ -163,7 +163,7 @@ impl From<Port> for spec::PortProto {
     }
 }
 
-impl From<ProgramStatus> for Status {
+impl From<ProgramStatus> for message::ProgramStatus {
     fn from(s: ProgramStatus) -> Self {
         Self {
             node: s.node,
@@ -177,8 +177,8 @@ impl From<ProgramStatus> for Status {
     }
 }
 
-impl From<Status> for ProgramStatus {
-    fn from(s: Status) -> Self {
+impl From<message::ProgramStatus> for ProgramStatus {
+    fn from(s: message::ProgramStatus) -> Self {
         Self {
             node: s.node,
             state: s.state.into(),

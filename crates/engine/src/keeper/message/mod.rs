@@ -130,7 +130,7 @@ pub enum Answer {
     /// The state of all programs.
     Programs {
         /// One for each.
-        programs: Vec<Status>,
+        programs: Vec<ProgramStatus>,
     },
     /// The ports that are served.
     Forwards {
@@ -320,7 +320,7 @@ pub struct Forward {
 /// See [`super::ProgramStatus`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Status {
+pub struct ProgramStatus {
     /// Its node.
     pub node: String,
     /// What it does.
@@ -368,7 +368,7 @@ impl Request {
     /// The request that makes a keeper do `change`.
     #[must_use]
     pub fn change(
-        change: &desired::Change,
+        change: &desired::KeeperChange,
         listeners: &[desired::Listen],
         remains: &desired::RemovedLinks,
     ) -> Self {

@@ -8,7 +8,7 @@ use hallway_kernel::packet::{Direction, Ethernet, Frame, Ip, Transport};
 use hallway_kernel::probe::{
     Client, IcmpError, IcmpSocket, RawAnswer, RawProbe, RawSocket, socket_address,
 };
-use hallway_plan::reach::{Listener, Location, Measured, Outcome};
+use hallway_plan::reach::{ListenerKind, Location, Measured, Outcome};
 use hallway_spec::IpVersion;
 use rustix::io::Errno;
 
@@ -26,7 +26,7 @@ pub(super) struct Attempt<'a> {
     pub(super) aim: &'a Aim,
     /// The number of the interface of a destination that is on a single link; else 0.
     interface: u32,
-    pub(super) listener: Listener,
+    pub(super) listener: ListenerKind,
     /// Its number among all: the identifier of its echo requests and the text it sends.
     number: u16,
     socket: Socket,
@@ -61,7 +61,7 @@ impl<'a> Attempt<'a> {
     /// Starts it; must be called inside the place where it starts.
     pub(super) fn begin(
         aim: &'a Aim,
-        listener: Listener,
+        listener: ListenerKind,
         number: u16,
         icmp: Option<&IcmpSocket>,
     ) -> Self {
@@ -160,7 +160,7 @@ impl<'a> Attempt<'a> {
         let recent = |after: Duration| self.started.elapsed() < after + SOON;
         matches!(self.socket, Socket::Tcp(_))
             && self.done.is_none()
-            && self.listener != Listener::Temporary
+            && self.listener != ListenerKind::Temporary
             && self.connected.is_some_and(recent)
     }
 
@@ -253,7 +253,7 @@ impl<'a> Attempt<'a> {
             Some((place, target)) => (place, target),
             None => return,
         };
-        if place != at || self.listener != Listener::Service || self.done.is_some() {
+        if place != at || self.listener != ListenerKind::Service || self.done.is_some() {
             return;
         }
         if frame.direction == Direction::Out {

@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use hallway_kernel::packet::{Frame, PacketSocket};
 use hallway_kernel::probe::{self, Echo, RawSocket};
 use hallway_kernel::{Kernel, KernelError};
-use hallway_plan::reach::{Listener, Location};
+use hallway_plan::reach::{ListenerKind, Location};
 use hallway_plan::settled::Settled;
 use rustix::io::Errno;
 
@@ -20,7 +20,7 @@ type Key = (Location, SocketAddr, AimTransport);
 /// Every listener of a wave, with the connections they have taken.
 #[derive(Default)]
 pub(super) struct Listeners {
-    there: BTreeMap<Key, Listener>,
+    there: BTreeMap<Key, ListenerKind>,
     echoes: Vec<Echo>,
     connections: Vec<OwnedFd>,
     /// The listeners of protocols without sockets of their own, with their ports.
@@ -30,11 +30,11 @@ pub(super) struct Listeners {
 }
 
 /// What is known of a place where no listener could be opened.
-fn without(error: Errno) -> Listener {
+fn without(error: Errno) -> ListenerKind {
     match error {
         // Nothing can listen at an address that does not exist there, or for a protocol that this kernel lacks.
-        Errno::ADDRNOTAVAIL | Errno::AFNOSUPPORT | Errno::PROTONOSUPPORT => Listener::None,
-        _ => Listener::Unknown,
+        Errno::ADDRNOTAVAIL | Errno::AFNOSUPPORT | Errno::PROTONOSUPPORT => ListenerKind::None,
+        _ => ListenerKind::Unknown,
     }
 }
 
@@ -63,7 +63,7 @@ impl Listeners {
             let listener = match made {
                 Ok(socket) => {
                     self.raw.push((socket, address.port()));
-                    Listener::Temporary
+                    ListenerKind::Temporary
                 }
                 Err(error) => without(error),
             };
@@ -76,14 +76,14 @@ impl Listeners {
         let listener = match made {
             Ok(echo) => {
                 self.echoes.push(echo);
-                Listener::Temporary
+                ListenerKind::Temporary
             }
             Err(Errno::ADDRINUSE) => {
                 if !tcp && !self.watchers.contains_key(at) {
                     let watcher = inside(settled, at, PacketSocket::open)?;
                     self.watchers.insert(at.clone(), watcher);
                 }
-                Listener::Service
+                ListenerKind::Service
             }
             Err(error) => without(error),
         };
@@ -92,16 +92,16 @@ impl Listeners {
     }
 
     /// The kind of listener where an attempt should arrive.
-    pub(super) fn of(&self, aim: &Aim) -> Listener {
+    pub(super) fn of(&self, aim: &Aim) -> ListenerKind {
         if aim.service == hallway_plan::reach::Service::Icmp {
-            return Listener::Kernel;
+            return ListenerKind::Kernel;
         }
         let key = aim
             .target
             .as_ref()
             .map(|(at, a)| (at.clone(), *a, aim.transport()));
         let known = key.and_then(|key| self.there.get(&key).copied());
-        known.unwrap_or(Listener::None)
+        known.unwrap_or(ListenerKind::None)
     }
 
     /// The descriptors to poll.

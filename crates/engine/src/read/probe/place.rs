@@ -4,8 +4,7 @@ use hallway_kernel::netns::{self, Netns};
 use hallway_kernel::{Kernel, KernelError};
 use hallway_plan::reach::Location;
 use hallway_plan::settled::Settled;
-
-use crate::observe::netns_path;
+use hallway_spec::NetnsName;
 
 /// Runs a function inside a place.
 pub(in crate::read) fn inside<T>(
@@ -22,8 +21,9 @@ pub(in crate::read) fn inside<T>(
         )),
         Location::Node(name) => {
             let node = settled.node(name);
-            let netns = node.map_or_else(|| name.to_string(), |n| n.netns.clone());
-            let namespace = Netns::open(&netns_path(&netns))?;
+            let netns =
+                node.map_or_else(|| NetnsName::from(name.clone()).into(), |n| n.netns.clone());
+            let namespace = Netns::open(&netns.path())?;
             let _inside = netns::enter(&namespace)?;
             action()
         }

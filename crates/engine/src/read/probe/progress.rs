@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hallway_kernel::Kernel;
 use hallway_kernel::probe::Client;
-use hallway_plan::reach::Listener;
+use hallway_plan::reach::ListenerKind;
 use rustix::io::Errno;
 
 use super::aim::Aim;
@@ -28,7 +28,7 @@ pub(super) enum Progress {
 pub(super) fn tcp(
     client: &Client,
     connected: Option<Duration>,
-    listener: Listener,
+    listener: ListenerKind,
     text: &[u8],
 ) -> Result<Option<Progress>, Errno> {
     match client.error()? {
@@ -41,21 +41,21 @@ pub(super) fn tcp(
     }
     if connected.is_none() {
         // Nothing can be sent before the handshake is complete.
-        return match client.send(if listener == Listener::Temporary {
+        return match client.send(if listener == ListenerKind::Temporary {
             text
         } else {
             b""
         }) {
             Err(Errno::AGAIN | Errno::NOTCONN | Errno::INPROGRESS) => Ok(None),
             Err(errno) => Err(errno),
-            Ok(()) if listener == Listener::Temporary => Ok(Some(Progress::Connected)),
+            Ok(()) if listener == ListenerKind::Temporary => Ok(Some(Progress::Connected)),
             Ok(()) => {
                 client.end()?;
                 Ok(Some(Progress::Connected))
             }
         };
     }
-    if listener != Listener::Temporary {
+    if listener != ListenerKind::Temporary {
         // The end of what this side sends is a packet after the handshake, and is acknowledged.
         return Ok(client.end_arrived().then_some(Progress::Answered));
     }

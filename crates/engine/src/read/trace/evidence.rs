@@ -9,7 +9,7 @@ use hallway_nftables::trace::{TraceEvent, TraceKind};
 use hallway_nftables::{Family, Hook};
 use hallway_plan::reach::{Flow, Outcome};
 
-use super::watch::{SeenFrame, Watch};
+use super::watch::{SeenFrame, WatchedPlace};
 
 /// The direction of a packet in its exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -180,7 +180,7 @@ impl Sighting {
     }
 
     /// Splits off the observations of a packet that left and comes in again.
-    pub(super) fn split_off_arrival(&mut self, watch: &Watch) -> Self {
+    pub(super) fn split_off_arrival(&mut self, watch: &WatchedPlace) -> Self {
         let left = self.outs.iter().map(|s| s.time).min();
         let came = self.ins.iter().map(|s| s.time).min();
         if left.is_none() || came < left || self.by_loopback(watch) {
@@ -196,7 +196,7 @@ impl Sighting {
     }
 
     /// A packet that a place sends to itself: its observations as it leaves and as it comes in.
-    pub(super) fn looped(&self, watch: &Watch) -> Option<(Self, Self)> {
+    pub(super) fn looped(&self, watch: &WatchedPlace) -> Option<(Self, Self)> {
         if !self.by_loopback(watch) {
             return None;
         }
@@ -214,7 +214,7 @@ impl Sighting {
         Some((out, back))
     }
 
-    fn by_loopback(&self, watch: &Watch) -> bool {
+    fn by_loopback(&self, watch: &WatchedPlace) -> bool {
         self.ins.iter().any(|s| watch.name(s.interface) == "lo")
     }
 
@@ -246,13 +246,17 @@ impl Sighting {
     }
 }
 
-fn comes_in(watch: &Watch, run: &ChainRun) -> bool {
+fn comes_in(watch: &WatchedPlace, run: &ChainRun) -> bool {
     let hook = watch.base(&run.first).map(|b| b.hook);
     matches!(hook, Some(Hook::Ingress | Hook::Prerouting | Hook::Input))
 }
 
 /// The observations of a packet at a place.
-pub(super) fn sighting(watch: &Watch, known: &PacketMatcher, direction: FlowDirection) -> Sighting {
+pub(super) fn sighting(
+    watch: &WatchedPlace,
+    known: &PacketMatcher,
+    direction: FlowDirection,
+) -> Sighting {
     // The first packet: one that is sent again takes the same path.
     let surer =
         |new: &Flow, old: &Flow| known.has_key(new, direction) && !known.has_key(old, direction);
@@ -319,7 +323,7 @@ pub(super) fn sighting(watch: &Watch, known: &PacketMatcher, direction: FlowDire
 }
 
 /// Reports come in order; one that contains the packet starts a base chain.
-fn runs(watch: &Watch, known: &PacketMatcher, direction: FlowDirection) -> Vec<ChainRun> {
+fn runs(watch: &WatchedPlace, known: &PacketMatcher, direction: FlowDirection) -> Vec<ChainRun> {
     let mut out: Vec<ChainRun> = Vec::new();
     let mut current: Vec<(u32, ChainRun)> = Vec::new();
     for event in &watch.events {

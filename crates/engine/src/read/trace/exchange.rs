@@ -5,13 +5,13 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use hallway_kernel::KernelError;
-use hallway_plan::reach::{Flow, Listener, Measured, Outcome, Service};
+use hallway_plan::reach::{Flow, ListenerKind, Measured, Outcome, Service};
 use hallway_spec::IpVersion;
 
 use super::super::probe::{self, Aim};
 use super::evidence::{FlowDirection, PacketMatcher, flow};
 use super::tracer::{Traced, Tracer};
-use super::watch::Watch;
+use super::watch::WatchedPlace;
 use crate::Cancel;
 
 /// Reports come this much later than the packets they are about.
@@ -35,7 +35,7 @@ impl Tracer<'_> {
             outcome: Outcome::Unreachable,
             latency_us: None,
             detail: "there is no address to send to".into(),
-            listener: Listener::None,
+            listener: ListenerKind::None,
             key: None,
         });
         let path = self.reconstruct(&measured, measured.key);
@@ -91,11 +91,11 @@ impl Tracer<'_> {
                 outcome,
                 latency_us: None,
                 detail: String::new(),
-                listener: Listener::Service,
+                listener: ListenerKind::Service,
                 key,
             };
             let path = self.reconstruct(&measured, key);
-            self.watches.iter_mut().for_each(Watch::discard);
+            self.watches.iter_mut().for_each(WatchedPlace::discard);
             return Ok(Some(Traced {
                 path,
                 measured: None,

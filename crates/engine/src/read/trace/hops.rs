@@ -10,7 +10,7 @@ use hallway_plan::mark;
 use hallway_plan::reach::{Flow, Hop, HopEvent, Location};
 
 use super::evidence::{ChainRun, Sighting, flow};
-use super::watch::{SeenFrame, Watch};
+use super::watch::{SeenFrame, WatchedPlace};
 
 /// How a packet's path at one place ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub(super) enum PathEnd {
 
 /// Builds the hops of one packet at one place.
 pub(super) struct HopBuilder<'a> {
-    watch: &'a mut Watch,
+    watch: &'a mut WatchedPlace,
     at: Location,
     flow: Flow,
     pub(super) hops: Vec<Hop>,
@@ -39,7 +39,7 @@ pub(super) struct HopBuilder<'a> {
 
 /// The hops of one place, in the kernel's order.
 pub(super) fn reconstruct(
-    watch: &mut Watch,
+    watch: &mut WatchedPlace,
     sighting: &Sighting,
     made_here: Option<Flow>,
 ) -> (Vec<Hop>, PathEnd) {

@@ -4,10 +4,10 @@
 use std::collections::BTreeSet;
 
 use super::evidence::{ChainRun, Sighting};
-use super::watch::{SeenFrame, Watch};
+use super::watch::{SeenFrame, WatchedPlace};
 
 /// Links that a packet came in by or left by, with the bridges that they are ports of.
-fn around(watch: &Watch, frames: &[SeenFrame]) -> BTreeSet<u32> {
+fn around(watch: &WatchedPlace, frames: &[SeenFrame]) -> BTreeSet<u32> {
     let links = frames.iter().map(|seen| seen.interface);
     let masters = links
         .clone()
@@ -17,7 +17,7 @@ fn around(watch: &Watch, frames: &[SeenFrame]) -> BTreeSet<u32> {
 
 impl Sighting {
     /// What was seen of each time that the packet came to the place, in order.
-    pub(super) fn passes(mut self, watch: &Watch) -> Vec<Self> {
+    pub(super) fn passes(mut self, watch: &WatchedPlace) -> Vec<Self> {
         let mut frames: Vec<SeenFrame> = self.ins.drain(..).chain(self.outs.drain(..)).collect();
         // Some have no times of their own.
         frames.sort_by_key(|seen| seen.order);

@@ -6,13 +6,13 @@ use std::time::{Duration, SystemTime};
 
 use hallway_kernel::conntrack;
 use hallway_kernel::route::RouteQuestion;
-use hallway_plan::reach::{Flow, Hop, HopEvent, Listener, Location, Measured, Path};
+use hallway_plan::reach::{Flow, Hop, HopEvent, ListenerKind, Location, Measured, Path};
 
 use super::evidence::{FlowDirection, PacketMatcher, Sighting, flow, sighting};
 use super::hops::{PathEnd, reconstruct};
 use super::tracer::Tracer;
 use super::verdict::Observations;
-use super::watch::Watch;
+use super::watch::WatchedPlace;
 
 /// What was seen of one time that a packet was at a place: whether it came there from another, when,
 /// and the position of the place's watch.
@@ -91,9 +91,9 @@ impl Tracer<'_> {
 
     /// What may have dropped a packet without a report.
     fn unseen(&mut self) -> Vec<String> {
-        let chains = self.watches.iter().flat_map(Watch::unseen_chains);
+        let chains = self.watches.iter().flat_map(WatchedPlace::unseen_chains);
         let mut out: Vec<String> = chains.collect();
-        out.extend(self.watches.iter_mut().filter_map(Watch::full_table));
+        out.extend(self.watches.iter_mut().filter_map(WatchedPlace::full_table));
         out
     }
 
@@ -234,17 +234,17 @@ impl Tracer<'_> {
             _ => None,
         };
         match (measured.listener, program.and_then(|n| n.service.as_ref())) {
-            (Listener::Kernel, _) => "the kernel, which answers echo requests".into(),
-            (Listener::Temporary, _) => "only the probe's own listener".into(),
-            (Listener::Service, Some(service)) => {
+            (ListenerKind::Kernel, _) => "the kernel, which answers echo requests".into(),
+            (ListenerKind::Temporary, _) => "only the probe's own listener".into(),
+            (ListenerKind::Service, Some(service)) => {
                 format!(
                     "a program: {}",
                     hallway_plan::program::line(&service.command)
                 )
             }
-            (Listener::Service, None) => "a program".into(),
-            (Listener::None, _) => "nothing".into(),
-            (Listener::Unknown, _) => "unknown: no listener could be opened there".into(),
+            (ListenerKind::Service, None) => "a program".into(),
+            (ListenerKind::None, _) => "nothing".into(),
+            (ListenerKind::Unknown, _) => "unknown: no listener could be opened there".into(),
         }
     }
 
@@ -254,15 +254,18 @@ impl Tracer<'_> {
             return;
         };
         let host = self.watches.iter_mut().find(|w| w.at == Location::Host);
-        let found = host.into_iter().flat_map(Watch::connections).find(|c| {
-            c.original.protocol == known.protocol
-                && known.sources.contains(&c.original.from)
-                && known.targets.contains(&c.original.to)
-                && (c.original.port == 0 || known.ports.contains(&c.original.port))
-                && known
-                    .key
-                    .is_none_or(|k| c.original.source_port == 0 || k == c.original.source_port)
-        });
+        let found = host
+            .into_iter()
+            .flat_map(WatchedPlace::connections)
+            .find(|c| {
+                c.original.protocol == known.protocol
+                    && known.sources.contains(&c.original.from)
+                    && known.targets.contains(&c.original.to)
+                    && (c.original.port == 0 || known.ports.contains(&c.original.port))
+                    && known
+                        .key
+                        .is_none_or(|k| c.original.source_port == 0 || k == c.original.source_port)
+            });
         if let (Some(connection), Some(hop)) = (found, request.get(position)) {
             let tuple = |t: &conntrack::Tuple| Flow {
                 from: t.from,

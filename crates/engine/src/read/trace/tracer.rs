@@ -4,7 +4,7 @@ use hallway_kernel::KernelError;
 use hallway_plan::reach::{Environment, Location, Measured, Path, World};
 
 use super::places::{places, watched};
-use super::watch::Watch;
+use super::watch::WatchedPlace;
 
 /// A traced exchange.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ pub struct Tracer<'w> {
     pub(super) environment: Environment,
     pub(super) predicted: Path,
     pub(super) from: Location,
-    pub(super) watches: Vec<Watch>,
+    pub(super) watches: Vec<WatchedPlace>,
 }
 
 impl<'w> Tracer<'w> {
@@ -38,7 +38,7 @@ impl<'w> Tracer<'w> {
         let watched = watched(&predicted);
         let mut watches = Vec::new();
         for at in places(world, &predicted, &from) {
-            watches.push(Watch::begin(world.settled(), &at, &watched)?);
+            watches.push(WatchedPlace::begin(world.settled(), &at, &watched)?);
         }
         Ok(Self {
             world,

@@ -4,7 +4,8 @@
 use std::net::IpAddr;
 
 use hallway_plan::reach::{
-    Hop, HopEvent, Listener, Location, Measured, Outcome, Path, Reason, ReasonCode, Service,
+    Hop, HopEvent, ListenerKind, Location, Measured, Outcome, OutcomeReason, Path, ReasonCode,
+    Service,
 };
 use hallway_plan::rules::purpose;
 use hallway_plan::settled::Settled;
@@ -34,8 +35,8 @@ const BUT_NOT_THE_REPLY: &str = "the request arrives, but not the reply: ";
 /// Reasons for which the host has no way for a packet.
 const OF_ROUTES: [ReasonCode; 2] = [ReasonCode::NoRoute, ReasonCode::DroppingRoute];
 
-fn reason(code: ReasonCode, text: impl Into<String>, help: impl Into<String>) -> Reason {
-    Reason {
+fn reason(code: ReasonCode, text: impl Into<String>, help: impl Into<String>) -> OutcomeReason {
+    OutcomeReason {
         code,
         text: text.into(),
         place: None,
@@ -45,7 +46,7 @@ fn reason(code: ReasonCode, text: impl Into<String>, help: impl Into<String>) ->
 
 impl Observations<'_> {
     /// The reason for its end.
-    pub(super) fn reason(&self) -> Reason {
+    pub(super) fn reason(&self) -> OutcomeReason {
         let outcome = self.measured.outcome;
         let agrees = outcome == self.predicted.outcome;
         if outcome.reachable() {
@@ -115,14 +116,18 @@ impl Observations<'_> {
     }
 
     /// The prediction's reason, if it is one of these.
-    fn or_predicted(&self, codes: &[ReasonCode], otherwise: impl FnOnce() -> Reason) -> Reason {
+    fn or_predicted(
+        &self,
+        codes: &[ReasonCode],
+        otherwise: impl FnOnce() -> OutcomeReason,
+    ) -> OutcomeReason {
         let predicted = &self.predicted.reason;
         let fits = codes.contains(&predicted.code) && !self.predicted.outcome.reachable();
         if fits { predicted.clone() } else { otherwise() }
     }
 
     /// A chain dropped it: which one, and by which rule.
-    fn dropped_by_rule(&self, hops: &[Hop], before: &str) -> Reason {
+    fn dropped_by_rule(&self, hops: &[Hop], before: &str) -> OutcomeReason {
         let last = hops.iter().rev().find_map(|hop| match &hop.event {
             HopEvent::Chain { verdict, .. } if ["drop", "reject"].contains(&verdict.as_str()) => {
                 Some((hop, &hop.event))
@@ -168,7 +173,7 @@ impl Observations<'_> {
     }
 
     /// A rule of hallway: the prediction's reason if that names the rule, else the rule's comment.
-    fn own_rule(&self, comment: &str, before: &str) -> Reason {
+    fn own_rule(&self, comment: &str, before: &str) -> OutcomeReason {
         let predicted = &self.predicted;
         let same = !predicted.outcome.reachable()
             && predicted.request.iter().chain(&predicted.reply).any(|h| {
@@ -181,7 +186,7 @@ impl Observations<'_> {
         let policy = purpose::policy_of(comment)
             .and_then(|index| self.settled.policies.iter().find(|p| p.index == index));
         match policy {
-            Some(policy) => Reason {
+            Some(policy) => OutcomeReason {
                 place: (policy.place.line > 0).then(|| policy.place.clone()),
                 ..reason(
                     ReasonCode::PolicyDeny,
@@ -211,7 +216,7 @@ impl Observations<'_> {
         }
     }
 
-    fn refused(&self) -> Reason {
+    fn refused(&self) -> OutcomeReason {
         if self.predicted.outcome == Outcome::Refused {
             return self.predicted.reason.clone();
         }
@@ -226,9 +231,9 @@ impl Observations<'_> {
     }
 
     /// The request has arrived, and no reply came back.
-    fn unanswered(&self) -> Reason {
+    fn unanswered(&self) -> OutcomeReason {
         if let Some((at, PathEnd::NoRoute(to))) = &self.reply {
-            return self.or_predicted(&[ReasonCode::NoReplyRoute], || Reason {
+            return self.or_predicted(&[ReasonCode::NoReplyRoute], || OutcomeReason {
                 code: ReasonCode::NoReplyRoute,
                 ..no_route(at, *to, BUT_NOT_THE_REPLY)
             });
@@ -249,7 +254,7 @@ impl Observations<'_> {
             None => reason(
                 ReasonCode::Silent,
                 match self.measured.listener {
-                    Listener::Service => {
+                    ListenerKind::Service => {
                         "the request arrives, and the program there does not answer"
                     }
                     _ => "the request arrives, and nothing answers",
@@ -269,7 +274,7 @@ impl Observations<'_> {
     }
 
     /// Dropped with no nftrace event.
-    fn lost(&self) -> Reason {
+    fn lost(&self) -> OutcomeReason {
         let service = match self.predicted.service {
             Service::Icmp => "echo request".to_owned(),
             Service::Port(port) => format!("packet to {port}"),
@@ -304,7 +309,7 @@ fn code_of(comment: &str) -> ReasonCode {
     }
 }
 
-fn reverse_path_filter(at: &Location, from: IpAddr, by: &str, before: &str) -> Reason {
+fn reverse_path_filter(at: &Location, from: IpAddr, by: &str, before: &str) -> OutcomeReason {
     reason(
         ReasonCode::ReversePathFilter,
         format!("{before}{at} has no route back to {from} by {by}, so rp_filter drops its packets"),
@@ -312,7 +317,7 @@ fn reverse_path_filter(at: &Location, from: IpAddr, by: &str, before: &str) -> R
     )
 }
 
-fn no_route(at: &Location, to: IpAddr, before: &str) -> Reason {
+fn no_route(at: &Location, to: IpAddr, before: &str) -> OutcomeReason {
     reason(
         ReasonCode::NoRoute,
         format!("{before}{at} has no route to {to}"),

@@ -38,7 +38,7 @@ type ChainKey = (Family, String, String);
 
 /// A watched place. Everything in it belongs to that place's namespace.
 #[derive(Debug)]
-pub(super) struct Watch {
+pub(super) struct WatchedPlace {
     pub(super) at: Location,
     links: BTreeMap<u32, LinkInfo>,
     /// The place's own addresses.
@@ -55,7 +55,7 @@ pub(super) struct Watch {
     pub(super) made: Vec<Ip>,
 }
 
-impl Watch {
+impl WatchedPlace {
     /// Begins to watch a place.
     pub(super) fn begin(
         settled: &Settled,

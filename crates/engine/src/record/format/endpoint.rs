@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::settled::MemberFile;
 use super::{VERSION, check_version, parse, text};
 use crate::Failure;
-use crate::record::change::{Change, EndpointChange, NodeText};
+use crate::record::change::{EndpointChange, NodeChange, NodeText};
 
 #[derive(Serialize, Deserialize)]
 struct EndpointFile {
@@ -32,8 +32,8 @@ enum ChangeFile {
 
 pub(in crate::record) fn write(change: &EndpointChange) -> Result<Vec<u8>, Failure> {
     let file = match &change.change {
-        Change::Removed => ChangeFile::Removed,
-        Change::Added {
+        NodeChange::Removed => ChangeFile::Removed,
+        NodeChange::Added {
             member,
             inode,
             text,
@@ -56,12 +56,12 @@ pub(in crate::record) fn read(path: &Path, bytes: &[u8]) -> Result<EndpointChang
     check_version(path, bytes, None)?;
     let file: EndpointFile = parse(path, bytes)?;
     let change = match file.change {
-        ChangeFile::Removed => Change::Removed,
+        ChangeFile::Removed => NodeChange::Removed,
         ChangeFile::Added {
             member,
             inode,
             text,
-        } => Change::Added {
+        } => NodeChange::Added {
             member: Box::new((*member).into()),
             inode,
             text,

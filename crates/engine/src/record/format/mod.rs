@@ -19,7 +19,7 @@ mod workload;
 use std::path::Path;
 
 use hallway_plan::step::Uplink;
-use hallway_spec::IpVersion;
+use hallway_spec::{IpVersion, NetnsName};
 use serde::{Deserialize, Serialize};
 
 use crate::{Failure, Reason};
@@ -56,7 +56,7 @@ pub(crate) struct Written {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Older {
     pub(super) written: Written,
-    pub(super) inodes: Vec<(String, u64)>,
+    pub(super) inodes: Vec<(NetnsName, u64)>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -70,7 +70,7 @@ struct HeadFile {
     #[serde(default)]
     generation: u64,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    inodes: Vec<(String, u64)>,
+    inodes: Vec<(NetnsName, u64)>,
     #[serde(default = "yes")]
     repair: bool,
     #[serde(default)]
@@ -158,7 +158,7 @@ pub(super) fn read_record(path: &Path, text: &[u8]) -> Result<Head, Failure> {
 }
 
 /// `inodes`: the namespaces that were made, one a line: inode number and name.
-pub(super) fn write_inodes(inodes: &[(String, u64)]) -> Vec<u8> {
+pub(super) fn write_inodes(inodes: &[(NetnsName, u64)]) -> Vec<u8> {
     let lines = inodes
         .iter()
         .map(|(name, inode)| format!("{inode} {name}\n"));
@@ -166,22 +166,22 @@ pub(super) fn write_inodes(inodes: &[(String, u64)]) -> Vec<u8> {
 }
 
 /// Reads `inodes`.
-pub(super) fn read_inodes(path: &Path, text: &[u8]) -> Result<Vec<(String, u64)>, Failure> {
+pub(super) fn read_inodes(path: &Path, text: &[u8]) -> Result<Vec<(NetnsName, u64)>, Failure> {
     let text = String::from_utf8_lossy(text);
     let line = |line: &str| {
         let (inode, name) = line.split_once(' ')?;
-        Some((name.to_owned(), inode.parse().ok()?))
+        Some((name.parse().ok()?, inode.parse().ok()?))
     };
     let all: Option<Vec<_>> = text.lines().map(line).collect();
     all.ok_or_else(|| damaged(path, "a line is not an inode number and a name"))
 }
 
 /// The inode number of one namespace in `inodes`.
-pub(super) fn inode_of(text: &[u8], netns: &str) -> Option<u64> {
+pub(super) fn inode_of(text: &[u8], netns: &NetnsName) -> Option<u64> {
     let text = std::str::from_utf8(text).ok()?;
     let of = |line: &str| {
         let (inode, name) = line.split_once(' ')?;
-        (name == netns).then(|| inode.parse().ok())?
+        (name == netns.as_ref()).then(|| inode.parse().ok())?
     };
     text.lines().find_map(of)
 }

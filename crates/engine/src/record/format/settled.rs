@@ -8,8 +8,8 @@ use hallway_plan::settled::{
     Interface, Network, Node, Plug, Policy, PolicySide, Publish, Route, Settled, Subnet,
 };
 use hallway_spec::{
-    Action, Bandwidth, Impairments, Mode, Name, Place, PolicyService, PortName, PortRange,
-    Protocol, SysctlKey,
+    Action, Bandwidth, Impairments, Mode, Name, NetnsRef, Place, PolicyService, PortName,
+    PortRange, Protocol, SysctlKey,
 };
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -76,7 +76,7 @@ struct SubnetFile {
 #[derive(Serialize, Deserialize)]
 struct NodeFile {
     name: Name,
-    netns: String,
+    netns: NetnsRef,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     joined: Option<JoinedFile>,
     #[serde(default = "has_default_route")]

@@ -6,13 +6,13 @@ use hallway_plan::diff::endpoint;
 use hallway_plan::settle::complete;
 use hallway_plan::settled::{Interface, Node, Plug, Publish, Settled};
 use hallway_plan::{Surroundings, settle};
-use hallway_spec::{Document, Edit, Name, NewNode, Place, Topology, edit, parse_bytes};
+use hallway_spec::{Document, Edit, Name, NetnsName, NewNode, Place, Topology, edit, parse_bytes};
 use ipnet::IpNet;
 
 use crate::account::{CallingUser, allow_programs};
 
 /// The addresses of the new node on one network.
-pub(super) struct Given {
+pub(super) struct NodeAddresses {
     pub(super) network: Name,
     pub(super) addresses: Vec<IpAddr>,
     /// The addresses that are allocated last after this.
@@ -51,19 +51,17 @@ pub(super) fn settled_with(
     topology: &Topology,
     before: &Settled,
     name: &Name,
-    given: &[Given],
+    given: &[NodeAddresses],
     caller: Option<CallingUser>,
 ) -> Option<(Settled, Node)> {
     let mut previous = before.clone();
     previous.nodes.push(placeholder(name, given));
     let mut around = Surroundings::new(&topology.name, &Default::default(), &[before]);
     let owner = |n: &Node| {
-        (
-            n.netns.clone(),
-            Some((topology.name.clone(), n.name.clone())),
-        )
+        let owner = (topology.name.clone(), n.name.clone());
+        Some((n.netns.name()?.clone(), Some(owner)))
     };
-    around.namespaces = before.nodes.iter().map(owner).collect();
+    around.namespaces = before.nodes.iter().filter_map(owner).collect();
     let mut settled = settle(topology, Some(&previous), &around).ok()?;
     allow_programs(&mut settled, caller);
     let mut node = settled.node(name)?.clone();
@@ -91,7 +89,7 @@ fn without_line(place: &Place) -> Place {
 }
 
 /// The node as if it had existed before with these addresses.
-fn placeholder(name: &Name, given: &[Given]) -> Node {
+fn placeholder(name: &Name, given: &[NodeAddresses]) -> Node {
     let interfaces = given.iter().map(|given| Interface {
         name: String::new(),
         mac: [0; 6],
@@ -112,7 +110,7 @@ fn placeholder(name: &Name, given: &[Given]) -> Node {
     });
     Node {
         name: name.clone(),
-        netns: String::new(),
+        netns: NetnsName::from(name.clone()).into(),
         joined: None,
         default_route: true,
         interfaces: interfaces.collect(),

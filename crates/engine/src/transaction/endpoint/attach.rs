@@ -13,17 +13,16 @@ use hallway_plan::rules::nf_version;
 use hallway_plan::rules::sets::PORTS;
 use hallway_plan::settle::pool_addresses;
 use hallway_plan::settled::{Node, Publish, Settled};
-use hallway_spec::{Edit, IpVersion, Name, NewNode, Topology};
+use hallway_spec::{Edit, IpVersion, NETNS_DIRECTORY, Name, NewNode, Topology};
 
 use super::super::listeners::are_taken;
 use super::super::programs::{forwards, program};
 use super::super::{Caller, ready};
 use super::Prepared;
-use super::alone::{Given, of_node, settled_with, topology};
-use crate::keeper::{Change as KeeperChange, Client, Handshake, Listener, RemovedLinks};
+use super::alone::{NodeAddresses, of_node, settled_with, topology};
+use crate::keeper::{BoundSocket, Client, Handshake, KeeperChange, RemovedLinks};
 use crate::lease::{Claim, Leases};
-use crate::observe::{NETNS_DIRECTORY, netns_path};
-use crate::record::change::{Change, EndpointChange, NodeText};
+use crate::record::change::{EndpointChange, NodeChange, NodeText};
 use crate::record::{Member, Outline};
 use crate::{Engine, Failure, Reason};
 
@@ -97,7 +96,7 @@ impl Engine {
         kernel: &mut Kernel,
         outline: &Outline,
         change: &Edit,
-    ) -> Result<Option<(Prepared, Vec<Given>)>, Failure> {
+    ) -> Result<Option<(Prepared, Vec<NodeAddresses>)>, Failure> {
         let project = &outline.frame.project;
         let (Some(text), Edit::NodeAdd(NewNode { name, .. })) = (NodeText::of(change), change)
         else {
@@ -106,7 +105,7 @@ impl Engine {
         let (own, in_record) = (outline.own_change(name)?, outline.has_in_record(name));
         let exists = match &own {
             None => in_record,
-            Some(own) => own.change != Change::Removed,
+            Some(own) => own.change != NodeChange::Removed,
         };
         let Some(before) = outline.settled()?.filter(|_| !exists) else {
             return Ok(None);
@@ -146,7 +145,7 @@ impl Engine {
             publishes,
         });
         let inode = 0;
-        let added = Change::Added {
+        let added = NodeChange::Added {
             member,
             inode,
             text,
@@ -168,7 +167,7 @@ impl Engine {
         outline: &Outline,
         topology: &Topology,
         name: &Name,
-    ) -> Result<Option<Vec<Given>>, Failure> {
+    ) -> Result<Option<Vec<NodeAddresses>>, Failure> {
         let Some(node) = topology.nodes.iter().find(|n| n.name == *name) else {
             return Ok(None);
         };
@@ -213,7 +212,7 @@ impl Engine {
                 last.push(address);
                 addresses.push(address);
             }
-            out.push(Given {
+            out.push(NodeAddresses {
                 network: network.clone(),
                 addresses,
                 last,
@@ -227,7 +226,7 @@ impl Engine {
         &self,
         kernel: &mut Kernel,
         prepared: &mut Prepared,
-        given: &[Given],
+        given: &[NodeAddresses],
         caller: &mut Caller<'_>,
     ) -> Result<u64, Failure> {
         let (settled, node) = (&prepared.settled, &prepared.node);
@@ -242,7 +241,7 @@ impl Engine {
             }
         }
         let made = Self::execute_with(kernel, &prepared.plan, Some(caller))?;
-        let of_node = made.iter().find(|(netns, _)| *netns == node.netns);
+        let of_node = made.iter().find(|(netns, _)| node.netns == *netns);
         let inode = of_node.map_or(0, |(_, inode)| *inode);
         let seen = Self::observe_endpoint(kernel, settled, node, inode)?;
         let differences = endpoint::differences(settled, node, &made, &seen);
@@ -253,7 +252,7 @@ impl Engine {
         for given in given {
             leases(&given.network).note_last(prepared.change.generation, &given.last)?;
         }
-        if let Change::Added { inode: of, .. } = &mut prepared.change.change {
+        if let NodeChange::Added { inode: of, .. } = &mut prepared.change.change {
             *of = inode;
         }
         self.store()
@@ -267,7 +266,7 @@ impl Engine {
         project: &Name,
         running: Option<Client>,
         change: &KeeperChange,
-        listeners: Vec<Listener>,
+        listeners: Vec<BoundSocket>,
         caller: &mut Caller<'_>,
     ) -> Result<(), Failure> {
         if change == &KeeperChange::default() {
@@ -337,7 +336,7 @@ fn is_plain(
 /// Whether the names that a node needs are free.
 fn is_free(kernel: &mut Kernel, node: &Node) -> Result<bool, Failure> {
     if !is_mount_point(Path::new(NETNS_DIRECTORY))
-        || inspect(&netns_path(&node.netns))? != Mounted::Absent
+        || inspect(&node.netns.path())? != Mounted::Absent
     {
         return Ok(false);
     }

@@ -14,11 +14,10 @@ use super::super::Caller;
 use super::super::programs::forwards;
 use super::Prepared;
 use crate::executor::{absent_is_done, is_ours};
-use crate::keeper::{Change as KeeperChange, RemovedLinks, finish_removed_links};
+use crate::keeper::{KeeperChange, RemovedLinks, finish_removed_links};
 use crate::lease::Leases;
-use crate::observe::netns_path;
-use crate::record::change::{Change, EndpointChange};
-use crate::record::{Known, Outline};
+use crate::record::change::{EndpointChange, NodeChange};
+use crate::record::{Outline, RecordedNode};
 use crate::{Cancel, Engine, Failure};
 
 /// How long to wait for the kernel if no keeper does.
@@ -52,7 +51,7 @@ impl Engine {
         let (Some(known), Some(mut settled)) = (outline.node(name)?, outline.settled()?) else {
             return Ok(None);
         };
-        let Known {
+        let RecordedNode {
             member, in_record, ..
         } = &known;
         let node = member.node.clone();
@@ -70,7 +69,7 @@ impl Engine {
             return Ok(None);
         };
         Ok(Some(Prepared {
-            change: EndpointChange::new(outline.generation(), name.clone(), Change::Removed),
+            change: EndpointChange::new(outline.generation(), name.clone(), NodeChange::Removed),
             before: outline.own_change(name)?,
             in_record: *in_record,
             settled,
@@ -171,7 +170,7 @@ fn is_built(
     node: &Node,
     inode: Option<u64>,
 ) -> Result<bool, Failure> {
-    let there = inspect(&netns_path(&node.netns))?;
+    let there = inspect(&node.netns.path())?;
     if inode.is_none_or(|inode| there != Mounted::Netns(inode)) {
         return Ok(false);
     }

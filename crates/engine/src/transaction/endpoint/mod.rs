@@ -172,8 +172,11 @@ impl Engine {
                 .links
                 .extend(kernel.link_named(bridge)?.map(observe::link));
         }
+        let Some(name) = node.netns.name() else {
+            return Ok(out);
+        };
         let mut namespace = SeenNamespace {
-            name: node.netns.clone(),
+            name: name.clone(),
             state: NamespaceState::Mounted(inode),
             owner: None,
             inside: Seen::Unseen,

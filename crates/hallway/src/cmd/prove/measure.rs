@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use hallway_engine::read::probe::{self, Aim};
 use hallway_engine::{Cancel, Failure};
-use hallway_plan::reach::{self, Listener, Location, Measured, Outcome, Path, Question, World};
+use hallway_plan::reach::{self, ListenerKind, Location, Measured, Outcome, Path, Question, World};
 use hallway_plan::settled::Interface;
 
 use super::proof::{Expectation, Proof, Row};
@@ -106,7 +106,7 @@ fn without_attempt(why: String) -> Measured {
         outcome: Outcome::Unknown,
         latency_us: None,
         detail: why,
-        listener: Listener::None,
+        listener: ListenerKind::None,
         key: None,
     }
 }

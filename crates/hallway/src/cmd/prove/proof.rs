@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use hallway_plan::Settled;
-use hallway_plan::reach::{Listener, Location, Measured, Outcome, Path};
+use hallway_plan::reach::{ListenerKind, Location, Measured, Outcome, Path};
 use hallway_spec::{Name, Place};
 
 /// The expectation of a line of the file.
@@ -90,7 +90,7 @@ impl Proof {
             let listener = row.measured.as_ref().map(|m| m.listener);
             row.no_service = match stopped.get(&node.name) {
                 Some(why) => Some(format!("the program of {name} {why}")),
-                None if matches!(listener, Some(Listener::Temporary | Listener::None)) => {
+                None if matches!(listener, Some(ListenerKind::Temporary | ListenerKind::None)) => {
                     Some(format!(
                         "the program of {name} does not listen on {}",
                         row.path.service

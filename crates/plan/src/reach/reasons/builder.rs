@@ -7,7 +7,7 @@ use hallway_spec::{IpVersion, LOCALHOST_PORTS_MAX, Mode, Name, Place, Protocol, 
 use super::super::code::ReasonCode;
 use super::super::packet::Flow;
 use super::super::party::Party;
-use super::super::path::{HopEvent, Location, Reason};
+use super::super::path::{HopEvent, Location, OutcomeReason};
 use super::super::question::Question;
 use super::super::result::ExchangeResult;
 use super::super::world::World;
@@ -22,8 +22,8 @@ pub(super) struct Reasons<'a> {
 }
 
 /// A reason without place and help.
-pub(super) fn reason(code: ReasonCode, text: impl Into<String>) -> Reason {
-    Reason {
+pub(super) fn reason(code: ReasonCode, text: impl Into<String>) -> OutcomeReason {
+    OutcomeReason {
         code,
         text: text.into(),
         place: None,
@@ -31,7 +31,7 @@ pub(super) fn reason(code: ReasonCode, text: impl Into<String>) -> Reason {
     }
 }
 
-impl Reason {
+impl OutcomeReason {
     /// With its place in the file; none when it has none.
     pub(super) fn place(mut self, place: &Place) -> Self {
         self.place = (place.line > 0).then(|| place.clone());
@@ -47,7 +47,7 @@ impl Reason {
 
 impl Reasons<'_> {
     /// Never passed the host's filter: over a cable, or on one bridge.
-    pub(super) fn direct(&self, found: &ExchangeResult) -> Reason {
+    pub(super) fn direct(&self, found: &ExchangeResult) -> OutcomeReason {
         let (from, to) = (&self.question.from, &self.question.to);
         let routers = self.routers(found);
         if !routers.is_empty() {
@@ -90,14 +90,14 @@ impl Reasons<'_> {
         verdict: &RuleVerdict,
         code: ReasonCode,
         says: &str,
-    ) -> Option<Reason> {
+    ) -> Option<OutcomeReason> {
         let index = purpose::policy_of(&verdict.comment)?;
         let policy = (self.world.settled().policies.iter()).find(|p| p.index == index)?;
         let text = format!("policy {} {says}: {}", policy.number(), policy.told());
         Some(reason(code, text).place(&policy.place))
     }
 
-    pub(super) fn not_published(&self, found: &ExchangeResult) -> Reason {
+    pub(super) fn not_published(&self, found: &ExchangeResult) -> OutcomeReason {
         let service = self.question.service;
         let elsewhere = self.world.settled().publishes.iter().find(|p| {
             matches!(service, Service::Port(asked)
@@ -167,7 +167,7 @@ impl Reasons<'_> {
 
     /// Why a port that a node publishes is not at this address of the host; `None` for localhost, and for an
     /// address that it is not published to.
-    fn not_there(&self, publish: &Publish, found: &ExchangeResult) -> Option<Reason> {
+    fn not_there(&self, publish: &Publish, found: &ExchangeResult) -> Option<OutcomeReason> {
         let service = self.question.service;
         let asked = match self.question.to {
             Party::Address(address) => address,

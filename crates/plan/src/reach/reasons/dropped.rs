@@ -6,7 +6,7 @@ use hallway_spec::{Mode, Name};
 
 use super::super::code::ReasonCode;
 use super::super::party::Party;
-use super::super::path::{HopEvent, Location, Reason};
+use super::super::path::{HopEvent, Location, OutcomeReason};
 use super::super::result::{ExchangeFailure, ExchangeResult};
 use super::super::walk::DropReason;
 use super::builder::{Reasons, reason};
@@ -26,7 +26,7 @@ impl Reasons<'_> {
         failure: &ExchangeFailure,
         address: Option<IpAddr>,
         found: &ExchangeResult,
-    ) -> Reason {
+    ) -> OutcomeReason {
         let (from, to) = (&self.question.from, &self.question.to);
         match failure {
             ExchangeFailure::NoAddress if self.has_none(from) => no_addresses(from),
@@ -48,7 +48,7 @@ impl Reasons<'_> {
             ExchangeFailure::Request(dropped) => self.dropped(dropped, address, found),
             ExchangeFailure::Reply(dropped) => {
                 let why = self.dropped(dropped, None, found);
-                Reason {
+                OutcomeReason {
                     code: if matches!(dropped, DropReason::NoRoute { .. }) {
                         ReasonCode::NoReplyRoute
                     } else {
@@ -87,7 +87,7 @@ impl Reasons<'_> {
         dropped: &DropReason,
         address: Option<IpAddr>,
         found: &ExchangeResult,
-    ) -> Reason {
+    ) -> OutcomeReason {
         match dropped {
             DropReason::Rule { hook, verdict } => self.refused(*hook, verdict, found),
             DropReason::NoRoute {
@@ -149,7 +149,7 @@ impl Reasons<'_> {
     }
 
     /// The node that has the address does not answer for it.
-    fn no_arp(&self, at: &Location, next: IpAddr) -> Reason {
+    fn no_arp(&self, at: &Location, next: IpAddr) -> OutcomeReason {
         let node = self
             .world
             .mute(at, next)
@@ -162,7 +162,7 @@ impl Reasons<'_> {
     }
 
     /// Nodes may have an address, and none of them does.
-    fn no_neighbour(&self, at: &Location, next: IpAddr) -> Reason {
+    fn no_neighbour(&self, at: &Location, next: IpAddr) -> OutcomeReason {
         let nodes = self.world.owners_near(at, next);
         let nodes: Vec<&str> = nodes.map(|n| n.name.as_ref()).collect();
         let nodes = nodes.join(", ");
@@ -173,7 +173,7 @@ impl Reasons<'_> {
         .help("a program of one of them has to take the address")
     }
 
-    fn no_route(&self, at: &Location, to: IpAddr, found: &ExchangeResult) -> Reason {
+    fn no_route(&self, at: &Location, to: IpAddr, found: &ExchangeResult) -> OutcomeReason {
         let network = match at {
             Location::Node(name) => self.first_network(name),
             Location::Host | Location::Outside => None,
@@ -228,7 +228,7 @@ impl Reasons<'_> {
         self.world.settled().network(network)
     }
 
-    fn refused(&self, hook: Hook, verdict: &RuleVerdict, found: &ExchangeResult) -> Reason {
+    fn refused(&self, hook: Hook, verdict: &RuleVerdict, found: &ExchangeResult) -> OutcomeReason {
         if let Some(reason) = self.policy(verdict, ReasonCode::PolicyDeny, "denies it") {
             let number = purpose::policy_of(&verdict.comment).unwrap_or_default() + 1;
             return reason.help(format!(
@@ -306,7 +306,7 @@ impl Reasons<'_> {
     }
 
     /// An address of a network, from somewhere else.
-    fn not_by_routing(&self, found: &ExchangeResult) -> Reason {
+    fn not_by_routing(&self, found: &ExchangeResult) -> OutcomeReason {
         let mut own = self.world.gateways();
         let asked = found.request.last().map(|hop| hop.flow.to);
         let asked = asked.filter(|a| self.world.is_host(*a) && own.all(|g| g != *a));
@@ -336,7 +336,7 @@ impl Reasons<'_> {
     }
 
     /// No policy applies: which default decides depends on the networks.
-    fn by_default(&self, found: &ExchangeResult) -> Reason {
+    fn by_default(&self, found: &ExchangeResult) -> OutcomeReason {
         let flow = found.request.last().map(|h| h.flow);
         let places = || found.request.iter().rev().map(|hop| &hop.at);
         let network = |address: IpAddr| {

@@ -11,7 +11,7 @@ mod simple;
 use std::net::IpAddr;
 
 use super::code::ReasonCode;
-use super::path::{Outcome, Reason};
+use super::path::{Outcome, OutcomeReason};
 use super::question::Question;
 use super::result::ExchangeResult;
 use super::world::World;
@@ -23,7 +23,7 @@ pub(super) fn conclude(
     question: &Question,
     address: Option<IpAddr>,
     found: &ExchangeResult,
-) -> (Outcome, Reason) {
+) -> (Outcome, OutcomeReason) {
     let reasons = Reasons { world, question };
     let (mut outcome, mut reason) = match &found.failure {
         Some(failure) => (failure.outcome(), reasons.failure(failure, address, found)),

@@ -4,7 +4,7 @@ use hallway_spec::Service;
 use ipnet::IpNet;
 
 use super::super::code::ReasonCode;
-use super::super::path::{HopEvent, Location, Outcome, Reason};
+use super::super::path::{HopEvent, Location, Outcome, OutcomeReason};
 use super::super::result::ExchangeResult;
 use super::builder::{Reasons, reason};
 use crate::rules::purpose;
@@ -13,7 +13,7 @@ use hallway_nftables::Hook;
 use hallway_nftables::evaluate::RuleVerdict;
 
 impl Reasons<'_> {
-    pub(super) fn success(&self, found: &ExchangeResult) -> (Outcome, Reason) {
+    pub(super) fn success(&self, found: &ExchangeResult) -> (Outcome, OutcomeReason) {
         let open = |reason| (Outcome::Open, reason);
         if found.ends_at_host() && self.question.service != Service::Icmp {
             return self.input(found);
@@ -43,7 +43,7 @@ impl Reasons<'_> {
             .map_or(Location::Outside, |(at, _)| at.clone())
     }
 
-    fn by_publish(&self, publish: &Publish) -> Reason {
+    fn by_publish(&self, publish: &Publish) -> OutcomeReason {
         let text = format!(
             "{} publishes {} as the host's {}/{}",
             publish.node, publish.node_ports, publish.host_ports, publish.protocol
@@ -51,7 +51,7 @@ impl Reasons<'_> {
         reason(ReasonCode::Published, text).place(&publish.place)
     }
 
-    fn by_rule(&self, hook: Hook, verdict: &RuleVerdict, found: &ExchangeResult) -> Reason {
+    fn by_rule(&self, hook: Hook, verdict: &RuleVerdict, found: &ExchangeResult) -> OutcomeReason {
         if let Some(reason) = self.policy(verdict, ReasonCode::PolicyAllow, "allows it") {
             return reason;
         }
@@ -115,7 +115,7 @@ impl Reasons<'_> {
     }
 
     /// A port of the host itself: its own services are not hallway's, unless a policy names them.
-    fn input(&self, found: &ExchangeResult) -> (Outcome, Reason) {
+    fn input(&self, found: &ExchangeResult) -> (Outcome, OutcomeReason) {
         let allowed = found
             .passed
             .as_ref()

@@ -5,14 +5,14 @@ use std::net::IpAddr;
 use hallway_spec::Name;
 
 use super::super::code::ReasonCode;
-use super::super::path::Reason;
+use super::super::path::OutcomeReason;
 use super::super::result::ExchangeResult;
 use super::builder::{Reasons, reason};
 use crate::settled::Network;
 
 impl Reasons<'_> {
     /// What other machines do with it is not known.
-    pub(super) fn by_others(&self, network: &Name, to: IpAddr) -> Reason {
+    pub(super) fn by_others(&self, network: &Name, to: IpAddr) -> OutcomeReason {
         let found = self.world.settled().network(network);
         let beyond = |n: &Network| !n.subnets.iter().any(|s| s.net.contains(&to));
         let text = match found.and_then(Network::parent) {
@@ -32,7 +32,7 @@ impl Reasons<'_> {
     }
 
     /// Between a machine outside and a node on a network that stands for the outside, or is of other programs.
-    pub(super) fn not_really_outside(&self, found: &ExchangeResult) -> Reason {
+    pub(super) fn not_really_outside(&self, found: &ExchangeResult) -> OutcomeReason {
         let to = found.request.last().map(|hop| hop.flow.to);
         let network = to.and_then(|to| self.world.network(self.world.network_of(to)?));
         if let Some(network) = network.filter(|n| n.external) {

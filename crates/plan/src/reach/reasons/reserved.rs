@@ -7,12 +7,17 @@ use ipnet::IpNet;
 
 use super::super::code::ReasonCode;
 use super::super::party::Party;
-use super::super::path::{Location, Reason};
+use super::super::path::{Location, OutcomeReason};
 use super::super::world::{World, owns};
 use super::builder::{Reasons, reason};
 
 /// Why no node has an address: none can have it, or none was given it.
-pub(super) fn no_node(world: &World<'_>, at: &Location, address: IpAddr, text: String) -> Reason {
+pub(super) fn no_node(
+    world: &World<'_>,
+    at: &Location,
+    address: IpAddr,
+    text: String,
+) -> OutcomeReason {
     let near = world
         .network_near(address, [at])
         .and_then(|n| world.network(n));
@@ -39,7 +44,7 @@ pub(super) fn namesake(
     Reasons { world, question }: &Reasons<'_>,
     other: &Name,
     address: Option<IpAddr>,
-) -> Reason {
+) -> OutcomeReason {
     let (from, to) = (&question.from, &question.to);
     let on = |name: &Name| {
         let (node, address) = (world.node(name)?, address?);
@@ -72,7 +77,7 @@ pub(super) fn elsewhere(Reasons { world, question }: &Reasons<'_>, address: IpAd
 }
 
 /// The host forwards no packets to an address: it has no route, or the address is one of many hosts.
-pub(super) fn no_route_of_host(to: IpAddr, in_sandbox: Option<bool>) -> Reason {
+pub(super) fn no_route_of_host(to: IpAddr, in_sandbox: Option<bool>) -> OutcomeReason {
     let many = match to {
         IpAddr::V4(a) if a.is_broadcast() => Some("the broadcast address of any network"),
         _ => to.is_multicast().then_some("a multicast address"),

@@ -10,13 +10,13 @@ use super::super::code::ReasonCode;
 use super::super::host_rules::Diverted;
 use super::super::packet::Flow;
 use super::super::party::Party;
-use super::super::path::{Location, Reason};
-use super::super::walk::{Changed, Foreign};
+use super::super::path::{Location, OutcomeReason};
+use super::super::walk::{Foreign, ForeignRule};
 use super::builder::reason;
 use crate::observed::Dropping;
 
 /// Whether one of them has it depends on its programs.
-pub(super) fn may_have(to: IpAddr, nodes: &[Name]) -> Reason {
+pub(super) fn may_have(to: IpAddr, nodes: &[Name]) -> OutcomeReason {
     let nodes: Vec<&str> = nodes.iter().map(|n| n.as_ref()).collect();
     reason(
         ReasonCode::NeighbourUnreachable,
@@ -29,7 +29,7 @@ pub(super) fn may_have(to: IpAddr, nodes: &[Name]) -> Reason {
 }
 
 /// What a rule inside a node makes of it.
-pub(super) fn by_node(node: &Name, rule: &str) -> Reason {
+pub(super) fn by_node(node: &Name, rule: &str) -> OutcomeReason {
     reason(
         ReasonCode::ForeignRule,
         format!("node {node} has rules of its own, and {rule} may translate it"),
@@ -37,7 +37,7 @@ pub(super) fn by_node(node: &Name, rule: &str) -> Reason {
     .help("hallway reach and hallway trace test it")
 }
 
-pub(super) fn by_routing(node: &Name, by: &str) -> Reason {
+pub(super) fn by_routing(node: &Name, by: &str) -> OutcomeReason {
     let text = format!(
         "node {node} has {by}, which is not of the file, and may send it elsewhere or drop it"
     );
@@ -49,7 +49,7 @@ pub(super) fn reverse_path_filter(
     from: IpAddr,
     interface: &str,
     strict: bool,
-) -> Reason {
+) -> OutcomeReason {
     let at = match at {
         Location::Host => "the host".to_owned(),
         place => place.to_string(),
@@ -72,12 +72,12 @@ pub(super) fn reverse_path_filter(
     }
 }
 
-pub(super) fn no_addresses(node: &Party) -> Reason {
+pub(super) fn no_addresses(node: &Party) -> OutcomeReason {
     reason(ReasonCode::NoCommonFamily, format!("{node} has no address"))
         .help("put it on a network, or connect it to a node by a link with addresses")
 }
 
-pub(super) fn past_host(network: &Name) -> Reason {
+pub(super) fn past_host(network: &Name) -> OutcomeReason {
     reason(
         ReasonCode::PastHost,
         format!("nodes of network {network} have macvlan interfaces: the kernel passes no packets between those and the host by their parent"),
@@ -85,13 +85,13 @@ pub(super) fn past_host(network: &Name) -> Reason {
     .help("give the node a second network that the host is on")
 }
 
-pub(super) fn by_route_of_others(diverted: &Diverted) -> Reason {
+pub(super) fn by_route_of_others(diverted: &Diverted) -> OutcomeReason {
     let text = format!("the host sends it elsewhere, {diverted}");
     reason(ReasonCode::Diverted, text).help(diverted.remedy())
 }
 
 /// A rule of another program removes bits of the mark.
-pub(super) fn by_unmarking(rule: &Changed) -> Reason {
+pub(super) fn by_unmarking(rule: &ForeignRule) -> OutcomeReason {
     let words = &rule.words;
     reason(
         ReasonCode::LostMark,
@@ -103,7 +103,7 @@ pub(super) fn by_unmarking(rule: &Changed) -> Reason {
 }
 
 /// A route of the host's table main, for which other programs are responsible.
-pub(super) fn by_dropping_route(net: &IpNet, how: Dropping) -> Reason {
+pub(super) fn by_dropping_route(net: &IpNet, how: Dropping) -> OutcomeReason {
     let kind = how.word();
     let ip = if net.addr().is_ipv6() { "ip -6" } else { "ip" };
     reason(
@@ -113,7 +113,7 @@ pub(super) fn by_dropping_route(net: &IpNet, how: Dropping) -> Reason {
     .help(format!("{ip} route del {kind} {net}"))
 }
 
-pub(super) fn no_carrier(link: &str, to: IpAddr) -> Reason {
+pub(super) fn no_carrier(link: &str, to: IpAddr) -> OutcomeReason {
     reason(
         ReasonCode::NoCarrier,
         format!("the host sends packets to {to} by {link}, which has no carrier"),
@@ -123,7 +123,7 @@ pub(super) fn no_carrier(link: &str, to: IpAddr) -> Reason {
     ))
 }
 
-pub(super) fn by_foreign(foreign: &Foreign) -> Reason {
+pub(super) fn by_foreign(foreign: &Foreign) -> OutcomeReason {
     let what = match &foreign.rule {
         Some(rule) => format!("the rule: {rule}"),
         None => "the chain's policy".to_owned(),
@@ -141,7 +141,7 @@ pub(super) fn by_foreign(foreign: &Foreign) -> Reason {
 }
 
 /// A route that is not hallway's leads elsewhere.
-pub(super) fn own_route(node: &Name, to: &IpNet, interface: &str) -> Reason {
+pub(super) fn own_route(node: &Name, to: &IpNet, interface: &str) -> OutcomeReason {
     reason(
         ReasonCode::OtherRoute,
         format!("node {node} sends it by {interface}, which is not hallway's, since its namespace has a route to {to} there"),
@@ -150,7 +150,7 @@ pub(super) fn own_route(node: &Name, to: &IpNet, interface: &str) -> Reason {
 }
 
 /// The reply is not one to the request.
-pub(super) fn mismatch(flow: &Flow, asked: Option<IpAddr>) -> Reason {
+pub(super) fn mismatch(flow: &Flow, asked: Option<IpAddr>) -> OutcomeReason {
     if Some(flow.from) != asked {
         return reason(
             ReasonCode::Asymmetric,
