@@ -194,7 +194,7 @@ impl Engine {
             same_file(&planned, request)?;
         }
         if origin == Origin::Edit {
-            planned.plan.leave_stopped();
+            programs::leave_ended(&mut planned, caller);
             let before = planned.record.as_ref();
             planned.edited_from = Some(before.map_or_else(String::new, |r| {
                 r.edited_from.clone().unwrap_or_else(|| r.source.clone())

@@ -17,6 +17,7 @@ use hallway_spec::Name;
 
 use super::Caller;
 use crate::account;
+use crate::event::Warning;
 use crate::keeper::{
     Client, Desired, Forward, KeeperError, Listen, Listener, Namespace, Program, ProgramState,
     Start, Starting,
@@ -27,6 +28,7 @@ use crate::{Cancel, Engine, Failure, Planned, Record};
 /// A project's programs, started.
 pub(super) struct Started {
     client: Client,
+    /// Those that the run waits for.
     programs: Vec<Program>,
     /// How much the keeper has changed.
     pub(super) changes: usize,
@@ -66,9 +68,13 @@ impl Engine {
                 changes += 1;
             }
         }
+        let mut programs = wanted.programs;
+        if planned.edited_from.is_some() {
+            concerned(planned, &mut programs);
+        }
         Ok(Started {
             client,
-            programs: wanted.programs,
+            programs,
             changes,
         })
     }
@@ -128,6 +134,34 @@ impl Engine {
         let directory = self.directory(project);
         Ok(Client::end(&directory, project.as_ref(), inodes, cancel)?)
     }
+}
+
+/// Leaves programs that have ended as they are: only `up`, `start` and `restart` start them, an edit names them.
+pub(super) fn leave_ended(planned: &mut Planned, caller: &mut Caller<'_>) {
+    let keeper = planned.observed.keeper.present();
+    let programs = planned.plan.leave_ended(keeper);
+    if !programs.is_empty() {
+        caller.warn(Warning::NotRunning { programs });
+    }
+}
+
+/// Keeps the programs that an edit starts, and those that they depend on: what others do does not make it fail.
+fn concerned(planned: &Planned, programs: &mut Vec<Program>) {
+    let started = planned.plan.keeper.iter().filter_map(|step| match &step.task {
+        KeeperTask::Program { node, .. } => Some(node.to_string()),
+        _ => None,
+    });
+    let mut wanted: BTreeSet<String> = BTreeSet::new();
+    let mut open: Vec<String> = started.collect();
+    while let Some(node) = open.pop() {
+        let program = programs.iter().find(|p| p.node == node);
+        let on = program.into_iter().flat_map(|p| &p.depends_on);
+        let on = on.map(|d| d.node.to_string());
+        if wanted.insert(node.clone()) {
+            open.extend(on);
+        }
+    }
+    programs.retain(|program| wanted.contains(&program.node));
 }
 
 /// The nodes whose program ended, although nothing about it changes: the keeper does not start it
