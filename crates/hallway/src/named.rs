@@ -88,6 +88,10 @@ pub(crate) fn located(
     if !error.is_about_project() {
         return error;
     }
+    let is_number = |name: &&Name| name.as_ref().bytes().all(|b| b.is_ascii_digit());
+    if let Some(port) = common.project.as_ref().filter(is_number) {
+        return error.with_help(format!("-p names the project; a port is --port {port}"));
+    }
     let names = texts.iter().filter_map(|text| {
         let text = ["node:", "network:"]
             .iter()

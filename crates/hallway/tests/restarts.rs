@@ -239,7 +239,9 @@ nodes:
         .exits(1)
         .says("node z: ended with exit code 1");
     h.up(file).ok();
-    wait_for("the second end", || h.ok("logs a").matches("once").count() == 2);
+    wait_for("the second end", || {
+        h.ok("logs a").matches("once").count() == 2
+    });
     h.ok("down");
 }
 

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use hallway_plan::Settled;
 use hallway_plan::exit::SeenProgram;
@@ -15,7 +14,7 @@ use hallway_plan::step::{Cause, KeeperTask};
 use hallway_plan::target::{localhost, on_machine};
 use hallway_spec::Name;
 
-use super::Caller;
+use super::{Caller, Request};
 use crate::account;
 use crate::event::Warning;
 use crate::keeper::{
@@ -36,8 +35,16 @@ pub(super) struct Started {
 
 impl Started {
     /// Waits until they are ready.
-    pub(super) fn wait(&self, limit: Duration, caller: &mut Caller<'_>) -> Result<(), Failure> {
-        super::ready::wait(&self.client, &self.programs, limit, caller)
+    pub(super) fn wait(
+        &self,
+        request: &Request<'_>,
+        caller: &mut Caller<'_>,
+    ) -> Result<(), Failure> {
+        let mut programs = self.programs.clone();
+        for program in &mut programs {
+            program.may_fail &= !request.all_ready;
+        }
+        super::ready::wait(&self.client, &programs, request.ready_limit, caller)
     }
 }
 
@@ -136,21 +143,26 @@ impl Engine {
     }
 }
 
-/// Leaves programs that have ended as they are: only `up`, `start` and `restart` start them, an edit names them.
-pub(super) fn leave_ended(planned: &mut Planned, caller: &mut Caller<'_>) {
-    let keeper = planned.observed.keeper.present();
-    let programs = planned.plan.leave_ended(keeper);
-    if !programs.is_empty() {
-        caller.warn(Warning::NotRunning { programs });
+impl Planned {
+    /// Leaves programs that have ended as they are: only `up`, `start` and `restart` start them, an edit names them.
+    pub(super) fn leave_ended(&mut self, caller: &mut Caller<'_>) {
+        let programs = self.plan.leave_ended(self.observed.keeper.present());
+        if !programs.is_empty() {
+            caller.warn(Warning::NotRunning { programs });
+        }
     }
 }
 
 /// Keeps the programs that an edit starts, and those that they depend on: what others do does not make it fail.
 fn concerned(planned: &Planned, programs: &mut Vec<Program>) {
-    let started = planned.plan.keeper.iter().filter_map(|step| match &step.task {
-        KeeperTask::Program { node, .. } => Some(node.to_string()),
-        _ => None,
-    });
+    let started = planned
+        .plan
+        .keeper
+        .iter()
+        .filter_map(|step| match &step.task {
+            KeeperTask::Program { node, .. } => Some(node.to_string()),
+            _ => None,
+        });
     let mut wanted: BTreeSet<String> = BTreeSet::new();
     let mut open: Vec<String> = started.collect();
     while let Some(node) = open.pop() {
@@ -174,7 +186,7 @@ fn ended(planned: &Planned) -> impl Iterator<Item = &str> {
         };
         let drifted = matches!(step.cause, Cause::Drift(_));
         match keeper?.programs.get(node.as_ref())? {
-            SeenProgram::Runs => None,
+            SeenProgram::Runs | SeenProgram::Unhealthy => None,
             _ => drifted.then_some(node.as_ref()),
         }
     })
