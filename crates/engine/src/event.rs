@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hallway_plan::compare::{Difference, Fact};
 use hallway_plan::step::Described;
-use hallway_spec::Protocol;
+use hallway_spec::{Name, Protocol};
 
 use crate::Failure;
 use crate::failure::WarningCode;
@@ -132,6 +132,12 @@ pub enum Warning {
     /// A program failed that the programs which depend on it do not require.
     #[error("{0}")]
     NotRequired(NotRequired),
+    /// Programs have ended, and an edit does not start them again.
+    #[error("{} not running: {}", match programs.len() { 1 => "a program is", _ => "programs are" }, ended(programs))]
+    NotRunning {
+        /// Each with the reason, in words.
+        programs: Vec<(Name, String)>,
+    },
     /// Something that other programs made keeps the project from working; hallway does not change it.
     #[error("{difference}")]
     LeftToOthers {
@@ -159,6 +165,7 @@ impl Warning {
             | Self::UnreadNameServers { .. } => WarningCode::NameServers.text(),
             Self::NoFile { .. } => WarningCode::NoFile.text(),
             Self::NotRequired(_) => WarningCode::NotRequired.text(),
+            Self::NotRunning { .. } => WarningCode::NotRunning.text(),
             Self::LeftToOthers { difference } => match difference.fact {
                 Fact::PortTaken { .. } => WarningCode::PortTaken.text(),
                 _ => WarningCode::AddressElsewhere.text(),
@@ -197,6 +204,7 @@ impl Warning {
                 ProgramEnd::Blocked => "hallway up starts it when that program works".into(),
                 _ => format!("see what it wrote: hallway logs {}", program.node),
             },
+            Self::NotRunning { .. } => "hallway start NODE or hallway up starts it; hallway logs NODE shows why it ended".into(),
             Self::LeftToOthers { difference } => difference.remedy().unwrap_or_default(),
             Self::Blocked { help, .. } | Self::ReversePathFilter { help, .. } => help.clone(),
             Self::Record(failure) | Self::NodeNotKept(failure) => {
@@ -204,6 +212,18 @@ impl Warning {
             }
         }
     }
+}
+
+/// At most this many programs are named.
+const NAMED_MAX: usize = 5;
+
+fn ended(programs: &[(Name, String)]) -> String {
+    let named = programs.iter().take(NAMED_MAX);
+    let mut words: Vec<String> = named.map(|(node, why)| format!("{node} ({why})")).collect();
+    if programs.len() > NAMED_MAX {
+        words.push(format!("and {} more", programs.len() - NAMED_MAX));
+    }
+    words.join(", ")
 }
 
 fn list(ports: &BTreeSet<(u16, Protocol)>) -> String {

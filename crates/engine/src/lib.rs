@@ -17,6 +17,7 @@
 //!     source,
 //!     path: None,
 //!     ready_limit: std::time::Duration::from_secs(60),
+//!     all_ready: false,
 //!     repair: true,
 //!     allow_through: &[],
 //!     replace: false,

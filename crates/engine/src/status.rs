@@ -1,7 +1,7 @@
 //! Whether a project is complete: what the kernel holds of it, and what differs from what the last
 //! complete run built.
 
-use hallway_plan::compare::{Difference, Fact, ObjectPlace, attached};
+use hallway_plan::compare::{Difference, Fact, ObjectPlace, attached, unhealthy};
 use hallway_plan::diff::drift;
 use hallway_plan::observed::{Marks, Seen};
 use hallway_spec::Name;
@@ -107,6 +107,7 @@ impl Engine {
                 place: ObjectPlace::Host,
                 fact: Fact::Diverted(diverted),
             }));
+            differences.extend(unhealthy(applied, &observed));
             differences.extend(attached(applied, &observed));
             differences.extend(without_packets(self.kernel(), applied));
             differences.extend(self.unmarking(applied)?);

@@ -94,6 +94,7 @@ impl<'a> Commands<'a> {
         }
         let unnamed = Common {
             project: None,
+            quiet: true,
             ..self.common.clone()
         };
         let found = || project_or_stray(&unnamed, &FileArg::default(), &self.scope.engine);

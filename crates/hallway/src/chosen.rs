@@ -1,6 +1,7 @@
 //! Which project a command is about.
 
 use std::path::Path;
+use std::sync::Once;
 
 use hallway_engine::Engine;
 use hallway_spec::{Name, listed};
@@ -12,7 +13,8 @@ use crate::failure::CommandCode;
 use crate::source::{Input, discover, read};
 
 /// The project of a command: from -p or the given file; otherwise that of the directory's file if it is
-/// up, otherwise the only one that is up, otherwise that of the file, otherwise `default`.
+/// up, otherwise the only one that is up, otherwise that of the file, otherwise `default`. It is said if the
+/// directory has the file of another project than the one that is used.
 pub(crate) fn project(
     common: &Common,
     file: &FileArg,
@@ -36,7 +38,12 @@ pub(crate) fn project(
             }
             Ok(found.name)
         }
-        (_, Some(only)) => Ok(only.clone()),
+        (of_file, Some(only)) => {
+            of_file
+                .iter()
+                .for_each(|other| say_which(common, only, other));
+            Ok(only.clone())
+        }
         (Some(found), None) => Ok(found.name),
         (None, None) if up.len() > 1 && up.iter().all(|n| n.as_ref() != "default") => {
             Err(VerbError::usage(
@@ -100,9 +107,7 @@ pub(crate) fn to_remove(
     let name = project_or_stray(common, file, engine)?;
     let given = common.project.is_some() || file.path().is_some();
     let of_directory = of_directory(common, file).ok().flatten();
-    // It is said of a file above this directory, which is easily forgotten.
-    let is_here = |found: OfFile| found.name == name && !found.above;
-    let named = given || of_directory.is_some_and(is_here);
+    let named = given || of_directory.is_some_and(|found| found.name == name);
     let from = engine.built_from(&name).ok().flatten();
     let unnamed = from.filter(|_| !named).map(|from| {
         // A process in a sandbox may have `/` as its directory.
@@ -181,24 +186,18 @@ fn of_directory(common: &Common, file: &FileArg) -> Result<Option<OfFile>, VerbE
     }))
 }
 
-/// Prints which project is used, if the directory has the file of another one that is not up.
-pub(crate) fn say_which(common: &Common, project: &Name) {
-    let file = (common.project.is_none())
-        .then(|| of_directory(common, &FileArg::default()).ok().flatten())
-        .flatten();
-    if let Some(OfFile {
-        name: other, above, ..
-    }) = file.filter(|other| other.name != *project)
-    {
-        let place = match above {
-            true => "a directory above",
-            false => "this directory",
-        };
-        let text = format!(
-            "using project {project}, the only one that is up; {other}, whose file is in {place}, is not up"
-        );
-        crate::ui::note(common, text);
-    }
+/// Prints which project is used, once for a command: the directory has the file of another one.
+fn say_which(common: &Common, project: &Name, other: &OfFile) {
+    static SAID: Once = Once::new();
+    let place = match other.above {
+        true => "a directory above",
+        false => "this directory",
+    };
+    let other = &other.name;
+    let text = format!(
+        "using project {project}, the only one that is up; {other}, whose file is in {place}, is not up"
+    );
+    SAID.call_once(|| crate::ui::note(common, text));
 }
 
 /// There is no such project.

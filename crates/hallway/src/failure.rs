@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use hallway_engine::KernelError;
 use hallway_engine::enter::EnterError;
 use hallway_spec::{Diagnostic, Name, codes, listed, nearest};
+use hallway_view::shell::quote;
 
 use crate::environment::of_caller;
 use crate::other_scopes::is_elsewhere;
@@ -83,7 +84,7 @@ impl CommandError {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CommandError {
     /// The sandbox does not run.
-    #[error("sandbox {sandbox} does not run")]
+    #[error("nothing is up: sandbox {sandbox} does not run")]
     SandboxNotUp {
         sandbox: Name,
         /// Where what was asked for is.
@@ -175,6 +176,9 @@ impl Diagnostic for CommandError {
                 }
                 places => is_elsewhere("node", node, places),
             }),
+            Self::Enter(EnterError::NotInPath(line)) if line.trim().contains(' ') => {
+                Some(format!("write each word for itself, without quotes around all of them: hallway exec NODE -- {line}; or sh -c {}", quote(line)))
+            }
             Self::Trace(error) if error.is_not_permitted() => {
                 Some("run as root, or trace in a sandbox".into())
             }

@@ -2,11 +2,13 @@
 
 mod flags;
 mod order;
+mod words;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 pub(crate) use flags::{asks_for_version, instead_of_flag, instead_of_value};
 pub(crate) use order::in_other_order;
+pub(crate) use words::instead_of_words;
 
 /// The verbs of other programs (Docker, Compose, containerlab, mininet, ip, Vagrant), and of hallway.
 const INSTEAD: &[(&[&str], &str)] = &[
@@ -45,7 +47,20 @@ const INSTEAD: &[(&[&str], &str)] = &[
         "hallway down removes the project; hallway gc lists what is left of projects that are not on record",
     ),
     (
-        &["rm"],
+        &["add"],
+        "hallway node add NAME --network NETWORK, hallway network add NAME, or hallway link add A B",
+    ),
+    (
+        &["get"],
+        "hallway status, hallway node ls, hallway network ls or hallway policy ls",
+    ),
+    (&["describe"], "hallway inspect NAME"),
+    (
+        &["port-forward", "expose", "forward"],
+        "hallway publish NODE HOST-PORT:NODE-PORT, like hallway publish web 8080:80",
+    ),
+    (
+        &["rm", "del"],
         "hallway node rm NODE, or hallway down for the whole project",
     ),
     (
@@ -136,63 +151,6 @@ const INSTEAD: &[(&[&str], &str)] = &[
     ),
 ];
 
-/// What to type instead of a word that a verb does not take, or where it needs one: the verbs, and the text.
-const INSTEAD_OF_WORDS: &[(&[&str], ErrorKind, &str)] = &[
-    (
-        &["ls", "ps", "status"],
-        ErrorKind::UnknownArgument,
-        "hallway inspect NAME shows one node or network, hallway logs NODE the output of its program",
-    ),
-    (
-        &["network", "node"],
-        ErrorKind::UnknownArgument,
-        "one name at a time: hallway network rm NAME, hallway node rm NAME",
-    ),
-    (
-        &["allow", "deny"],
-        ErrorKind::UnknownArgument,
-        "a port is a flag, and one name is on each side: hallway allow FROM TO --port 80; the file may have lists",
-    ),
-    (
-        &["reach", "explain", "trace"],
-        ErrorKind::UnknownArgument,
-        "a port is a flag: hallway reach A B --port 80",
-    ),
-    (
-        &["up"],
-        ErrorKind::UnknownArgument,
-        "one file at a time; hallway start NODE starts the program of one node, and --profile NAME adds services of a profile",
-    ),
-    (
-        &["capture"],
-        ErrorKind::UnknownArgument,
-        "an interface belongs to the name: hallway capture NODE:eth0",
-    ),
-    (
-        &["inspect"],
-        ErrorKind::MissingRequiredArgument,
-        "hallway inspect NAME shows one node or network, hallway status the whole project",
-    ),
-    (
-        &["exec"],
-        ErrorKind::MissingRequiredArgument,
-        "hallway exec NODE -- COMMAND, or hallway shell NODE for a shell",
-    ),
-];
-
-/// What to add to a message about the words after a verb.
-pub(crate) fn instead_of_words(error: &clap::Error, verb: &str) -> Option<&'static str> {
-    let flag = match error.get(ContextKind::InvalidArg) {
-        Some(ContextValue::String(word)) => word.starts_with('-'),
-        _ => false,
-    };
-    let known = |(verbs, kind, _): &&(&[&str], ErrorKind, &str)| {
-        verbs.contains(&verb) && *kind == error.kind()
-    };
-    let found = INSTEAD_OF_WORDS.iter().find(known);
-    found.filter(|_| !flag).map(|(.., text)| *text)
-}
-
 /// The verb of a command line, if it is none of hallway.
 pub(crate) fn verb(error: &clap::Error) -> Option<&str> {
     let found = error.get(ContextKind::InvalidSubcommand);
@@ -228,6 +186,17 @@ const INSTEAD_BELOW: &[(&str, &str, &str)] = &[
     ),
     ("link", "del", "hallway link rm A B"),
     ("link", "delete", "hallway link rm A B"),
+    ("policy", "del", "hallway policy rm NUMBER"),
+    ("policy", "delete", "hallway policy rm NUMBER"),
+    ("policy", "show", "hallway policy ls"),
+    ("link", "show", "hallway link ls"),
+    ("node", "show", "hallway node ls, or hallway inspect NODE"),
+    (
+        "network",
+        "show",
+        "hallway network ls, or hallway inspect NETWORK",
+    ),
+    ("sandbox", "show", "hallway sandbox ls"),
     ("node", "exec", "hallway exec NODE -- COMMAND"),
     ("node", "shell", "hallway shell NODE"),
     (
@@ -307,6 +276,9 @@ mod tests {
             "exec",
             "exec web",
             "network rm a b",
+            "test a b",
+            "allow a->b",
+            "reach a->b",
         ] {
             let words: Vec<&str> = ["hallway"].into_iter().chain(line.split(' ')).collect();
             let error = Args::try_parse_from(&words).unwrap_err();

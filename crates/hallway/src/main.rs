@@ -170,7 +170,7 @@ fn wrong_usage(mut error: clap::Error) -> ExitCode {
                 ui::complain(&format!("  help: {help}"), 4);
                 return ExitCode::from(2);
             }
-            error.print().ok();
+            print_usage(error);
             let help = familiar_commands::instead_of_words(error, ours);
             let help = help.or_else(|| familiar_commands::instead_of_value(error));
             if let Some(help) = help {
@@ -182,6 +182,17 @@ fn wrong_usage(mut error: clap::Error) -> ExitCode {
     ui::complain(&format!("error: {}", said.0), 4);
     ui::complain(&format!("  help: {}", said.1), 4);
     ExitCode::from(2)
+}
+
+/// clap's message; on a terminal its lines are broken at spaces. Help has the width of the terminal already.
+fn print_usage(error: &clap::Error) {
+    if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        error.print().ok();
+        return;
+    }
+    for line in error.render().ansi().to_string().lines() {
+        ui::complain(line, 4);
+    }
 }
 
 /// How long a program may take to end after SIGTERM.

@@ -88,6 +88,11 @@ pub(crate) fn located(
     if !error.is_about_project() {
         return error;
     }
+    let is_number = |name: &&Name| name.as_ref().bytes().all(|b| b.is_ascii_digit());
+    let port = common.project.as_ref().filter(is_number);
+    let port = port.map_or(String::new(), |port| {
+        format!("-p names the project, a port is --port {port}; ")
+    });
     let names = texts.iter().filter_map(|text| {
         let text = ["node:", "network:"]
             .iter()
@@ -99,12 +104,12 @@ pub(crate) fn located(
     for name in names {
         let nodes = elsewhere(common, scope, None, &name);
         if !nodes.is_empty() {
-            return error.with_help(is_elsewhere("node", &name, &nodes));
+            return error.with_help(port + &is_elsewhere("node", &name, &nodes));
         }
         let has = |s: &Settled| s.networks.iter().any(|n| n.name == name);
         let networks = other_scopes::with(common, here, None, has);
         if !networks.is_empty() {
-            return error.with_help(is_elsewhere("network", &name, &networks));
+            return error.with_help(port + &is_elsewhere("network", &name, &networks));
         }
     }
     error

@@ -140,7 +140,8 @@ fn waits(programs: &[AwaitedProgram], shown: usize, seconds: u64) -> String {
 
 /// The same with as many programs as fit into so many columns; at least one.
 fn fitted(programs: &[AwaitedProgram], seconds: u64, columns: usize) -> String {
-    let mut shown = programs.len();
+    // Each name takes a column at least, so that more need not be tried.
+    let mut shown = programs.len().min(columns);
     loop {
         let line = waits(programs, shown, seconds);
         if shown <= 1 || line.chars().count() <= columns {

@@ -21,7 +21,7 @@ use crate::places;
 use crate::unusable::{self, Unusable};
 
 pub(crate) use crate::chosen::{
-    ToRemove, not_up, project, project_or_stray, running, same_file, say_which, to_remove,
+    ToRemove, not_up, project, project_or_stray, running, same_file, to_remove,
 };
 pub(crate) use crate::state_dir::state_dir;
 

@@ -166,8 +166,12 @@ fn instead_of_a_file(common: Option<&Common>, word: &str) -> String {
     let verb = environment::words().find(|word| verbs.contains(&word.as_str()));
     let verb = verb.unwrap_or_default();
     let of_projects = ["down", "graph", "test"].contains(&verb.as_str());
-    let Some((engine, name)) = common.and_then(records).zip(word.parse::<Name>().ok()) else {
+    let Some((common, name)) = common.zip(word.parse::<Name>().ok()) else {
         return OTHERWISE.to_owned();
+    };
+    let of_file = || instead_of_a_node(common, &name, &verb).unwrap_or(OTHERWISE.to_owned());
+    let Some(engine) = records(common) else {
+        return of_file();
     };
     let up = engine.projects();
     if up.contains(&name) {
@@ -196,10 +200,37 @@ fn instead_of_a_file(common: Option<&Common>, word: &str) -> String {
         }
         None if of_projects && !up.is_empty() => {
             let names = listed(&up);
-            format!("{OTHERWISE}, or with -p a project that is up: {names}")
+            instead_of_a_node(common, &name, &verb).unwrap_or(format!(
+                "{OTHERWISE}, or with -p a project that is up: {names}"
+            ))
         }
-        None => OTHERWISE.to_owned(),
+        None => of_file(),
     }
+}
+
+/// What to do about a word in the place of a file that is a node of the file in this directory.
+fn instead_of_a_node(common: &Common, name: &Name, verb: &str) -> Option<String> {
+    let silent = Common {
+        quiet: true,
+        ..common.clone()
+    };
+    let input = read(&silent, &FileArg::default()).ok()?;
+    let path = &input.path;
+    let mut nodes = input.project.topology.nodes.iter();
+    nodes.find(|node| {
+        let mut aliases = node.attachments.iter().flat_map(|a| &a.aliases);
+        let sidecar = node.sidecars.iter().any(|s| s.name == *name);
+        node.name == *name || sidecar || aliases.any(|alias| alias == name)
+    })?;
+    Some(match verb {
+        "up" | "apply" => format!(
+            "{name} is a node of {path}; hallway up builds the whole project, then hallway start {name} or stop {name} is for one program"
+        ),
+        "down" => format!(
+            "{name} is a node of {path}; hallway stop {name} ends its program, hallway down removes the whole project"
+        ),
+        _ => format!("{name} is a node of {path}; hallway {verb} is for the whole project"),
+    })
 }
 
 /// What to do if that is the reason.

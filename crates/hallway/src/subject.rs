@@ -74,7 +74,6 @@ impl Subject {
         };
         let mut subject = match running {
             Some((scope, name)) => {
-                scope::say_which(common, &name);
                 let named = Common {
                     project: Some(name),
                     ..common.clone()

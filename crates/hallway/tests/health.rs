@@ -219,6 +219,51 @@ fn an_unhealthy_program_is_an_error() {
     assert_eq!(processes(), running, "no check goes on");
 }
 
+/// With `--wait`, what may fail makes `up` fail, too, as in Compose. Without it the project is degraded.
+fn up_that_waits_for_what_may_fail() {
+    let h = hallway();
+    let file = |check: &str, command: &str| {
+        format!(
+            "nodes:
+  db: {{ command: {command}, may_fail: true, healthcheck: {{ test: '{check}', interval: 50ms, retries: 2 }} }}
+  web: {{ command: sleep 1000 }}
+"
+        )
+    };
+    let up = |text: &str| {
+        std::fs::write("/run/p.yaml", text).unwrap();
+        h.run(&["up", "--wait", "/run/p.yaml"])
+    };
+    up(&file("true", "sleep 1000")).exits(0);
+    assert_eq!(program(&h, "db")["health"], "healthy");
+    h.ok("down");
+    up(&file("echo no answer; exit 1", "sleep 1000"))
+        .exits(1)
+        .says("error: node db: unhealthy: its health check fails")
+        .says("the health check failed: exit code 1: no answer");
+    up(&file("true", "sh -c 'exit 4'"))
+        .exits(1)
+        .says("error: node db: ended with exit code 4");
+    h.run(&["ls"]).exits(0).says("nothing is up");
+
+    std::fs::write("/run/p.yaml", file("echo no answer; exit 1", "sleep 1000")).unwrap();
+    let built = h.run(&["up", "/run/p.yaml"]).exits(0);
+    built.says("warning: node db: unhealthy");
+    let status = h.run(&["status", "--exit-code"]).exits(3);
+    for words in [
+        "p is degraded",
+        "(running, unhealthy)",
+        "hallway --host logs db shows why the health check of db fails",
+        "node db: program is unhealthy: its health check fails",
+    ] {
+        assert!(status.out.contains(words), "{words}: {}", status.out);
+    }
+    assert!(h.ok("ls").contains("degraded"));
+    let again = h.run(&["up", "/run/p.yaml"]).exits(0);
+    again.says("nothing to change");
+    assert_eq!(program(&h, "db")["restarts"], 0);
+}
+
 fn what_never_comes_true_is_refused() {
     let h = hallway();
     for (node, says) in [
@@ -260,5 +305,6 @@ hallway_testkit::tests![
     all_that_are_awaited_are_named,
     a_program_starts_when_another_is_healthy,
     an_unhealthy_program_is_an_error,
+    up_that_waits_for_what_may_fail,
     what_never_comes_true_is_refused,
 ];

@@ -128,9 +128,15 @@ fn the_project_that_is_meant() {
     );
     let h = sandbox().within("/run/desk");
     h.run(&["up", "/run/lab.yaml"]).ok();
-    h.run(&["exec", "a", "--", "true"]).ok();
-    let ran = h.run(&["explain", "a", "b"]).exits(0);
-    ran.says("using project lab, the only one that is up; idle");
+    for line in "explain a b|exec a -- true|stop|start|restart|logs|reach a b|test --matrix|status --format json|deny a b|node ls".split('|') {
+        let words: Vec<&str> = line.split(' ').collect();
+        let ran = h.run(&words);
+        let said = "using project lab, the only one that is up; idle, whose file is in this directory, is not up";
+        assert_eq!(ran.err.matches(said).count(), 1, "{line}: {}", ran.err);
+        assert!(!ran.out.contains("using project"), "{line}");
+        let ran = h.run(&[&["-q"], words.as_slice()].concat());
+        assert!(!ran.err.contains("using project"), "{line}: {}", ran.err);
+    }
     assert!(
         !h.run(&["-p", "lab", "explain", "a", "b"])
             .err

@@ -203,6 +203,50 @@ fn stopped_by_a_command() {
     h.ok("down");
 }
 
+/// Only `up`, `start` and `restart` start a program that ended: an edit says that it is not running, and is not
+/// affected by it, nor by a health check that fails.
+fn edits_do_not_start_what_ended() {
+    let h = hallway();
+    let file = "networks: { n: {} }
+nodes:
+  a: { networks: [n], command: [sh, -c, 'echo once; sleep 0.3; exit 3'] }
+  b: { networks: [n], command: sleep 904 }
+  done: { command: 'true' }
+  ill: { command: sleep 905, may_fail: true, healthcheck: { test: 'false', interval: 50ms, retries: 1 } }
+";
+    h.up(file).ok();
+    let is_ended = || h.node_status("a")["program"]["state"] == "exited";
+    wait_for("the end", is_ended);
+    for edit in [
+        "deny a b",
+        "allow b a",
+        "policy rm 1",
+        "publish b 9090:90",
+        "unpublish b 9090:90",
+        "network add e",
+        "connect b e",
+        "disconnect b e",
+        "impair b --clear",
+    ] {
+        let ran = h.run(&edit.split(' ').collect::<Vec<_>>()).exits(0);
+        assert!(is_ended(), "{edit}");
+        let named = "a program is not running: a (exited with 3)";
+        assert!(ran.err.matches(named).count() <= 1, "{edit}: {}", ran.err);
+    }
+    let said = h.run(&["deny", "b", "a"]).exits(0);
+    said.says("warning: a program is not running: a (exited with 3)");
+    assert_eq!(h.ok("logs a").matches("once").count(), 1);
+    // What an edit itself starts it waits for.
+    h.run(&["node", "add", "z", "--network", "n", "--", "false"])
+        .exits(1)
+        .says("node z: ended with exit code 1");
+    h.up(file).ok();
+    wait_for("the second end", || {
+        h.ok("logs a").matches("once").count() == 2
+    });
+    h.ok("down");
+}
+
 /// `down` goes on to its end after a signal, and says so at once.
 fn down_goes_on_after_a_signal() {
     let before = Snapshot::take();
@@ -307,4 +351,5 @@ hallway_testkit::tests![
     a_program_that_the_keeper_started_again_goes_on,
     ends_are_told_as_they_were,
     stopped_by_a_command,
+    edits_do_not_start_what_ended,
 ];

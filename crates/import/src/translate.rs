@@ -1,7 +1,7 @@
 //! Text → hallway file, for every format.
 
-use hallway_spec::problem::{NameProblem, PolicyProblem, ProblemKind};
-use hallway_spec::{Code, Place, Problem, Problems, Project, SourceText, Value, parse_value};
+use hallway_spec::problem::{NameProblem, NetworkProblem, PolicyProblem, ProblemKind};
+use hallway_spec::{Code, Name, Place, Problem, Problems, Project, SourceText, Value, parse_value};
 
 use crate::findings::Findings;
 use crate::format::FileFormat;
@@ -199,8 +199,11 @@ fn finish(
     let (source, more) = sources.texts();
     let fail = |mut problems: Vec<Problem>| {
         problems.sort_by_key(|p| p.place.offset);
-        // What is wrong with a value that a variable is missing in follows from that.
-        let missing = |p: &Problem| p.kind.code() == Code::MissingVariable;
+        // What is wrong with a value whose variables cannot be replaced follows from that.
+        let missing = |p: &Problem| {
+            let code = p.kind.code();
+            code == Code::MissingVariable || code == Code::BadInterpolation
+        };
         let places = problems.iter().filter(|p| missing(p));
         let places: Vec<usize> = places.map(|p| p.place.offset).collect();
         problems.retain(|p| missing(p) || !places.contains(&p.place.offset));
@@ -254,22 +257,28 @@ fn project(path: &str, value: &Value, mut found: Vec<Problem>) -> Result<Project
         Err(problems) if found.is_empty() => Err(problems),
         Err(problems) if found.iter().all(whole) => {
             let said: Vec<usize> = found.iter().map(|p| p.place.offset).collect();
-            let more = problems.into_iter();
-            found.extend(more.filter(|p| !said.contains(&p.place.offset) && !follows(p)));
+            let mut more = problems;
+            more.retain(|p| !said.contains(&p.place.offset) && !follows(p, &found));
+            found.extend(more);
             Err(found)
         }
         _ => Err(found),
     }
 }
 
-/// Whether a problem follows from what was left out: the translation has checked on what services depend, and
-/// what cannot be read among the ports has no name.
-fn follows(problem: &Problem) -> bool {
-    matches!(
-        problem.kind,
+/// Whether a problem follows from what was left out: the translation has checked on what services depend,
+/// what cannot be read among the ports has no name, and a network with a mistake may lack its subnet.
+fn follows(problem: &Problem, found: &[Problem]) -> bool {
+    let is_wrong = |network: &Name| {
+        let below = format!("networks.{network}.");
+        found.iter().any(|f| f.place.key.starts_with(&below))
+    };
+    match &problem.kind {
         ProblemKind::Name(NameProblem::UnknownDependency { .. })
-            | ProblemKind::Policy(PolicyProblem::PortName(_))
-    )
+        | ProblemKind::Policy(PolicyProblem::PortName(_)) => true,
+        ProblemKind::Network(NetworkProblem::AddressOutside { network, .. }) => is_wrong(network),
+        _ => false,
+    }
 }
 
 /// Without empty sections.

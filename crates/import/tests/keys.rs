@@ -365,6 +365,29 @@ fn one_mistake_is_one_message() {
     }
     let found = one("include", "include: 5\nservices: { a: { image: x } }\n");
     assert!(found.starts_with("include must be"), "{found}");
+    let fixed = "services: { a: { image: x, networks: { n: { ipv4_address: 10.9.0.5 } } } }\n";
+    for network in [
+        "subnet: 10.9.0.0/24",
+        "subnets: [10.9.0.0/24]",
+        "ipam: { confg: [] }",
+    ] {
+        let text = format!("{fixed}networks: {{ n: {{ {network} }} }}\n");
+        let found = one(network, &text);
+        assert!(found.starts_with("unknown key"), "{found}");
+    }
+    for text in ["ports: [\"${}:80\"]", "ports: [\"80:${}\"]"] {
+        let found = of_service(text);
+        assert!(
+            found.contains("has a $ that is not followed by a variable"),
+            "{found}"
+        );
+    }
+    let first = "a: { image: x }\nb: { image: y }\n";
+    let found = one("first version", first);
+    assert!(
+        found.starts_with("a, b are services at the top of the file, as in the first version"),
+        "{found}"
+    );
     let twice =
         "services: { a: { image: x, container_name: c }, b: { image: x, container_name: c } }\n";
     let found = one("container_name", twice);

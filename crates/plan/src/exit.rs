@@ -51,6 +51,8 @@ impl fmt::Display for Exit {
 pub enum SeenProgram {
     /// It runs, starts, or waits for the programs it depends on.
     Runs,
+    /// It runs, and its health check fails.
+    Unhealthy,
     /// It ended, and the keeper is about to start it again.
     Restarting(Exit),
     /// It ended, and is not started again.

@@ -180,6 +180,7 @@ fn build(engine: &Engine) -> Result<(), Failure> {
         source: BUILT,
         path: None,
         ready_limit: READY_LIMIT,
+        all_ready: false,
         repair: false,
         allow_through: &[],
         replace: false,

@@ -105,6 +105,8 @@ hallway_spec::codes! {
         NoFile = "no-file",
         /// A program failed that the programs which depend on it do not require (`required: false`).
         NotRequired = "not-required",
+        /// A program has ended, and the change that a command made does not start it again.
+        NotRunning = "not-running",
         /// The host's name servers are on its own localhost or have link-local addresses, which nodes cannot reach.
         NameServers = "name-servers",
         /// IPv6 is turned off on the host, and the project has IPv6.

@@ -187,12 +187,14 @@ impl Client {
             .map(|_done| ())
     }
 
-    /// Whether every program runs and all its `ready` ports listen, at this moment.
+    /// Whether each of these programs runs and all its `ready` ports listen, at this moment.
     ///
     /// # Errors
     /// When the keeper does not answer.
     pub fn poll_ready(&self, wanted: &[Program]) -> Result<Readiness, KeeperError> {
-        Ok(readiness(wanted, &self.programs()?))
+        let mut programs = self.programs()?;
+        programs.retain(|program| wanted.iter().any(|w| w.node == program.node));
+        Ok(readiness(wanted, &programs))
     }
 
     /// Ends the keeper of a project, of any version, with all its programs; whether there was one.

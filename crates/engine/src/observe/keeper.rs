@@ -7,6 +7,7 @@ use crate::keeper::{Client, Forward, KeeperError, Namespace, ProgramState, Progr
 use hallway_plan::exit::SeenProgram;
 use hallway_plan::observed::{Seen, SeenKeeper};
 use hallway_plan::target::Listener;
+use hallway_spec::Health;
 
 /// Asks the keeper of the project whose state is in that directory. One that does not answer, or is
 /// of another version, is not examined; the reason is returned too.
@@ -32,6 +33,9 @@ fn ask(directory: &Path) -> Result<Option<SeenKeeper>, KeeperError> {
 
 fn program(status: ProgramStatus) -> (String, SeenProgram) {
     let state = match (status.state, status.exit) {
+        (ProgramState::Running, _) if status.health == Some(Health::Unhealthy) => {
+            SeenProgram::Unhealthy
+        }
         (ProgramState::Waiting | ProgramState::Starting | ProgramState::Running, _) => {
             SeenProgram::Runs
         }

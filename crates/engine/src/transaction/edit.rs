@@ -122,6 +122,7 @@ impl Engine {
             source: &text,
             path: path.as_deref(),
             ready_limit: READY_LIMIT,
+            all_ready: false,
             repair,
             allow_through: &[],
             replace: false,

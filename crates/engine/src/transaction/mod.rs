@@ -59,6 +59,8 @@ pub struct RequestedState<'a> {
     pub path: Option<&'a str>,
     /// How long programs may take to become ready.
     pub ready_limit: Duration,
+    /// Whether the run fails, too, if a program does that may fail (`may_fail`).
+    pub all_ready: bool,
     /// Whether the keeper repairs what other programs change.
     pub repair: bool,
     /// Firewalls of other programs that get an accept for the project's links, if they exist. An edit does
@@ -194,7 +196,7 @@ impl Engine {
             same_file(&planned, request)?;
         }
         if origin == Origin::Edit {
-            planned.plan.leave_stopped();
+            planned.leave_ended(caller);
             let before = planned.record.as_ref();
             planned.edited_from = Some(before.map_or_else(String::new, |r| {
                 r.edited_from.clone().unwrap_or_else(|| r.source.clone())
@@ -228,7 +230,7 @@ impl Engine {
             .warn_of_firewalls(&planned, caller)
             .and_then(|()| self.start_programs(&planned, &record, starting, listeners, caller));
         let ready = programs.and_then(|started| {
-            lock.without_scope(|| started.wait(request.ready_limit, caller))?;
+            lock.without_scope(|| started.wait(request, caller))?;
             Ok(started.changes)
         });
         match ready {
@@ -274,14 +276,8 @@ impl Engine {
             .filter_map(|p| p.host_address)
             .filter(|a| !a.is_loopback())
             .collect();
-        named.retain(|a| {
-            planned
-                .observed
-                .host
-                .addresses
-                .iter()
-                .all(|s| s.net.addr() != *a)
-        });
+        let held = &planned.observed.host.addresses;
+        named.retain(|a| held.iter().all(|s| s.net.addr() != *a));
         for gateway in settled.networks.iter().flat_map(|n| n.gateways()) {
             named.remove(&gateway);
         }

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use hallway_plan::Settled;
 use hallway_plan::exit::SeenProgram;
@@ -15,8 +14,9 @@ use hallway_plan::step::{Cause, KeeperTask};
 use hallway_plan::target::{localhost, on_machine};
 use hallway_spec::Name;
 
-use super::Caller;
+use super::{Caller, Request};
 use crate::account;
+use crate::event::Warning;
 use crate::keeper::{
     BoundSocket, Client, Desired, Forward, KeeperError, Listen, Namespace, Program, ProgramState,
     Start, Starting,
@@ -26,6 +26,7 @@ use crate::{Cancel, Engine, Failure, Planned, Record};
 /// A project's programs, started.
 pub(super) struct Started {
     client: Client,
+    /// Those that the run waits for.
     programs: Vec<Program>,
     /// How much the keeper has changed.
     pub(super) changes: usize,
@@ -33,8 +34,16 @@ pub(super) struct Started {
 
 impl Started {
     /// Waits until they are ready.
-    pub(super) fn wait(&self, limit: Duration, caller: &mut Caller<'_>) -> Result<(), Failure> {
-        super::ready::wait(&self.client, &self.programs, limit, caller)
+    pub(super) fn wait(
+        &self,
+        request: &Request<'_>,
+        caller: &mut Caller<'_>,
+    ) -> Result<(), Failure> {
+        let mut programs = self.programs.clone();
+        for program in &mut programs {
+            program.may_fail &= !request.all_ready;
+        }
+        super::ready::wait(&self.client, &programs, request.ready_limit, caller)
     }
 }
 
@@ -65,9 +74,13 @@ impl Engine {
                 changes += 1;
             }
         }
+        let mut programs = wanted.programs;
+        if planned.edited_from.is_some() {
+            concerned(planned, &mut programs);
+        }
         Ok(Started {
             client,
-            programs: wanted.programs,
+            programs,
             changes,
         })
     }
@@ -129,6 +142,39 @@ impl Engine {
     }
 }
 
+impl Planned {
+    /// Leaves programs that have ended as they are: only `up`, `start` and `restart` start them, an edit names them.
+    pub(super) fn leave_ended(&mut self, caller: &mut Caller<'_>) {
+        let programs = self.plan.leave_ended(self.observed.keeper.present());
+        if !programs.is_empty() {
+            caller.warn(Warning::NotRunning { programs });
+        }
+    }
+}
+
+/// Keeps the programs that an edit starts, and those that they depend on: what others do does not make it fail.
+fn concerned(planned: &Planned, programs: &mut Vec<Program>) {
+    let started = planned
+        .plan
+        .keeper
+        .iter()
+        .filter_map(|step| match &step.task {
+            KeeperTask::Program { node, .. } => Some(node.to_string()),
+            _ => None,
+        });
+    let mut wanted: BTreeSet<String> = BTreeSet::new();
+    let mut open: Vec<String> = started.collect();
+    while let Some(node) = open.pop() {
+        let program = programs.iter().find(|p| p.node == node);
+        let on = program.into_iter().flat_map(|p| &p.depends_on);
+        let on = on.map(|d| d.node.to_string());
+        if wanted.insert(node.clone()) {
+            open.extend(on);
+        }
+    }
+    programs.retain(|program| wanted.contains(&program.node));
+}
+
 /// The nodes whose program ended, although nothing about it changes: the keeper does not start it
 /// again itself, or only after a pause.
 fn ended(planned: &Planned) -> impl Iterator<Item = &str> {
@@ -139,7 +185,7 @@ fn ended(planned: &Planned) -> impl Iterator<Item = &str> {
         };
         let drifted = matches!(step.cause, Cause::Drift(_));
         match keeper?.programs.get(node.as_ref())? {
-            SeenProgram::Runs => None,
+            SeenProgram::Runs | SeenProgram::Unhealthy => None,
             _ => drifted.then_some(node.as_ref()),
         }
     })

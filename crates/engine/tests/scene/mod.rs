@@ -102,6 +102,7 @@ pub(crate) fn up_reporting<'e>(
         source: text,
         path: None,
         ready_limit: READY,
+        all_ready: false,
         allow_through: &[],
         repair: false,
         replace: false,

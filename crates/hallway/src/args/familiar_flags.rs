@@ -1,4 +1,4 @@
-//! Flags of Compose for what hallway does in any case. They are accepted and not listed.
+//! Flags of Compose, most of them for what hallway does in any case: these are accepted and not listed.
 
 use clap::Args as ClapArgs;
 
@@ -24,9 +24,10 @@ pub(crate) struct FamiliarUpFlags {
     /// What does not differ from the file is not changed
     #[arg(long, hide = true)]
     no_recreate: bool,
-    /// `up` returns when all programs are ready
-    #[arg(long, hide = true)]
-    wait: bool,
+    /// Fail also when a program ends with an error, or its health check fails, that no other one waits for and that may
+    /// fail, like a service of a Compose file
+    #[arg(long)]
+    pub(crate) wait: bool,
 }
 
 /// Those of `docker compose down`.

@@ -10,6 +10,7 @@ use hallway_engine::{Caller, Cancel, EditError};
 use hallway_plan::Settled;
 use hallway_spec::{Action, Edit, Name, NewNetwork, NewNode, listed};
 
+use crate::again::Commands;
 use crate::args::{Common, FileArg, Verb};
 use crate::diagnose::{VerbError, plain};
 use crate::failure::CommandCode;
@@ -192,7 +193,8 @@ fn meant(common: &Common, scope: &Scope, project: &Name, change: &Edit) -> Resul
     let Some(settled) = record.as_ref().and_then(built) else {
         return Ok(change.clone());
     };
-    check_order(&settled, change)?;
+    let commands = Commands::new(common, scope, project);
+    check_order(&settled, change, &commands)?;
     let node = |name: &Name| -> Result<Name, VerbError> {
         Ok(named::node(common, scope, &settled, name)?.name.clone())
     };
@@ -226,20 +228,23 @@ fn meant(common: &Common, scope: &Scope, project: &Name, change: &Edit) -> Resul
 }
 
 /// Refuses a network before the node, as Docker has them.
-fn check_order(settled: &Settled, change: &Edit) -> Result<(), VerbError> {
-    let (verb, node, network) = match change {
-        Edit::Connect(node, network, _) => ("connect", node, network),
-        Edit::Disconnect(node, network) => ("disconnect", node, network),
+fn check_order(settled: &Settled, change: &Edit, commands: &Commands<'_>) -> Result<(), VerbError> {
+    let (verb, node, network, addresses) = match change {
+        Edit::Connect(node, network, addresses) => ("connect", node, network, addresses.as_slice()),
+        Edit::Disconnect(node, network) => ("disconnect", node, network, &[][..]),
         _ => return Ok(()),
     };
     let is_node = |name: &Name| !settled.named(name).is_empty();
     if is_node(node) || settled.network(node).is_none() || !is_node(network) {
         return Ok(());
     }
+    let command = commands.of_project(verb);
+    let flags = addresses.iter().map(|a| format!(" --address {a}"));
+    let flags: String = flags.collect();
     Err(VerbError::usage(
         CommandCode::NoSuchNode,
         format!("{node} is a network, and {network} a node"),
-        format!("the node comes first: hallway {verb} {network} {node}"),
+        format!("the node comes first: {command} {network} {node}{flags}"),
     ))
 }
 

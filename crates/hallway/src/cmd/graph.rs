@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use hallway_engine::read::live::live;
 use hallway_engine::{Completeness, Engine, OtherNamespaces};
 use hallway_plan::Settled;
+use hallway_plan::compare::{Difference, Fact};
 use hallway_spec::Name;
 use hallway_view::graph::{Graph, dot, mermaid, svg, text};
 
@@ -13,7 +14,7 @@ use crate::again::Commands;
 use crate::args::{Common, GraphArgs, Picture};
 use crate::diagnose::VerbError;
 use crate::failure::{CommandCode, CommandError};
-use crate::scope::{Scope, here, present, project, running, say_which};
+use crate::scope::{Scope, here, present, project, running};
 use crate::source::read;
 use crate::ui;
 
@@ -80,8 +81,12 @@ fn note_state(common: &Common, scope: &Scope, project: &Name) -> Result<(), Verb
             commands.of_project("status"),
             commands.up(status.record.as_ref()),
         );
-        let words =
-            format!("{project} is {state}: {differences}; {names} names them, {up} repairs them");
+        let is_unhealthy = |d: &Difference| d.fact == Fact::ProgramUnhealthy;
+        let repairs = match status.differences.iter().all(is_unhealthy) {
+            true => String::new(),
+            false => format!(", {up} repairs them"),
+        };
+        let words = format!("{project} is {state}: {differences}; {names} names them{repairs}");
         ui::note(common, words);
     }
     Ok(())
@@ -104,7 +109,6 @@ fn settled(common: &Common, args: &GraphArgs) -> Result<Settled, VerbError> {
         && let Some(scope) = Scope::existing(common)?
         && let Some(name) = running(common, &scope.engine)?
     {
-        say_which(common, &name);
         let named = Common {
             project: Some(name),
             ..common.clone()

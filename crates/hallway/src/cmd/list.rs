@@ -114,6 +114,17 @@ pub(crate) fn list(
                 .iter()
                 .for_each(|n| ui::line(n.name.as_ref()));
         }
+        (Format::Text, Listing::Policies) if common.quiet => {
+            let policies = settled.policies.iter();
+            policies.for_each(|policy| ui::line(policy.number().to_string()));
+        }
+        (Format::Text, Listing::Links) if common.quiet => {
+            for cable in &settled.cables {
+                let [a, b] =
+                    [&cable.a, &cable.b].map(|end| format!("{}:{}", end.node, end.interface));
+                ui::line(format!("{a} {b}"));
+            }
+        }
         (Format::Text, _) => ui::table(&rows(listing, &settled)),
         (Format::Json, Listing::Nodes) => {
             ui::json(&json::nodes(&settled, &programs(&scope.engine, &settled)?))

@@ -52,10 +52,11 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, VerbError> {
             replace,
             attach,
             detach: _, // as without it
-            familiar: _,
+            familiar,
         } => {
             let options = up::UpOptions {
                 wait_limit: Duration::from_secs(wait_timeout),
+                all_ready: familiar.wait,
                 test,
                 repair: !no_repair,
                 allow_through: through.allow_through,

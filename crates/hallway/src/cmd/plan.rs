@@ -143,6 +143,7 @@ pub(crate) fn validate(
     format: Format,
 ) -> Result<ExitCode, VerbError> {
     match (read(common, file), format) {
+        (Ok(_), Format::Text) if common.quiet => Ok(ExitCode::SUCCESS),
         (Ok(input), Format::Text) => {
             let topology = &input.project.topology;
             ui::text(&format!(

@@ -201,25 +201,31 @@ fn differences(common: &Common, commands: &Commands<'_>, status: &Status, settle
     }
 }
 
-/// What to do if nothing but programs differs, which would end again: their logs say why they did.
+/// What to do if nothing but programs differs, which would end again or stay as they are: their logs say why.
 fn failing(all: &[Difference], commands: &Commands<'_>, up: &str) -> Option<String> {
-    let ended = |d: &Difference| match (&d.fact, &d.place) {
+    let failed = |d: &Difference| match (&d.fact, &d.place) {
         (
             Fact::ProgramStopped {
                 by_command: false, ..
-            },
+            }
+            | Fact::ProgramUnhealthy,
             ObjectPlace::Node { node, .. },
         ) => Some(node.to_string()),
         _ => None,
     };
-    let nodes: Option<Vec<String>> = all.iter().map(ended).collect();
+    let nodes: Option<Vec<String>> = all.iter().map(failed).collect();
     let mut nodes = nodes?;
     nodes.dedup();
-    let (all, each) = (listed(&nodes), nodes.join(" "));
+    let (names, each) = (listed(&nodes), nodes.join(" "));
     let logs = commands.of_project("logs");
-    Some(format!(
-        "{logs} {each} shows why {all} ended; {up} starts what does not run"
-    ))
+    let unhealthy = all.iter().filter(|d| d.fact == Fact::ProgramUnhealthy);
+    Some(match unhealthy.count() {
+        0 => format!("{logs} {each} shows why {names} ended; {up} starts what does not run"),
+        count if count == all.len() => {
+            format!("{logs} {each} shows why the health check of {names} fails")
+        }
+        _ => format!("{logs} {each} shows why; {up} starts what does not run"),
+    })
 }
 
 /// A project without a readable record: only its marks are known.

@@ -29,6 +29,8 @@ const NODE_DIFFERS: u8 = 3;
 pub(crate) struct UpOptions {
     /// How long programs may take to become ready.
     pub(crate) wait_limit: Duration,
+    /// Fail, too, if a service of a Compose file does.
+    pub(crate) all_ready: bool,
     pub(crate) test: bool,
     pub(crate) repair: bool,
     pub(crate) allow_through: Vec<Firewall>,
@@ -94,6 +96,7 @@ pub(crate) fn build<'s>(
         source: &input.source,
         path: (!input.path.is_empty()).then_some(input.path.as_str()),
         ready_limit: options.wait_limit,
+        all_ready: options.all_ready,
         repair: options.repair,
         replace: options.replace || input.is_named(common),
         allow_through: &options.allow_through,
@@ -110,7 +113,7 @@ pub(crate) fn build<'s>(
     if ended && can_be_stubbed(input) {
         ui::note(
             common,
-            "programs of this file run with the files of this machine, not with those of an image; hallway up --stub gives each service a small server on its ports instead",
+            "hallway up --stub gives each service a small server on its ports instead of its program",
         );
     }
     applied.map_err(|failure| VerbError::of(failure, &input.path, &input.text))

@@ -37,6 +37,7 @@ impl Diagnostic for Repeated<'_> {
         let mut lines: Vec<String> = self.more.iter().map(place).collect();
         lines.dedup();
         let name = self.name.map_or("", |(_, name)| name);
+        let distinct = lines.len();
         let lines = match lines.as_slice() {
             [one] => format!("line {one}"),
             several => format!("lines {}", listed(several)),
@@ -44,6 +45,9 @@ impl Diagnostic for Repeated<'_> {
         match self.more.len() {
             0 => message,
             1 => format!("{message}; {name} is in 1 other place: {lines}"),
+            count if distinct < count => {
+                format!("{message}; {name} is in {count} other places, on {lines}")
+            }
             count => format!("{message}; {name} is in {count} other places: {lines}"),
         }
     }

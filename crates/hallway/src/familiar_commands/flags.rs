@@ -72,6 +72,11 @@ const INSTEAD_OF_FLAGS: &[(&[&str], &[&str], &str)] = &[
         "hallway logs --since 10m -t: the lines of the last ten minutes, each with its time",
     ),
     (
+        &["logs", "up"],
+        &["--no-log-prefix"],
+        "hallway logs NODE prints the lines of one node without its name before them",
+    ),
+    (
         &["logs"],
         &["--index"],
         "name the node: hallway logs NODE; hallway node ls lists them",
@@ -177,7 +182,7 @@ const INSTEAD_OF_FLAGS: &[(&[&str], &[&str], &str)] = &[
     ),
     (
         &[],
-        &["--no-color", "--no-ansi", "--ansi", "--no-log-prefix"],
+        &["--no-color", "--no-ansi", "--ansi"],
         "leave it out, and set NO_COLOR=1: then nothing is printed in colours",
     ),
     (

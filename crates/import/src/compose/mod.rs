@@ -156,7 +156,12 @@ fn checked(file: &Value, findings: &mut Findings) -> Value {
     let beside = beside_services(&file);
     if let Some((place, _)) = beside.first() {
         let names: Vec<String> = beside.iter().map(|(_, name)| (*name).to_owned()).collect();
-        findings.problem(place, ImportProblem::BesideServices(names.clone()));
+        let begun = file.entries().iter().any(|e| e.key == "services");
+        let problem = match begun {
+            true => ImportProblem::BesideServices(names.clone()),
+            false => ImportProblem::FirstVersion(names.clone()),
+        };
+        findings.problem(place, problem);
         if let ValueKind::Map(entries) = &mut file.kind {
             entries.retain(|e| !names.contains(&e.key));
         }
@@ -171,7 +176,7 @@ fn checked(file: &Value, findings: &mut Findings) -> Value {
     file
 }
 
-/// Services that are not indented: `services` has no value, and they are keys of the file.
+/// Services that are not indented: `services` has no value or is not there, and they are keys of the file.
 fn beside_services(file: &Value) -> Vec<(&Place, &str)> {
     let is_service = |value: &Value| {
         let has = |key: &str| value.get(key).is_some();

@@ -159,7 +159,7 @@ impl<'a> Checks<'a> {
     /// A child of this process has ended; returns the change if it was a check.
     pub(super) fn ended(&mut self, pid: i32, exit: Exit) -> Option<HealthChange> {
         let mut running = self.running.take_if(|running| running.pid == pid)?;
-        running.read();
+        running.read_rest();
         let result = match running.timed_out {
             true => Result::TookLonger,
             false => Result::Ended(exit),
@@ -244,15 +244,27 @@ impl Running {
         while let Some(output) = &self.output {
             match output.try_read(&mut buffer) {
                 Ok(0) => self.output = None,
-                Ok(length) => {
-                    let room = OUTPUT_MAX.saturating_sub(self.text.len());
-                    let read = buffer.get(..length.min(room)).unwrap_or_default();
-                    self.text.extend_from_slice(read);
-                }
+                Ok(length) => self.keep(buffer.get(..length).unwrap_or_default()),
                 Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => return,
                 Err(_cannot_be_read) => self.output = None,
             }
         }
+    }
+
+    /// Reads what it has printed until its end. The runtime may not have registered yet that the pipe can be read.
+    fn read_rest(&mut self) {
+        let mut buffer = [0; OUTPUT_MAX];
+        while let Some(output) = &self.output {
+            match rustix::io::read(output, &mut buffer) {
+                Ok(0) | Err(_) => return,
+                Ok(length) => self.keep(buffer.get(..length).unwrap_or_default()),
+            }
+        }
+    }
+
+    fn keep(&mut self, read: &[u8]) {
+        let room = OUTPUT_MAX.saturating_sub(self.text.len());
+        self.text.extend(read.iter().take(room));
     }
 
     /// Kills it with the processes of its process group. It was not waited for yet, so the number

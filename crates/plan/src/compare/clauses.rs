@@ -110,6 +110,7 @@ impl Difference {
             Fact::ProgramStopped { state, .. } => {
                 words("running", state, format!("{object} {state}"))
             }
+            Fact::ProgramUnhealthy => words("healthy", "unhealthy", unhealthy(&object)),
             Fact::NodeTable { changes, .. } if changes.is_empty() => missing(),
             Fact::TableChanged { changes, .. }
             | Fact::NodeTable { changes, .. }
@@ -212,6 +213,10 @@ impl Difference {
         };
         words(wanted, found, format!("{} {clause}", self.object()))
     }
+}
+
+fn unhealthy(object: &str) -> String {
+    format!("{object} is unhealthy: its health check fails")
 }
 
 fn words(wanted: &str, found: &str, clause: String) -> Words {

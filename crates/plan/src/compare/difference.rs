@@ -102,7 +102,7 @@ impl Difference {
             Fact::GuardMissing { table } | Fact::GuardChanged { table, .. } => {
                 format!("guard {table}")
             }
-            Fact::ProgramStopped { .. } => "program".into(),
+            Fact::ProgramStopped { .. } | Fact::ProgramUnhealthy => "program".into(),
             Fact::ListenerMissing { listener } => format!("listener {listener}"),
             Fact::FileMissing { file } | Fact::FileChanged { file, .. } => file.clone(),
             Fact::FileAccess { file, .. } => format!("access to {file}"),

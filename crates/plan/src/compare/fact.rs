@@ -270,6 +270,8 @@ pub enum Fact {
         /// `hallway stop` stopped it: `up` starts it, and nothing is wrong.
         by_command: bool,
     },
+    /// A program of a node runs, and its health check fails.
+    ProgramUnhealthy,
     /// A published port is not listened on.
     ListenerMissing {
         /// Address, port and protocol.

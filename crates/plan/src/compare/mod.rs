@@ -34,6 +34,7 @@ pub use attached::attached;
 pub use attribute::{Attribute, MACVLAN_BRIDGE};
 pub use difference::{Difference, ObjectPlace};
 pub use fact::{Fact, Instead};
+pub use programs::unhealthy;
 
 use crate::observed::{NamespaceState, Seen, SeenLink, SeenNamespace};
 use crate::settled::{Cable, Interface, InterfaceRef, Network, Node, Plug, Settled};

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use super::{Difference, Fact, ObjectPlace};
 use crate::exit::{Exit, SeenProgram};
 use crate::observed::{Observed, Seen, SeenKeeper};
+use crate::program::Program;
 use crate::settled::Settled;
 use crate::target::listeners;
 
@@ -47,6 +48,24 @@ pub(crate) fn differences(wanted: &Settled, seen: &Observed) -> Vec<Difference> 
     out
 }
 
+/// The programs whose health check fails. No run changes that, so it is no difference that a plan is made from.
+#[must_use]
+pub fn unhealthy(wanted: &Settled, seen: &Observed) -> Vec<Difference> {
+    let Some(keeper) = seen.keeper.present() else {
+        return Vec::new();
+    };
+    let is_ill = |name: &str| matches!(keeper.programs.get(name), Some(SeenProgram::Unhealthy));
+    let ill = wanted.programs().filter(|p| is_ill(p.name.as_ref()));
+    let difference = |program: Program<'_>| Difference {
+        place: ObjectPlace::Node {
+            node: program.name.clone(),
+            netns: program.node.netns.clone(),
+        },
+        fact: Fact::ProgramUnhealthy,
+    };
+    ill.map(difference).collect()
+}
+
 /// Why a program does not run as it should, in words; `None` if nothing is wrong with it. A program
 /// that ended with code 0 and is not started again has finished, unless it serves ports.
 fn stopped(node: &str, serves: bool, keeper: Option<&SeenKeeper>) -> Option<String> {
@@ -54,7 +73,7 @@ fn stopped(node: &str, serves: bool, keeper: Option<&SeenKeeper>) -> Option<Stri
         return Some("does not run: its keeper has ended".into());
     };
     match keeper.programs.get(node) {
-        Some(SeenProgram::Runs) => None,
+        Some(SeenProgram::Runs | SeenProgram::Unhealthy) => None,
         Some(SeenProgram::Ended(Exit::Code(0))) if !serves => None,
         Some(SeenProgram::Ended(exit)) => Some(exit.to_string()),
         Some(SeenProgram::Restarting(exit)) => Some(format!("is being restarted: {exit}")),

@@ -89,6 +89,7 @@ pub(super) fn adjustment(fact: &Fact) -> Option<(u8, Adjustment)> {
         | Fact::TableChanged { .. }
         | Fact::Elements { .. }
         | Fact::ProgramStopped { .. }
+        | Fact::ProgramUnhealthy
         | Fact::GuardMissing { .. }
         | Fact::GuardChanged { .. }
         | Fact::ListenerMissing { .. }

@@ -7,7 +7,7 @@ use hallway_spec::Name;
 use super::created::Created;
 use super::{Plan, Recorded};
 use crate::compare::{Difference, Fact, ObjectPlace};
-use crate::observed::Observed;
+use crate::observed::{Observed, SeenKeeper};
 use crate::program::Program;
 use crate::settled::Settled;
 use crate::step::{Cause, KeeperStep, KeeperTask, StepAction};
@@ -61,19 +61,28 @@ pub(super) fn guard(plan: &mut Plan, recorded: Recorded<'_>, seen: &Observed) {
 }
 
 impl Plan {
-    /// Leaves programs as they are that a command stopped.
-    pub fn leave_stopped(&mut self) {
-        let by_command = |cause: &Cause| match cause {
-            Cause::Drift(difference) => matches!(
-                difference.fact,
-                Fact::ProgramStopped {
-                    by_command: true,
-                    ..
-                }
-            ),
-            _ => false,
-        };
-        self.keeper.retain(|step| !by_command(&step.cause));
+    /// Leaves programs as they are that have ended, as far as the keeper knows them. Returns those of them that
+    /// no command stopped, each with the reason in words.
+    pub fn leave_ended(&mut self, keeper: Option<&SeenKeeper>) -> Vec<(Name, String)> {
+        let mut left = Vec::new();
+        self.keeper.retain(|step| {
+            let (Cause::Drift(difference), KeeperTask::Program { node, .. }) =
+                (&step.cause, &step.task)
+            else {
+                return true;
+            };
+            let Fact::ProgramStopped { state, by_command } = &difference.fact else {
+                return true;
+            };
+            if !keeper.is_some_and(|k| k.programs.contains_key(node.as_ref())) {
+                return true;
+            }
+            if !by_command {
+                left.push((node.clone(), state.clone()));
+            }
+            false
+        });
+        left
     }
 }
 

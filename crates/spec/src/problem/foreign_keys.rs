@@ -164,9 +164,31 @@ const INSTEAD: &[(&[&str], &str, &str)] = &[
         "indent it: nodes and links of a topology are below topology",
     ),
     (
-        &["subnet", "gateway"],
+        IMPAIRMENTS,
+        "link_local_ips",
+        "on a network of a service, keys of hallway are below x-hallway, like x-hallway: { delay: 10ms }",
+    ),
+    (
+        &["dhcp_server", "router", "masquerade", "sources"],
+        "link_local_ips",
+        "on a network of a service, keys of hallway are below x-hallway, like x-hallway: { router: true }",
+    ),
+    (
+        &["subnet", "subnets", "gateway"],
         "ipam",
         "write ipam: { config: [{ subnet: 10.10.0.0/24 }] }",
+    ),
+    (
+        &[
+            "mode", "nat", "outside", "mtu", "parent", "vlan", "bridge", "assign",
+        ],
+        "ipam",
+        "in a network, keys of hallway are below x-hallway, like x-hallway: { mode: lan }",
+    ),
+    (
+        &["policies", "expect", "nodes", "links"],
+        "ipam",
+        "write it at the top of the file, below x-hallway: x-hallway: { policies: [{ from: web, to: db }] }",
     ),
 ];
 

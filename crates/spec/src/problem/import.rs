@@ -63,6 +63,9 @@ pub enum ImportProblem {
     /// Services next to `services` instead of below it.
     #[error("{} not below services", they_are(.0))]
     BesideServices(Vec<String>),
+    /// A file without `services`, whose keys are services.
+    #[error("{}, as in the first version of Compose files, which had no services", at_the_top(.0))]
+    FirstVersion(Vec<String>),
     /// A service that is not active.
     #[error("service {service} belongs to profile {profile}, which is not active")]
     InactiveService {
@@ -137,7 +140,7 @@ impl Details for ImportProblem {
             Self::Cycle(_) => Code::ImportCycle,
             Self::TooDeep { .. } | Self::TooManyFiles { .. } => Code::TooMany,
             Self::UnknownService { .. } | Self::UnknownNode { .. } => Code::UnknownName,
-            Self::BesideServices(_) => Code::UnknownKey,
+            Self::BesideServices(_) | Self::FirstVersion(_) => Code::UnknownKey,
             Self::InactiveService { .. } => Code::InactiveProfile,
             Self::DefinedTwice { .. } | Self::SameContainer { .. } => Code::DuplicateKey,
             Self::UnknownTag { .. } | Self::VariableLine { .. } => Code::BadValue,
@@ -179,6 +182,9 @@ impl Details for ImportProblem {
             Self::UnknownNode { nearest, .. } => {
                 did_you_mean(nearest.as_ref(), "define it below nodes, like r3: { kind: linux }")
             }
+            Self::FirstVersion(_) => {
+                "write services: on a line above, and indent all that follows by two spaces".into()
+            }
             Self::BesideServices(services) => {
                 let (what, them) = match services.as_slice() {
                     [one] => (one.as_str(), "it"),
@@ -198,6 +204,15 @@ impl Details for ImportProblem {
 }
 
 /// Names with their verb.
+fn at_the_top(names: &[String]) -> String {
+    let what = if names.len() == 1 {
+        "is a service"
+    } else {
+        "are services"
+    };
+    format!("{} {what} at the top of the file", listed(names))
+}
+
 fn they_are(names: &[String]) -> String {
     let verb = if names.len() == 1 { "is" } else { "are" };
     format!("{} {verb}", listed(names))

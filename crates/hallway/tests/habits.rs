@@ -1,0 +1,94 @@
+//! Habits of users of other programs are answered with what to type; what is said is short, and said once.
+
+#![allow(clippy::unwrap_used)] // a failing helper is a failing test
+
+use hallway_testkit::Hallway;
+
+fn words_of_other_programs() {
+    let h = Hallway::host(env!("CARGO_BIN_EXE_hallway")).within("/run/shop");
+    std::fs::create_dir_all("/run/shop/below").unwrap();
+    let file = "services:
+  web: { image: x, command: sleep 100, networks: { default: { aliases: [shop] } } }
+  db: { image: x, command: sleep 100 }
+";
+    std::fs::write("/run/shop/compose.yaml", file).unwrap();
+    // Nothing is up.
+    for (line, said) in [
+        (
+            "up web",
+            "hallway up builds the whole project, then hallway start web",
+        ),
+        ("up -d shop", "shop is a node of compose.yaml"),
+        (
+            "down web",
+            "hallway stop web ends its program, hallway down",
+        ),
+        ("plan db", "hallway plan is for the whole project"),
+        ("up nope", "name a file that exists"),
+    ] {
+        h.run(&line.split(' ').collect::<Vec<_>>())
+            .exits(2)
+            .says(said);
+    }
+    assert_eq!(h.ok("validate -q"), "");
+    h.ok("up");
+    for (line, said) in [
+        ("add x", "hallway node add NAME"),
+        ("del x", "hallway node rm NODE"),
+        ("get nodes", "hallway node ls"),
+        ("describe web", "hallway inspect NAME"),
+        ("port-forward web 80", "hallway publish web 8080:80"),
+        ("address", "hallway exec NODE -- ip addr"),
+        ("policy show", "hallway policy ls"),
+        ("link show", "hallway link ls"),
+        ("test web db", "hallway reach A B"),
+        ("logs --no-log-prefix", "without its name before them"),
+        (
+            "allow web->db",
+            "each end is a word of its own: hallway allow FROM TO",
+        ),
+        ("deny web db -p 80", "a port is --port 80"),
+        (
+            "connect default web --address 10.0.0.9",
+            "hallway --host connect web default --address 10.0.0.9",
+        ),
+    ] {
+        h.run(&line.split(' ').collect::<Vec<_>>())
+            .exits(2)
+            .says(said);
+    }
+    h.run(&["exec", "web", "ip addr"])
+        .exits(127)
+        .says("without quotes around all of them: hallway exec NODE -- ip addr");
+    h.ok("deny web db");
+    h.ok("deny db web");
+    assert_eq!(h.ok("policy ls -q"), "1\n2\n");
+    let mut narrow = h.command(&["network", "add", "x", "--subnet", "10.0.0.0"]);
+    let said = narrow.env("COLUMNS", "60").output().unwrap();
+    let said = String::from_utf8(said.stderr).unwrap();
+    assert!(said.lines().all(|line| line.len() <= 60), "{said}");
+    // The file of a directory above is the directory's.
+    let down = h.within("/run/shop/below").run(&["down"]).exits(0);
+    assert!(!down.err.contains("built from"), "{}", down.err);
+    // Each note once.
+    std::fs::write(
+        "/run/shop/compose.yaml",
+        "services: { web: { image: x, command: 'false' } }\n",
+    )
+    .unwrap();
+    let ran = h.run(&["up"]).exits(0);
+    assert_eq!(
+        ran.err.matches("files of this machine").count(),
+        1,
+        "{}",
+        ran.err
+    );
+    assert_eq!(
+        ran.err.matches("hallway up --stub").count(),
+        1,
+        "{}",
+        ran.err
+    );
+}
+
+hallway_testkit::tests![words_of_other_programs];
