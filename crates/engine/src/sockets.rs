@@ -11,7 +11,7 @@ use rustix::process::Pid;
 
 /// A socket that receives packets to its port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct BoundSocket {
+pub(crate) struct OpenSocket {
     pub(crate) address: SocketAddr,
     pub(crate) protocol: Protocol,
     /// It receives no IPv4 packets. Not known, and false, where it is read from /proc.
@@ -24,7 +24,7 @@ pub(crate) struct BoundSocket {
 /// Every socket of the calling thread's network namespace that listens (tcp) or is bound without a
 /// peer (udp), of these protocols. If the kernel cannot list these alone, they are read from /proc,
 /// with all others.
-pub(crate) fn bound(protocols: impl IntoIterator<Item = Protocol>) -> Vec<BoundSocket> {
+pub(crate) fn bound(protocols: impl IntoIterator<Item = Protocol>) -> Vec<OpenSocket> {
     let protocols: BTreeSet<Protocol> = protocols.into_iter().collect();
     let numbers: Vec<u8> = protocols.iter().map(|p| p.number()).collect();
     let Ok(open) = listening::open_ports(&numbers) else {
@@ -33,17 +33,17 @@ pub(crate) fn bound(protocols: impl IntoIterator<Item = Protocol>) -> Vec<BoundS
     };
     let one = |port: OpenPort| {
         let protocol = protocols.iter().find(|p| p.number() == port.protocol)?;
-        Some(BoundSocket::open(port, *protocol))
+        Some(OpenSocket::open(port, *protocol))
     };
     open.into_iter().filter_map(one).collect()
 }
 
 /// Every UDP socket of the calling thread's network namespace that has a peer; none if the kernel cannot
 /// list these.
-pub(crate) fn with_peer() -> Vec<BoundSocket> {
+pub(crate) fn with_peer() -> Vec<OpenSocket> {
     let open = listening::udp_ports_with_peers().unwrap_or_default();
     let all = open.into_iter();
-    all.map(|port| BoundSocket::open(port, Protocol::Udp))
+    all.map(|port| OpenSocket::open(port, Protocol::Udp))
         .collect()
 }
 
@@ -53,7 +53,7 @@ pub(crate) fn holder(address: SocketAddr, protocol: Protocol) -> Option<String> 
     all.find(|b| b.is_at(address, protocol))?.program()
 }
 
-fn bound_in_proc() -> Vec<BoundSocket> {
+fn bound_in_proc() -> Vec<OpenSocket> {
     let tcp = [procfs::net::tcp(), procfs::net::tcp6()];
     let udp = [procfs::net::udp(), procfs::net::udp6()];
     // Without IPv6 there is no such list.
@@ -62,12 +62,12 @@ fn bound_in_proc() -> Vec<BoundSocket> {
     let listening = tcp.filter(|e| e.state == TcpState::Listen);
     let open = udp.filter(|e| e.state == UdpState::Close);
     listening
-        .map(|e| BoundSocket::new(e.local_address, Protocol::Tcp, e.inode))
-        .chain(open.map(|e| BoundSocket::new(e.local_address, Protocol::Udp, e.inode)))
+        .map(|e| OpenSocket::new(e.local_address, Protocol::Tcp, e.inode))
+        .chain(open.map(|e| OpenSocket::new(e.local_address, Protocol::Udp, e.inode)))
         .collect()
 }
 
-impl BoundSocket {
+impl OpenSocket {
     fn open(port: OpenPort, protocol: Protocol) -> Self {
         Self {
             only_v6: port.only_v6,
@@ -176,7 +176,7 @@ mod tests {
             udp.local_addr().expect("an address"),
         ];
         // Other programs of the machine open and close ports at the same time.
-        let own = |mut all: Vec<BoundSocket>| {
+        let own = |mut all: Vec<OpenSocket>| {
             all.retain(|b| ports.contains(&b.address));
             all
         };

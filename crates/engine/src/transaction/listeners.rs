@@ -9,7 +9,7 @@ use hallway_plan::settled::Publish;
 use hallway_plan::target::Listener;
 use hallway_plan::{Settled, rules};
 
-use crate::sockets::{self, BoundSocket};
+use crate::sockets::{self, OpenSocket};
 
 /// The index of the loopback.
 const LOOPBACK: u32 = 1;
@@ -26,7 +26,7 @@ impl<'s> Reach<'s> {
     }
 
     /// Whether a program listens where packets would be translated to the node.
-    pub(super) fn takes(&mut self, publish: &Publish, bound: &BoundSocket) -> bool {
+    pub(super) fn takes(&mut self, publish: &Publish, bound: &OpenSocket) -> bool {
         let own = bound.address.ip();
         let same_version = |a: &IpAddr| a.is_ipv4() == own.is_ipv4();
         let reached = match publish.host_address {

@@ -225,7 +225,7 @@ fn add(failures: &mut Vec<Failure>, failure: Failure) {
 }
 
 /// A program listens where a published port is to be.
-fn in_use(publish: &Publish, bound: &sockets::BoundSocket) -> Failure {
+fn in_use(publish: &Publish, bound: &sockets::OpenSocket) -> Failure {
     let own = bound.address.ip();
     let reason = Reason::PortInUse {
         port: bound.address.port(),

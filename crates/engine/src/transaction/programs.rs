@@ -14,7 +14,7 @@ use hallway_plan::step::{Cause, KeeperTask};
 use hallway_plan::target::{localhost, on_machine};
 use hallway_spec::Name;
 
-use super::{Caller, Request};
+use super::{Caller, RequestedState};
 use crate::account;
 use crate::event::Warning;
 use crate::keeper::{
@@ -36,7 +36,7 @@ impl Started {
     /// Waits until they are ready.
     pub(super) fn wait(
         &self,
-        request: &Request<'_>,
+        request: &RequestedState<'_>,
         caller: &mut Caller<'_>,
     ) -> Result<(), Failure> {
         let mut programs = self.programs.clone();
