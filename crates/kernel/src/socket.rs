@@ -238,7 +238,17 @@ impl Channel {
         }
         let end = self.next_sequence();
         wire::message(&mut bytes, NFNL_MSG_BATCH_END, NLM_F_REQUEST, end, &mark);
-        self.make_room(bytes.len(), operation)?;
+        let room = self.room(bytes.len(), operation)?;
+        if room < bytes.len() {
+            let kibibytes = |bytes: usize| bytes.div_ceil(1024);
+            let detail = format!(
+                "it has {} KiB, and the kernel takes {} KiB at once from this user",
+                kibibytes(bytes.len()),
+                kibibytes(room)
+            );
+            let errno = Errno::MSGSIZE.raw_os_error();
+            return Err(refusal(operation, "", errno, Some(detail)));
+        }
         send(&self.socket, &bytes, operation)?;
         self.transaction_answer(begin, count)
     }
@@ -271,16 +281,25 @@ impl Channel {
         }
     }
 
+    /// How many bytes the messages of a transaction can have: as many as `wanted`, or fewer.
+    ///
     /// A transaction is one datagram, and the kernel refuses one larger than the send buffer. With
     /// CAP_NET_ADMIN over the first user namespace the buffer may be of any size, else as large as
     /// net.core.wmem_max allows.
-    fn make_room(&self, length: usize, operation: &'static str) -> Result<(), KernelError> {
-        let size = length * 2 + BUFFER;
-        if sockopt::set_socket_send_buffer_size_force(&self.socket, size).is_ok() {
-            return Ok(());
+    pub(crate) fn room(
+        &self,
+        wanted: usize,
+        operation: &'static str,
+    ) -> Result<usize, KernelError> {
+        let failed = |e: rustix::io::Errno| KernelError::new(operation, "", e);
+        // The messages of the beginning and the end, and what the kernel keeps for itself.
+        const OTHERS: usize = 256;
+        let size = wanted + BUFFER;
+        if sockopt::set_socket_send_buffer_size_force(&self.socket, size).is_err() {
+            sockopt::set_socket_send_buffer_size(&self.socket, size).map_err(failed)?;
         }
-        sockopt::set_socket_send_buffer_size(&self.socket, size)
-            .map_err(|e| KernelError::new(operation, "", e))
+        let is = sockopt::socket_send_buffer_size(&self.socket).map_err(failed)?;
+        Ok(is.saturating_sub(OTHERS).min(wanted))
     }
 
     /// The port number of this socket in its namespace (netlink(7), nl_pid).

@@ -39,6 +39,13 @@ pub struct SetRef<'a> {
     pub layout: Layout,
 }
 
+impl Message {
+    /// With its header (struct nlmsghdr) and padding.
+    fn bytes(&self) -> usize {
+        self.body.len() + 20
+    }
+}
+
 /// The type of a message (NFT_MSG_*) and its flags (NLM_F_*).
 #[derive(Debug, Clone, Copy)]
 struct Command {
@@ -91,10 +98,40 @@ impl Transaction {
         &self.messages
     }
 
-    /// About how many bytes it takes with the headers of its messages.
+    /// How many bytes it takes with the headers of its messages, or a few more.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.messages.iter().map(|m| m.body.len() + 20).sum()
+        self.messages.iter().map(Message::bytes).sum()
+    }
+
+    /// The same messages in several transactions, each of at most `limit` bytes, or of one message. Packets
+    /// pass what the first ones make before the last one is committed: it is for what no packet passes yet.
+    ///
+    /// ```
+    /// use hallway_nftables::{Family, Table, Transaction};
+    ///
+    /// let mut transaction = Transaction::new();
+    /// transaction.replace(&Table::new(Family::Inet, "filter"));
+    /// assert_eq!(transaction.clone().parts(4096).len(), 1);
+    /// assert_eq!(transaction.parts(0).len(), 3);
+    /// ```
+    #[must_use]
+    pub fn parts(self, limit: usize) -> Vec<Self> {
+        let mut parts: Vec<Self> = Vec::new();
+        let mut length = 0;
+        for message in self.messages {
+            length += message.bytes();
+            match parts.last_mut().filter(|_| length <= limit) {
+                Some(part) => part.messages.push(message),
+                None => {
+                    length = message.bytes();
+                    parts.push(Self {
+                        messages: vec![message],
+                    });
+                }
+            }
+        }
+        parts
     }
 
     fn push(

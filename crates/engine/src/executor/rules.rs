@@ -46,6 +46,24 @@ fn stages(table: &Table) -> [Table; 2] {
     })
 }
 
+/// Makes the tables; those of which `only_sets` is true without their chains.
+fn sets_of(new: &NewRules, only_sets: impl Fn(&Table) -> bool) -> Transaction {
+    let mut transaction = Transaction::new();
+    for table in &new.rules.tables {
+        match only_sets(table) {
+            true => transaction.replace_sets(table),
+            false => transaction.replace(table),
+        }
+    }
+    if let Some(table) = new.rules.tables.first() {
+        for uplink in &new.noted {
+            uplinks::note(&mut transaction, &table.name, uplink);
+        }
+        uplinks::note_bridges(&mut transaction, &table.name, &new.bridges);
+    }
+    transaction
+}
+
 impl Executor<'_> {
     pub(super) fn replace_rules(&mut self, new: &NewRules) -> Result<(), KernelError> {
         // Its tables are removed with its socket, at the end of this function.
@@ -55,21 +73,18 @@ impl Executor<'_> {
             transaction.replace_owned(table);
             closing.commit(&transaction)?;
         }
-        let is_lost = |table: &&Table| new.lost.contains(&table.family);
-        let mut transaction = Transaction::new();
-        for table in &new.rules.tables {
-            match is_lost(&table) {
-                true => transaction.replace_sets(table),
-                false => transaction.replace(table),
-            }
+        let mut transaction = sets_of(new, |table| new.lost.contains(&table.family));
+        let wanted = transaction.bytes();
+        let room = self.kernel.room(wanted)?;
+        // No packet passes a table without chains, so its sets can be made in several transactions.
+        let in_parts = room < wanted;
+        if in_parts {
+            transaction = sets_of(new, |_| true);
         }
-        if let Some(table) = new.rules.tables.first() {
-            for uplink in &new.noted {
-                uplinks::note(&mut transaction, &table.name, uplink);
-            }
-            uplinks::note_bridges(&mut transaction, &table.name, &new.bridges);
+        let is_lost = |table: &&Table| in_parts || new.lost.contains(&table.family);
+        for part in transaction.parts(room) {
+            self.kernel.commit(&part)?;
         }
-        self.kernel.commit(&transaction)?;
         let lost: Vec<[Table; 2]> = new
             .rules
             .tables

@@ -31,6 +31,18 @@ impl Kernel {
         self.put_netfilter(netfilter);
         result
     }
+
+    /// How many bytes of `wanted` a transaction can have: fewer than all for an ordinary user's process
+    /// (net.core.wmem_max).
+    ///
+    /// # Errors
+    /// When no socket can be opened.
+    pub fn room(&mut self, wanted: usize) -> Result<usize, KernelError> {
+        let netfilter = self.take_netfilter()?;
+        let room = netfilter.room(wanted, COMMIT);
+        self.put_netfilter(netfilter);
+        room
+    }
 }
 
 /// Commits a transaction on a socket.
