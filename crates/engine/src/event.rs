@@ -64,11 +64,14 @@ pub enum Warning {
     },
     /// Something is published on an address that the host does not have.
     #[error(
-        "the host does not have the address {address}: ports published on it cannot be reached until the host has it"
+        "the host does not have the address {address}: ports published on it cannot be reached until the host has it{}",
+        if *in_sandbox { " and hallway up runs again" } else { "" }
     )]
     AddressMissing {
         /// The address.
         address: IpAddr,
+        /// Whether the project is in a sandbox, whose listeners on the host are bound by `up` alone.
+        in_sandbox: bool,
     },
     /// A rule of another program drops packets of the project.
     #[error("blocked by another program: {}: {by}", what.join(", "))]
@@ -183,9 +186,10 @@ impl Warning {
             Self::PrivilegedPorts { .. } => {
                 "publish a port from 1024 up, or lower net.ipv4.ip_unprivileged_port_start".into()
             }
-            Self::AddressMissing { .. } => {
-                "give the host the address, or publish on another one; no new up is needed".into()
-            }
+            Self::AddressMissing { in_sandbox, .. } => match in_sandbox {
+                true => "give the host the address, then: hallway up; or publish on another one".into(),
+                false => "give the host the address, or publish on another one; no new up is needed".into(),
+            },
             Self::Ipv6Off => {
                 "turn it on: sysctl -w net.ipv6.conf.all.disable_ipv6=0; or leave out the IPv6 subnets".into()
             }

@@ -24,6 +24,7 @@ mod leases;
 mod listeners;
 mod ports;
 mod programs;
+mod published;
 mod ready;
 mod repair;
 mod settings;
@@ -282,7 +283,10 @@ impl Engine {
             named.remove(&gateway);
         }
         for address in named {
-            caller.warn(Warning::AddressMissing { address });
+            caller.warn(Warning::AddressMissing {
+                address,
+                in_sandbox: false,
+            });
         }
     }
 }

@@ -130,7 +130,10 @@ impl Engine {
         let inside: BTreeSet<_> = settled.networks.iter().flat_map(|n| n.gateways()).collect();
         missing.retain(|address| !inside.contains(address));
         for address in missing {
-            caller.warn(Warning::AddressMissing { address });
+            caller.warn(Warning::AddressMissing {
+                address,
+                in_sandbox: true,
+            });
         }
         Ok(bound)
     }
@@ -168,8 +171,8 @@ impl Engine {
         Failure { place, ..failure }
     }
 
-    /// A published port never receives packets for a program of the host, or for one that a rule of
-    /// another program sends them to. Programs that listen on localhost are found when the listeners are
+    /// A published port never receives packets for a program of the host, for another project, or for
+    /// one that a rule of another program sends them to. Programs that listen on localhost are found when the listeners are
     /// bound.
     fn check_taken(&self, planned: &Planned) -> Result<(), Failure> {
         let applied = planned.record.as_ref().and_then(|r| r.applied.as_ref());
@@ -185,8 +188,8 @@ impl Engine {
         if fresh.is_empty() {
             return Ok(());
         }
+        let mut failures = self.published_by_others(&planned.settled.project, &fresh)?;
         let bound = sockets::bound(fresh.iter().map(|p| p.protocol));
-        let mut failures: Vec<Failure> = Vec::new();
         let mut reach = Reach::new(self.kernel(), &planned.settled);
         // What a peer sends to such a socket would go to the node. Ports that are shared with the host
         // leave it to the socket.

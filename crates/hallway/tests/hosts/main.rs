@@ -35,8 +35,8 @@ use outsides::{
     machines_outside_do_not_reach_it, no_connection_is_tracked_after_down,
 };
 use projects::{
-    networks_of_others_reach_it_too, one_reaches_what_the_other_publishes,
-    programs_that_listen_later_are_named,
+    networks_of_others_reach_it_too, one_port_is_not_published_by_two,
+    one_reaches_what_the_other_publishes, programs_that_listen_later_are_named,
 };
 use remedies::each_remedy_helps_when_typed;
 use routes::{
@@ -114,6 +114,7 @@ hallway_testkit::tests![
     rules_of_others_are_predicted,
     warnings_know_verdict_maps,
     one_reaches_what_the_other_publishes,
+    one_port_is_not_published_by_two,
     programs_that_listen_later_are_named,
     what_to_do_without_a_route,
     networks_of_others_reach_it_too,

@@ -102,6 +102,61 @@ nodes: { e: { networks: { lab: { address: 10.50.0.20 } } } }
     }
 }
 
+/// A port that another project publishes is refused in every form, also where no program listens for it.
+pub(crate) fn one_port_is_not_published_by_two() {
+    lan(1, "eth0");
+    sh("ip addr add 192.168.1.11/24 dev eth0");
+    let h = hallway();
+    let project = |name: &str, number: u8, port: &str| {
+        format!(
+            "name: {name}\nnetworks: {{ n{name}: {{ subnet: [172.2{number}.0.0/24, \"fd2{number}::/64\"] }} }}\nnodes: {{ {name}: {{ networks: [n{name}], ports: [\"{port}\"] }} }}\n"
+        )
+    };
+    let p = |port: &str| project("p", 0, port);
+    let q = |port: &str| project("q", 1, port);
+    for (theirs, own, named) in [
+        ("192.168.1.10:443:443", "192.168.1.10:443:443", "443/tcp"),
+        ("192.168.1.10:443:443", "443:443", "443/tcp"),
+        ("443:443", "192.168.1.10:443:443", "443/tcp"),
+        ("[fd00:1::10]:443:443", "[fd00:1::10]:443:443", "443/tcp"),
+        ("192.168.1.10:53:53/udp", "192.168.1.10:53:53/udp", "53/udp"),
+        ("38412:38412/sctp", "38412:38412/sctp", "38412/sctp"),
+        ("30000-36000:30000-36000", "30001:443", "30001/tcp"),
+        ("30001:443", "30000-36000:30000-36000", "30001/tcp"),
+        ("443:443", "443:443", "443/tcp"),
+        ("192.168.1.10:443:443", "192.168.1.11:443:443", ""),
+        ("192.168.1.10:443:443", "[fd00:1::10]:443:443", ""),
+        ("192.168.1.10:443:443", "192.168.1.10:443:443/udp", ""),
+    ] {
+        h.up(&p(theirs)).ok();
+        let up = h.up(&q(own));
+        if named.is_empty() {
+            up.ok();
+            // The same once more is not refused.
+            h.up(&q(own)).ok();
+            h.run(&["down", "-p", "q"]).exits(0);
+        } else {
+            let said = format!("port {named} is published by project p already");
+            assert_ne!(up.code, 0, "{theirs} {own}");
+            assert!(up.err.contains("error[port-in-use]"), "{}", up.err);
+            assert!(up.err.contains(&said), "{theirs} {own}: {}", up.err);
+        }
+        h.run(&["down", "-p", "p"]).exits(0);
+        if !named.is_empty() {
+            // Nor is one of a project that is down.
+            h.up(&q(own)).ok();
+            h.run(&["down", "-p", "q"]).exits(0);
+        }
+    }
+    h.up(&p("192.168.1.10:443:443")).ok();
+    h.up(&q("444:443")).ok();
+    let port = "192.168.1.10:443:443";
+    let publish = h.run(&["-p", "q", "publish", "q", port]);
+    assert_ne!(publish.code, 0, "{}", publish.out);
+    let said = "port 443/tcp is published by project p already";
+    assert!(publish.err.contains(said), "{}", publish.err);
+}
+
 /// Listens as its arguments say: the protocol, an address, a port, and a link or `freebind`.
 const LISTEN: &str = "import socket, sys, time
 kind, address, port, *more = sys.argv[1:]
