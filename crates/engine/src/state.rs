@@ -158,6 +158,27 @@ pub fn write(path: &Path, text: &[u8]) -> Result<(), Failure> {
     the_store(path).replace(path, text)
 }
 
+/// Writes as much into the directory of a scope as a project needs, and removes it: whether `up` can keep
+/// its state there.
+///
+/// # Errors
+/// As [`check`] and [`make_directory`].
+pub fn try_scope(state: &Path, scope: &Path) -> Result<(), Failure> {
+    const SIZE: usize = 64 * 1024;
+    check(scope)?;
+    check_lock(scope)?;
+    let file = scope.join(format!("doctor-{}", std::process::id()));
+    let made = make_directory(scope);
+    let written = made.and_then(|()| write(&file, &[0; SIZE]));
+    let removed = match store::is_there(&file) {
+        true => remove_file(&file),
+        false => Ok(()),
+    };
+    remove_if_empty(scope);
+    remove_if_empty(state);
+    written.and(removed)
+}
+
 /// Removes a directory with everything in it.
 ///
 /// # Errors

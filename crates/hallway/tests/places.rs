@@ -79,6 +79,45 @@ fn in_a_chroot() {
     );
 }
 
+/// A chroot whose root directory is a mount point: the kernel still makes no user namespace there.
+fn in_a_chroot_that_is_a_mount_point() {
+    if try_sh("chown 1001 /run && chown 0 /run").is_err() {
+        return; // the sandbox of such a root has no ids of its own
+    }
+    let tree = "mkdir -p /run/tree; mount --rbind /run/tree /run/tree; cd /run/tree; mkdir -p run proc tmp; cp /run/web.yaml run
+        for d in bin sbin usr lib lib64 etc dev; do [ -e /$d ] || continue; mkdir -p $d; mount --rbind /$d $d; done
+        mkdir -p .$(dirname $0); cp $0 .$0; mount --rbind /proc proc";
+    let tree = tree.replace("$0", PROGRAM);
+    for words in ["up /run/web.yaml", "doctor"] {
+        let said = chrooted(&tree, words);
+        assert!(
+            said.contains("a user namespace cannot be made"),
+            "{words}: {said}"
+        );
+        assert!(said.contains("as in a chroot"), "{words}: {said}");
+        assert!(said.contains("build with --host"), "{words}: {said}");
+    }
+}
+
+/// `doctor` says the same about the state directory as `up`.
+fn state_directories_that_cannot_be_used() {
+    let mount =
+        |options: &str| format!("mkdir -p /run/state; mount -t tmpfs -o {options} none /run/state");
+    for (before, why) in [
+        (mount("ro,mode=700"), "Read-only file system"),
+        (mount("size=4k,mode=700"), "No space left"),
+        (mount("mode=777"), "/run/state"),
+    ] {
+        let up = fails(&before, "--host up /run/web.yaml");
+        assert!(up.contains(why), "{up}");
+        let said = fails(&before, "--host doctor");
+        assert!(said.contains("missing  state: "), "{said}");
+        assert!(said.contains(why), "{said}");
+        let help = up.lines().find_map(|l| l.trim().strip_prefix("help: "));
+        assert!(help.is_none_or(|help| said.contains(help)), "{up}{said}");
+    }
+}
+
 /// What a command in the chroot prints; it must fail.
 #[track_caller]
 fn chrooted(tree: &str, arguments: &str) -> String {
@@ -468,6 +507,8 @@ hallway_testkit::tests![
     without_proc,
     read_only_settings,
     in_a_chroot,
+    in_a_chroot_that_is_a_mount_point,
+    state_directories_that_cannot_be_used,
     with_a_filter_of_system_calls,
     with_a_filter_of_single_system_calls,
     without_capabilities,

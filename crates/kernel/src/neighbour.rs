@@ -2,6 +2,7 @@
 //! discovery by RFC 826 and RFC 4861).
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use hallway_nftables::IpVersion;
 
@@ -20,6 +21,11 @@ const RTM_SETNEIGHTBL: u16 = 67;
 const NDA_DST: u16 = 1;
 pub(crate) const NDA_LLADDR: u16 = 2;
 const NUD_PERMANENT: u16 = 0x80;
+const NDA_CACHEINFO: u16 = 3;
+/// The place of `ndm_used` in struct nda_cacheinfo.
+const USED: usize = 4;
+/// Its unit (USER_HZ).
+const TICK: Duration = Duration::from_millis(10);
 const NDTA_NAME: u16 = 1;
 const NDTA_PARMS: u16 = 6;
 const NDTA_STATS: u16 = 7;
@@ -90,9 +96,19 @@ pub struct NeighbourInfo {
     pub state: NeighbourState,
     /// A program learned it (`extern_learn`, NTF_EXT_LEARNED): the kernel sends no solicitations for it.
     pub by_program: bool,
+    /// The time since the last packet for it.
+    pub used: Option<Duration>,
 }
 
 impl NeighbourInfo {
+    /// Whether no answer has come to a solicitation for a packet of this last time. It is true also if its
+    /// age is not known.
+    #[must_use]
+    pub fn is_unanswered_within(&self, time: Duration) -> bool {
+        let within = self.used.is_none_or(|used| used <= time + 2 * TICK);
+        within && self.state.is_unanswered()
+    }
+
     /// Whether the kernel sends no solicitations for it: a program has set it, or the link has no ARP.
     #[must_use]
     pub fn is_fixed(&self) -> bool {
@@ -208,6 +224,10 @@ pub(crate) fn parse(body: &[u8]) -> Option<NeighbourInfo> {
         mac: attrs.find(NDA_LLADDR).and_then(|mac| mac.try_into().ok()),
         state: NeighbourState::of(u16_of(body.get(8..)?)?),
         by_program: body.get(10)? & NTF_EXT_LEARNED != 0,
+        used: attrs
+            .find(NDA_CACHEINFO)
+            .and_then(|info| u32_of(info.get(USED..)?))
+            .map(|ticks| TICK.saturating_mul(ticks)),
     })
 }
 

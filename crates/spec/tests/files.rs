@@ -58,6 +58,29 @@ const CASES: &[(Code, &str, &str)] = &[
         "nodes: { a: { command: make && ./run } }\n",
     ),
     (Code::BadName, "localhost", "nodes: { localhost: {} }\n"),
+    (Code::BadName, "LocalHost", "nodes: { LocalHost: {} }\n"),
+    (
+        Code::BadName,
+        "ip6-loopback",
+        "nodes: { ip6-loopback: {} }\n",
+    ),
+    (Code::BadName, "Host", "nodes: { Host: {} }\n"),
+    (Code::NameInUse, "web", "nodes: { Web: {}, web: {} }\n"),
+    (
+        Code::NameInUse,
+        "n",
+        "NETS nodes: { a: { networks: { n: { aliases: [WEB.example] } } }, b: { networks: { n: { aliases: [web.Example] } } } }\n",
+    ),
+    (
+        Code::NameInUse,
+        "b",
+        "NETS nodes: { a: { networks: { n: { aliases: [CC] } } }, b: { networks: [n], hostname: cc } }\n",
+    ),
+    (
+        Code::NameInUse,
+        "WEB",
+        "NETS nodes: { web: { networks: [n] }, b: { networks: [n] }, WEB: { namespace: 'node:b', command: x } }\n",
+    ),
     (
         Code::ExpectContradiction,
         "",

@@ -280,3 +280,27 @@ fn a_route_on_a_network_without_a_subnet_in_the_file() {
     let none = "nodes: { a: { routes: [{ to: 10.9.0.0/16, via: 10.0.0.5 }] } }\n";
     assert!(help(none).starts_with("put the node on a network"));
 }
+
+/// One name that several nodes have is written in one way; a node may have its own name in any.
+#[test]
+fn names_that_differ_only_in_case_are_one_name() {
+    let file = |nodes: &str| {
+        let text = format!("networks: {{ n: {{ subnet: 10.1.0.0/24 }} }}\nnodes:\n{nodes}");
+        let said = parse("f.yaml", &text).err().map(|found| {
+            let all = found.problems.iter().map(Diagnostic::message);
+            all.collect::<Vec<_>>()
+        });
+        said.unwrap_or_default()
+    };
+    assert_eq!(
+        file("  Web: { networks: [n] }\n  c: { networks: { n: { aliases: [web, WEB] } } }\n"),
+        ["web of node c and Web of node Web differ only in case: names are looked up without case"]
+    );
+    for valid in [
+        "  N: { networks: [n] }\n",
+        "  db: { networks: { n: { aliases: [DB] } }, hostname: Db }\n",
+        "  a: { networks: { n: { aliases: [web] } } }\n  b: { networks: { n: { aliases: [web] } } }\n",
+    ] {
+        assert_eq!(file(valid), [""; 0], "{valid}");
+    }
+}

@@ -44,7 +44,10 @@ impl UserNamespaceRefusal {
             Self::LimitReached => {
                 "as root: raise user.max_user_namespaces, or end sandboxes you no longer need (hallway sandbox ls)"
             }
-            Self::Other(_) | Self::Step(_) if rustix::process::geteuid().is_root() => {
+            Self::Other(_) if rustix::process::geteuid().is_root() => {
+                "build with --host, which needs no user namespace; or run hallway outside of the chroot, or the container with a profile that allows unshare and mount (docker run --privileged, or --cap-add SYS_ADMIN --cap-add NET_ADMIN --security-opt seccomp=unconfined)"
+            }
+            Self::Step(_) if rustix::process::geteuid().is_root() => {
                 "run the container with a profile that allows unshare and mount (docker run --privileged, or --cap-add SYS_ADMIN --cap-add NET_ADMIN --security-opt seccomp=unconfined), or hallway outside of it"
             }
             Self::Other(_) | Self::Step(_) => {

@@ -180,7 +180,10 @@ pub fn hold(arguments: &[String]) -> Result<(), Failure> {
     }
     match kernel.unshare(&[NamespaceKind::User]) {
         Ok(()) => report("user").map_err(gone)?,
-        Err(_) if rustix::process::geteuid().is_root() => report("no-user").map_err(gone)?,
+        // With ids of its own, root of the sandbox is another user than root of this process.
+        Err(_) if ids.is_none() && rustix::process::geteuid().is_root() => {
+            report("no-user").map_err(gone)?
+        }
         Err(e) => {
             report(&format!("refused {}", e.errno)).map_err(gone)?;
             return Ok(());

@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use hallway_engine::Failure;
 use hallway_engine::doctor::{self, Check, CheckOutcome, TrialPlace, checks};
+use hallway_engine::{Failure, state};
 use hallway_view::json::{self, CheckEntry, Version};
 
 use crate::args::{Common, Format};
@@ -14,13 +14,16 @@ use hallway_view::style::{GREEN, RED, YELLOW, styled};
 
 /// Where `up` works with these arguments.
 fn place(common: &Common) -> Result<TrialPlace, Failure> {
-    match common.host {
-        true => Ok(TrialPlace::Host),
-        false => Ok(TrialPlace::Sandbox {
-            state: state_dir(common)?,
-            map_root: common.map_root,
-        }),
+    let state = state_dir(common)?;
+    if common.host {
+        // What is built for the trial has its state elsewhere: that of projects on the host stays as it is.
+        state::try_scope(&state, &state.join("host"))?;
+        return Ok(TrialPlace::Host);
     }
+    Ok(TrialPlace::Sandbox {
+        state,
+        map_root: common.map_root,
+    })
 }
 
 /// Tries what `up` needs, in this process, by the words of the process that started it.

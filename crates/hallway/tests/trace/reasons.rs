@@ -105,6 +105,13 @@ pub(crate) fn what_the_file_forbids() {
         "policy-deny",
         &["policy 1"],
     );
+    // An entry from before the packet shows nothing about it.
+    sh(
+        "ip neigh replace 10.2.0.10 nud failed dev $(ip -o route get 10.2.0.10 | sed 's/.* dev //; s/ .*//'); sleep 0.2",
+    );
+    assert!(sh("ip neigh show 10.2.0.10").contains("FAILED"));
+    let also = ["policy 1"];
+    blocked(&h, "app", "db:3306", "filtered", "policy-deny", &also);
     assert_eq!(denied["path"]["reason"]["place"]["line"], 18);
     assert_eq!(denied["path"]["reason"]["place"]["key"], "policies[0]");
     assert_eq!(last(&denied), "host chain");

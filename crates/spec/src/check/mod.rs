@@ -5,6 +5,7 @@ mod dependencies;
 mod expectations;
 mod interfaces;
 mod limits;
+mod names;
 mod outside;
 mod policies;
 mod published;
@@ -20,6 +21,7 @@ pub(crate) fn all(topology: &Topology, problems: &mut Vec<Problem>, warnings: &m
         problems.extend(excess);
         return; // the other checks would take long
     }
+    names::without_case(topology, problems);
     subnets::networks(topology, problems);
     addresses::attachments(topology, problems);
     addresses::parents(topology, problems);

@@ -8,8 +8,14 @@ use crate::{
     is_of_loopback,
 };
 
-/// Names with a special meaning in policies, or in every node.
-const RESERVED: [&str; 4] = ["host", "outside", "any", "localhost"];
+/// Names with a special meaning in policies.
+const RESERVED: [&str; 3] = ["host", "outside", "any"];
+
+/// Whether it has a special meaning in policies, or in every node, which looks names up without case.
+fn is_reserved(name: &Name) -> bool {
+    let name = name.as_ref();
+    RESERVED.contains(&name) || name.eq_ignore_ascii_case("host") || is_of_loopback(name)
+}
 
 /// A key of a mapping that is a name, its place, and its value.
 pub(super) struct Named {
@@ -28,7 +34,7 @@ pub(super) fn named(r: &mut Reader<'_>, at: &At, expected: &'static str) -> (Vec
         }
         let value = at.key(&field.name, field.value);
         match field.name.parse::<Name>() {
-            Ok(name) if RESERVED.contains(&name.as_ref()) => {
+            Ok(name) if is_reserved(&name) => {
                 r.report_at(&field.key_place, ValueProblem::ReservedName(name));
                 refused += 1;
             }

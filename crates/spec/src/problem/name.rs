@@ -14,6 +14,22 @@ pub enum NameProblem {
         /// The network.
         network: Place,
     },
+    /// Two nodes have names that differ only in case.
+    #[error(
+        "{name} of node {node} and {first} of node {owner} differ only in case: names are looked up without case"
+    )]
+    OnlyCaseDiffers {
+        /// The second name.
+        name: Name,
+        /// The node it means.
+        node: Name,
+        /// The first name.
+        first: Name,
+        /// The node that means.
+        owner: Name,
+        /// Where the first is written.
+        place: Place,
+    },
     /// A policy or expectation names something that does not exist.
     #[error("there is no node or network {name:?}")]
     UnknownEndpoint {
@@ -71,7 +87,9 @@ pub enum NameProblem {
 impl Details for NameProblem {
     fn code(&self) -> Code {
         match self {
-            Self::InUse { .. } | Self::PortNameTwice { .. } => Code::NameInUse,
+            Self::InUse { .. } | Self::OnlyCaseDiffers { .. } | Self::PortNameTwice { .. } => {
+                Code::NameInUse
+            }
             _ => Code::UnknownName,
         }
     }
@@ -79,6 +97,7 @@ impl Details for NameProblem {
     fn label(&self) -> String {
         match self {
             Self::InUse { .. } => "ambiguous name".into(),
+            Self::OnlyCaseDiffers { name, .. } => name.to_string(),
             Self::PortNameTwice { .. } => "written again".into(),
             Self::UnknownEndpoint { .. } => "unknown name".into(),
             Self::UnknownNetwork { .. } => "unknown network".into(),
@@ -90,6 +109,9 @@ impl Details for NameProblem {
     fn others(&self) -> Vec<Label> {
         match self {
             Self::InUse { network, .. } => vec![Label::new(network, "the network")],
+            Self::OnlyCaseDiffers { first, place, .. } => {
+                vec![Label::new(place, first.to_string())]
+            }
             Self::PortNameTwice { place, .. } => vec![Label::new(place, "first here")],
             _ => Vec::new(),
         }
@@ -98,6 +120,7 @@ impl Details for NameProblem {
     fn help(&self) -> Option<String> {
         Some(match self {
             Self::InUse { name, .. } => format!("write node:{name} or network:{name}"),
+            Self::OnlyCaseDiffers { .. } => "choose another name for one of them".into(),
             Self::PortNameTwice { .. } => "give each port a name of its own".into(),
             Self::UnknownEndpoint { nearest, .. } => did_you_mean(
                 nearest.as_ref(),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::time::Instant;
 
 use hallway_kernel::route::RouteQuestion;
 use hallway_kernel::{Kernel, KernelError};
@@ -12,12 +13,20 @@ use super::aim::Aim;
 use super::place::inside;
 
 /// What has been looked up, place by place.
-#[derive(Default)]
 pub(super) struct Neighbours {
+    /// When the attempts began: packets before that show nothing about them.
+    begun: Instant,
     unanswered: BTreeMap<Location, Vec<IpAddr>>,
 }
 
 impl Neighbours {
+    pub(super) fn since(begun: Instant) -> Self {
+        Self {
+            begun,
+            unanswered: BTreeMap::new(),
+        }
+    }
+
     /// The place that could not deliver the packets of an attempt, and the neighbour that did not
     /// answer there: the client's, or the host's. `None` if that cannot be looked up.
     pub(super) fn silent(&mut self, settled: &Settled, aim: &Aim) -> Option<(Location, IpAddr)> {
@@ -33,9 +42,10 @@ impl Neighbours {
     }
 
     fn at(&mut self, settled: &Settled, at: &Location) -> &[IpAddr] {
+        let begun = self.begun;
         self.unanswered
             .entry(at.clone())
-            .or_insert_with(|| inside(settled, at, unanswered).unwrap_or_default())
+            .or_insert_with(|| inside(settled, at, || unanswered(begun)).unwrap_or_default())
     }
 }
 
@@ -49,8 +59,9 @@ fn next_hop(to: IpAddr) -> Result<Option<IpAddr>, KernelError> {
     Ok((!answer.refused && !answer.local).then_some(answer.via.unwrap_or(to)))
 }
 
-fn unanswered() -> Result<Vec<IpAddr>, KernelError> {
+fn unanswered(begun: Instant) -> Result<Vec<IpAddr>, KernelError> {
     let all = Kernel::new().neighbours()?;
-    let silent = all.into_iter().filter(|n| n.state.is_unanswered());
+    let time = begun.elapsed();
+    let silent = all.into_iter().filter(|n| n.is_unanswered_within(time));
     Ok(silent.map(|n| n.address).collect())
 }

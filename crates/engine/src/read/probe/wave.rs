@@ -35,6 +35,7 @@ pub(super) fn run(
     limit: Duration,
     cancel: &Cancel,
 ) -> Result<Vec<Measured>, KernelError> {
+    let begun = Instant::now();
     let mut listeners = Listeners::new(settled, aims)?;
     let icmp_sockets = open_icmp_sockets(settled, aims)?;
     let base = std::process::id() as u16;
@@ -60,7 +61,7 @@ pub(super) fn run(
             attempt.poll(icmp_sockets.get(&key));
         }
     }
-    let mut neighbours = Neighbours::default();
+    let mut neighbours = Neighbours::since(begun);
     for attempt in &mut attempts {
         attempt.time_out(|aim| neighbours.silent(settled, aim));
     }

@@ -299,8 +299,9 @@ impl Tracer<'_> {
                     _ => None,
                 }),
         );
+        let begun = self.begun;
         self.watches.iter_mut().find_map(|watch| {
-            let silent = watch.silent_neighbours();
+            let silent = watch.silent_neighbours(begun);
             let found = silent.iter().find(|n| next.contains(&n.address))?;
             Some((watch.at.clone(), found.address))
         })

@@ -1,5 +1,7 @@
 //! The data of a trace.
 
+use std::time::Instant;
+
 use hallway_kernel::KernelError;
 use hallway_plan::reach::{Environment, Location, Measured, Path, World};
 
@@ -21,6 +23,7 @@ pub struct Tracer<'w> {
     pub(super) environment: Environment,
     pub(super) predicted: Path,
     pub(super) from: Location,
+    pub(super) begun: Instant,
     pub(super) watches: Vec<WatchedPlace>,
 }
 
@@ -35,6 +38,7 @@ impl<'w> Tracer<'w> {
         predicted: Path,
         from: Location,
     ) -> Result<Self, KernelError> {
+        let begun = Instant::now();
         let watched = watched(&predicted);
         let mut watches = Vec::new();
         for at in places(world, &predicted, &from) {
@@ -45,6 +49,7 @@ impl<'w> Tracer<'w> {
             environment,
             predicted,
             from,
+            begun,
             watches,
         })
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use hallway_kernel::conntrack::Connection;
 use hallway_kernel::link::LinkInfo;
@@ -200,11 +200,12 @@ impl WatchedPlace {
         self.kernel.route_for(question)
     }
 
-    /// Neighbours that have not answered.
-    pub(super) fn silent_neighbours(&mut self) -> Vec<NeighbourInfo> {
+    /// Neighbours that have not answered packets since then.
+    pub(super) fn silent_neighbours(&mut self, begun: Instant) -> Vec<NeighbourInfo> {
         let all = self.kernel.neighbours().unwrap_or_default();
+        let time = begun.elapsed();
         all.into_iter()
-            .filter(|n| n.state.is_unanswered())
+            .filter(|n| n.is_unanswered_within(time))
             .collect()
     }
 
