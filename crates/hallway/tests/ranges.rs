@@ -188,4 +188,32 @@ fn connections_by_ports_that_stay_live_on() {
     h.ok("down");
 }
 
-hallway_testkit::tests![connections_by_ports_that_stay_live_on];
+/// The kernel takes only a part of the ruleset at once from a process without rights over the machine.
+fn a_ruleset_that_does_not_fit_into_one_message() {
+    let most: u64 = sh("cat /proc/sys/net/core/wmem_max")
+        .trim()
+        .parse()
+        .unwrap();
+    // About 120 bytes for each port and IP version; the buffer is twice as large as the setting.
+    let count = (most / 100).min(60_000);
+    let (first, last) = (1024, 1024 + count);
+    let h = Hallway::sandbox(env!("CARGO_BIN_EXE_hallway")).project("p");
+    h.up(&format!(
+        "networks: {{ n: {{ subnet: [10.9.0.0/24, \"fd09::/64\"] }} }}
+nodes:
+  web: {{ networks: [n], ports: [\"{first}-{last}:{}-{}\"], command: hallway serve 1030, ready: 1030/tcp }}
+  client: {{ networks: [n] }}
+",
+        first + 1,
+        last + 1
+    ))
+    .ok();
+    h.run(&["reach", "client", "host:1029"]).ok();
+    h.run(&["status", "--exit-code"]).exits(0);
+    h.ok("down");
+}
+
+hallway_testkit::tests![
+    connections_by_ports_that_stay_live_on,
+    a_ruleset_that_does_not_fit_into_one_message,
+];

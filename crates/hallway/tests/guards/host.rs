@@ -144,6 +144,19 @@ pub(crate) fn a_port_that_a_program_has_is_not_published() {
     h.up(&file(&format!("{number}:53/udp"), "10.1.0.0/24"))
         .exits(2)
         .says(&format!("port {number}/udp of 198.51.100.1 is in use by"));
+    // With a peer it receives only packets of that one, which `up` would take. Not a port that programs get
+    // for connections: there both share the port.
+    udp.connect("198.51.100.66:99").unwrap();
+    let shared = |port: u16| (32768..61000).contains(&port);
+    assert!(shared(number), "the kernel gave port {number}");
+    h.up(&file(&format!("{number}:53/udp"), "10.1.0.0/24")).ok();
+    h.ok("down");
+    let low = std::net::UdpSocket::bind("198.51.100.1:5353").unwrap();
+    low.connect("198.51.100.66:99").unwrap();
+    h.up(&file("5353:53/udp", "10.1.0.0/24"))
+        .exits(2)
+        .says("port 5353/udp of 198.51.100.1 is in use by")
+        .says(&own);
     let six = TcpListener::bind("[2001:db8:f::1]:0").unwrap();
     let other = six.local_addr().unwrap().port();
     h.up(&file(&format!("{other}:80"), "'fd01::/64'"))
@@ -154,7 +167,7 @@ pub(crate) fn a_port_that_a_program_has_is_not_published() {
     h.up(&file(&format!("203.0.113.1:{port}:80"), "10.1.0.0/24"))
         .ok();
     h.ok("down");
-    drop((one, udp, six));
+    drop((one, udp, low, six));
 }
 
 /// A range of published ports takes over no connection that a program of the host has from one of them,

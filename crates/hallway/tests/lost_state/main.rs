@@ -10,9 +10,10 @@ use std::time::Duration;
 use hallway_testkit::{Hallway, Snapshot, processes, sh, skip, try_sh, wait_for};
 
 use refused::{
-    a_holder_that_was_just_killed_is_not_used, a_sandbox_whose_state_is_refused_is_ended,
-    a_setting_that_another_program_changed_is_kept,
+    a_holder_that_was_just_killed_is_not_used, a_read_only_state_directory,
+    a_sandbox_whose_state_is_refused_is_ended, a_setting_that_another_program_changed_is_kept,
     down_works_with_a_state_directory_that_is_refused,
+    gc_removes_the_mount_that_another_namespace_kept,
     programs_that_outlived_their_sandbox_are_ended, what_is_not_a_project_does_not_count_as_one,
 };
 
@@ -436,6 +437,8 @@ hallway_testkit::tests![
     programs_that_outlived_their_sandbox_are_ended,
     a_holder_that_was_just_killed_is_not_used,
     what_is_not_a_project_does_not_count_as_one,
+    a_read_only_state_directory,
+    gc_removes_the_mount_that_another_namespace_kept,
     a_setting_that_another_program_changed_is_kept,
     programs_go_on_without_a_record,
     a_keeper_without_a_socket_stays_where_up_is_refused,

@@ -182,3 +182,33 @@ pub(super) fn a_setting_that_another_program_changed_is_kept() {
         sh(&format!("echo 0 > {file}"));
     }
 }
+
+/// The kernel makes a file system with errors read-only.
+pub(super) fn a_read_only_state_directory() {
+    let h = host();
+    let before = Snapshot::take();
+    for words in [&["down"][..], &["gc", "--yes"]] {
+        h.up(FILE).ok();
+        sh("mount --bind /run/state /run/state; mount -o remount,ro,bind /run/state");
+        h.up(FILE).exits(1).says("Read-only file system");
+        h.run(words)
+            .exits(0)
+            .says("the state directory has not been used")
+            .says("Read-only file system");
+        sh("umount /run/state; rm -rf /run/state");
+        before.unchanged();
+    }
+}
+
+/// The mount of hallway at /run/netns stays while another program's namespace is in it.
+pub(super) fn gc_removes_the_mount_that_another_namespace_kept() {
+    sh("umount /run/netns || true; rmdir /run/netns || true");
+    let h = host();
+    h.up(FILE).ok();
+    sh("ip netns add other");
+    h.ok("down");
+    assert_eq!(sh("ls /run/netns").trim(), "other");
+    sh("ip netns del other");
+    h.run(&["gc", "--yes"]).exits(0);
+    assert!(!std::path::Path::new("/run/netns").exists());
+}
