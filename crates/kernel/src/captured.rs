@@ -139,7 +139,8 @@ fn a_routing_rule() {
 #[test]
 fn a_neighbour() {
     let hex = include_str!("../tests/captured/neighbour.hex");
-    let neighbour = read(hex, neighbour::parse);
+    let mut neighbour = read(hex, neighbour::parse);
+    assert!(neighbour.used.take().is_some()); // no request has it
     let address: IpAddr = "10.1.0.2".parse().unwrap();
     assert_eq!((neighbour.interface, neighbour.address), (3, address));
     assert_eq!(neighbour.mac, Some([2, 0, 0, 0, 0, 5]));
