@@ -4,6 +4,15 @@
 
 use hallway_testkit::Hallway;
 
+/// Each is answered with what to type.
+fn answered(h: &Hallway, lines: &[(&str, &str)]) {
+    for (line, said) in lines {
+        h.run(&line.split(' ').collect::<Vec<_>>())
+            .exits(2)
+            .says(said);
+    }
+}
+
 fn words_of_other_programs() {
     let h = Hallway::host(env!("CARGO_BIN_EXE_hallway")).within("/run/shop");
     std::fs::create_dir_all("/run/shop/below").unwrap();
@@ -13,50 +22,59 @@ fn words_of_other_programs() {
 ";
     std::fs::write("/run/shop/compose.yaml", file).unwrap();
     // Nothing is up.
-    for (line, said) in [
-        (
-            "up web",
-            "hallway up builds the whole project, then hallway start web",
-        ),
-        ("up -d shop", "shop is a node of compose.yaml"),
-        (
-            "down web",
-            "hallway stop web ends its program, hallway down",
-        ),
-        ("plan db", "hallway plan is for the whole project"),
-        ("up nope", "name a file that exists"),
-    ] {
-        h.run(&line.split(' ').collect::<Vec<_>>())
-            .exits(2)
-            .says(said);
-    }
+    answered(
+        &h,
+        &[
+            (
+                "up web",
+                "hallway up builds the whole project, then hallway start web",
+            ),
+            ("up -d shop", "shop is a node of compose.yaml"),
+            (
+                "down web",
+                "hallway stop web ends its program, hallway down",
+            ),
+            ("plan db", "hallway plan is for the whole project"),
+            ("up nope", "name a file that exists"),
+        ],
+    );
     assert_eq!(h.ok("validate -q"), "");
     h.ok("up");
-    for (line, said) in [
-        ("add x", "hallway node add NAME"),
-        ("del x", "hallway node rm NODE"),
-        ("get nodes", "hallway node ls"),
-        ("describe web", "hallway inspect NAME"),
-        ("port-forward web 80", "hallway publish web 8080:80"),
-        ("address", "hallway exec NODE -- ip addr"),
-        ("policy show", "hallway policy ls"),
-        ("link show", "hallway link ls"),
-        ("test web db", "hallway reach A B"),
-        ("logs --no-log-prefix", "without its name before them"),
-        (
-            "allow web->db",
-            "each end is a word of its own: hallway allow FROM TO",
-        ),
-        ("deny web db -p 80", "a port is --port 80"),
-        (
-            "connect default web --address 10.0.0.9",
-            "hallway --host connect web default --address 10.0.0.9",
-        ),
-    ] {
-        h.run(&line.split(' ').collect::<Vec<_>>())
-            .exits(2)
-            .says(said);
-    }
+    answered(
+        &h,
+        &[
+            ("add x", "hallway node add NAME"),
+            ("del x", "hallway node rm NODE"),
+            ("get nodes", "hallway node ls"),
+            ("describe web", "hallway inspect NAME"),
+            ("port-forward web 80", "hallway publish web 8080:80"),
+            ("address", "hallway exec NODE -- ip addr"),
+            ("policy show", "hallway policy ls"),
+            ("link show", "hallway link ls"),
+            ("test web db", "hallway reach A B"),
+            ("logs --no-log-prefix", "without its name before them"),
+            (
+                "allow web->db",
+                "each end is a word of its own: hallway allow FROM TO",
+            ),
+            ("deny web db -p 80", "a port is --port 80"),
+            (
+                "connect default web --address 10.0.0.9",
+                "hallway --host connect web default --address 10.0.0.9",
+            ),
+        ],
+    );
+}
+
+fn what_is_said_is_said_once_and_fits() {
+    let h = Hallway::host(env!("CARGO_BIN_EXE_hallway")).within("/run/shop");
+    std::fs::create_dir_all("/run/shop/below").unwrap();
+    let file = "services:
+  web: { image: x, command: sleep 100 }
+  db: { image: x, command: sleep 100 }
+";
+    std::fs::write("/run/shop/compose.yaml", file).unwrap();
+    h.ok("up");
     h.run(&["exec", "web", "ip addr"])
         .exits(127)
         .says("without quotes around all of them: hallway exec NODE -- ip addr");
@@ -91,4 +109,4 @@ fn words_of_other_programs() {
     );
 }
 
-hallway_testkit::tests![words_of_other_programs];
+hallway_testkit::tests![words_of_other_programs, what_is_said_is_said_once_and_fits];

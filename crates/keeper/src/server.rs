@@ -27,8 +27,7 @@ use crate::recorder::recorder;
 use crate::requests::{self, Call};
 use crate::supervisor::{Action, NoProgram, RunEvent, RunId, Supervisor};
 use crate::{capabilities, removed_links};
-use ends::{end_of, ended, sleep_until};
-use stopping::Check;
+use ends::{Check, end_of, ended, sleep_until};
 
 /// Runs a keeper until it must stop (by a request, SIGTERM or SIGINT), or the holder of its sandbox
 /// ends. Writes a line to standard output when clients can connect.

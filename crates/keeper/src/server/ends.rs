@@ -6,6 +6,24 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags};
 use tokio::sync::oneshot;
 
+/// When a run that must end is looked at.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Check {
+    /// Whether its runner is stopped.
+    Stopped(Instant),
+    /// Whether it has ended.
+    Ended(Instant),
+}
+
+impl Check {
+    /// When that is.
+    pub(super) fn at(self) -> Instant {
+        match self {
+            Self::Stopped(at) | Self::Ended(at) => at,
+        }
+    }
+}
+
 /// Becomes ready when the process has ended. A separate thread waits for it: the runtime has no
 /// safe way to watch a pidfd.
 pub(super) fn end_of(pid: Pid) -> std::io::Result<oneshot::Receiver<()>> {

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal};
 
 use super::Keeper;
+use super::ends::Check;
 use crate::options::eprint;
 use crate::supervisor::RunId;
 
@@ -14,23 +15,6 @@ const STOPPED_LIMIT: Duration = Duration::from_secs(1);
 const MARGIN: Duration = Duration::from_secs(2);
 /// How long the kernel may take until the children of a killed runner belong to this process.
 const END_LIMIT: Duration = Duration::from_secs(1);
-
-/// When a run that must end is looked at.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Check {
-    /// Whether its runner is stopped.
-    Stopped(Instant),
-    /// Whether it has ended.
-    Ended(Instant),
-}
-
-impl Check {
-    fn at(self) -> Instant {
-        match self {
-            Self::Stopped(at) | Self::Ended(at) => at,
-        }
-    }
-}
 
 impl Keeper<'_> {
     pub(super) fn stop_run(&mut self, run: RunId, now: Instant) {
