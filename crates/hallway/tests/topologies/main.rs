@@ -287,7 +287,7 @@ p = bytes([69, 0, 0, 28, 0, 0, 0, 0, 64, 253, 0, 0]) + socket.inet_aton('{source
 s.sendto(p, ('{to}', 0))
 socket.socket(socket.AF_INET, socket.SOCK_RAW, 253).sendto(bytes(8), ('{to}', 0))\""
     ));
-    let first = lines.next().expect("no packet arrives").unwrap();
+    let first = lines.next().unwrap().unwrap(); // the second arrives in any case
     assert!(receiver.wait().unwrap().success());
     first == source
 }
