@@ -12,6 +12,8 @@ const NLM_F_CREATE: u16 = 0x400;
 const NLM_F_APPEND: u16 = 0x800;
 /// A list of elements is one attribute, whose length is a 16-bit number.
 const LIST_MAX: usize = 60_000;
+/// struct nlmsghdr, and padding.
+const HEADER: usize = 20;
 
 /// One message of a transaction.
 #[derive(Debug, Clone)]
@@ -37,13 +39,6 @@ pub struct SetRef<'a> {
     pub name: &'a str,
     /// The form of its elements.
     pub layout: Layout,
-}
-
-impl Message {
-    /// With its header (struct nlmsghdr) and padding.
-    fn bytes(&self) -> usize {
-        self.body.len() + 20
-    }
 }
 
 /// The type of a message (NFT_MSG_*) and its flags (NLM_F_*).
@@ -101,7 +96,7 @@ impl Transaction {
     /// How many bytes it takes with the headers of its messages, or a few more.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.messages.iter().map(Message::bytes).sum()
+        self.messages.iter().map(|m| m.body.len() + HEADER).sum()
     }
 
     /// The same messages in several transactions, each of at most `limit` bytes, or of one message. Packets
@@ -120,11 +115,12 @@ impl Transaction {
         let mut parts: Vec<Self> = Vec::new();
         let mut length = 0;
         for message in self.messages {
-            length += message.bytes();
+            let bytes = message.body.len() + HEADER;
+            length += bytes;
             match parts.last_mut().filter(|_| length <= limit) {
                 Some(part) => part.messages.push(message),
                 None => {
-                    length = message.bytes();
+                    length = bytes;
                     parts.push(Self {
                         messages: vec![message],
                     });
