@@ -99,25 +99,6 @@ fn in_a_chroot_that_is_a_mount_point() {
     }
 }
 
-/// `doctor` says the same about the state directory as `up`.
-fn state_directories_that_cannot_be_used() {
-    let mount =
-        |options: &str| format!("mkdir -p /run/state; mount -t tmpfs -o {options} none /run/state");
-    for (before, why) in [
-        (mount("ro,mode=700"), "Read-only file system"),
-        (mount("size=4k,mode=700"), "No space left"),
-        (mount("mode=777"), "/run/state"),
-    ] {
-        let up = fails(&before, "--host up /run/web.yaml");
-        assert!(up.contains(why), "{up}");
-        let said = fails(&before, "--host doctor");
-        assert!(said.contains("missing  state: "), "{said}");
-        assert!(said.contains(why), "{said}");
-        let help = up.lines().find_map(|l| l.trim().strip_prefix("help: "));
-        assert!(help.is_none_or(|help| said.contains(help)), "{up}{said}");
-    }
-}
-
 /// What a command in the chroot prints; it must fail.
 #[track_caller]
 fn chrooted(tree: &str, arguments: &str) -> String {
@@ -508,7 +489,6 @@ hallway_testkit::tests![
     read_only_settings,
     in_a_chroot,
     in_a_chroot_that_is_a_mount_point,
-    state_directories_that_cannot_be_used,
     with_a_filter_of_system_calls,
     with_a_filter_of_single_system_calls,
     without_capabilities,

@@ -93,16 +93,10 @@ fn ctrl_c_goes_back_to_what_was_there() {
         .ok();
     std::fs::remove_file("/run/up.hallway.yaml").unwrap();
     let program = || h.run(&["inspect", "c"]).json()["program"]["pid"].clone();
-    let before = (
-        sh(
-            "ip netns list; nft list ruleset | sed 's, # progname.*,,; /set counted/,/^\t}/d; /set ended/,/^\t}/d'",
-        ),
-        program(),
-    );
+    let state = "ip netns list; nft list ruleset | sed 's, # progname.*,,; /set counted/,/^\t}/d; /set ended/,/^\t}/d'";
+    let before = (sh(state), program());
     assert_eq!(interrupted(&h, "INT").0, Some(130));
-    let after = sh(
-        "ip netns list; nft list ruleset | sed 's, # progname.*,,; /set counted/,/^\t}/d; /set ended/,/^\t}/d'",
-    );
+    let after = sh(state);
     // A node that is removed and added again is a new one, with a new process.
     assert_eq!(after.replace("(id: 1)", "(id: 0)"), before.0);
     assert!(program().is_number());
