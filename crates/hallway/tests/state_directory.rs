@@ -354,7 +354,39 @@ fn logs_that_cannot_be_read_are_reported() {
     h.run(&["-p", "p", "down"]).ok();
 }
 
+/// What `hallway ARGUMENTS` prints after `before`, in a separate mount namespace; it must fail.
+#[track_caller]
+fn fails(before: &str, arguments: &str) -> String {
+    std::fs::write("/run/p.yaml", FILE).unwrap();
+    let script = format!(
+        "unshare -m sh -c '{before}
+        export HALLWAY_STATE_DIR=/run/state HALLWAY_PASTA=0
+        exec {PROGRAM} {arguments}' 2>&1"
+    );
+    try_sh(&format!("{script} >/run/said && exit 7; cat /run/said")).unwrap()
+}
+
+/// `doctor` says the same about the state directory as `up`.
+fn state_directories_that_cannot_be_used() {
+    let mount =
+        |options: &str| format!("mkdir -p /run/state; mount -t tmpfs -o {options} none /run/state");
+    for (before, why) in [
+        (mount("ro,mode=700"), "Read-only file system"),
+        (mount("size=4k,mode=700"), "No space left"),
+        (mount("mode=777"), "/run/state"),
+    ] {
+        let up = fails(&before, "--host up /run/p.yaml");
+        assert!(up.contains(why), "{up}");
+        let said = fails(&before, "--host doctor");
+        assert!(said.contains("missing  state: "), "{said}");
+        assert!(said.contains(why), "{said}");
+        let help = up.lines().find_map(|l| l.trim().strip_prefix("help: "));
+        assert!(help.is_none_or(|help| said.contains(help)), "{up}{said}");
+    }
+}
+
 hallway_testkit::tests!(
+    state_directories_that_cannot_be_used,
     logs_that_cannot_be_read_are_reported,
     a_path_that_is_not_text,
     a_set_user_id_program_is_refused,
