@@ -2,10 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 
-use std::io::Write as _;
-use std::process::Stdio;
-
-use hallway_testkit::{Hallway, Snapshot, settle, sh, try_sh, wait_for};
+use hallway_testkit::{ECHO, Hallway, Snapshot, Talker, settle, sh, try_sh, wait_for};
 
 const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples");
 
@@ -104,65 +101,6 @@ nodes:
         }
     }
     empty.unchanged();
-}
-
-/// A client that holds a connection and sends through it when the test continues.
-const TALKER: &str = "import os,socket,sys
-P=int(os.environ.get('HALLWAY_TEST_PATIENCE','1'))
-s=socket.create_connection((sys.argv[1],80),30*P); s.settimeout(5*P)
-def talk():
-    s.sendall(b'x'); return s.recv(1)==b'x'
-print('up' if talk() else 'no',flush=True)
-for line in sys.stdin:
-    try: print('up' if talk() else 'no',flush=True)
-    except OSError: print('cut',flush=True)
-";
-const ECHO: &str = "python3 -c 'import socket,threading
-def serve(c):
-  while True:
-    d=c.recv(99)
-    if not d: break
-    c.sendall(d)
-s=socket.create_server((\"::\",80),family=socket.AF_INET6,dualstack_ipv6=True)
-while True:
-  c,_=s.accept(); threading.Thread(target=serve,args=(c,),daemon=True).start()'";
-
-struct Talker {
-    child: std::process::Child,
-    lines: std::io::Lines<std::io::BufReader<std::process::ChildStdout>>,
-}
-
-impl Talker {
-    fn start(h: &Hallway, node: &str, to: &str) -> Self {
-        use std::io::BufRead as _;
-        std::fs::write("/run/keep", TALKER).unwrap();
-        let mut child = h
-            .command(&["exec", node, "--", "python3", "/run/keep", to])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let lines = std::io::BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut talker = Self { child, lines };
-        assert_eq!(talker.next(), "up");
-        talker
-    }
-
-    fn next(&mut self) -> String {
-        self.lines.next().unwrap().unwrap()
-    }
-
-    fn says(&mut self) -> String {
-        self.child.stdin.as_mut().unwrap().write_all(b"\n").unwrap();
-        self.next()
-    }
-}
-
-impl Drop for Talker {
-    fn drop(&mut self) {
-        drop(self.child.stdin.take());
-        self.child.wait().ok();
-    }
 }
 
 fn connections_continue_when_a_change_does_not_affect_them() {

@@ -29,6 +29,7 @@ mod oracle;
 mod page;
 mod patience;
 pub mod projects;
+mod talker;
 mod web;
 
 pub use hallway::{Hallway, Ran};
@@ -37,6 +38,7 @@ pub use machine::{Snapshot, processes, settle};
 pub use oracle::{ip_json, nft_json, packages, sh, try_sh};
 pub use page::{documented, pairs};
 pub use patience::{milliseconds, patience, wait_for};
+pub use talker::{ECHO, Talker};
 pub use web::Server;
 
 /// The tests of a file, for [`main`].

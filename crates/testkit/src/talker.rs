@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::process::Stdio;
 
-use hallway_testkit::Hallway;
+use crate::hallway::Hallway;
 
 /// A client that holds a connection and echoes through it when it gets a line.
 const TALKER: &str = "import os,socket,sys
@@ -16,8 +16,8 @@ for line in sys.stdin:
     try: print('up' if talk() else 'no',flush=True)
     except OSError: print('cut',flush=True)
 ";
-/// A server that sends back what it receives.
-pub(crate) const ECHO: &str = "python3 -c 'import socket,threading
+/// The command line of a server that sends back what it receives at port 80, for a shell.
+pub const ECHO: &str = "python3 -c 'import socket,threading
 def serve(c):
   while True:
     d=c.recv(99)
@@ -28,14 +28,20 @@ while True:
   c,_=s.accept(); threading.Thread(target=serve,args=(c,),daemon=True).start()'";
 
 /// A connection that stays open.
-pub(crate) struct Talker {
+#[derive(Debug)]
+pub struct Talker {
     child: std::process::Child,
     lines: std::io::Lines<std::io::BufReader<std::process::ChildStdout>>,
 }
 
 impl Talker {
-    /// Connects to port 80.
-    pub(crate) fn start(h: &Hallway, node: &str, to: &str) -> Self {
+    /// Connects from a node to port 80 of an address.
+    ///
+    /// # Panics
+    /// When no byte comes back.
+    #[must_use]
+    #[track_caller]
+    pub fn start(h: &Hallway, node: &str, to: &str) -> Self {
         use std::io::BufRead as _;
         let mut child = h
             .command(&["exec", node, "--", "python3", "-c", TALKER, to])
@@ -53,8 +59,11 @@ impl Talker {
         self.lines.next().unwrap().unwrap()
     }
 
-    /// Whether it still echoes: `up` if it does.
-    pub(crate) fn says(&mut self) -> String {
+    /// Whether it still echoes: `up`, `no` where something else comes back, `cut` where nothing does.
+    ///
+    /// # Panics
+    /// When the client has ended.
+    pub fn says(&mut self) -> String {
         self.child.stdin.as_mut().unwrap().write_all(b"\n").unwrap();
         self.next()
     }

@@ -9,7 +9,6 @@ mod place;
 mod repairs;
 mod scene;
 mod snapshot;
-mod talker;
 
 use hallway_testkit::{sh, wait_for};
 use others::{

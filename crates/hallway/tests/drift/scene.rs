@@ -3,12 +3,11 @@
 use std::process::Child;
 use std::time::{Duration, Instant};
 
-use hallway_testkit::{Hallway, patience, wait_for};
+use hallway_testkit::{ECHO, Hallway, Talker, patience, wait_for};
 
 use crate::kinds::Kind;
 use crate::place::Place;
 use crate::snapshot::Snapshot;
-use crate::talker::{ECHO, Talker};
 
 pub(crate) const NODES: [&str; 6] = ["web", "db", "far", "x", "y", "z"];
 pub(crate) const FILE: &str = "/run/keep/p.hallway.yaml";
