@@ -78,16 +78,6 @@ impl<'s> Reach<'s> {
     }
 }
 
-/// Whether a program of the host listens where one of these would receive its packets.
-pub(super) fn are_taken(kernel: Kernel, settled: &Settled) -> bool {
-    let publishes = &settled.publishes;
-    let mut reach = Reach::new(kernel, settled);
-    !publishes.is_empty()
-        && sockets::bound(publishes.iter().map(|p| p.protocol))
-            .iter()
-            .any(|b| publishes.iter().any(|p| reach.takes(p, b)))
-}
-
 /// Programs of the host that began to listen where a published port takes the packets. Of UDP, sockets on
 /// ports that the kernel gives to programs, and in ranges, get what is for them.
 pub(crate) fn without_packets(kernel: Kernel, settled: &Settled) -> Vec<Difference> {

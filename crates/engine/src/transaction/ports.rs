@@ -118,7 +118,7 @@ impl Engine {
             let is_new = |(port, protocol): &(u16, Protocol)| {
                 let same = before
                     .as_ref()
-                    .and_then(|b| publish_of(b, *port, *protocol));
+                    .and_then(|b| publish_of(&b.publishes, *port, *protocol));
                 same.is_none()
             };
             privileged.retain(is_new);
@@ -145,7 +145,7 @@ impl Engine {
             namespace,
         } = error.listen;
         let port = address.port();
-        let place = publish_of(settled, port, protocol).map(|p| p.place.clone());
+        let place = publish_of(&settled.publishes, port, protocol).map(|p| p.place.clone());
         let failure = match error.cause {
             BindCause::InUse => match self.publisher(settled, port, protocol) {
                 Some(project) => Reason::PortPublished {
@@ -185,37 +185,45 @@ impl Engine {
         };
         let publishes = planned.settled.publishes.iter();
         let fresh: Vec<&Publish> = publishes.filter(|p| !known(p)).collect();
-        if fresh.is_empty() {
-            return Ok(());
+        let failures = self.taken(&planned.settled, &fresh)?;
+        Failure::of_many(failures).map_or(Ok(()), Err)
+    }
+
+    /// Why these ports of `settled` cannot be published, one failure for each reason.
+    pub(super) fn taken(
+        &self,
+        settled: &Settled,
+        publishes: &[&Publish],
+    ) -> Result<Vec<Failure>, Failure> {
+        if publishes.is_empty() {
+            return Ok(Vec::new());
         }
-        let mut failures = self.published_by_others(&planned.settled.project, &fresh)?;
-        let bound = sockets::bound(fresh.iter().map(|p| p.protocol));
-        let mut reach = Reach::new(self.kernel(), &planned.settled);
+        let mut failures = self.published_by_others(&settled.project, publishes)?;
+        let bound = sockets::bound(publishes.iter().map(|p| p.protocol));
         // What a peer sends to such a socket would go to the node. Ports that are shared with the host
         // leave it to the socket.
         let exclusive = |p: &Publish| p.protocol == Protocol::Udp && !rules::is_shared_with_host(p);
-        let connected = match fresh.iter().any(|p| exclusive(p)) {
+        let connected = match publishes.iter().any(|p| exclusive(p)) {
             true => sockets::with_peer(),
             false => Vec::new(),
         };
-        for publish in &fresh {
+        let mut reach = Reach::new(self.kernel(), settled);
+        for publish in publishes {
             let connected = connected.iter().filter(|_| exclusive(publish));
             let mut all = bound.iter().chain(connected);
             let taken = all.find(|b| reach.takes(publish, b));
             failures.extend(taken.map(|b| in_use(publish, b)));
         }
-        let translated = self.translated(&planned.settled, &fresh)?;
+        let translated = self.translated(settled, publishes)?;
         failures.extend(translated.into_iter().map(translated::failure));
-        Failure::of_many(failures).map_or(Ok(()), Err)
+        Ok(failures)
     }
 
     /// The other project of this scope that publishes the port.
     fn publisher(&self, settled: &Settled, port: u16, protocol: Protocol) -> Option<Name> {
-        self.projects().into_iter().find(|name| {
-            let applied = self.record(name).ok().flatten().and_then(|r| r.applied);
-            *name != settled.project
-                && applied.is_some_and(|a| publish_of(&a, port, protocol).is_some())
-        })
+        let others = self.publishes_of_others(&settled.project).into_iter();
+        let mut publishing = others.filter(|(_, all)| publish_of(all, port, protocol).is_some());
+        publishing.next().map(|(name, _)| name)
     }
 }
 
@@ -243,7 +251,7 @@ fn in_use(publish: &Publish, bound: &sockets::OpenSocket) -> Failure {
     }
 }
 
-fn publish_of(settled: &Settled, port: u16, protocol: Protocol) -> Option<&Publish> {
-    let mut all = settled.publishes.iter();
+fn publish_of(publishes: &[Publish], port: u16, protocol: Protocol) -> Option<&Publish> {
+    let mut all = publishes.iter();
     all.find(|p| p.protocol == protocol && p.host_ports.contains(port))
 }

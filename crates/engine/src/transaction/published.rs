@@ -14,24 +14,34 @@ impl Engine {
         project: &Name,
         publishes: &[&Publish],
     ) -> Result<Vec<Failure>, Failure> {
+        let others = self.publishes_of_others(project);
+        if others.is_empty() {
+            return Ok(Vec::new());
+        }
         let tables = self.kernel().tables();
         let tables = tables.map_err(|e| Failure::caused(Reason::Kernel, e))?;
         let is_up = |name: &Name| tables.iter().any(|t| t.name == mark::table(name));
         let mut out: Vec<Failure> = Vec::new();
-        for other in self.projects() {
-            if other == *project || !is_up(&other) {
-                continue;
-            }
-            // A record that cannot be read is reported by the next command for that project.
-            let applied = self.record(&other).ok().flatten().and_then(|r| r.applied);
-            let theirs = applied.map(|a| a.publishes).unwrap_or_default();
+        for (other, theirs) in others.iter().filter(|(name, _)| is_up(name)) {
             let taken = publishes.iter().filter_map(|publish| {
                 let same = theirs.iter().find(|t| overlaps(publish, t))?;
-                Some(failure(publish, same, &other))
+                Some(failure(publish, same, other))
             });
             out.extend(taken);
         }
         Ok(out)
+    }
+
+    /// The other projects of this scope with what their records say that they publish. A record that cannot be
+    /// read is reported by the next command for that project.
+    pub(super) fn publishes_of_others(&self, project: &Name) -> Vec<(Name, Vec<Publish>)> {
+        let mut others = self.projects();
+        others.retain(|name| name != project);
+        let published = |name: Name| {
+            let applied = self.record(&name).ok().flatten()?.applied?;
+            Some((name, applied.publishes))
+        };
+        others.into_iter().filter_map(published).collect()
     }
 }
 

@@ -157,6 +157,19 @@ pub(crate) fn a_port_that_a_program_has_is_not_published() {
         .exits(2)
         .says("port 5353/udp of 198.51.100.1 is in use by")
         .says(&own);
+    h.up("networks: { n: { subnet: 10.1.0.0/24 } }\n").ok();
+    h.run(&[
+        "node",
+        "add",
+        "w",
+        "--network",
+        "n",
+        "--publish",
+        "5353:53/udp",
+    ])
+    .exits(2)
+    .says("port 5353/udp of 198.51.100.1 is in use by");
+    h.ok("down");
     let six = TcpListener::bind("[2001:db8:f::1]:0").unwrap();
     let other = six.local_addr().unwrap().port();
     h.up(&file(&format!("{other}:80"), "'fd01::/64'"))

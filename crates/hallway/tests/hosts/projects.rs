@@ -155,6 +155,21 @@ pub(crate) fn one_port_is_not_published_by_two() {
     assert_ne!(publish.code, 0, "{}", publish.out);
     let said = "port 443/tcp is published by project p already";
     assert!(publish.err.contains(said), "{}", publish.err);
+    // A node that is added alone is not built with the others.
+    let add = [
+        "-p",
+        "q",
+        "node",
+        "add",
+        "w",
+        "--network",
+        "nq",
+        "--publish",
+        port,
+    ];
+    let add = h.run(&add);
+    assert_ne!(add.code, 0, "{}", add.out);
+    assert!(add.err.contains(said), "{}", add.err);
 }
 
 /// Listens as its arguments say: the protocol, an address, a port, and a link or `freebind`.

@@ -15,7 +15,6 @@ use hallway_plan::settle::pool_addresses;
 use hallway_plan::settled::{Node, Publish, Settled};
 use hallway_spec::{Edit, IpVersion, NETNS_DIRECTORY, Name, NewNode, Topology};
 
-use super::super::listeners::are_taken;
 use super::super::programs::{forwards, program};
 use super::super::{Caller, ready};
 use super::Prepared;
@@ -61,7 +60,7 @@ impl Engine {
         };
         // The run for all nodes reports a port in use, with its owner.
         let publishes: Vec<_> = own.publishes.iter().collect();
-        if are_taken(self.kernel(), &own) || !self.translated(&own, &publishes)?.is_empty() {
+        if !self.taken(&own, &publishes)?.is_empty() {
             return Ok(false);
         }
         let Ok(listeners) = self.bind(&own, &served, &[], caller) else {
