@@ -217,7 +217,19 @@ impl Channel {
         messages: &[BatchMessage<'_>],
         operation: &'static str,
     ) -> Result<Option<Refusal>, KernelError> {
-        let mut bytes = Vec::with_capacity(messages.iter().map(|m| m.body.len() + 20).sum());
+        let length = messages.iter().map(|m| m.body.len() + 20).sum();
+        let room = self.room(length, operation)?;
+        if room < length {
+            let kibibytes = |bytes: usize| bytes.div_ceil(1024);
+            let detail = format!(
+                "it has {} KiB, and the kernel takes {} KiB at once from this user",
+                kibibytes(length),
+                kibibytes(room)
+            );
+            let errno = Errno::MSGSIZE.raw_os_error();
+            return Err(refusal(operation, "", errno, Some(detail)));
+        }
+        let mut bytes = Vec::with_capacity(length);
         // struct nfgenmsg: the resource identifier is the subsystem.
         let mark = [0, 0, 0, NFNL_SUBSYS_NFTABLES];
         let begin = self.next_sequence();
@@ -238,17 +250,6 @@ impl Channel {
         }
         let end = self.next_sequence();
         wire::message(&mut bytes, NFNL_MSG_BATCH_END, NLM_F_REQUEST, end, &mark);
-        let room = self.room(bytes.len(), operation)?;
-        if room < bytes.len() {
-            let kibibytes = |bytes: usize| bytes.div_ceil(1024);
-            let detail = format!(
-                "it has {} KiB, and the kernel takes {} KiB at once from this user",
-                kibibytes(bytes.len()),
-                kibibytes(room)
-            );
-            let errno = Errno::MSGSIZE.raw_os_error();
-            return Err(refusal(operation, "", errno, Some(detail)));
-        }
         send(&self.socket, &bytes, operation)?;
         self.transaction_answer(begin, count)
     }

@@ -47,7 +47,7 @@ fn stages(table: &Table) -> [Table; 2] {
 }
 
 /// Makes the tables; those of which `only_sets` is true without their chains.
-fn sets_of(new: &NewRules, only_sets: impl Fn(&Table) -> bool) -> Transaction {
+fn tables_of(new: &NewRules, only_sets: impl Fn(&Table) -> bool) -> Transaction {
     let mut transaction = Transaction::new();
     for table in &new.rules.tables {
         match only_sets(table) {
@@ -73,13 +73,13 @@ impl Executor<'_> {
             transaction.replace_owned(table);
             closing.commit(&transaction)?;
         }
-        let mut transaction = sets_of(new, |table| new.lost.contains(&table.family));
+        let mut transaction = tables_of(new, |table| new.lost.contains(&table.family));
         let wanted = transaction.bytes();
         let room = self.kernel.room(wanted)?;
         // No packet passes a table without chains, so its sets can be made in several transactions.
         let in_parts = room < wanted;
         if in_parts {
-            transaction = sets_of(new, |_| true);
+            transaction = tables_of(new, |_| true);
         }
         let is_lost = |table: &&Table| in_parts || new.lost.contains(&table.family);
         for part in transaction.parts(room) {

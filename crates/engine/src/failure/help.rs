@@ -176,7 +176,7 @@ fn of_errno(error: &KernelError) -> Option<String> {
     }
     match Errno::from_raw_os_error(error.errno) {
         Errno::NOSPC => Some("a limit of the kernel is reached: see user.max_net_namespaces and user.max_mnt_namespaces".into()),
-        Errno::MSGSIZE => Some("build it anew: hallway down, then hallway up; or as root: sysctl -w net.core.wmem_max=16777216".into()),
+        Errno::MSGSIZE => Some("run hallway down, then hallway up: rules that are not in use yet are sent in several messages; or allow larger messages, as root: sysctl -w net.core.wmem_max=16777216".into()),
         Errno::ROFS => Some("/proc/sys is read-only, as in a container: run the container with --privileged, or as root: mount -o remount,rw,bind /proc/sys".into()),
         Errno::OPNOTSUPP => Some("this kernel lacks something that is needed: hallway doctor shows what".into()),
         _ => None,
