@@ -65,6 +65,7 @@ pub use porter::{Porter, serve_porter};
 pub use readiness::{Awaited, AwaitedProgram, NotRequired, ProgramEnd, Readiness, readiness};
 pub use removed_links::finish_removed_links;
 pub use status::{ProgramState, ProgramStatus};
+pub use wait::{is_stopped, process_state};
 
 /// The environment variable that names the project in every program of a node.
 pub const PROJECT_MARK: &str = "HALLWAY_PROJECT";

@@ -81,11 +81,15 @@ pub(crate) fn force(process: Pid, cancel: &Cancel) -> Result<(), KeeperError> {
     ended(process, cancel, FORCE_LIMIT).map(drop)
 }
 
-/// Whether a process is stopped (proc(5), /proc/PID/stat field 3).
-pub(crate) fn is_stopped(process: Pid) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.as_raw_nonzero()));
-    let stat = stat.unwrap_or_default();
-    // The program's name, in parentheses, may contain anything.
-    let state = stat.rsplit_once(')').map_or("", |(_, rest)| rest.trim());
-    state.starts_with(['T', 't'])
+/// Whether a process is stopped, by a signal or by a debugger.
+#[must_use]
+pub fn is_stopped(process: Pid) -> bool {
+    matches!(process_state(process), Some('T' | 't'))
+}
+
+/// The state of a process (proc(5), /proc/PID/stat field 3); none without such a process.
+#[must_use]
+pub fn process_state(process: Pid) -> Option<char> {
+    let process = procfs::process::Process::new(process.as_raw_nonzero().get()).ok()?;
+    Some(process.stat().ok()?.state)
 }

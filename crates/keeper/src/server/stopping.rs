@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use hallway_engine::keeper::{is_stopped, process_state};
 use rustix::process::{Pid, Signal};
 
 use super::Keeper;
@@ -41,7 +42,7 @@ impl Keeper<'_> {
             let Some(pid) = self.runs.get(&run).map(|handle| handle.pid) else {
                 continue;
             };
-            let stopped = matches!(state_of(pid), Some('T' | 't'));
+            let stopped = Pid::from_raw(pid).is_some_and(is_stopped);
             match check {
                 Check::Stopped(at) if !stopped => {
                     let limit = at + self.options.grace + MARGIN;
@@ -59,7 +60,8 @@ impl Keeper<'_> {
         // What it has started becomes children of this process when it has ended. A process that is traced
         // (ptrace(2)) is waited for by its tracer first.
         let limit = Instant::now() + END_LIMIT;
-        while !matches!(state_of(pid), None | Some('Z' | 'X')) && Instant::now() < limit {
+        let state = || Pid::from_raw(pid).and_then(process_state);
+        while !matches!(state(), None | Some('Z' | 'X')) && Instant::now() < limit {
             std::thread::sleep(Duration::from_millis(1));
         }
         self.orphaned_processes = true;
@@ -72,10 +74,4 @@ impl Keeper<'_> {
             rustix::process::kill_process(pid, signal).ok();
         }
     }
-}
-
-/// The state of a process (proc(5), /proc/PID/stat field 3); none without such a process.
-fn state_of(pid: i32) -> Option<char> {
-    let process = procfs::process::Process::new(pid).ok()?;
-    Some(process.stat().ok()?.state)
 }
