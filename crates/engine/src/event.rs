@@ -9,7 +9,7 @@ use hallway_plan::step::Described;
 use hallway_spec::{Name, Protocol};
 
 use crate::Failure;
-use crate::failure::WarningCode;
+use crate::failure::{WarningCode, first_of};
 use crate::keeper::{AwaitedProgram, NotRequired, ProgramEnd};
 
 /// Something that happened during a run.
@@ -218,16 +218,9 @@ impl Warning {
     }
 }
 
-/// At most this many programs are named.
-const NAMED_MAX: usize = 5;
-
 fn ended(programs: &[(Name, String)]) -> String {
-    let named = programs.iter().take(NAMED_MAX);
-    let mut words: Vec<String> = named.map(|(node, why)| format!("{node} ({why})")).collect();
-    if programs.len() > NAMED_MAX {
-        words.push(format!("and {} more", programs.len() - NAMED_MAX));
-    }
-    words.join(", ")
+    let words = programs.iter().map(|(node, why)| format!("{node} ({why})"));
+    first_of(words, ", ")
 }
 
 fn list(ports: &BTreeSet<(u16, Protocol)>) -> String {

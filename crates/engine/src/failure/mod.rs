@@ -20,6 +20,7 @@ pub use detail::Detail;
 pub use not_ready::NotReady;
 pub use reason::Reason;
 pub use refusal::UserNamespaceRefusal;
+pub(crate) use words::first_of;
 
 /// Something that could not be done: what, why, where, and what to do.
 ///

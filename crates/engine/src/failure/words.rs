@@ -13,18 +13,20 @@ pub(super) fn quoted(lines: &[String]) -> String {
     }
 }
 
-/// At most this many differences are named in a message.
+/// At most this many objects are named in a message.
 const NAMED: usize = 5;
 
 /// The first differences.
 pub(super) fn named(differences: &[Difference]) -> String {
-    let mut words: Vec<String> = differences
-        .iter()
-        .take(NAMED)
-        .map(ToString::to_string)
-        .collect();
-    if differences.len() > NAMED {
-        words.push(format!("and {} more", differences.len() - NAMED));
+    first_of(differences.iter().map(ToString::to_string), "; ")
+}
+
+/// The first of some words, and how many more there are.
+pub(crate) fn first_of(all: impl ExactSizeIterator<Item = String>, separator: &str) -> String {
+    let more = all.len().saturating_sub(NAMED);
+    let mut words: Vec<String> = all.take(NAMED).collect();
+    if more > 0 {
+        words.push(format!("and {more} more"));
     }
-    words.join("; ")
+    words.join(separator)
 }
