@@ -8,8 +8,8 @@ use crate::{
     is_of_loopback,
 };
 
-/// Names with a special meaning in policies.
-const RESERVED: [&str; 3] = ["host", "outside", "any"];
+/// Names with a special meaning in policies alone.
+const RESERVED: [&str; 2] = ["outside", "any"];
 
 /// Whether it has a special meaning in policies, or in every node, which looks names up without case.
 fn is_reserved(name: &Name) -> bool {

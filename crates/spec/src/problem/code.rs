@@ -19,7 +19,7 @@ crate::codes! {
         Missing = "missing",
         /// A name is not allowed.
         BadName = "bad-name",
-        /// A name is used for two things.
+        /// A name is used for two things, or two nodes have names that differ only in case.
         NameInUse = "name-in-use",
         /// A name is not defined.
         UnknownName = "unknown-name",
