@@ -4,6 +4,8 @@
 mod repeated;
 mod snippet;
 
+use std::collections::BTreeMap;
+
 use hallway_engine::{Failure, Reason};
 use hallway_spec::{Diagnostic, Label, Problems, Severity, Warning};
 use hallway_view::style::{RED, YELLOW, styled};
@@ -143,6 +145,10 @@ impl VerbError {
 /// At most this many problems of a file are printed.
 const SHOWN_MAX: usize = 50;
 
+/// At most this many warnings of one code are printed with their lines of the file. Each costs time in
+/// proportion to the file, and a file can have thousands.
+const SHOWN_OF_A_CODE: usize = 10;
+
 /// Prints it to stderr.
 pub(crate) fn print(error: &VerbError, common: &Common) {
     match error {
@@ -192,14 +198,51 @@ fn file(problems: &Problems, common: &Common) {
     }
 }
 
-/// Prints warnings about a file that can be used.
+/// Prints warnings about a file that can be used: of each code the first ones with their lines of the
+/// file, the others counted, or in one line each with `-v`.
 pub(crate) fn warn(source: &Source<'_>, warnings: &[Warning], common: &Common) {
     if common.quiet {
         return;
     }
+    let mut counts: BTreeMap<&'static str, usize> = BTreeMap::new();
     for warning in warnings {
-        show(warning, source, common);
+        let count = counts.entry(warning.code()).or_default();
+        *count += 1;
+        if *count <= SHOWN_OF_A_CODE {
+            show(warning, source, common);
+        } else if common.verbose > 0 {
+            in_one_line(warning, source);
+        }
     }
+    if common.verbose > 0 {
+        return;
+    }
+    for (code, count) in counts {
+        let more = match count.saturating_sub(SHOWN_OF_A_CODE) {
+            0 => continue,
+            1 => "1 more warning".to_owned(),
+            more => format!("{more} more warnings"),
+        };
+        ui::complain(&format!("… and {more} of {code}; -v prints all"), 2);
+    }
+}
+
+/// Prints a warning and its place, without lines of the file.
+fn in_one_line(warning: &Warning, source: &Source<'_>) {
+    let title = styled(YELLOW, "warning:");
+    let place = match warning.labels().first() {
+        Some(label) => {
+            let place = &label.place;
+            format!(
+                " ({}:{}:{})",
+                place.file(source.path),
+                place.line,
+                place.column
+            )
+        }
+        None => String::new(),
+    };
+    ui::complain(&format!("{title} {}{place}", warning.message()), 4);
 }
 
 /// Prints a diagnostic, with the lines of the file it is about.

@@ -80,9 +80,10 @@ const INDENT: usize = 14;
 
 /// The place without lines of the file. The end of a text is shown in its last line.
 fn origin<'a>(path: &'a str, place: &Place, text: &str) -> Origin<'a> {
-    let lines = text.lines().count();
-    let (line, column) = match text.lines().last() {
-        Some(last) if place.line as usize > lines => (lines, last.chars().count() + 1),
+    let (line, column) = match text.lines().enumerate().last() {
+        Some((index, last)) if place.line as usize > index + 1 => {
+            (index + 1, last.chars().count() + 1)
+        }
         _ => (place.line as usize, place.column as usize),
     };
     Origin::path(path).line(line).char_column(column)
