@@ -184,5 +184,6 @@ fn assumed(topology: &Topology, network: &Network, index: u32, out: &mut SeenSpa
         fault: None,
         interface: index,
         net,
+        peer: None,
     }));
 }

@@ -42,7 +42,7 @@ impl Engine {
             Fact::AddressMissing { link, .. } if d.place == ObjectPlace::Host => !of_others(link),
             // The kernel adds it some time after the address.
             Fact::AddressFaulty { address, fault, .. } => {
-                *fault != AddressFault::LocalRoute || address.addr().is_ipv4()
+                *fault != AddressFault::LocalRoute || address.net.addr().is_ipv4()
             }
             Fact::UplinkNoteLeft { .. } => false,
             Fact::UplinkForwarding { link, version }

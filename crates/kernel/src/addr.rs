@@ -38,7 +38,7 @@ pub(crate) fn family(address: IpAddr) -> u8 {
 /// as the kernel does: valid on this host, with neither a broadcast address nor a route of IPv6.
 #[must_use]
 pub fn add_address(index: u32, net: IpNet) -> Request {
-    let mut w = body(index, net);
+    let mut w = body(index, net, None);
     let is_loopback = net.addr().is_loopback();
     if let IpNet::V4(v4) = net
         && v4.prefix_len() < 31
@@ -62,37 +62,25 @@ pub fn add_address(index: u32, net: IpNet) -> Request {
     }
 }
 
-/// Removes an address.
+/// Removes an address: the one with that peer, where an interface has it several times. For IPv4, the
+/// prefix length is the peer's.
 #[must_use]
-pub fn delete_address(index: u32, net: IpNet) -> Request {
+pub fn delete_address(index: u32, net: IpNet, peer: Option<IpAddr>) -> Request {
     Request {
         acts_on: OperationKind::Address,
         kind: RTM_DELADDR,
         flags: 0,
-        body: body(index, net).finish(),
+        body: body(index, net, peer).finish(),
         operation: "remove the address",
         object: net.to_string(),
     }
 }
 
-/// Removes an address that has another one as its peer: without the peer, the kernel does not find it
-/// by its prefix.
-#[must_use]
-pub fn delete_address_with_peer(index: u32, net: IpNet) -> Request {
+/// struct ifaddrmsg, and the address itself.
+fn body(index: u32, net: IpNet, peer: Option<IpAddr>) -> Writer {
     let mut w = head(index, net);
     w.attr(IFA_LOCAL, &address_bytes(net.addr()));
-    Request {
-        body: w.finish(),
-        ..delete_address(index, net)
-    }
-}
-
-/// struct ifaddrmsg, and the address itself.
-fn body(index: u32, net: IpNet) -> Writer {
-    let mut w = head(index, net);
-    let bytes = address_bytes(net.addr());
-    w.attr(IFA_LOCAL, &bytes);
-    w.attr(IFA_ADDRESS, &bytes);
+    w.attr(IFA_ADDRESS, &address_bytes(peer.unwrap_or(net.addr())));
     w
 }
 

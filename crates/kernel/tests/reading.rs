@@ -65,7 +65,7 @@ fn addresses_are_read_as_iproute2_reads_them() {
         4
     );
     kernel
-        .run(delete_address(index, net("10.2.0.1/24")))
+        .run(delete_address(index, net("10.2.0.1/24"), None))
         .unwrap();
     assert!(
         !kernel
@@ -76,7 +76,7 @@ fn addresses_are_read_as_iproute2_reads_them() {
     );
     assert!(
         kernel
-            .run(delete_address(index, net("10.2.0.1/24")))
+            .run(delete_address(index, net("10.2.0.1/24"), None))
             .unwrap_err()
             .is_not_found()
     );

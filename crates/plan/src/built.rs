@@ -194,6 +194,7 @@ fn space(wanted: &Space, first: u32) -> SeenSpace {
             fault: None,
             interface: index,
             net: *net,
+            peer: None,
         };
         out.addresses.extend(link.addresses.iter().map(address));
         out.links.push(self::link(link, index));

@@ -21,7 +21,7 @@ use crate::settled::{JoinedNamespace, Node};
 use crate::shaping::Shaping;
 use crate::target::{BridgeFlag, Listener, PortFlag, RoutingRule, Setting};
 
-pub use address::{AddressFault, SeenAddress};
+pub use address::{AddressFault, AssignedAddress, SeenAddress};
 pub use files::{FileAccess, SeenFile, SeenFiles};
 pub use forwarding::SeenForwarding;
 pub use in_use::{SeenUse, UsedBy};

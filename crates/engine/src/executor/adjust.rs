@@ -7,6 +7,7 @@ use hallway_kernel::route::{RouteSpec, RouteType};
 use hallway_kernel::{Batch, Kernel, KernelError, Request, addr, forwarding, qdisc, route, rule};
 use hallway_nftables::{Family, Ruleset, Transaction};
 use hallway_plan::compare::Attribute;
+use hallway_plan::observed::AssignedAddress;
 use hallway_plan::rules::nf_version;
 use hallway_plan::shaping::{Queueing, Shaping};
 use hallway_plan::step::Adjustment;
@@ -15,7 +16,6 @@ use hallway_plan::target::{
     RoutingRule, Setting,
 };
 use hallway_spec::{Bandwidth, Delay, Impairments, Share};
-use ipnet::IpNet;
 
 use super::outcome::absent_is_done;
 
@@ -199,14 +199,13 @@ pub(super) fn load_tables(kernel: &mut Kernel, rules: &Ruleset) -> Result<(), Ke
     kernel.commit(&transaction)
 }
 
-fn remove_address(kernel: &mut Kernel, link: &str, address: IpNet) -> Result<(), KernelError> {
+fn remove_address(
+    kernel: &mut Kernel,
+    link: &str,
+    address: AssignedAddress,
+) -> Result<(), KernelError> {
     let index = kernel.link_index(link)?;
-    match kernel.run(addr::delete_address(index, address)) {
-        Err(e) if e.is_not_found() && address.addr().is_ipv4() => {
-            kernel.run(addr::delete_address_with_peer(index, address))
-        }
-        other => other,
-    }
+    kernel.run(addr::delete_address(index, address.net, address.peer))
 }
 
 fn change_link(

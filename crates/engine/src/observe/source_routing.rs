@@ -130,6 +130,7 @@ mod tests {
         let address = |interface, net: &str| SeenAddress {
             interface,
             net: net.parse().unwrap(),
+            peer: None,
             secondary: false,
             fault: None,
         };

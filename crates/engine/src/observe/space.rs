@@ -69,6 +69,7 @@ pub(super) fn read(
         fault: fault(&a, &up, &delivered),
         interface: a.index,
         net: a.net,
+        peer: a.peer,
     });
     Ok(SeenSpace {
         routes,

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 
 use super::Fact;
 use super::index::{Before, Index};
-use crate::observed::SeenLink;
+use crate::observed::{AssignedAddress, SeenAddress, SeenLink};
 use crate::settled::Settled;
 use crate::target::{Link, Space};
 
@@ -22,11 +22,10 @@ pub(super) fn of_link(
     let link = || wanted.name.clone();
     for address in &wanted.addresses {
         let (link, address) = (link(), *address);
-        let there = seen.addresses_of(found.index).find(|a| a.net == address);
-        match there.map(|there| there.fault) {
-            Some(None) => {}
+        match there(seen, found.index, address).map(|there| (there.assigned(), there.fault)) {
+            Some((_, None)) => {}
             None => out.push(Fact::AddressMissing { link, address }),
-            Some(Some(fault)) => out.push(Fact::AddressFaulty {
+            Some((address, Some(fault))) => out.push(Fact::AddressFaulty {
                 link,
                 address,
                 fault,
@@ -35,31 +34,43 @@ pub(super) fn of_link(
     }
     for address in &wanted.addresses {
         let instead = instead_of(seen, found.index, *address).into_iter();
-        let left = instead.filter(|other| !wanted.addresses.contains(other));
+        let left =
+            instead.filter(|other| other.peer.is_some() || !wanted.addresses.contains(&other.net));
         let left = left.map(|address| (link(), address));
         out.extend(left.map(|(link, address)| Fact::AddressLeft { link, address }));
     }
     let before: BTreeSet<&IpNet> = before.iter().flat_map(|l| &l.addresses).collect();
     for address in before {
-        let there = seen.addresses_of(found.index).any(|a| a.net == *address);
-        if !wanted.addresses.contains(address) && there {
-            let (link, address) = (link(), *address);
+        if wanted.addresses.contains(address) {
+            continue;
+        }
+        if let Some(there) = there(seen, found.index, *address) {
+            let (link, address) = (link(), there.assigned());
             out.push(Fact::AddressLeft { link, address });
         }
     }
 }
 
-/// Addresses that conflict with a given one: the same address with another prefix length, and for IPv4
-/// the first of its subnet, which would be the source of sent packets.
-fn instead_of(seen: &Index<'_>, link: u32, address: IpNet) -> Vec<IpNet> {
-    let mut all = seen.addresses_of(link);
-    let is_first = all.any(|a| a.net == address && a.fault.is_none() && !a.secondary);
-    let others = seen.addresses_of(link).filter(|a| a.net != address);
+/// An address that a link has: the one without a peer, if there are several.
+fn there<'s>(seen: &Index<'s>, link: u32, address: IpNet) -> Option<&'s SeenAddress> {
+    let all = seen.addresses_of(link).filter(|a| a.net == address);
+    all.min_by_key(|a| a.peer.is_some())
+}
+
+/// Addresses that conflict with a given one: the same address with another prefix length or with a peer,
+/// and for IPv4 the first of its subnet, which would be the source of sent packets.
+fn instead_of(seen: &Index<'_>, link: u32, address: IpNet) -> Vec<AssignedAddress> {
+    let own = there(seen, link, address);
+    let is_first = own.is_some_and(|a| a.fault.is_none() && !a.secondary);
+    let own = own.map(SeenAddress::assigned);
+    let others = seen
+        .addresses_of(link)
+        .filter(|a| Some(a.assigned()) != own);
     let instead = others.filter(|a| {
         let first = address.addr().is_ipv4() && !a.secondary && a.net.trunc() == address.trunc();
-        !is_first && (first || a.net.addr() == address.addr())
+        (first && !is_first) || a.net.addr() == address.addr()
     });
-    instead.map(|a| a.net).collect()
+    instead.map(SeenAddress::assigned).collect()
 }
 
 /// Addresses that belong in one place alone: each with that place, in words.
@@ -114,7 +125,7 @@ pub(super) fn of_other_nodes(
             return false;
         };
         *repaired = false;
-        !own.contains_key(&address.addr())
+        !own.contains_key(&address.net.addr())
     });
     out
 }
@@ -154,7 +165,7 @@ pub(super) fn elsewhere(
         };
         out.push(Fact::AddressElsewhere {
             link: on.name.clone(),
-            address: found.net,
+            address: found.assigned(),
             of: of.clone(),
             repaired: ours.is_some(),
         });

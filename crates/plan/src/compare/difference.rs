@@ -56,9 +56,11 @@ impl Difference {
                 format!("{} {link}", role_words(*role))
             }
             Fact::Attribute { link, wanted, .. } => format!("{} of {link}", wanted.name()),
-            Fact::AddressMissing { link, address }
-            | Fact::AddressLeft { link, address }
-            | Fact::AddressFaulty { link, address, .. } => format!("address {address} of {link}"),
+            Fact::AddressMissing { link, address } => format!("address {address} of {link}"),
+            Fact::AddressLeft { link, address } => format!("address {address} of {link}"),
+            Fact::AddressFaulty { link, address, .. } => {
+                format!("address {} of {link}", address.net)
+            }
             Fact::AddressElsewhere { link, address, .. } => format!("address {address} on {link}"),
             Fact::Diverted(diverted) => format!("route to {}", diverted.net),
             Fact::Unmarked { .. } => "mark of packets".to_owned(),

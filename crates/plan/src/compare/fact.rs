@@ -7,7 +7,7 @@ use hallway_spec::{IpVersion, Joined, SysctlKey};
 use ipnet::IpNet;
 
 use super::Attribute;
-use crate::observed::{AddressFault, Dropping, FileAccess};
+use crate::observed::{AddressFault, AssignedAddress, Dropping, FileAccess};
 use crate::reach::Diverted;
 use crate::shaping::Shaping;
 use crate::target::{LinkRole, Listener, Route, RoutingRule, Setting};
@@ -68,14 +68,14 @@ pub enum Fact {
         /// The link it is on.
         link: String,
         /// The address.
-        address: IpNet,
+        address: AssignedAddress,
     },
     /// An address exists, and must be removed and added again.
     AddressFaulty {
         /// The link that has it.
         link: String,
         /// The address.
-        address: IpNet,
+        address: AssignedAddress,
         /// What it lacks.
         fault: AddressFault,
     },
@@ -84,7 +84,7 @@ pub enum Fact {
         /// That link.
         link: String,
         /// The address, with the prefix length it has there.
-        address: IpNet,
+        address: AssignedAddress,
         /// Where it belongs: a link, or a node.
         of: String,
         /// Hallway made the link, and removes the address.

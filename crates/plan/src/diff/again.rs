@@ -77,7 +77,7 @@ pub(super) fn starts_ipv6(fact: &Fact) -> bool {
 fn ipv6(link: &Link, routes: &[&Route]) -> Vec<(u8, Adjustment)> {
     let mut out = Vec::new();
     if let Some(mac) = link.mac.filter(|_| link.no_kernel_address) {
-        let (link, address) = (link.name.clone(), mark::link_local(mac));
+        let (link, address) = (link.name.clone(), mark::link_local(mac).into());
         out.push((SETTINGS, Adjustment::RemoveAddress { link, address }));
     }
     let settings = link.settings.iter();

@@ -1,6 +1,7 @@
 //! Addresses as they were found.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use ipnet::IpNet;
 
@@ -15,6 +16,47 @@ pub struct SeenAddress {
     pub interface: u32,
     /// Address and prefix length.
     pub net: IpNet,
+    /// The other end of the link, if the address was added for that one alone (ip-address(8), peer).
+    pub peer: Option<IpAddr>,
+}
+
+impl SeenAddress {
+    /// How the kernel finds it among the addresses of its interface.
+    #[must_use]
+    pub fn assigned(&self) -> AssignedAddress {
+        AssignedAddress {
+            net: self.net,
+            peer: self.peer,
+        }
+    }
+}
+
+/// An address that an interface has. IPv4 allows one address several times, with different peers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AssignedAddress {
+    /// The address, with the prefix length of the subnet, which is the peer's if there is one.
+    pub net: IpNet,
+    /// The peer.
+    pub peer: Option<IpAddr>,
+}
+
+impl From<IpNet> for AssignedAddress {
+    fn from(net: IpNet) -> Self {
+        Self { net, peer: None }
+    }
+}
+
+/// As ip(8) reads it.
+impl fmt::Display for AssignedAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.peer {
+            None => self.net.fmt(f),
+            Some(peer) => {
+                let (address, length) = (self.net.addr(), self.net.prefix_len());
+                write!(f, "{address} peer {peer}/{length}")
+            }
+        }
+    }
 }
 
 /// What makes an address that is there unusable.

@@ -16,6 +16,7 @@ use ipnet::IpNet;
 
 use crate::compare::{Attribute, Difference, ObjectPlace};
 use crate::firewall_accepts::{FirewallChain, Pass};
+use crate::observed::AssignedAddress;
 pub use crate::observed::Uplink;
 use crate::rules::Delta;
 use crate::settled::Settled;
@@ -236,7 +237,7 @@ pub enum Adjustment {
         /// The link.
         link: String,
         /// The address.
-        address: IpNet,
+        address: AssignedAddress,
     },
     /// Adds a route.
     AddRoute(Route),

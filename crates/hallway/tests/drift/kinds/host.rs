@@ -152,7 +152,15 @@ pub(crate) const HOST_LINKS: &[Kind] = &[
     kind("ip link set $FAR mtu 1000", "mtu of $FAR is 1000, not 1500"),
     kind(
         "printf 'addr del 10.9.0.1/24 dev br-apps\\naddr add 10.9.0.1 peer 10.9.0.2/32 dev br-apps\\n' | ip -batch -",
-        "address 10.9.0.1/24 of br-apps is missing",
+        "address 10.9.0.1 peer 10.9.0.2/32 of br-apps is no longer wanted",
+    ),
+    kind(
+        "ip addr add 10.9.0.1 peer 10.9.0.2/32 dev br-apps",
+        "address 10.9.0.1 peer 10.9.0.2/32 of br-apps is no longer wanted",
+    ),
+    kind(
+        "ip addr add 10.9.0.1 peer 10.77.0.2/24 dev br-apps",
+        "address 10.9.0.1 peer 10.77.0.2/24 of br-apps is no longer wanted",
     ),
     kind(
         "printf 'addr del 10.9.0.1/24 dev br-apps\\naddr add 10.9.0.1 peer 10.9.0.2/24 dev br-apps\\n' | ip -batch -",
@@ -160,7 +168,7 @@ pub(crate) const HOST_LINKS: &[Kind] = &[
     ),
     kind(
         "ip addr add 10.9.0.1 peer 10.9.0.10/32 dev br-other",
-        "address 10.9.0.1/32 on br-other is one of br-apps",
+        "address 10.9.0.1 peer 10.9.0.10/32 on br-other is one of br-apps",
     ),
     kind(
         "ip addr add 10.9.0.1/24 dev br-other",
