@@ -62,3 +62,32 @@ fn nothing_is_wider_than_the_terminal() {
         }
     }
 }
+
+/// Thousands of warnings of one code: ten are printed with their lines, the others are counted. The time
+/// grows with the file, not with its square.
+#[test]
+fn further_warnings_of_a_code_are_counted() {
+    let networks = "networks: { n: { subnet: 10.0.0.0/16 } }\nnodes: { a: { networks: [n] } }\n";
+    let line = "  - { from: 10.0.0.0/17, to: 10.0.0.0/18 }\n";
+    let text = format!("name: p\n{networks}policies:\n{}", line.repeat(2001));
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("further_warnings");
+    std::fs::create_dir_all(&directory).unwrap();
+    std::fs::write(directory.join("p.yaml"), text).unwrap();
+    let told = |verbose: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_hallway"))
+            .args(["validate", "p.yaml"])
+            .args(verbose)
+            .current_dir(&directory)
+            .output()
+            .unwrap();
+        assert!(output.status.success());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let brief = told(&[]);
+    assert_eq!(brief.matches("warning[").count(), 10, "{brief}");
+    let rest = "… and 1990 more warnings of policy-shadowed; -v prints all";
+    assert!(brief.contains(rest), "{brief}");
+    let full = told(&["-v"]);
+    assert_eq!(full.matches("warning").count(), 2000, "{full}");
+    assert!(full.contains("(p.yaml:2005:"), "{full}");
+}

@@ -27,7 +27,7 @@ pub enum Endpoint {
 }
 
 /// The packets that a policy line matches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PolicyService {
     /// These ports of tcp, udp or sctp.

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::outside::Outside;
 use crate::problem::{PolicyProblem, WarningKind};
-use crate::{Action, Endpoint, Mode, Name, Network, Node, Policy, Problem, Topology, Warning};
+use crate::{
+    Action, Endpoint, Mode, Name, Network, Node, Policy, PolicyService, Problem, Topology, Warning,
+};
 
 /// Every policy that allows something allows something possible.
 pub(super) fn check(topology: &Topology, problems: &mut Vec<Problem>) {
@@ -203,27 +205,46 @@ fn internal<'a>(topology: &'a Topology, endpoint: &Endpoint) -> Option<&'a Netwo
 }
 
 /// Policies without effect, because an earlier one decides about all their packets.
+///
+/// Each is searched by its first pair, which the earlier one has too, and by its services. What is
+/// without effect itself shadows nothing that the one before it would not shadow.
 pub(super) fn shadowed(topology: &Topology) -> Vec<Warning> {
     let policies = &topology.policies;
-    let pairs: Vec<BTreeSet<&(Endpoint, Endpoint)>> =
-        policies.iter().map(|p| p.pairs.iter().collect()).collect();
-    let mut out = Vec::new();
-    for (position, policy) in policies.iter().enumerate() {
-        let mut before = policies.iter().zip(&pairs).take(position);
-        let earlier = before.find(|(earlier, pairs)| shadows(earlier, pairs, policy));
-        if let Some((earlier, _)) = earlier {
-            out.push(Warning {
-                place: policy.place.clone(),
-                kind: WarningKind::PolicyShadowed {
-                    earlier: earlier.place.clone(),
-                },
-            });
+    let mut later: BTreeMap<&Pair, BTreeMap<&[PolicyService], Vec<&Policy>>> = BTreeMap::new();
+    for policy in policies {
+        if let Some(first) = policy.pairs.first() {
+            let of_pair = later.entry(first).or_default();
+            of_pair.entry(&policy.services).or_default().push(policy);
         }
     }
-    out
+    let mut by: BTreeMap<usize, &Policy> = BTreeMap::new();
+    for earlier in policies {
+        if by.contains_key(&earlier.index) {
+            continue;
+        }
+        let pairs: BTreeSet<&Pair> = earlier.pairs.iter().collect();
+        for of_pair in pairs.iter().filter_map(|pair| later.get(*pair)) {
+            let services = of_pair.iter();
+            let same = services.filter(|(services, _)| {
+                earlier.services.is_empty() || earlier.services == **services
+            });
+            for policy in same.flat_map(|(_, all)| all) {
+                let after = policy.index > earlier.index;
+                if after && policy.pairs.iter().all(|pair| pairs.contains(pair)) {
+                    by.entry(policy.index).or_insert(earlier);
+                }
+            }
+        }
+    }
+    let shadowed = policies.iter().filter_map(|p| Some((p, by.get(&p.index)?)));
+    let warning = |(policy, earlier): (&Policy, &&Policy)| Warning {
+        place: policy.place.clone(),
+        kind: WarningKind::PolicyShadowed {
+            earlier: earlier.place.clone(),
+        },
+    };
+    shadowed.map(warning).collect()
 }
 
-fn shadows(earlier: &Policy, pairs: &BTreeSet<&(Endpoint, Endpoint)>, later: &Policy) -> bool {
-    let services = earlier.services.is_empty() || earlier.services == later.services;
-    services && later.pairs.iter().all(|p| pairs.contains(p))
-}
+/// From, and to.
+type Pair = (Endpoint, Endpoint);
