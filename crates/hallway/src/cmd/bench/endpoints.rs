@@ -16,9 +16,10 @@ use crate::ui;
 const ROUNDS: usize = 9;
 /// Before each: the kernel removes namespaces some time after they are no longer used, and requests
 /// about links wait for it. Every program gets the same time.
-const PAUSE: Duration = Duration::from_millis(200);
+const PAUSE: Duration = Duration::from_millis(400);
 const NETAVARK: &str = "/usr/lib/podman/netavark";
-const CNI: &str = "/opt/cni/bin";
+/// Where the projects put the plugins, and where Debian does.
+const CNI: [&str; 2] = ["/opt/cni/bin", "/usr/lib/cni"];
 
 /// How long a program took.
 type Timed = Result<u64, CommandError>;
@@ -62,8 +63,9 @@ impl Place {
             let times = self.median(&|round| self.netavark(round)).ok();
             (out.netavark_attach, out.netavark_detach) = times.unzip();
         }
-        if Path::new(CNI).join("bridge").exists() {
-            let times = self.median(&|round| self.cni(round)).ok();
+        let has_plugins = |directory: &&str| Path::new(directory).join("bridge").exists();
+        if let Some(directory) = CNI.into_iter().find(has_plugins) {
+            let times = self.median(&|round| self.cni(directory, round)).ok();
             (out.cni_attach, out.cni_detach) = times.unzip();
         }
         Ok(out)
@@ -123,7 +125,7 @@ impl Place {
     }
 
     /// The plugins `bridge` and `portmap`, one after the other.
-    fn cni(&self, round: usize) -> Result<(u64, u64), CommandError> {
+    fn cni(&self, plugins: &str, round: usize) -> Result<(u64, u64), CommandError> {
         let path = self.namespace(round)?;
         let ipam = format!(
             r#""ipam":{{"type":"host-local","dataDir":"{}","subnet":"10.66.0.0/16"}}"#,
@@ -134,14 +136,14 @@ impl Place {
             r#"{{{head},"type":"bridge","bridge":"cni9","isGateway":true,"ipMasq":true,{ipam}}}"#
         );
         let run = |plugin: &str, verb: &str, input: &str| {
-            let program = Path::new(CNI).join(plugin);
+            let program = Path::new(plugins).join(plugin);
             let mut command = Command::new(program);
             command
                 .env("CNI_COMMAND", verb)
                 .env("CNI_CONTAINERID", format!("c{round}"))
                 .env("CNI_NETNS", &path)
                 .env("CNI_IFNAME", "eth0")
-                .env("CNI_PATH", CNI);
+                .env("CNI_PATH", plugins);
             answered(command, input)
         };
         let (bridged, result) = run("bridge", "ADD", &bridge)?;
