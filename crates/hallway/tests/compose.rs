@@ -65,11 +65,18 @@ fn services_answer_each_other_and_the_host() {
 
 /// As in Compose, the others run on when a service ends that nothing waits for.
 fn a_service_that_ends() {
+    // The last service starts when the first one has ended, and up returns after that.
+    let ended = "test -s /run/shop/pid && ! kill -0 $$(cat /run/shop/pid)";
     let file = |job: &str, condition: &str| {
         format!(
             "services:
-  job: {{ image: x, command: sh -c \"{job}\" }}
-  web: {{ image: x, command: sleep 1000, depends_on: {{ job: {{ condition: {condition} }} }} }}
+  job: {{ image: x, command: sh -c \"echo $$$$ > /run/shop/pid; {job}\" }}
+  web:
+    image: x
+    command: sleep 1000
+    depends_on: {{ job: {{ condition: {condition} }} }}
+    healthcheck: {{ test: '{ended}', interval: 200ms, retries: 1000 }}
+  last: {{ image: x, command: sleep 1000, depends_on: {{ web: {{ condition: service_healthy }} }} }}
 "
         )
     };
@@ -83,6 +90,7 @@ fn a_service_that_ends() {
         ("exit 7", completed, 1, ""),
     ] {
         std::fs::write("/run/shop/compose.yaml", file(job, condition)).unwrap();
+        sh("rm -f /run/shop/pid");
         let ran = h.run(&["up", "-d"]).exits(code);
         assert_eq!(
             ran.err.contains("warning: node job"),
