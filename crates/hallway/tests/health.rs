@@ -145,6 +145,38 @@ fn a_program_that_may_fail() {
         .says("node job: its program was not found");
 }
 
+/// A program that another requires is left, too; one that cannot be started is not.
+fn up_that_waits_for_what_is_required() {
+    let h = hallway();
+    let file = |command: &str| {
+        format!(
+            "nodes:
+  db: {{ command: {command}, may_fail: true, healthcheck: {{ test: exit 1, interval: 50ms, retries: 2 }} }}
+"
+        )
+    };
+    let up = |text: &str| {
+        std::fs::write("/run/p.yaml", text).unwrap();
+        h.run(&["up", "--wait", "/run/p.yaml"])
+    };
+    // What another requires is a failure without --wait, too: then nothing is left.
+    let required = file("sleep 1000")
+        + "  late: { command: sleep 1000, depends_on: { db: { condition: service_healthy } } }\n";
+    up(&required).exits(1).says("the project stays up");
+    assert_eq!(program(&h, "late")["state"], "waiting");
+    h.ok("down -p p");
+    std::fs::write("/run/p.yaml", required).unwrap();
+    h.run(&["up", "/run/p.yaml"])
+        .exits(1)
+        .says("the former state has been restored");
+    // So is a program that cannot be started.
+    up(&file("/run/none"))
+        .exits(1)
+        .says("not found")
+        .says("restored");
+    h.run(&["ls"]).exits(0).says("nothing is up");
+}
+
 /// The project stays up with `--wait` when the time is over, too.
 fn up_that_waits_too_long() {
     let h = hallway();
@@ -276,22 +308,7 @@ fn up_that_waits_for_what_may_fail() {
         4,
         "the new file is in force"
     );
-    // What another requires is a failure without --wait, too: then nothing is left.
-    let required = file("exit 1", "sleep 1000")
-        + "  late: { command: sleep 1000, depends_on: { db: { condition: service_healthy } } }\n";
-    up(&required).exits(1).says("the project stays up");
-    assert_eq!(program(&h, "late")["state"], "waiting");
     h.ok("down -p p");
-    std::fs::write("/run/p.yaml", required).unwrap();
-    h.run(&["up", "/run/p.yaml"])
-        .exits(1)
-        .says("the former state has been restored");
-    // So is a program that cannot be started.
-    up(&file("true", "/run/none"))
-        .exits(1)
-        .says("not found")
-        .says("restored");
-    h.run(&["ls"]).exits(0).says("nothing is up");
 
     std::fs::write("/run/p.yaml", file("echo no answer; exit 1", "sleep 1000")).unwrap();
     let built = h.run(&["up", "/run/p.yaml"]).exits(0);
@@ -353,6 +370,7 @@ hallway_testkit::tests![
     a_program_starts_when_another_is_healthy,
     an_unhealthy_program_is_an_error,
     up_that_waits_for_what_may_fail,
+    up_that_waits_for_what_is_required,
     up_that_waits_too_long,
     what_never_comes_true_is_refused,
 ];
