@@ -48,6 +48,7 @@ pub fn checks(place: &Result<TrialPlace, Failure>) -> Vec<Check> {
             out.push(check("state", false, CheckOutcome::Missing, error, &help));
         }
     }
+    out.extend(place.as_ref().ok().and_then(arp_replies));
     if matches!(place, Ok(TrialPlace::Sandbox { .. })) {
         out.extend(ids::of_sandboxes());
     }
@@ -363,6 +364,16 @@ fn forwarding() -> Check {
         _ => "on for all interfaces, not set by hallway, which does not change it",
     };
     check("IPv4 forwarding", true, CheckOutcome::Warning, found, "")
+}
+
+/// Without them nodes of the host's networks do not find their gateway.
+fn arp_replies(place: &TrialPlace) -> Option<Check> {
+    let of_host = !matches!(place, TrialPlace::Sandbox { .. });
+    let ignored = of_host && crate::arp::is_ignored(&Kernel::new()).unwrap_or(false);
+    ignored.then(|| {
+        let warning = CheckOutcome::Warning;
+        check("ARP", false, warning, crate::arp::FOUND, crate::arp::HELP)
+    })
 }
 
 /// Each node needs one.

@@ -30,6 +30,7 @@
 //! ```
 
 pub mod account;
+mod arp;
 pub mod bench;
 mod cancel;
 pub mod containers;

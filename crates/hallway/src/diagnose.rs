@@ -282,15 +282,8 @@ impl Diagnostic for Placed<'_> {
     }
 
     fn help(&self) -> Option<String> {
-        const DOWN: &str = "hallway down -p ";
-        let help = self.diagnostic.help()?;
-        Some(match help.contains(DOWN) {
-            true => help.replace(
-                DOWN,
-                &format!("{} down -p ", place_flags::of_place(self.common)),
-            ),
-            false => help,
-        })
+        let hallway = place_flags::of_place(self.common);
+        self.diagnostic.help_with(&hallway)
     }
 
     fn labels(&self) -> Vec<Label> {

@@ -12,7 +12,7 @@ use crate::diagnose::VerbError;
 use crate::failure::CommandCode;
 use crate::input::limited;
 use crate::state_dir::records;
-use crate::{above, environment, imported, ui};
+use crate::{above, environment, imported, place_flags, ui};
 
 pub(crate) use crate::input::Input;
 
@@ -176,7 +176,8 @@ fn instead_of_a_file(common: Option<&Common>, word: &str) -> String {
     let up = engine.projects();
     if up.contains(&name) {
         if of_projects {
-            return format!("{word} is a project: hallway {verb} -p {word}");
+            let hallway = place_flags::of_place(common);
+            return format!("{word} is a project: {hallway} {verb} -p {word}");
         }
         let path = engine.built_from(&name).ok().flatten();
         let path = path.unwrap_or_else(|| "FILE".to_owned());

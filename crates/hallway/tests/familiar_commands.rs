@@ -278,7 +278,7 @@ const HELPED: [(&str, &str); 18] = [
     ("graph -t lab.clab.yml", "hallway graph FILE"),
     ("status -t lab.clab.yml", "hallway status -p NAME"),
     ("down p", "p is a project: hallway --host down -p p"),
-    ("graph p", "p is a project: hallway graph -p p"),
+    ("graph p", "p is a project: hallway --host graph -p p"),
     ("up p", "p is a project, built from /run/f.yaml"),
     (
         "up rep-1",

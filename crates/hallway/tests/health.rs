@@ -145,6 +145,54 @@ fn a_program_that_may_fail() {
         .says("node job: its program was not found");
 }
 
+/// A program that another requires is left, too; one that cannot be started is not.
+fn up_that_waits_for_what_is_required() {
+    let h = hallway();
+    let file = |command: &str| {
+        format!(
+            "nodes:
+  db: {{ command: {command}, may_fail: true, healthcheck: {{ test: exit 1, interval: 50ms, retries: 2 }} }}
+"
+        )
+    };
+    let up = |text: &str| {
+        std::fs::write("/run/p.yaml", text).unwrap();
+        h.run(&["up", "--wait", "/run/p.yaml"])
+    };
+    // What another requires is a failure without --wait, too: then nothing is left.
+    let required = file("sleep 1000")
+        + "  late: { command: sleep 1000, depends_on: { db: { condition: service_healthy } } }\n";
+    up(&required).exits(1).says("the project stays up");
+    assert_eq!(program(&h, "late")["state"], "waiting");
+    h.ok("down -p p");
+    std::fs::write("/run/p.yaml", required).unwrap();
+    h.run(&["up", "/run/p.yaml"])
+        .exits(1)
+        .says("the former state has been restored");
+    // So is a program that cannot be started.
+    up(&file("/run/none"))
+        .exits(1)
+        .says("not found")
+        .says("restored");
+    h.run(&["ls"]).exits(0).says("nothing is up");
+}
+
+/// The project stays up with `--wait` when the time is over, too.
+fn up_that_waits_too_long() {
+    let h = hallway();
+    std::fs::write(
+        "/run/p.yaml",
+        "nodes: { a: { command: sleep 1000, ready: 9 } }\n",
+    )
+    .unwrap();
+    h.run(&["up", "--wait", "--wait-timeout", "1", "/run/p.yaml"])
+        .exits(1)
+        .says("node a: not ready after 1 s: it must listen on 9/tcp")
+        .says("hallway --host logs -p p a");
+    assert!(h.ok("logs -p p a").is_empty());
+    h.ok("down -p p");
+}
+
 /// All nodes that the run waits for are named, also when the time is over.
 fn all_that_are_awaited_are_named() {
     let h = hallway();
@@ -219,7 +267,8 @@ fn an_unhealthy_program_is_an_error() {
     assert_eq!(processes(), running, "no check goes on");
 }
 
-/// With `--wait`, what may fail makes `up` fail, too, as in Compose. Without it the project is degraded.
+/// With `--wait`, what may fail makes `up` fail, too, and the project stays up for examination, as in Compose.
+/// Without it the project is degraded.
 fn up_that_waits_for_what_may_fail() {
     let h = hallway();
     let file = |check: &str, command: &str| {
@@ -240,11 +289,26 @@ fn up_that_waits_for_what_may_fail() {
     up(&file("echo no answer; exit 1", "sleep 1000"))
         .exits(1)
         .says("error: node db: unhealthy: its health check fails")
-        .says("the health check failed: exit code 1: no answer");
+        .says("the health check failed: exit code 1: no answer")
+        .says("the project stays up; hallway --host logs -p p db shows its output, hallway --host down -p p removes the project");
+    let status = h.run(&["status", "--exit-code"]).exits(3);
+    assert!(status.out.contains("p is degraded"), "{}", status.out);
+    assert!(
+        status.out.contains("program is unhealthy"),
+        "{}",
+        status.out
+    );
+    assert!(h.ok("logs -p p db").contains("no answer"));
+    assert_eq!(program(&h, "web")["state"], "running");
     up(&file("true", "sh -c 'exit 4'"))
         .exits(1)
         .says("error: node db: ended with exit code 4");
-    h.run(&["ls"]).exits(0).says("nothing is up");
+    assert_eq!(
+        program(&h, "db")["exit_code"],
+        4,
+        "the new file is in force"
+    );
+    h.ok("down -p p");
 
     std::fs::write("/run/p.yaml", file("echo no answer; exit 1", "sleep 1000")).unwrap();
     let built = h.run(&["up", "/run/p.yaml"]).exits(0);
@@ -306,5 +370,7 @@ hallway_testkit::tests![
     a_program_starts_when_another_is_healthy,
     an_unhealthy_program_is_an_error,
     up_that_waits_for_what_may_fail,
+    up_that_waits_for_what_is_required,
+    up_that_waits_too_long,
     what_never_comes_true_is_refused,
 ];

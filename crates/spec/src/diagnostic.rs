@@ -58,6 +58,13 @@ pub trait Diagnostic {
         None
     }
 
+    /// The same, where a command of it concerns a project: `hallway` is how that command begins, the program
+    /// with the flags of the place where the project is.
+    fn help_with(&self, hallway: &str) -> Option<String> {
+        let _ = hallway;
+        self.help()
+    }
+
     /// Places in the file: first where it is wrong, then other places that explain why.
     fn labels(&self) -> Vec<Label> {
         Vec::new()

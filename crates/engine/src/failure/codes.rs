@@ -51,7 +51,7 @@ hallway_spec::codes! {
         Listener = "listener",
         /// The guard, which closes the project's networks when its rules are missing, cannot be loaded.
         Guard = "guard-not-loaded",
-        /// A program ended, or was not ready in time; the former state has been restored.
+        /// A program ended, or was not ready in time; the former state has been restored, or with `up --wait` the project stays up.
         NotReady = "not-ready",
         /// An expectation of the file is not met; the former state has been restored.
         ExpectationFailed = "expectation-failed",

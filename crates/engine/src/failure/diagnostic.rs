@@ -18,6 +18,10 @@ impl Diagnostic for Failure {
         Self::help(self)
     }
 
+    fn help_with(&self, hallway: &str) -> Option<String> {
+        Self::help_with(self, hallway)
+    }
+
     fn labels(&self) -> Vec<Label> {
         self.place.iter().map(|p| Label::new(p, "here")).collect()
     }

@@ -1,9 +1,34 @@
 //! What to do about each failure.
 
 use hallway_kernel::{KernelError, calls};
+use hallway_plan::Conflict;
+use hallway_spec::Name;
 use rustix::io::Errno;
 
 use super::Reason;
+
+/// What there is of the project after a run that waited in vain for a program.
+fn not_ready(reason: &Reason, hallway: &str) -> Option<String> {
+    let Reason::NotReady {
+        node,
+        not_in_force,
+        unrecorded,
+        left_up,
+        ..
+    } = reason
+    else {
+        return None;
+    };
+    Some(match left_up {
+        Some(project) => format!(
+            "the project stays up; {hallway} logs -p {project} {node} shows its output, {hallway} down -p {project} removes the project"
+        ),
+        None if *unrecorded => {
+            "the former state is not on record, so it has been taken down; correct the command and run up again".into()
+        }
+        None => restored(not_in_force),
+    })
+}
 
 /// What was restored, and what is therefore not in force.
 fn restored(not_in_force: &[String]) -> String {
@@ -17,8 +42,9 @@ fn restored(not_in_force: &[String]) -> String {
     format!("the former state has been restored{stricter}; correct the command and run up again")
 }
 
-/// What to do about a failure of this reason, which the kernel may have caused.
-pub(super) fn help(reason: &Reason, cause: Option<&KernelError>) -> Option<String> {
+/// What to do about a failure of this reason, which the kernel may have caused. Commands that concern a project
+/// begin with `hallway`.
+pub(super) fn help(reason: &Reason, cause: Option<&KernelError>, hallway: &str) -> Option<String> {
     let text = match reason {
         Reason::Interrupted { .. }
         | Reason::CaptureEnded
@@ -41,7 +67,10 @@ pub(super) fn help(reason: &Reason, cause: Option<&KernelError>) -> Option<Strin
         | Reason::NetnsDirectory { .. }
         | Reason::Capture => return cause.and_then(of_errno),
         Reason::NotKept { .. } | Reason::NodeNotKept { .. } => not_kept(reason).into(),
-        Reason::Conflict(conflict) => conflict.help.clone(),
+        Reason::Conflict(Conflict { help, other, .. }) => match other {
+            Some(other) => format!("{help}, or {}", take_down(hallway, other)),
+            None => help.clone(),
+        },
         Reason::OtherFile { .. } => {
             "hallway up --replace changes that project to this file; to build it as a separate project, set another name: in the file".into()
         }
@@ -49,9 +78,9 @@ pub(super) fn help(reason: &Reason, cause: Option<&KernelError>) -> Option<Strin
             return of_module(reason);
         }
         Reason::AddressLeased { .. } => "give the node another address, or remove the other node".into(),
-        Reason::PortPublished { project, .. } => format!(
-            "publish another port, or take the other project down: hallway down -p {project}"
-        ),
+        Reason::PortPublished { project, .. } => {
+            format!("publish another port, or {}", take_down(hallway, project))
+        }
         Reason::PortInUse { port, .. } => format!(
             "find it with: ss -lnp 'sport = :{port}'; end it, or publish another port"
         ),
@@ -61,10 +90,7 @@ pub(super) fn help(reason: &Reason, cause: Option<&KernelError>) -> Option<Strin
         Reason::NotBound(detail) | Reason::Setting(detail) | Reason::Keeper(detail) => {
             detail.help.clone()
         }
-        Reason::NotReady { unrecorded: true, .. } => {
-            "the former state is not on record, so it has been taken down; correct the command and run up again".into()
-        }
-        Reason::NotReady { not_in_force, .. } => restored(not_in_force),
+        Reason::NotReady { .. } => return not_ready(reason, hallway),
         Reason::ExpectationFailed => {
             "correct the file, or build it without --test and examine it with: hallway explain, hallway trace".into()
         }
@@ -84,6 +110,11 @@ pub(super) fn help(reason: &Reason, cause: Option<&KernelError>) -> Option<Strin
         Reason::Bug(_) => "please report it with the command and the file that led to it".into(),
     };
     Some(text)
+}
+
+/// To remove another project, which uses what this one needs.
+fn take_down(hallway: &str, project: &Name) -> String {
+    format!("take the other project down: {hallway} down -p {project}")
 }
 
 /// Something changes what was built at the same time.
@@ -205,4 +236,46 @@ fn of_state(reason: &Reason) -> Option<String> {
         }
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use hallway_plan::ConflictCode;
+    use hallway_spec::{Place, Protocol};
+
+    use super::*;
+
+    /// Commands that concern a project have the flags of the place. What a message quotes is not changed.
+    #[test]
+    fn commands_begin_with_the_flags_of_the_place() {
+        let project: Name = "other".parse().unwrap();
+        let conflict = |help: &str, other| {
+            Reason::Conflict(Conflict {
+                code: ConflictCode::SubnetInUse,
+                message: String::new(),
+                place: Place::default(),
+                help: help.into(),
+                other,
+            })
+        };
+        let port = Reason::PortPublished {
+            port: 80,
+            protocol: Protocol::Tcp,
+            project: project.clone(),
+        };
+        let quoted = "rename hallway down -p x";
+        for (reason, says) in [
+            (
+                port,
+                "publish another port, or take the other project down: hallway --host down -p other",
+            ),
+            (
+                conflict("choose another subnet", Some(project)),
+                "choose another subnet, or take the other project down: hallway --host down -p other",
+            ),
+            (conflict(quoted, None), quoted),
+        ] {
+            assert_eq!(help(&reason, None, "hallway --host").unwrap(), says);
+        }
+    }
 }

@@ -78,7 +78,19 @@ impl Failure {
     /// What to do about it, if there is anything to do.
     #[must_use]
     pub fn help(&self) -> Option<String> {
-        help::help(&self.reason, self.cause.as_ref())
+        self.help_with("hallway")
+    }
+
+    /// The same, with `hallway` as the beginning of commands that concern a project: the program and the flags
+    /// of the place where the project is.
+    #[must_use]
+    pub fn help_with(&self, hallway: &str) -> Option<String> {
+        help::help(&self.reason, self.cause.as_ref(), hallway)
+    }
+
+    /// Whether the run left the project up, without a program that is not ready.
+    pub(crate) fn leaves_project_up(&self) -> bool {
+        matches!(&self.reason, Reason::NotReady { left_up, .. } if left_up.is_some())
     }
 
     /// Whether `up` replaces the record that cannot be used: a damaged one, but neither one of another

@@ -243,6 +243,8 @@ pub enum Reason {
         not_in_force: Vec<String>,
         /// The project was up without a record: there was no former state to restore.
         unrecorded: bool,
+        /// The project, if it was left up without this program (`up --wait`).
+        left_up: Option<Name>,
     },
     /// What the file expects is not true of the network that was built.
     #[error("an expectation of the file is not met; the former state has been restored")]

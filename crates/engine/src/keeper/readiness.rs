@@ -88,6 +88,17 @@ pub enum ProgramEnd {
     Blocked,
 }
 
+impl ProgramEnd {
+    /// Whether the program was started, and failed after that.
+    #[must_use]
+    pub const fn is_after_start(self) -> bool {
+        matches!(
+            self,
+            Self::Signal(_) | Self::Code(_) | Self::Unhealthy | Self::NotHealthy
+        )
+    }
+}
+
 impl From<Exit> for ProgramEnd {
     fn from(exit: Exit) -> Self {
         match exit {
@@ -275,21 +286,14 @@ fn failure(program: &ProgramStatus) -> Option<ProgramEnd> {
 
 /// Whether a program may fail in this way. One that could not even be started may not.
 fn may_fail(wanted: Option<&Program>, end: ProgramEnd) -> bool {
-    was_started(end) && wanted.is_some_and(|program| program.may_fail)
-}
-
-fn was_started(end: ProgramEnd) -> bool {
-    matches!(
-        end,
-        ProgramEnd::Signal(_) | ProgramEnd::Code(_) | ProgramEnd::Unhealthy
-    )
+    end.is_after_start() && wanted.is_some_and(|program| program.may_fail)
 }
 
 /// Whether a program could not be started that others need the start of.
 fn is_not_started(wanted: &[Program], node: &str, end: ProgramEnd) -> bool {
     let mut on = wanted.iter().flat_map(|other| &other.depends_on);
     let start = |d: &Dependency| d.condition == Condition::ServiceStarted;
-    !was_started(end) && on.any(|d| d.node.as_ref() == node && start(d))
+    !end.is_after_start() && on.any(|d| d.node.as_ref() == node && start(d))
 }
 
 /// The programs that depend on this one and do not require it; `None` if one requires it, and is required itself.

@@ -17,6 +17,7 @@ use hallway_spec::{IpVersion, Name, Protocol};
 use ipnet::IpNet;
 
 use super::diverted::{diverted_by, host_rules};
+use crate::arp;
 use crate::observe::routing_rules;
 use crate::{observe, sockets};
 
@@ -60,6 +61,7 @@ pub fn environment(settled: &Settled) -> Result<Environment, KernelError> {
         guarded: guarded(&mut kernel, &settled.project)?,
         foreign,
         no_echo,
+        no_arp: arp::is_ignored(&kernel)?,
         indexes: (seen.host.links.iter())
             .map(|link| (link.name.clone(), link.index))
             .collect(),

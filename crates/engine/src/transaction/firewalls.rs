@@ -14,6 +14,7 @@ use hallway_spec::{Action, PolicyService, PortProto, Protocol};
 
 use super::Caller;
 use super::listeners::without_packets;
+use crate::arp;
 use crate::event::Warning;
 use crate::read::diverted::diverted;
 use crate::read::environment::{environment, foreign};
@@ -63,6 +64,7 @@ impl Engine {
                 difference: Box::new(difference),
             });
         }
+        self.warn_of_arp(settled, caller)?;
         let filters = self.kernel().rp_filter();
         let filters = filters.map_err(|e| Failure::caused(Reason::Kernel, e))?;
         let strict = filters.values().any(|mode| *mode == 1) && !settled.publishes.is_empty();
@@ -107,6 +109,26 @@ impl Engine {
 }
 
 impl Engine {
+    /// Warns of a host that answers no ARP request. A sandbox gets this setting from the machine; it is
+    /// hallway's own, so there the setting is changed.
+    fn warn_of_arp(&self, settled: &Settled, caller: &mut Caller<'_>) -> Result<(), Failure> {
+        let mut gateways = settled.networks.iter().flat_map(|n| n.gateways());
+        let failed = |e| Failure::caused(Reason::Kernel, e);
+        if !gateways.any(|g| g.is_ipv4()) || !arp::is_ignored(&self.kernel()).map_err(failed)? {
+            return Ok(());
+        }
+        let is_sandbox = self.workplace().porter.is_some();
+        if is_sandbox && arp::answer(&self.kernel()).is_ok() {
+            return Ok(());
+        }
+        caller.warn(Warning::Blocked {
+            what: vec!["what nodes send by IPv4 to the host and through it".to_owned()],
+            by: arp::FOUND.to_owned(),
+            help: arp::HELP.to_owned(),
+        });
+        Ok(())
+    }
+
     /// The rules of other programs by which the guard drops packets of the project.
     pub(crate) fn unmarking(&self, settled: &Settled) -> Result<Vec<Difference>, Failure> {
         let failed = |e| Failure::caused(Reason::Kernel, e);

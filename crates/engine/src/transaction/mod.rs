@@ -28,6 +28,7 @@ mod published;
 mod ready;
 mod repair;
 mod settings;
+mod stricter;
 mod translated;
 mod undo;
 
@@ -35,7 +36,7 @@ use std::time::Duration;
 
 use hallway_plan::Settled;
 use hallway_plan::firewall_accepts::Firewall;
-use hallway_plan::settled::{Policy, PolicySide};
+use hallway_plan::settled::PolicySide;
 use hallway_plan::target::Setting;
 use hallway_spec::{Action, Name, PolicyService, Protocol, Topology};
 
@@ -60,7 +61,7 @@ pub struct RequestedState<'a> {
     pub path: Option<&'a str>,
     /// How long programs may take to become ready.
     pub ready_limit: Duration,
-    /// Whether the run fails, too, if a program does that may fail (`may_fail`).
+    /// Whether the run fails, too, if a program does that may fail (`may_fail`). What was built stays then.
     pub all_ready: bool,
     /// Whether the keeper repairs what other programs change.
     pub repair: bool,
@@ -165,11 +166,12 @@ fn same_file(planned: &Planned, request: &RequestedState<'_>) -> Result<(), Fail
 }
 
 impl Engine {
-    /// Makes a project match the request, completely or not at all.
+    /// Makes a project match the request, completely or not at all; with `all_ready` it stays as built without a
+    /// program that failed.
     ///
     /// # Errors
     /// The stage that failed. The former state has been restored; what could not be restored is in
-    /// [`Failure::also`].
+    /// [`Failure::also`]. The project stays up if [`Reason::NotReady`] says so.
     pub fn up(
         &self,
         request: &RequestedState<'_>,
@@ -244,13 +246,24 @@ impl Engine {
                 planned,
                 _lock: lock,
             }),
-            Err(mut failure) => {
-                caller.report(Event::Restoring);
-                name_stricter(&mut failure, &planned);
-                failure.also.extend(self.put_back(&planned, caller).err());
-                Err(failure)
-            }
+            Err(failure) => Err(self.after_failure(failure, &planned, caller)),
         }
+    }
+
+    /// Restores the former state after a failure, unless the project stays up.
+    fn after_failure(
+        &self,
+        mut failure: Failure,
+        planned: &Planned,
+        caller: &mut Caller<'_>,
+    ) -> Failure {
+        if failure.leaves_project_up() {
+            return failure;
+        }
+        caller.report(Event::Restoring);
+        stricter::name(&mut failure, planned);
+        failure.also.extend(self.put_back(planned, caller).err());
+        failure
     }
 
     /// The lock of this scope, and of the project if there is one; one event is reported if it is not
@@ -362,39 +375,4 @@ fn may_query_host(settled: &Settled) -> bool {
             && policy.pairs.iter().any(to_host)
             && (policy.services.is_empty() || policy.services.iter().any(asks))
     })
-}
-
-/// Adds the policies that are not in force once the former state has been restored, or that no record
-/// says which state that is.
-fn name_stricter(failure: &mut Failure, planned: &Planned) {
-    if let Reason::NotReady {
-        not_in_force,
-        unrecorded,
-        ..
-    } = &mut failure.reason
-    {
-        *not_in_force = stricter(planned);
-        let marks = planned.observed.marks(&planned.settled.project);
-        *unrecorded = planned.record.is_none() && !marks.is_empty();
-    }
-}
-
-/// By which policies a plan is stricter than what is on record: denies that it adds, and allows that it
-/// removes. Without them a program of the file that fails would leave open what the file closes, unsaid.
-fn stricter(planned: &Planned) -> Vec<String> {
-    let before = planned.record.as_ref().and_then(|r| r.applied.as_ref());
-    let Some(before) = before else {
-        return Vec::new();
-    };
-    let (old, new) = (&before.policies, &planned.settled.policies);
-    let only = |of: &[Policy], without: &[Policy], action: Action| -> Vec<Policy> {
-        let is_there = |policy: &Policy| without.iter().any(|p| p.words == policy.words);
-        let own = of.iter().filter(|p| p.action == action && !is_there(p));
-        own.cloned().collect()
-    };
-    let added = only(new, old, Action::Deny).into_iter();
-    let added = added.map(|p| format!("{} (line {}) is not in force", p.words, p.place.line));
-    let removed = only(old, new, Action::Allow).into_iter();
-    let removed = removed.map(|p| format!("{} is still in force", p.words));
-    added.chain(removed).collect()
 }

@@ -17,11 +17,12 @@ use hallway_spec::Name;
 use super::{Caller, RequestedState};
 use crate::account;
 use crate::event::Warning;
+use crate::failure::NotReady;
 use crate::keeper::{
     BoundSocket, Client, Desired, Forward, KeeperError, Listen, Namespace, Program, ProgramState,
     Start, Starting,
 };
-use crate::{Cancel, Engine, Failure, Planned, Record};
+use crate::{Cancel, Engine, Failure, Planned, Reason, Record};
 
 /// A project's programs, started.
 pub(super) struct Started {
@@ -43,8 +44,28 @@ impl Started {
         for program in &mut programs {
             program.may_fail &= !request.all_ready;
         }
-        super::ready::wait(&self.client, &programs, request.ready_limit, caller)
+        super::ready::wait(&self.client, &programs, request.ready_limit, caller).map_err(
+            |mut failure| {
+                if request.all_ready {
+                    leave_up(&mut failure, &request.topology.name);
+                }
+                failure
+            },
+        )
     }
+}
+
+/// Notes that the project stays up without a program that failed: only what runs can be examined. One that
+/// cannot be started is an error of the file.
+fn leave_up(failure: &mut Failure, project: &Name) {
+    let Reason::NotReady { why, left_up, .. } = &mut failure.reason else {
+        return;
+    };
+    let started = match why {
+        NotReady::Ended(end) => end.is_after_start(),
+        NotReady::Late { .. } => true,
+    };
+    *left_up = started.then(|| project.clone());
 }
 
 impl Engine {

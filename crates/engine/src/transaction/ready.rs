@@ -112,6 +112,7 @@ fn not_ready(wanted: &[Program], node: String, why: NotReady) -> Failure {
         last_lines,
         not_in_force: Vec::new(),
         unrecorded: false,
+        left_up: None,
     }
     .into()
 }

@@ -25,7 +25,7 @@ pub(crate) struct FamiliarUpFlags {
     #[arg(long, hide = true)]
     no_recreate: bool,
     /// Fail also when a program ends with an error, or its health check fails, that no other one waits for and that may
-    /// fail, like a service of a Compose file
+    /// fail, like a service of a Compose file. What was built stays up then
     #[arg(long)]
     pub(crate) wait: bool,
 }

@@ -56,6 +56,10 @@ impl Diagnostic for Repeated<'_> {
         self.problem.help()
     }
 
+    fn help_with(&self, hallway: &str) -> Option<String> {
+        self.problem.help_with(hallway)
+    }
+
     fn labels(&self) -> Vec<Label> {
         self.problem.labels()
     }

@@ -31,8 +31,9 @@ use order::{
     rules_that_are_about_other_packets, up_puts_its_routes_first,
 };
 use outsides::{
-    a_link_that_is_down_is_no_reason_to_warn, addresses_for_documentation_that_are_used,
-    machines_outside_do_not_reach_it, no_connection_is_tracked_after_down,
+    a_host_without_arp_replies, a_link_that_is_down_is_no_reason_to_warn,
+    addresses_for_documentation_that_are_used, machines_outside_do_not_reach_it,
+    no_connection_is_tracked_after_down,
 };
 use projects::{
     networks_of_others_reach_it_too, one_port_is_not_published_by_two,
@@ -136,6 +137,7 @@ hallway_testkit::tests![
     machines_outside_do_not_reach_it,
     no_connection_is_tracked_after_down,
     a_link_that_is_down_is_no_reason_to_warn,
+    a_host_without_arp_replies,
     addresses_for_documentation_that_are_used,
     routes_of_others_to_the_same_subnet,
     routes_that_drop_packets,

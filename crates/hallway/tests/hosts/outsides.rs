@@ -83,6 +83,25 @@ pub(crate) fn a_link_that_is_down_is_no_reason_to_warn() {
     h.project("web").ok("down");
 }
 
+/// A host that answers no ARP request is named, since nodes do not find their gateway.
+pub(crate) fn a_host_without_arp_replies() {
+    lan(1, "eth0");
+    let h = hallway();
+    let says = "net.ipv4.conf.all.arp_ignore is 8";
+    for value in [1, 2, 8] {
+        sh(&format!("sysctl -qw net.ipv4.conf.all.arp_ignore={value}"));
+        assert_eq!(h.up(WEB).err.contains(says), value == 8);
+        assert_eq!(
+            h.run(&["doctor", "--host"]).out.contains(says),
+            value == 8,
+            "{value}"
+        );
+        let explained = h.run(&["explain", "web", "8.8.8.8"]).out;
+        assert_eq!(explained.contains(says), value == 8, "{explained}");
+        h.project("web").ok("down");
+    }
+}
+
 /// Networks, routes and the host itself may have addresses from prefixes for documentation: a machine outside
 /// is none of them.
 pub(crate) fn addresses_for_documentation_that_are_used() {

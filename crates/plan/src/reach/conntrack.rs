@@ -79,6 +79,12 @@ impl ConnectionTable {
         TrackingState::Known { index, reply }
     }
 
+    /// Whether a packet of its connection has passed.
+    pub(super) fn knows(&self, flow: &Flow) -> bool {
+        let mut all = self.entries.iter();
+        all.any(|entry| entry.original == *flow || entry.reply == *flow)
+    }
+
     /// Whether the packet counts as established: a reply, or of a connection that has had one.
     pub(super) fn established(&self, state: &TrackingState) -> bool {
         match state {

@@ -49,6 +49,8 @@ pub struct Environment {
     pub guarded: bool,
     /// The IP versions of which the host answers no echo requests (icmp_echo_ignore_all).
     pub no_echo: Vec<IpVersion>,
+    /// The host answers no ARP request (net.ipv4.conf.all.arp_ignore is 8).
+    pub no_arp: bool,
     /// The numbers of the host's links.
     pub indexes: BTreeMap<String, u32>,
     /// The reverse path filter that is in effect on each link of the host: 1 is strict, 2 is loose.
@@ -116,6 +118,7 @@ impl Default for Environment {
             foreign: Vec::new(),
             guarded: true,
             no_echo: Vec::new(),
+            no_arp: false,
             indexes: BTreeMap::new(),
             rp_filter: BTreeMap::new(),
             address_links: BTreeMap::new(),

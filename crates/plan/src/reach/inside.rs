@@ -125,6 +125,11 @@ impl<'a> World<'a> {
         (!self.answers(node, at, address)).then_some(node)
     }
 
+    /// Whether an address is one of the host, and the host answers no ARP request.
+    pub(super) fn is_mute_host(&self, address: IpAddr) -> bool {
+        self.environment.no_arp && address.is_ipv4() && self.is_host(address)
+    }
+
     /// Whether a node answers ARP requests for an address at an interface (arp_ignore).
     pub(super) fn answers(&self, node: &Node, position: usize, address: IpAddr) -> bool {
         let Some(interface) = node.interfaces.get(position) else {

@@ -237,6 +237,11 @@ impl<'w> Walk<'w> {
         self.mark = Mark::NONE;
         self.by_device(Hook::Ingress, port.link, &packet, None)?;
         let to_host = host_has(port.network, next.address);
+        // A node that the host has sent a packet to has learned from the host's own request.
+        let asks = !self.conntrack.knows(&packet.flow);
+        if to_host && asks && self.world.is_mute_host(next.address) {
+            return Err(unanswered(port.node, next));
+        }
         if port.network.mode == Mode::Routed {
             if !to_host {
                 return Err(unanswered(port.node, next));

@@ -51,6 +51,7 @@ pub fn complete(
                 ),
                 place: network.place.clone(),
                 help: "give it a subnet".into(),
+                other: None,
             });
         };
         give(network, net, &mut taken);

@@ -1,6 +1,6 @@
 //! Conflicts of a topology with what exists already.
 
-use hallway_spec::Place;
+use hallway_spec::{Name, Place};
 
 hallway_spec::codes! {
     /// Stable codes of conflicts.
@@ -38,4 +38,6 @@ pub struct Conflict {
     pub place: Place,
     /// What to do.
     pub help: String,
+    /// The other project that takes it, if that is the cause: to take it down is another way.
+    pub other: Option<Name>,
 }

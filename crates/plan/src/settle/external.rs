@@ -43,6 +43,7 @@ fn conflict(place: &Place, message: String, help: &str) -> Conflict {
         message,
         place: place.clone(),
         help: help.into(),
+        other: None,
     }
 }
 

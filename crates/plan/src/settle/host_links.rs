@@ -91,6 +91,7 @@ pub(super) fn on_link<'a>(
             ),
             place: network.place.clone(),
             help: "write the subnet".into(),
+            other: None,
         });
     }
     Ok((addresses, out))

@@ -184,6 +184,7 @@ fn conflict(node: &Node, code: ConflictCode, message: String, help: String) -> C
         message,
         place: node.place.clone(),
         help,
+        other: None,
     }
 }
 

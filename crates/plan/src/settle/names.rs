@@ -184,9 +184,9 @@ pub(super) fn prefix_conflicts(
                 clause, project, ..
             }) = clash
             {
-                let remove = match project {
-                    Some(other) => format!("take the other project down: hallway down -p {other}"),
-                    None => "remove what uses it".to_owned(),
+                let help = match project {
+                    Some(_) => "choose another subnet",
+                    None => "choose another subnet, or remove what uses it",
                 };
                 out.push(Conflict {
                     code: ConflictCode::SubnetInUse,
@@ -195,7 +195,8 @@ pub(super) fn prefix_conflicts(
                         network.name, subnet.net
                     ),
                     place: network.place.clone(),
-                    help: format!("choose another subnet, or {remove}"),
+                    help: help.to_owned(),
+                    other: project.clone(),
                 });
             }
         }
@@ -346,6 +347,7 @@ impl<'a> Namer<'a> {
                         help: format!(
                             "rename the node, or remove that namespace if it is yours: ip netns delete {candidate}"
                         ),
+                        other: None,
                     });
                 }
             }
@@ -355,6 +357,7 @@ impl<'a> Namer<'a> {
             message: format!("node {node}: other projects use both names its namespace could have"),
             place: place.clone(),
             help: "rename the node".into(),
+            other: None,
         })
     }
 }

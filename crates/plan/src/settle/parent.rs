@@ -36,6 +36,7 @@ pub(super) fn of(
         message: format!("network {}: {message}", network.name),
         place: network.place.clone(),
         help,
+        other: None,
     };
     if around.sandbox {
         return Err(refused(

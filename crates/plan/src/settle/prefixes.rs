@@ -5,6 +5,8 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
+use hallway_spec::Name;
+
 use crate::mark;
 use crate::observed::{Observed, SeenUse, UsedBy};
 use crate::target::LOCAL_TABLE;
@@ -18,7 +20,7 @@ pub struct HeldPrefix {
     pub clause: String,
     /// The other project that it is of: then it must not overlap. A prefix of no project may be longer or
     /// shorter: the longest prefix is used first.
-    pub project: Option<String>,
+    pub project: Option<Name>,
 }
 
 impl HeldPrefix {
@@ -46,7 +48,7 @@ pub(super) fn foreign_prefixes(seen: &Observed, ours: &BTreeSet<u32>) -> Vec<Hel
         HeldPrefix {
             net,
             clause,
-            project: project.map(|name| name.to_string()),
+            project,
         }
     };
     let mut out = Vec::new();

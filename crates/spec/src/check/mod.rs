@@ -38,5 +38,4 @@ pub(crate) fn all(topology: &Topology, problems: &mut Vec<Problem>, warnings: &m
     warnings.extend(policies::shadowed(topology));
     warnings.extend(subnets::of_link_ends(topology));
     warnings.extend(published::not_on_localhost(topology));
-    warnings.extend(published::on_link_local(topology));
 }

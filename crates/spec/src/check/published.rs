@@ -23,7 +23,7 @@ pub(super) fn check(topology: &Topology, problems: &mut Vec<Problem>) {
             problems.extend(kind.map(|kind| Problem::new(&first.place, kind)));
         }
         for port in &node.ports {
-            let kind = without_address(node, port, &on);
+            let kind = on_link_local(port).or_else(|| without_address(node, port, &on));
             let kind = kind.or_else(|| sctp_on_localhost(port));
             problems.extend(kind.map(|kind| Problem::new(&port.place, kind)));
             all.push((port, &node.name));
@@ -80,6 +80,17 @@ fn without_address(node: &Node, port: &Publish, on: &[&Network]) -> Option<NodeP
     })
 }
 
+/// Hosts do not forward packets from or to link-local addresses of IPv6, and a listener needs an interface for
+/// one, of which an entry has none.
+fn on_link_local(port: &Publish) -> Option<NodeProblem> {
+    match port.host_address? {
+        IpAddr::V6(address) if address.is_unicast_link_local() => {
+            Some(NodeProblem::PublishOnLinkLocal(address))
+        }
+        _ => None,
+    }
+}
+
 /// Localhost is served by listeners, which exist for tcp and udp.
 fn sctp_on_localhost(port: &Publish) -> Option<NodeProblem> {
     let address = port.host_address.filter(|a| a.is_loopback())?;
@@ -100,19 +111,6 @@ pub(super) fn not_on_localhost(topology: &Topology) -> Vec<Warning> {
             },
         })
         .collect()
-}
-
-/// Entries on link-local addresses of the host.
-pub(super) fn on_link_local(topology: &Topology) -> Vec<Warning> {
-    let warning = |p: &Publish| match p.host_address? {
-        IpAddr::V6(address) if address.is_unicast_link_local() => Some(Warning {
-            place: p.place.clone(),
-            kind: WarningKind::PublishedOnLinkLocal(address),
-        }),
-        _ => None,
-    };
-    let published = topology.nodes.iter().flat_map(|n| &n.ports);
-    published.filter_map(warning).collect()
 }
 
 /// Entries by order of their host ports: of several, the ones that reach furthest, by their address.

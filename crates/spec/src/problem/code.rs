@@ -91,7 +91,5 @@ crate::codes! {
         LinkSubnets = "link-subnets",
         /// A published range is too long to be served on localhost.
         NotOnLocalhost = "not-on-localhost",
-        /// A port is published on a link-local address, where nothing reaches it.
-        PublishedOnLinkLocal = "published-on-link-local",
     }
 }

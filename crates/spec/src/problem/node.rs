@@ -1,6 +1,6 @@
 //! Problems of nodes: interfaces, published ports, dependencies and routes.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use ipnet::IpNet;
 
@@ -47,6 +47,11 @@ pub enum NodeProblem {
     /// SCTP on localhost.
     #[error("sctp cannot be published on {0}: the proxy on localhost supports TCP and UDP only")]
     SctpOnLocalhost(IpAddr),
+    /// A link-local address of the host.
+    #[error(
+        "a port cannot be published on the link-local address {0}: packets to such an address are never forwarded"
+    )]
+    PublishOnLinkLocal(Ipv6Addr),
     /// A host port that is published twice or more often.
     #[error("host port {ports}/{protocol} of {} is already published by node {owner}", of_nodes(.nodes))]
     PublishedTwice {
@@ -228,6 +233,7 @@ impl Details for NodeProblem {
             Self::PublishWithoutNetwork(_)
             | Self::PublishUnreachable { .. }
             | Self::SctpOnLocalhost(_)
+            | Self::PublishOnLinkLocal(_)
             | Self::PublishWithoutAddress { .. } => Code::PublishNoEffect,
             Self::PublishedTwice { .. } => Code::PortPublishedTwice,
             Self::ReadyWithoutCommand(_)
@@ -305,6 +311,9 @@ impl Details for NodeProblem {
             ),
             Self::SctpOnLocalhost(_) => {
                 "publish it without an address: all other addresses of the host serve it".into()
+            }
+            Self::PublishOnLinkLocal(_) => {
+                "use another address of the host, or none: then all of its addresses but the link-local ones serve it".into()
             }
             Self::PublishedTwice { .. } => {
                 "publish it on another port of the host, or each on one address of the host".into()

@@ -1,7 +1,5 @@
 //! Warnings: what is allowed, but probably not intended.
 
-use std::net::Ipv6Addr;
-
 use ipnet::IpNet;
 
 use super::WarningCode;
@@ -41,9 +39,6 @@ pub enum WarningKind {
         /// Their protocol.
         protocol: Protocol,
     },
-    /// A port that is published on a link-local address, from which nothing is forwarded.
-    #[error("nothing reaches a port that is published on the link-local address {0}")]
-    PublishedOnLinkLocal(Ipv6Addr),
 }
 
 impl Diagnostic for Warning {
@@ -52,7 +47,6 @@ impl Diagnostic for Warning {
             WarningKind::PolicyShadowed { .. } => WarningCode::PolicyShadowed.text(),
             WarningKind::LinkSubnets { .. } => WarningCode::LinkSubnets.text(),
             WarningKind::NotOnLocalhost { .. } => WarningCode::NotOnLocalhost.text(),
-            WarningKind::PublishedOnLinkLocal(_) => WarningCode::PublishedOnLinkLocal.text(),
         }
     }
 
@@ -80,10 +74,6 @@ impl Diagnostic for Warning {
             WarningKind::NotOnLocalhost { .. } => Some(format!(
                 "use another address of the host, or publish at most {LOCALHOST_PORTS_MAX} ports in one entry"
             )),
-            WarningKind::PublishedOnLinkLocal(_) => Some(
-                "hosts do not forward packets from or to such addresses: use another address of the host"
-                    .into(),
-            ),
         }
     }
 
@@ -93,9 +83,7 @@ impl Diagnostic for Warning {
                 Label::new(&self.place, "here"),
                 Label::new(earlier, "this one decides first"),
             ],
-            WarningKind::LinkSubnets { .. }
-            | WarningKind::NotOnLocalhost { .. }
-            | WarningKind::PublishedOnLinkLocal(_) => {
+            WarningKind::LinkSubnets { .. } | WarningKind::NotOnLocalhost { .. } => {
                 vec![Label::new(&self.place, "here")]
             }
         }

@@ -10,6 +10,7 @@ use super::super::party::Party;
 use super::super::path::{HopEvent, Location, OutcomeReason};
 use super::super::question::Question;
 use super::super::result::ExchangeResult;
+use super::super::single_link::is_link_local6;
 use super::super::world::World;
 use crate::rules::purpose;
 use crate::settled::{Network, Publish};
@@ -105,18 +106,8 @@ impl Reasons<'_> {
         });
         // A rule of another program may have changed the destination.
         let elsewhere = elsewhere.filter(|_| found.changed.is_none());
-        let link_local =
-            |p: &Party| matches!(p, Party::Address(IpAddr::V6(a)) if a.is_unicast_link_local());
-        if let Some(publish) = elsewhere.filter(|_| link_local(&self.question.to)) {
-            return reason(
-                ReasonCode::NotPublished,
-                format!(
-                    "{} publishes {service}, but not on link-local addresses: packets from such an address are never forwarded",
-                    publish.node
-                ),
-            )
-            .place(&publish.place)
-            .help("use another address of the host");
+        if found.changed.is_none() && self.asked(found).is_some_and(is_link_local6) {
+            return not_on_link_local(elsewhere, &service);
         }
         if let Some(why) = elsewhere.and_then(|publish| self.not_there(publish, found)) {
             return why;
@@ -165,14 +156,19 @@ impl Reasons<'_> {
         }
     }
 
+    /// The address that the client sends to.
+    fn asked(&self, found: &ExchangeResult) -> Option<IpAddr> {
+        match self.question.to {
+            Party::Address(address) => Some(address),
+            _ => Some(found.request.first()?.flow.to),
+        }
+    }
+
     /// Why a port that a node publishes is not at this address of the host; `None` for localhost, and for an
     /// address that it is not published to.
     fn not_there(&self, publish: &Publish, found: &ExchangeResult) -> Option<OutcomeReason> {
         let service = self.question.service;
-        let asked = match self.question.to {
-            Party::Address(address) => address,
-            _ => found.request.first()?.flow.to,
-        };
+        let asked = self.asked(found)?;
         let elsewhere = publish.host_address.is_some_and(|only| only != asked);
         if asked.is_loopback() || elsewhere {
             return None;
@@ -269,6 +265,23 @@ impl Reasons<'_> {
             });
         all.find(|p| p.host_address.is_none_or(|a| a == asked.to))
     }
+}
+
+/// Why a link-local address of the host does not answer; `publish` is the entry that has the port.
+fn not_on_link_local(publish: Option<&Publish>, service: &Service) -> OutcomeReason {
+    let Some(publish) = publish else {
+        let text = format!(
+            "hallway does not manage the host's own services, and {service} cannot be published on link-local addresses"
+        );
+        return reason(ReasonCode::NotPublished, text);
+    };
+    let text = format!(
+        "{} publishes {service}, but not on link-local addresses: packets from such an address are never forwarded",
+        publish.node
+    );
+    reason(ReasonCode::NotPublished, text)
+        .place(&publish.place)
+        .help("use another address of the host")
 }
 
 /// `a`, `a and b`, `a, b and c`.

@@ -108,7 +108,9 @@ impl Reasons<'_> {
             {
                 self.no_neighbour(at, *next)
             }
-            DropReason::Neighbour { at, next } if self.world.mute(at, *next).is_some() => {
+            DropReason::Neighbour { at, next }
+                if self.world.is_mute_host(*next) || self.world.mute(at, *next).is_some() =>
+            {
                 self.no_arp(at, *next)
             }
             DropReason::ReversePathFilter { at, from, interface, strict } => {
@@ -150,10 +152,13 @@ impl Reasons<'_> {
 
     /// The node that has the address does not answer for it.
     fn no_arp(&self, at: &Location, next: IpAddr) -> OutcomeReason {
-        let node = self
-            .world
-            .mute(at, next)
-            .map_or("a node", |n| n.name.as_ref());
+        let Some(node) = self.world.mute(at, next).map(|n| &n.name) else {
+            let text = format!(
+                "the host does not answer ARP requests for {next}: net.ipv4.conf.all.arp_ignore is 8"
+            );
+            return reason(ReasonCode::NeighbourUnreachable, text)
+                .help("sysctl -w net.ipv4.conf.all.arp_ignore=0");
+        };
         reason(
             ReasonCode::NeighbourUnreachable,
             format!("{node} does not answer ARP requests for {next}, by its setting arp_ignore"),
