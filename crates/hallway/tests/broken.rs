@@ -70,8 +70,9 @@ fn further_warnings_of_a_code_are_counted() {
     let networks = "networks: { n: { subnet: 10.0.0.0/16 } }\nnodes: { a: { networks: [n] } }\n";
     let line = "  - { from: 10.0.0.0/17, to: 10.0.0.0/18 }\n";
     let text = format!("name: p\n{networks}policies:\n{}", line.repeat(2001));
-    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("further_warnings");
-    std::fs::create_dir_all(&directory).unwrap();
+    let name = format!("hallway-warnings-{}", std::process::id());
+    let directory = std::env::temp_dir().join(name);
+    std::fs::create_dir(&directory).unwrap();
     std::fs::write(directory.join("p.yaml"), text).unwrap();
     let told = |verbose: &[&str]| {
         let output = Command::new(env!("CARGO_BIN_EXE_hallway"))
@@ -90,4 +91,5 @@ fn further_warnings_of_a_code_are_counted() {
     let full = told(&["-v"]);
     assert_eq!(full.matches("warning").count(), 2000, "{full}");
     assert!(full.contains("(p.yaml:2005:"), "{full}");
+    std::fs::remove_dir_all(&directory).unwrap();
 }

@@ -273,10 +273,14 @@ fn links_that_others_have_named_so() {
         let link = sh("ip -d -o link show up0 | sed 's/[\\\\ ]*altname.*//; s/[\\\\ ]*$//'");
         link + &sh("ip -o -4 addr show up0; ip route show dev up0")
     };
+    let is_up = || {
+        let all = sh("ip -o link show up0; ip -o addr show up0");
+        all.contains("state UP") && all.contains("fe80:") && !all.contains("tentative")
+    };
     let h = Hallway::host(env!("CARGO_BIN_EXE_hallway")).project("p");
     for name in ["br-apps", "web-0", "far-0"] {
         up();
-        wait_for("the uplink", || uplink().contains("state UP"));
+        wait_for("the uplink", is_up);
         let before = uplink();
         sh(&format!("ip link property add dev up0 altname {name}"));
         h.up(PORTS).ok();
@@ -301,7 +305,7 @@ fn links_that_others_have_named_so() {
             "ip link add far-0 type veth peer name other; ip addr add 192.0.2.1/24 dev far-0",
         ] {
             up();
-            wait_for("the uplink", || uplink().contains("state UP"));
+            wait_for("the uplink", is_up);
             h.up(PORTS).ok();
             sh(&format!("ip link del far-0; {given}"));
             let foreign = || uplink() + &sh("ip -o -d link show far-0; ip -o addr show far-0");
