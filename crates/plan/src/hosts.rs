@@ -45,25 +45,30 @@ pub fn lines(settled: &Settled, node: &Node) -> Option<String> {
     }
     let mut addresses: Vec<IpAddr> = only.addresses.iter().map(ipnet::IpNet::addr).collect();
     addresses.sort_by_key(IpAddr::is_ipv6);
-    let lines = addresses.iter().map(|address| line(*address, only, node));
+    if has_aliases(node) {
+        return None;
+    }
+    let lines = addresses.iter().map(|a| line(*a, node, std::iter::empty()));
     (only.plug != Plug::Cable).then(|| lines.collect())
 }
 
-/// The same of a node with any interfaces, in no order.
+/// The same of a node with any interfaces, in no order; `None` if it has aliases: which of them a file
+/// has depends on the viewer and on other nodes.
 #[must_use]
-pub fn every_line(node: &Node) -> BTreeSet<String> {
-    let all = |interface: &Interface| {
-        let addresses = interface.addresses.iter();
-        let lines = addresses.map(|a| line(a.addr(), interface, node));
-        lines.collect::<Vec<_>>()
-    };
-    node.interfaces.iter().flat_map(all).collect()
+pub fn every_line(node: &Node) -> Option<BTreeSet<String>> {
+    let addresses = node.interfaces.iter().flat_map(|i| &i.addresses);
+    let lines = addresses.map(|a| line(a.addr(), node, std::iter::empty()));
+    (!has_aliases(node)).then(|| lines.collect())
 }
 
-/// The name of the node, and further names that it has on that interface.
-fn line(address: IpAddr, interface: &Interface, node: &Node) -> String {
+fn has_aliases(node: &Node) -> bool {
+    node.interfaces.iter().any(|i| !i.aliases.is_empty())
+}
+
+/// The name of the node, and further names.
+fn line<'a>(address: IpAddr, node: &Node, aliases: impl Iterator<Item = &'a Name>) -> String {
     let mut out = format!("{address}\t{}", node.name);
-    for alias in &interface.aliases {
+    for alias in aliases {
         let _ = write!(out, " {alias}");
     }
     out.push('\n');
@@ -97,13 +102,18 @@ fn text(settled: &Settled, viewer: &Node) -> String {
         let _ = writeln!(out, "{address}\thost");
     }
     let nearness = Nearness::of(settled, Some(viewer));
-    for node in &settled.nodes {
-        let mut addresses: Vec<_> = nearness.interfaces(node).collect();
-        addresses.retain(|(rank, ..)| *rank != Nearness::UNLISTED);
-        addresses.sort_by_key(|(rank, address, _)| (*rank, address.is_ipv6()));
-        for (_, address, interface) in addresses {
-            out.push_str(&line(address, interface, node));
-        }
+    let of_node = |node| nearness.interfaces(node).map(move |of| (of, node));
+    let mut addresses: Vec<_> = settled.nodes.iter().flat_map(of_node).collect();
+    addresses.retain(|((rank, ..), _)| *rank != Nearness::UNLISTED);
+    // Programs try the addresses of a name in the order of the file.
+    addresses.sort_by_key(|((rank, address, _), _)| (*rank, address.is_ipv6()));
+    // An alias that a node of the viewer's own networks has is not looked for elsewhere.
+    let near = addresses.iter().filter(|((rank, ..), _)| *rank <= Nearness::SHARED);
+    let near: BTreeSet<&Name> = near.flat_map(|((.., i), _)| &i.aliases).collect();
+    for ((rank, address, interface), node) in &addresses {
+        let aliases = interface.aliases.iter();
+        let aliases = aliases.filter(|a| *rank <= Nearness::SHARED || !near.contains(a));
+        out.push_str(&line(*address, node, aliases));
     }
     for (name, address) in &viewer.extra_hosts {
         let _ = writeln!(out, "{address}\t{name}");
@@ -126,13 +136,21 @@ pub(crate) struct Nearness<'a> {
     lans: BTreeSet<&'a Name>,
     /// Those with the subnet of another one.
     alike: BTreeSet<&'a Name>,
+    /// The viewer is on lans alone, from where a way leads to other lans by routers, and none to the
+    /// host's networks.
+    only_lans: bool,
     /// Far ends of the viewer's cables: node and interface.
     cabled: Vec<(&'a Name, &'a str)>,
 }
 
 impl<'a> Nearness<'a> {
-    /// The rank of addresses on lans that the viewer is not on: no way leads there through the host.
-    const FAR_LAN: u8 = 4;
+    /// The highest rank of addresses on networks and cables that the viewer is on.
+    const SHARED: u8 = 1;
+    /// The rank of addresses on other networks that a way may lead to.
+    const ROUTED: u8 = 2;
+    /// The rank of those that none leads to: on lans that the viewer is not on, for a viewer with a way
+    /// through the host; on the host's networks, for one without.
+    const FAR: u8 = 4;
     /// The rank of addresses that are in no hosts file: those on cables that do not lead to the viewer, and
     /// on a lan of other nodes whose subnet another lan has, where a node with the same address may be nearer.
     pub(crate) const UNLISTED: u8 = 5;
@@ -149,18 +167,21 @@ impl<'a> Nearness<'a> {
             };
         let own = viewer.into_iter().flat_map(Node::memberships);
         let lans = settled.networks.iter().filter(|n| n.mode == Mode::Lan);
+        let lans: BTreeSet<&Name> = lans.map(|n| &n.name).collect();
+        let networks: Vec<&Name> = own.map(|(_, network)| network).collect();
         Self {
-            lans: lans.map(|n| &n.name).collect(),
+            only_lans: !networks.is_empty() && networks.iter().all(|n| lans.contains(n)),
+            lans,
             alike: settled.alike_lans(),
             viewer: name,
-            networks: own.map(|(_, network)| network).collect(),
+            networks,
             cabled: settled.cables.iter().filter_map(far).collect(),
         }
     }
 
     /// A node's addresses with their ranks, lower for nearer: over a cable both are on (or its own),
-    /// on a network both are on, on another network, on one that the host is not reached by, on a lan of
-    /// others, on a cable to another node.
+    /// on a network both are on, on another network, on one that the host is not reached by, where no way
+    /// leads, on a cable to another node.
     pub(crate) fn addresses(&self, node: &'a Node) -> impl Iterator<Item = (u8, IpAddr)> {
         let all = self.interfaces(node);
         all.map(|(rank, address, _)| (rank, address))
@@ -176,15 +197,77 @@ impl<'a> Nearness<'a> {
                 Plug::Port { network, .. } | Plug::Macvlan { network }
                     if self.networks.contains(&network) =>
                 {
-                    1
+                    Self::SHARED
                 }
                 Plug::Port { network, .. } if self.alike.contains(network) => Self::UNLISTED,
-                Plug::Port { network, .. } if self.lans.contains(network) => Self::FAR_LAN,
-                Plug::Port { .. } => 2,
+                Plug::Port { network, .. } if self.lans.contains(network) != self.only_lans => {
+                    Self::FAR
+                }
+                Plug::Port { .. } => Self::ROUTED,
                 Plug::Macvlan { .. } => 3,
             };
             let addresses = interface.addresses.iter();
             addresses.map(move |a| (rank, a.addr(), interface))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::observed::Observed;
+    use crate::settle::{Surroundings, settle};
+
+    use super::*;
+
+    /// The lines of a node's file that have a name.
+    fn lines_of(settled: &Settled, viewer: &str, name: &str) -> Vec<String> {
+        let viewer = settled.nodes.iter().find(|n| n.name.as_ref() == viewer).unwrap();
+        let text = text(settled, viewer);
+        let has = |line: &&str| line.split_ascii_whitespace().skip(1).any(|n| n == name);
+        let all = text.lines().filter(has);
+        all.map(|l| l.replace('\t', " ")).collect()
+    }
+
+    fn settled(text: &str) -> Settled {
+        let topology = hallway_spec::parse("test.yaml", text).unwrap().topology;
+        let around = Surroundings::new(&topology.name, &Observed::default(), &[]);
+        settle(&topology, None, &around).unwrap()
+    }
+
+    #[test]
+    fn aliases_of_the_own_networks_come_alone() {
+        let settled = settled(
+            "name: t
+networks: { n1: { subnet: 10.1.0.0/24 }, n2: { subnet: 10.2.0.0/24 }, n3: { subnet: 10.3.0.0/24 } }
+nodes:
+  p1: { networks: { n1: { aliases: [db] } } }
+  p2: { networks: { n2: { aliases: [db] } } }
+  app: { networks: [n2] }
+  far: { networks: [n3] }
+  wide: { networks: [n1, n2] }
+",
+        );
+        assert_eq!(lines_of(&settled, "app", "db"), ["10.2.0.2 p2 db"]);
+        assert_eq!(lines_of(&settled, "app", "p1"), ["10.1.0.2 p1"]);
+        let both = ["10.1.0.2 p1 db", "10.2.0.2 p2 db"];
+        assert_eq!(lines_of(&settled, "far", "db"), both);
+        let near_first = ["10.2.0.4 wide", "10.1.0.3 wide"];
+        assert_eq!(lines_of(&settled, "app", "wide"), near_first);
+    }
+
+    #[test]
+    fn ways_of_lans_are_their_routers() {
+        let settled = settled(
+            "name: t
+networks: { a: { mode: lan, subnet: 10.1.0.0/24 }, c: { mode: lan, subnet: 10.3.0.0/24 }, out: { subnet: 10.9.0.0/24 } }
+nodes:
+  pc: { networks: [a] }
+  web: { networks: [out, c] }
+  other: { networks: [out] }
+",
+        );
+        let of = |viewer| lines_of(&settled, viewer, "web").remove(0);
+        assert!(of("pc").starts_with("10.3.0."), "{}", of("pc"));
+        assert!(of("other").starts_with("10.9.0."), "{}", of("other"));
     }
 }

@@ -6,6 +6,7 @@ use hallway_kernel::link::{self, LinkChange};
 use hallway_kernel::netns::{Mounted, inspect};
 use hallway_kernel::{Batch, Kernel, KernelError};
 use hallway_plan::diff::endpoint;
+use hallway_plan::hosts;
 use hallway_plan::mark::{self, Role};
 use hallway_plan::settled::{Node, Settled};
 use hallway_spec::Name;
@@ -56,7 +57,9 @@ impl Engine {
         } = &known;
         let node = member.node.clone();
         let others = node.interfaces.iter().any(|i| i.plug.is_inside_only());
-        if others || outline.rest.named.contains(name) {
+        // The hosts files of others change in further lines.
+        let has_aliases = hosts::every_line(&node).is_none();
+        if others || has_aliases || outline.rest.named.contains(name) {
             return Ok(None);
         }
         settled.nodes.push(node.clone());

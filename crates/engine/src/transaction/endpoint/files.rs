@@ -26,7 +26,7 @@ impl Engine {
 
     /// Removes the node from the hosts files, and its own files.
     pub(super) fn remove_from_files(&self, project: &Name, node: &Node) -> Result<(), Failure> {
-        let gone = hosts::every_line(node);
+        let gone = hosts::every_line(node).unwrap_or_default();
         self.change_hosts(project, |text| {
             let kept = text.split_inclusive('\n');
             *text = kept.filter(|line| !gone.contains(*line)).collect();
