@@ -176,9 +176,9 @@ impl Diagnostic for CommandError {
                 }
                 places => is_elsewhere("node", node, places),
             }),
-            Self::Enter(EnterError::NotInPath(line)) if line.trim().contains(' ') => {
-                Some(format!("write each word for itself, without quotes around all of them: hallway exec NODE -- {line}; or sh -c {}", quote(line)))
-            }
+            Self::Enter(error) => quoted_line(error).map(|line| {
+                format!("write each word for itself, without quotes around all of them: hallway exec NODE -- {line}; or sh -c {}", quote(line))
+            }),
             Self::Trace(error) if error.is_not_permitted() => {
                 Some("run as root, or trace in a sandbox".into())
             }
@@ -213,6 +213,16 @@ impl Diagnostic for CommandError {
         }
         (!causes.is_empty()).then(|| causes.join(": "))
     }
+}
+
+/// A line in the place of a program that is nowhere.
+fn quoted_line(error: &EnterError) -> Option<&str> {
+    let line = match error {
+        EnterError::NotInPath(line) => line,
+        EnterError::Program(line, error) if error.kind() == ErrorKind::NotFound => line,
+        _ => return None,
+    };
+    Some(line.as_str()).filter(|line| line.trim().contains(' '))
 }
 
 #[cfg(test)]

@@ -108,7 +108,9 @@ fn text(settled: &Settled, viewer: &Node) -> String {
     // Programs try the addresses of a name in the order of the file.
     addresses.sort_by_key(|((rank, address, _), _)| (*rank, address.is_ipv6()));
     // An alias that a node of the viewer's own networks has is not looked for elsewhere.
-    let near = addresses.iter().filter(|((rank, ..), _)| *rank <= Nearness::SHARED);
+    let near = addresses
+        .iter()
+        .filter(|((rank, ..), _)| *rank <= Nearness::SHARED);
     let near: BTreeSet<&Name> = near.flat_map(|((.., i), _)| &i.aliases).collect();
     for ((rank, address, interface), node) in &addresses {
         let aliases = interface.aliases.iter();
@@ -221,7 +223,11 @@ mod tests {
 
     /// The lines of a node's file that have a name.
     fn lines_of(settled: &Settled, viewer: &str, name: &str) -> Vec<String> {
-        let viewer = settled.nodes.iter().find(|n| n.name.as_ref() == viewer).unwrap();
+        let viewer = settled
+            .nodes
+            .iter()
+            .find(|n| n.name.as_ref() == viewer)
+            .unwrap();
         let text = text(settled, viewer);
         let has = |line: &&str| line.split_ascii_whitespace().skip(1).any(|n| n == name);
         let all = text.lines().filter(has);

@@ -94,6 +94,22 @@ impl Command {
         Self::new(words)
     }
 
+    /// The first word that only a shell would act on, in a command that is run without one.
+    ///
+    /// ```
+    /// use hallway_spec::Command;
+    ///
+    /// assert_eq!(Command::word_for_a_shell(&["sleep", "1", "&&", "ls"]), Some("&&"));
+    /// assert_eq!(Command::word_for_a_shell(&["sh", "-c", "sleep 1 && ls"]), None);
+    /// ```
+    #[must_use]
+    pub fn word_for_a_shell<'w>(words: &[&'w str]) -> Option<&'w str> {
+        let first = words.iter().take(1).filter(|word| is_of_shell(word));
+        // find(1) has an argument of this form.
+        let operators = words.iter().filter(|w| OPERATORS.contains(w) && **w != ";");
+        first.chain(operators).next().copied()
+    }
+
     /// Program first.
     #[must_use]
     pub fn words(&self) -> &[String] {

@@ -1,6 +1,8 @@
 //! Notes about services: which join containers, which run here, which have no program.
 
-use hallway_spec::{Value, listed};
+use std::collections::BTreeMap;
+
+use hallway_spec::{Command, Value, listed};
 
 use super::service::Service;
 use crate::findings::Findings;
@@ -11,7 +13,9 @@ pub(super) fn say(all: &[Service], options: &Options, findings: &mut Findings) {
     let services: Vec<&Service> = all.iter().filter(|s| !s.nodes.is_empty()).collect();
     let services = services.as_slice();
     joined(services, findings);
+    not_joined(services, findings);
     running(services, findings);
+    without_shell(services, findings);
     checked_by_port(services, findings);
     without_program(services, options, findings);
 }
@@ -29,6 +33,44 @@ fn joined(services: &[&Service], findings: &mut Findings) {
     }
 }
 
+/// Says which services join no container, once for each reason.
+fn not_joined(services: &[&Service], findings: &mut Findings) {
+    let mut by_reason: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for service in services {
+        if let Some(why) = &service.joins_none {
+            by_reason.entry(why).or_default().push(&service.name);
+        }
+    }
+    for (why, names) in by_reason {
+        let join = match names.len() {
+            1 => "joins",
+            _ => "join",
+        };
+        findings.note(format!("{} {join} no container: {why}", listed(&names)));
+    }
+}
+
+/// The words of its program.
+fn words<'s>(service: &'s Service) -> Option<Vec<&'s str>> {
+    let words = service.command.as_ref()?.items().iter();
+    Some(words.filter_map(Value::text).collect())
+}
+
+/// Says in which commands there is a word for a shell, but no shell.
+fn without_shell(services: &[&Service], findings: &mut Findings) {
+    let found = services.iter().filter_map(|s| {
+        let word = Command::word_for_a_shell(&words(s)?)?.to_owned();
+        Some(format!("{word} in {}", s.name))
+    });
+    let found: Vec<String> = found.collect();
+    if !found.is_empty() {
+        findings.note(format!(
+            "run without a shell, as in a container, so this is only a word: {}; sh -c 'COMMAND' runs a shell",
+            listed(&found)
+        ));
+    }
+}
+
 /// Reports programs for containers that run here, with this machine's files.
 fn running(services: &[&Service], findings: &mut Findings) {
     let of_image = |s: &&&Service| {
@@ -42,8 +84,7 @@ fn running(services: &[&Service], findings: &mut Findings) {
         .filter(of_image)
         .filter(|s| !s.stub)
         .filter_map(|s| {
-            let words = s.command.as_ref()?.items().iter().filter_map(Value::text);
-            let words: Vec<&str> = words.collect();
+            let words = words(s)?;
             Some(format!(
                 "{} ({})",
                 s.name,

@@ -44,6 +44,8 @@ pub(super) struct Service {
     /// The running containers that its nodes join, in the order of the nodes; none where it has a
     /// namespace of hallway's.
     pub(super) containers: Vec<String>,
+    /// Why it joins none, although that was asked for.
+    pub(super) joins_none: Option<String>,
 }
 
 impl Service {
@@ -122,10 +124,11 @@ pub(super) fn read(
             healthcheck: None,
             stub: false,
             containers: Vec::new(),
+            joins_none: None,
         };
         // The program of one that shares a network runs in its own container, in the same way.
         if options.join {
-            join(&mut service, project, surroundings, findings);
+            join(&mut service, project, surroundings);
         }
         if service.containers.is_empty() {
             program(&mut service, options, surroundings, findings);
@@ -343,13 +346,8 @@ fn health(service: &mut Service, surroundings: &Surroundings<'_>, findings: &mut
     }
 }
 
-/// Lets all nodes of a service join its running containers, or notes why none does.
-fn join(
-    service: &mut Service,
-    project: &str,
-    surroundings: &Surroundings<'_>,
-    findings: &mut Findings,
-) {
+/// Lets all nodes of a service join its running containers, or keeps why none does.
+fn join(service: &mut Service, project: &str, surroundings: &Surroundings<'_>) {
     let nodes = service.nodes.len();
     let found = containers::find(
         project,
@@ -364,7 +362,7 @@ fn join(
             service.ports.clear();
             service.containers = found;
         }
-        Err(why) => findings.note(format!("{} joins no container: {why}", service.name)),
+        Err(why) => service.joins_none = Some(why),
     }
 }
 
