@@ -124,6 +124,18 @@ policies: [ { from: app, to: dns } ]
         }
     }
     h.ok("down");
+    // One of the networks is internal, and a policy names the node, or that network.
+    let text = text.replace(" a: {", " a: { internal: true,");
+    for to in ["dns", "[dns, a]"] {
+        h.up(&text.replace("to: dns", &format!("to: {to}"))).ok();
+        for address in ["10.115.0.2", "10.116.0.2", "fd15::2", "fd16::2"] {
+            requests_by_udp(&h, "app", address, 53);
+            assert!(h.reads("app", &format!("http://{}/", in_url(address))));
+            let traced = h.run(&["trace", "app", &format!("{}:53/udp", in_url(address))]);
+            assert!(!traced.exits(0).out.contains("differs"), "{to} {address}");
+        }
+        h.ok("down");
+    }
 }
 
 /// The same of a client that sends straight to the node's address on the network it is not on, and

@@ -331,7 +331,7 @@ fn published_on_an_address_of_the_real_host() {
     h.up("
 networks: { n: { subnet: 10.9.0.0/24 } }
 nodes:
-  all: { networks: [n], ports: [\"0.0.0.0:8081:80\"], command: hallway serve 80, ready: 80/tcp }
+  all: { networks: [n], ports: [\"0.0.0.0:8081:80\", \"[::]:8081:80\"], command: hallway serve 80, ready: 80/tcp }
   one: { networks: [n], ports: [\"192.0.2.2:8082:80\"], command: hallway serve 80, ready: 80/tcp }
   local: { networks: [n], ports: [\"8083:80\"], command: hallway serve 80, ready: 80/tcp }
   none: { networks: [n], ports: [\"192.0.2.9:8084:80\"] }
@@ -341,6 +341,7 @@ nodes:
     let answers = |url: &str| sh(&format!("curl -s -m 30 http://{url}/")).contains("answers");
     let refuses = |url: &str| try_sh(&format!("curl -s -m 1 http://{url}/")).is_err();
     assert!(answers("127.0.0.1:8081") && answers("192.0.2.2:8081") && answers("192.0.2.3:8081"));
+    assert!(answers("[::1]:8081"));
     assert!(answers("192.0.2.2:8082"));
     assert!(refuses("192.0.2.3:8082") && refuses("127.0.0.1:8082"));
     assert!(answers("127.0.0.1:8083"));

@@ -21,7 +21,7 @@ use super::sets::{
     TARGET_RANGES, TARGETS, TRANSIT, WITHOUT_ADDRESS, WITHOUT_ADDRESS_ROUTED,
 };
 use super::{purpose, share};
-use crate::settled::{Interface, Network, Node, Publish, Settled, Subnet};
+use crate::settled::{Interface, Network, Node, Publish, Route, Settled, Subnet};
 
 /// An element with the set it belongs to.
 pub type Placed = (&'static Definition, Element);
@@ -155,8 +155,7 @@ pub fn of_node(settled: &Settled, node: &Node) -> Vec<Placed> {
     out
 }
 
-/// The addresses of a node on networks by which its default route does not lead. From an internal
-/// network, the node has routes to all that it may reach.
+/// The addresses of a node on networks by which its default route does not lead.
 fn of_further_networks(settled: &Settled, node: &Node, note: Option<&String>) -> Vec<Placed> {
     let mut out = Vec::new();
     for route in node.routes.iter().filter(|r| r.to.prefix_len() == 0) {
@@ -164,7 +163,7 @@ fn of_further_networks(settled: &Settled, node: &Node, note: Option<&String>) ->
         let default = node.interfaces.get(route.interface).map(|i| &i.name);
         let of_host = |name: &Name| settled.network(name).filter(|n| n.mode.passes_host());
         for (interface, name, _) in node.ports().filter(|(i, _, _)| Some(&i.name) != default) {
-            if of_host(name).is_none_or(|n| n.internal || n.outside) {
+            if of_host(name).is_none_or(|n| n.outside) {
                 continue;
             }
             let own = interface.addresses.iter().map(|a| a.addr());
@@ -188,8 +187,8 @@ fn past_host(settled: &Settled, node: &Node) -> bool {
     })
 }
 
-/// Each address of a node with the prefixes of its other networks: to these the node has a way by
-/// another interface, and a UDP socket for any address answers from the address of that one.
+/// Each address of a node with the prefixes to which the node has a way by another interface: a UDP
+/// socket for any address answers from the address of that one.
 fn of_other_networks(settled: &Settled, node: &Node, note: Option<String>) -> Vec<Placed> {
     let on = |name: &hallway_spec::Name| settled.network(name).filter(|n| n.mode.passes_host());
     let mut out = Vec::new();
@@ -198,12 +197,19 @@ fn of_other_networks(settled: &Settled, node: &Node, note: Option<String>) -> Ve
         let others = others.filter_map(|(_, other)| settled.network(other));
         let subnets = others
             .filter(|n| n.mode != Mode::Lan)
-            .flat_map(|n| &n.subnets);
-        let anywhere = [Ipv4Net::default().into(), Ipv6Net::default().into()];
+            .flat_map(|n| &n.subnets)
+            .map(|s| s.net);
+        let at = |r: &&Route| {
+            node.interfaces
+                .get(r.interface)
+                .is_some_and(|i| i != interface)
+        };
+        let elsewhere = node.routes.iter().filter(at).map(|r| r.to);
+        let by_others = elsewhere.filter(|to| to.prefix_len() > 0);
         let nets: Vec<IpNet> = match node.default_route && !past_host(settled, node) {
-            true => subnets.map(|s| s.net).collect(),
+            true => IpNet::aggregate(&subnets.chain(by_others).collect()),
             // Whatever way it has to others, it does not lead through the host.
-            false => anywhere.to_vec(),
+            false => vec![Ipv4Net::default().into(), Ipv6Net::default().into()],
         };
         for net in &nets {
             let same = |a: &&IpNet| version_of(a) == version_of(net);

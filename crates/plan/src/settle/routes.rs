@@ -41,7 +41,15 @@ fn of_node(
         r.to.prefix_len() == 0 && network.is_some_and(|n| n.mode == Mode::Macvlan)
     };
     let by_host = node.default_route && !out.iter().any(past);
-    for route in policy_routes(topology, settled, node, by_host) {
+    // Any address of the node may be the source of what goes to these peers.
+    let needs_none: Vec<IpVersion> = IpVersion::ALL
+        .into_iter()
+        .filter(|version| {
+            let mut of_version = out.iter().filter(|r| IpVersion::of_net(&r.to) == *version);
+            of_version.any(|r| leads_through_host(settled, node, r))
+        })
+        .collect();
+    for route in policy_routes(topology, settled, node, by_host, &needs_none) {
         if seen.insert(route.to) {
             out.push(route);
         }
@@ -62,6 +70,13 @@ fn of_node(
         }
     }
     out
+}
+
+/// Whether it is the default route, by an address of the host.
+fn leads_through_host(settled: &Settled, node: &Node, route: &Route) -> bool {
+    let network = port_network(settled, node, route.interface);
+    let mut gateways = network.into_iter().flat_map(Network::gateways);
+    node.default_route && route.to.prefix_len() == 0 && gateways.any(|g| route.via == Some(g))
 }
 
 fn reaches(settled: &Settled, node: &Node, address: &IpNet, via: IpAddr) -> bool {
@@ -158,8 +173,16 @@ fn default_route(settled: &Settled, node: &Node, version: IpVersion) -> Option<R
 /// For each policy by which this node's internal networks reach something: a route to it, through
 /// the internal network's gateway. Replies need it as well as requests.
 ///
-/// The same for its other networks, if its way out does not lead through the host.
-fn policy_routes(topology: &Topology, settled: &Settled, node: &Node, by_host: bool) -> Vec<Route> {
+/// The same for its other networks, if its way out does not lead through the host. A policy that names
+/// the node itself needs no route where the default route leads through the host (`needs_none`): a UDP
+/// socket for any address would answer from the internal network's address.
+fn policy_routes(
+    topology: &Topology,
+    settled: &Settled,
+    node: &Node,
+    by_host: bool,
+    needs_none: &[IpVersion],
+) -> Vec<Route> {
     let mut out = Vec::new();
     let open = |network: &Network| !network.internal && !network.outside;
     let mut networks = (0..node.interfaces.len()).map(|at| port_network(settled, node, at));
@@ -173,7 +196,7 @@ fn policy_routes(topology: &Topology, settled: &Settled, node: &Node, by_host: b
         let Some(network) = network.filter(limited) else {
             continue;
         };
-        for to in peers(topology, settled, node, network) {
+        for to in peers(topology, settled, node, network, needs_none) {
             let version = IpVersion::of_net(&to);
             let gateway = network.gateways().find(|g| IpVersion::of(*g) == version);
             if let (Some(gateway), false) = (gateway, on_own_link(node, &to)) {
@@ -194,7 +217,13 @@ fn on_own_link(node: &Node, to: &IpNet) -> bool {
 }
 
 /// The prefixes that policies allow a node of this network to exchange packets with.
-fn peers(topology: &Topology, settled: &Settled, node: &Node, network: &Network) -> Vec<IpNet> {
+fn peers(
+    topology: &Topology,
+    settled: &Settled,
+    node: &Node,
+    network: &Network,
+    needs_none: &[IpVersion],
+) -> Vec<IpNet> {
     let nets: Vec<IpNet> = network.subnets.iter().map(|s| s.net).collect();
     let policies = topology.policies.iter();
     let allowed = policies.filter(|p| p.action == Action::Allow);
@@ -202,7 +231,12 @@ fn peers(topology: &Topology, settled: &Settled, node: &Node, network: &Network)
     pairs
         .flat_map(|(from, to)| [(from, to), (to, from)])
         .filter(|(own, _)| includes(own, &node.name, &network.name, &nets))
-        .flat_map(|(_, peer)| prefixes(settled, peer))
+        .flat_map(|(own, peer)| {
+            let any_address = matches!(own, Endpoint::Node(_) | Endpoint::Any);
+            let mut to = prefixes(settled, peer);
+            to.retain(|net| !any_address || !needs_none.contains(&IpVersion::of_net(net)));
+            to
+        })
         .collect()
 }
 

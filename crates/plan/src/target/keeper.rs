@@ -32,7 +32,14 @@ pub fn localhost(publish: &Publish) -> Vec<IpAddr> {
         return Vec::new();
     }
     match publish.host_address {
-        None => vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
+        None => {
+            // All addresses of one version: another entry may have the same port of the other one.
+            let only = publish.named_address.filter(IpAddr::is_unspecified);
+            let both: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+            let mut all = both.to_vec();
+            all.retain(|a| only.is_none_or(|only| a.is_ipv4() == only.is_ipv4()));
+            all
+        }
         Some(address) if address.is_loopback() => vec![address],
         Some(_) => Vec::new(),
     }
