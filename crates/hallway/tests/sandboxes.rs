@@ -329,7 +329,7 @@ fn published_on_an_address_of_the_real_host() {
     sh("ip addr add 192.0.2.2/32 dev lo; ip addr add 192.0.2.3/32 dev lo");
     let before = Snapshot::take();
     h.up("
-networks: { n: { subnet: 10.9.0.0/24 } }
+networks: { n: { subnet: [10.9.0.0/24, \"fd09::/64\"] } }
 nodes:
   all: { networks: [n], ports: [\"0.0.0.0:8081:80\", \"[::]:8081:80\"], command: hallway serve 80, ready: 80/tcp }
   one: { networks: [n], ports: [\"192.0.2.2:8082:80\"], command: hallway serve 80, ready: 80/tcp }

@@ -4,8 +4,8 @@
 use std::net::IpAddr;
 
 use hallway_nftables::{Element, IpVersion, Value};
-use hallway_spec::{Mode, Name};
-use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use hallway_spec::Mode;
+use ipnet::IpNet;
 
 use super::parts::{
     LAST_ERROR6, LISTENER_DONE, LISTENER_QUERY, LISTENER_REPORT, LISTENER_REPORT2, NEIGHBOR_ADVERT,
@@ -17,11 +17,11 @@ use super::sets::{
     ERRORS, ERRORS6, HAIRPIN, HIDDEN, INTRA, KEPT, LAN_PORTS, LANS, LISTENERS, MASQUERADED,
     ND_MACS, ND_TARGETS, NETWORKS, OUTSIDES, PORT_ADDRESSES, PORT_CLAIMS4, PORT_CLAIMS6,
     PORT_ERRORS, PORT_ERRORS6, PORT_MACS, PORT_QUOTED, PORT_RANGES, PORT_RANGES_AT, PORT_ROUTED,
-    PORTS, PORTS_AT, PREFIXES, QUOTED, ROUTED, ROUTED_PORTS, ROUTER_MACS, SECOND, SHARED, SOURCES,
-    TARGET_RANGES, TARGETS, TRANSIT, WITHOUT_ADDRESS, WITHOUT_ADDRESS_ROUTED,
+    PORTS, PORTS_AT, PREFIXES, QUOTED, ROUTED, ROUTED_PORTS, ROUTER_MACS, SOURCES, TARGET_RANGES,
+    TARGETS, TRANSIT, WITHOUT_ADDRESS, WITHOUT_ADDRESS_ROUTED,
 };
-use super::{purpose, share};
-use crate::settled::{Interface, Network, Node, Publish, Route, Settled, Subnet};
+use super::{purpose, several_networks, share};
+use crate::settled::{Interface, Network, Node, Publish, Settled, Subnet};
 
 /// An element with the set it belongs to.
 pub type Placed = (&'static Definition, Element);
@@ -150,75 +150,8 @@ pub fn of_node(settled: &Settled, node: &Node) -> Vec<Placed> {
     }
     let shares = share::of_node(settled, node).into_iter();
     out.extend(shares.map(|(of, address)| set(of, vec![address], note.clone())));
-    out.extend(of_further_networks(settled, node, note.as_ref()));
-    out.extend(of_other_networks(settled, node, note));
-    out
-}
-
-/// The addresses of a node on networks by which its default route does not lead.
-fn of_further_networks(settled: &Settled, node: &Node, note: Option<&String>) -> Vec<Placed> {
-    let mut out = Vec::new();
-    for route in node.routes.iter().filter(|r| r.to.prefix_len() == 0) {
-        let version = version_of(&route.to);
-        let default = node.interfaces.get(route.interface).map(|i| &i.name);
-        let of_host = |name: &Name| settled.network(name).filter(|n| n.mode.passes_host());
-        for (interface, name, _) in node.ports().filter(|(i, _, _)| Some(&i.name) != default) {
-            if of_host(name).is_none_or(|n| n.outside) {
-                continue;
-            }
-            let own = interface.addresses.iter().map(|a| a.addr());
-            for address in own.filter(|a| IpVersion::of(*a) == version) {
-                let key = vec![Value::address(address)];
-                out.push(set(SECOND.of(version), key, note.cloned()));
-            }
-        }
-    }
-    out
-}
-
-/// Whether the way of a node to the outside does not lead through the host.
-fn past_host(settled: &Settled, node: &Node) -> bool {
-    let default = node.routes.iter().filter(|r| r.to.prefix_len() == 0);
-    let mut by = default.filter_map(|r| node.interfaces.get(r.interface)?.plug.network());
-    by.any(|name| {
-        settled
-            .network(name)
-            .is_some_and(|n| n.mode == Mode::Macvlan)
-    })
-}
-
-/// Each address of a node with the prefixes to which the node has a way by another interface: a UDP
-/// socket for any address answers from the address of that one.
-fn of_other_networks(settled: &Settled, node: &Node, note: Option<String>) -> Vec<Placed> {
-    let on = |name: &hallway_spec::Name| settled.network(name).filter(|n| n.mode.passes_host());
-    let mut out = Vec::new();
-    for (interface, name, _) in node.ports().filter(|(_, name, _)| on(name).is_some()) {
-        let others = node.memberships().filter(|(_, other)| *other != name);
-        let others = others.filter_map(|(_, other)| settled.network(other));
-        let subnets = others
-            .filter(|n| n.mode != Mode::Lan)
-            .flat_map(|n| &n.subnets)
-            .map(|s| s.net);
-        let at = |r: &&Route| {
-            node.interfaces
-                .get(r.interface)
-                .is_some_and(|i| i != interface)
-        };
-        let elsewhere = node.routes.iter().filter(at).map(|r| r.to);
-        let by_others = elsewhere.filter(|to| to.prefix_len() > 0);
-        let nets: Vec<IpNet> = match node.default_route && !past_host(settled, node) {
-            true => IpNet::aggregate(&subnets.chain(by_others).collect()),
-            // Whatever way it has to others, it does not lead through the host.
-            false => vec![Ipv4Net::default().into(), Ipv6Net::default().into()],
-        };
-        for net in &nets {
-            let same = |a: &&IpNet| version_of(a) == version_of(net);
-            for address in interface.addresses.iter().filter(same) {
-                let key = vec![Value::address(address.addr()), Value::net(*net)];
-                out.push(set(SHARED.of(version_of(net)), key, note.clone()));
-            }
-        }
-    }
+    let others = several_networks::of_node(settled, node).into_iter();
+    out.extend(others.map(|(of, key)| set(of, key, note.clone())));
     out
 }
 

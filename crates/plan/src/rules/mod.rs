@@ -24,6 +24,7 @@ mod quoted_headers;
 mod routed;
 pub mod router;
 pub mod sets;
+mod several_networks;
 mod share;
 pub(crate) mod source_routing;
 
