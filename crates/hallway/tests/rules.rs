@@ -83,6 +83,58 @@ policies:
     assert!(!listed.contains(" line "), "{listed}");
 }
 
+const COMPOSE: &str = "# one
+# two
+x-hallway:
+  policies:
+    - { action: deny, from: web, to: db, ports: [22/tcp] }
+services:
+  web: { image: nginx, ports: [\"8080:80\"] }
+  db: { image: postgres }
+";
+
+/// Commands write the text of the project anew, and parts of it have other keys and lines there.
+fn commands_that_cancel_each_other_leave_no_difference() {
+    sh("ip link set lo up; mkdir -p /run/shop");
+    std::fs::write("/run/shop/compose.yaml", COMPOSE).unwrap();
+    let h = Hallway::host(env!("CARGO_BIN_EXE_hallway")).within("/run/shop");
+    h.ok("up");
+    let before = sh("nft -s list ruleset");
+    let cleared = h.run(&["impair", "web", "--clear"]).exits(0);
+    assert!(!cleared.err.contains("removed"), "{}", cleared.err);
+    h.ok("publish web 8081:81");
+    h.ok("unpublish web 8081:81");
+    assert_eq!(sh("nft -s list ruleset"), before);
+    assert!(h.ok("plan").contains("nothing to change"));
+    h.ok("down");
+}
+
+/// A hop names the place of the policy in the file as the reason does, also after a command; none for a policy
+/// that a command added.
+fn hops_name_lines_of_the_file() {
+    sh("ip link set lo up; mkdir -p /run/shop");
+    std::fs::write("/run/shop/compose.yaml", COMPOSE).unwrap();
+    let h = Hallway::host(env!("CARGO_BIN_EXE_hallway")).within("/run/shop");
+    h.ok("up");
+    let hop = |words: &str, says: &str| {
+        let ran = h.run(&words.split(' ').collect::<Vec<_>>());
+        let mut lines = ran.out.lines();
+        let line = lines
+            .find(|l| l.contains("inet forwarded"))
+            .unwrap_or_default();
+        assert!(line.ends_with(says), "{words}: {says}\n{}", ran.out);
+    };
+    for verb in ["explain", "trace"] {
+        let to_db = format!("{verb} web db:22");
+        hop(&to_db, "drop: policy 1 (compose.yaml:5:7)");
+        h.ok("deny db web --port 99");
+        hop(&to_db, "drop: policy 2 (compose.yaml:5:7)");
+        hop(&format!("{verb} db web:99"), "drop: policy 1");
+        h.ok("policy rm 1");
+    }
+    h.ok("down");
+}
+
 /// nft can load its own listing, in a separate namespace, with the same result.
 fn nft_loads_what_it_lists() {
     let h = hallway();
@@ -134,6 +186,8 @@ fn only_tables_of_our_own() {
 hallway_testkit::tests![
     their_number_does_not_grow,
     they_name_what_they_are_of,
+    commands_that_cancel_each_other_leave_no_difference,
+    hops_name_lines_of_the_file,
     nft_loads_what_it_lists,
     only_tables_of_our_own,
 ];
