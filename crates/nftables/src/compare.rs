@@ -119,17 +119,6 @@ pub enum What {
 /// another place is extra at one and missing at the other. Counter values are not compared.
 #[must_use]
 pub fn compare(wanted: &Ruleset, found: &Ruleset) -> Vec<RulesetDifference> {
-    compare_with(wanted, found, &|comment| comment)
-}
-
-/// As [`compare`]; of the comments of rules and elements only the part that `compared` gives is
-/// compared.
-#[must_use]
-pub fn compare_with(
-    wanted: &Ruleset,
-    found: &Ruleset,
-    compared: &dyn Fn(&str) -> &str,
-) -> Vec<RulesetDifference> {
     let key = |table: &Table| (table.family, table.name.clone());
     let mut out = Vec::new();
     for ((family, table), pair) in pairs(&wanted.tables, &found.tables, key) {
@@ -137,7 +126,7 @@ pub fn compare_with(
         match pair {
             Pair::Missing(_) => found.push(What::MissingTable),
             Pair::Extra => found.push(What::ExtraTable),
-            Pair::Both(wanted, here) => tables(&mut found, wanted, here, compared),
+            Pair::Both(wanted, here) => tables(&mut found, wanted, here),
         }
         out.extend(found.into_iter().map(|what| RulesetDifference {
             family,
@@ -176,7 +165,7 @@ fn pairs<'a, T, K: Ord>(
     out
 }
 
-fn tables(out: &mut Vec<What>, wanted: &Table, found: &Table, compared: &dyn Fn(&str) -> &str) {
+fn tables(out: &mut Vec<What>, wanted: &Table, found: &Table) {
     let comment = crate::value::comment(&wanted.comment);
     if comment != found.comment {
         out.push(What::ChangedTable {
@@ -193,27 +182,24 @@ fn tables(out: &mut Vec<What>, wanted: &Table, found: &Table, compared: &dyn Fn(
         match pair {
             Pair::Missing(_) => out.push(What::MissingSet(name)),
             Pair::Extra => out.push(What::ExtraSet(name)),
-            Pair::Both(wanted, found) => sets(out, wanted, found, compared),
+            Pair::Both(wanted, found) => sets(out, wanted, found),
         }
     }
     for (name, pair) in pairs(&wanted.chains, &found.chains, |chain| chain.name.clone()) {
         match pair {
             Pair::Missing(_) => out.push(What::MissingChain(name)),
             Pair::Extra => out.push(What::ExtraChain(name)),
-            Pair::Both(wanted, found) => chains(out, wanted, found, compared),
+            Pair::Both(wanted, found) => chains(out, wanted, found),
         }
     }
 }
 
-fn sets(out: &mut Vec<What>, wanted: &Set, found: &Set, compared: &dyn Fn(&str) -> &str) {
+fn sets(out: &mut Vec<What>, wanted: &Set, found: &Set) {
     let set = wanted.name.clone();
     if !wanted.has_definition_of(found) {
         return out.push(What::ChangedSet(set));
     }
-    let differ = |a: &Element, b: &Element| {
-        let comments = [a, b].map(|e| e.comment.as_deref().map(compared));
-        a.value != b.value || comments[0] != comments[1]
-    };
+    let differ = |a: &Element, b: &Element| (&a.value, &a.comment) != (&b.value, &b.comment);
     if are_equal(&wanted.elements, &found.elements, differ) {
         return;
     }
@@ -257,7 +243,7 @@ fn are_equal(
     each && rest.is_empty()
 }
 
-fn chains(out: &mut Vec<What>, wanted: &Chain, found: &Chain, compared: &dyn Fn(&str) -> &str) {
+fn chains(out: &mut Vec<What>, wanted: &Chain, found: &Chain) {
     if wanted.base != found.base {
         out.push(What::ChangedChain {
             chain: wanted.name.clone(),
@@ -265,38 +251,14 @@ fn chains(out: &mut Vec<What>, wanted: &Chain, found: &Chain, compared: &dyn Fn(
             found: found.base,
         });
     }
-    let canonical = |chain: &Chain| -> Vec<Compared> {
-        let all = chain.rules.iter().map(Rule::canonical);
-        all.map(|rule| Compared::of(rule, compared)).collect()
-    };
+    let canonical =
+        |chain: &Chain| -> Vec<Rule> { chain.rules.iter().map(Rule::canonical).collect() };
     rules(out, &wanted.name, &canonical(wanted), &canonical(found));
 }
 
-/// A rule, and the same with the compared part of its comment.
-struct Compared {
-    rule: Rule,
-    key: Rule,
-}
-
-impl Compared {
-    fn of(rule: Rule, compared: &dyn Fn(&str) -> &str) -> Self {
-        let key = Rule {
-            comment: compared(&rule.comment).to_owned(),
-            ..rule.clone()
-        };
-        Self { rule, key }
-    }
-}
-
-impl PartialEq for Compared {
-    fn eq(&self, other: &Self) -> bool {
-        self.key == other.key
-    }
-}
-
 /// Rules that are in one list and not in the other, by a longest common subsequence.
-fn rules(out: &mut Vec<What>, chain: &str, wanted: &[Compared], found: &[Compared]) {
-    let same = |(a, b): &(&Compared, &Compared)| a == b;
+fn rules(out: &mut Vec<What>, chain: &str, wanted: &[Rule], found: &[Rule]) {
+    let same = |(a, b): &(&Rule, &Rule)| a == b;
     let begin = wanted.iter().zip(found).take_while(same).count();
     let (w, f) = (
         wanted.get(begin..).unwrap_or_default(),
@@ -316,7 +278,7 @@ fn rules(out: &mut Vec<What>, chain: &str, wanted: &[Compared], found: &[Compare
                 out.push(What::MissingRule {
                     chain: chain.to_owned(),
                     position: begin + i,
-                    rule: one.rule.clone(),
+                    rule: one.clone(),
                 });
                 i += 1;
             }
@@ -324,7 +286,7 @@ fn rules(out: &mut Vec<What>, chain: &str, wanted: &[Compared], found: &[Compare
                 out.push(What::ExtraRule {
                     chain: chain.to_owned(),
                     position: begin + j,
-                    rule: one.rule.clone(),
+                    rule: one.clone(),
                 });
                 j += 1;
             }
@@ -339,7 +301,7 @@ const PAIRS_MAX: usize = 4_000_000;
 
 /// By position in both lists, row by row: how many rules of the rests are in both in the same
 /// order.
-fn common_lengths(wanted: &[Compared], found: &[Compared]) -> Vec<u32> {
+fn common_lengths(wanted: &[Rule], found: &[Rule]) -> Vec<u32> {
     let width = found.len() + 1;
     if wanted.len().saturating_mul(width) > PAIRS_MAX {
         return Vec::new();

@@ -52,7 +52,7 @@ pub mod transaction;
 mod value;
 pub mod wire;
 
-pub use compare::{RulesetDifference, compare, compare_with};
+pub use compare::{RulesetDifference, compare};
 pub use datatype::DataType;
 pub use family::{ChainPolicy, ChainType, Family, Hook, IpVersion, Priority};
 pub use field::Field;

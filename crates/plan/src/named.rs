@@ -14,31 +14,32 @@ impl Node {
 }
 
 impl Settled {
-    /// The nodes that a name means, in the file's order: the node of that name, or the one whose
-    /// namespace a program of that name shares; otherwise all that have it as an alias; otherwise those
-    /// with that host name.
+    /// The nodes that a name means: the node of that name, or the one whose namespace a program of that name
+    /// shares, and then all that have it as an alias, in the file's order; if there are none, those with that
+    /// host name.
     #[must_use]
     pub fn named(&self, name: &Name) -> Vec<&Node> {
-        if let Some(owner) = self.owner(name) {
-            return vec![owner];
-        }
         let all = |meant: &dyn Fn(&Node) -> bool| -> Vec<&Node> {
             self.nodes.iter().filter(|node| meant(node)).collect()
         };
-        let found = all(&|node| node.has_alias(name));
+        let owner = self.owner(name);
+        let is_owner = |node: &Node| owner.is_some_and(|owner| owner.name == node.name);
+        let mut found: Vec<&Node> = owner.into_iter().collect();
+        found.extend(all(&|node| node.has_alias(name) && !is_owner(node)));
         match found.is_empty() {
             true => all(&|node| node.hostname.as_ref() == Some(name)),
             false => found,
         }
     }
 
-    /// The programs that a name means: that of a name, otherwise those of the nodes with the name.
+    /// The programs that a name means: that of the name, and those of the other nodes with the name.
     #[must_use]
     pub fn programs_named(&self, name: &Name) -> Vec<Program<'_>> {
-        if let Some(program) = self.program(name) {
-            return vec![program];
-        }
-        let nodes = self.named(name).into_iter();
-        nodes.filter_map(|node| self.program(&node.name)).collect()
+        let owner = self.owner(name).map(|owner| &owner.name);
+        let programs = self.named(name).into_iter().filter_map(|node| {
+            let of_name = Some(&node.name) == owner;
+            self.program(if of_name { name } else { &node.name })
+        });
+        programs.collect()
     }
 }

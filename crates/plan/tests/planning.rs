@@ -53,6 +53,21 @@ fn the_number_of_rules_is_of_the_file_not_of_its_nodes() {
     assert_eq!(count(2), count(500));
 }
 
+/// The text on record of a project that a command edited has its parts in other lines.
+#[test]
+fn rules_do_not_depend_on_lines() {
+    let text = "networks: { n: { subnet: 10.1.0.0/24 } }
+nodes:
+  a: { networks: [n], ports: [\"80:80\", \"90-99:90-99\", \"127.0.0.1:70:70/udp\"] }
+  b: { networks: [n] }
+policies: [{ action: deny, from: a, to: b }, { from: outside, to: a, ports: [22/tcp] }]
+";
+    let moved = format!("# one\n\n# two\n{}", text.replace("\n  ", "\n\n    "));
+    let (here, there) = (settled(text), settled(&moved));
+    assert_ne!(here.policies[0].place, there.policies[0].place);
+    assert_eq!(ruleset(&here), ruleset(&there));
+}
+
 #[test]
 fn nothing_is_planned_to_remove_from_an_empty_machine() {
     let project = "p".parse().unwrap();

@@ -81,7 +81,7 @@ pub use problem::{Code, Problem, Problems, SourceText, Warning, WarningCode};
 pub use publish::{LOCALHOST_PORTS_MAX, PortText, PublishText};
 pub use service::{InvalidService, IpProtocol, Service};
 pub use similar::{meant, nearest};
-pub use sysctl::{InvalidSysctl, SysctlKey};
+pub use sysctl::{InvalidSysctl, SysctlKey, turns_ipv6_on};
 pub use topology::{
     Attachment, CONNECTIONS_DEFAULT, DependsOn, Link, LinkEnd, Mode, Network, Node, Program,
     Publish, Restart, Sidecar, StaticRoute, Subnet, Topology,

@@ -46,6 +46,24 @@ const FOR_PROGRAMS: [(&str, [&str; 2]); 2] = [
     ("net.ipv4.ping_group_range", ["0 2147483647", "0 65535"]),
 ];
 
+/// The settings of a whole namespace that turn IPv6 off, with slashes.
+const DISABLE_IPV6: [&str; 2] = [
+    "net/ipv6/conf/all/disable_ipv6",
+    "net/ipv6/conf/default/disable_ipv6",
+];
+
+/// Whether a setting says that IPv6 is on in a node, whatever addresses it has. Hallway sets this itself, so
+/// such a setting is no [`SysctlKey`].
+///
+/// ```
+/// assert!(hallway_spec::turns_ipv6_on("net.ipv6.conf.all.disable_ipv6", "0"));
+/// assert!(!hallway_spec::turns_ipv6_on("net.ipv6.conf.all.disable_ipv6", "1"));
+/// ```
+#[must_use]
+pub fn turns_ipv6_on(name: &str, value: &str) -> bool {
+    value.trim() == "0" && DISABLE_IPV6.contains(&name.replace('.', "/").as_str())
+}
+
 impl SysctlKey {
     /// The settings that a program without capabilities needs, where there are all groups or 65536.
     #[must_use]

@@ -168,6 +168,8 @@ pub struct Node {
     pub sysctls: BTreeMap<SysctlKey, String>,
     /// Where the file has each of them.
     pub sysctl_places: BTreeMap<SysctlKey, Place>,
+    /// IPv6 is on, whatever addresses it has.
+    pub ipv6: bool,
     /// Name servers written to its resolv.conf; if empty, the host's are used.
     pub dns: Vec<IpAddr>,
     /// Domains in which names without a dot are looked up.

@@ -2,6 +2,10 @@
 
 use hallway_plan::reach::{Flow, Hop, HopEvent, Outcome, OutcomeReason, Path};
 
+use hallway_plan::rules::purpose;
+use hallway_plan::settled::Policy;
+use hallway_spec::Place;
+
 use crate::style::{BOLD, DIM, GREEN, RED, YELLOW, styled};
 
 /// An outcome with its colour.
@@ -37,9 +41,7 @@ pub fn headline(path: &Path) -> String {
 pub fn reason(reason: &OutcomeReason, file: &str) -> String {
     let mut out = format!("  because {}", reason.text);
     if let Some(place) = &reason.place {
-        let file = place.file(file);
-        let place = format!("({file}:{}:{})", place.line, place.column);
-        out.push_str(&format!(" {}", styled(DIM, place)));
+        out.push_str(&in_file(place, file));
     }
     out.push('\n');
     if !reason.help.is_empty() {
@@ -48,16 +50,41 @@ pub fn reason(reason: &OutcomeReason, file: &str) -> String {
     out
 }
 
+fn in_file(place: &Place, file: &str) -> String {
+    let place = format!("({}:{}:{})", place.file(file), place.line, place.column);
+    format!(" {}", styled(DIM, place))
+}
+
+/// What hops need to name the place of a policy that decides.
+#[derive(Debug, Clone, Copy)]
+pub struct Policies<'a> {
+    /// The project's.
+    pub all: &'a [Policy],
+    /// The file that the project was read from.
+    pub file: &'a str,
+}
+
+impl Policies<'_> {
+    /// The place of the policy that a rule's comment names; empty if it names none, or one that a command
+    /// added.
+    fn place(&self, comment: &str) -> String {
+        let policy = purpose::policy_of(comment)
+            .and_then(|index| self.all.iter().find(|p| p.index == index))
+            .filter(|p| p.place.is_in_file());
+        policy.map_or_else(String::new, |p| in_file(&p.place, self.file))
+    }
+}
+
 /// The hops of request and reply. With `explain`, a sentence for each hop.
 #[must_use]
-pub fn hops(path: &Path, explain: bool) -> String {
+pub fn hops(path: &Path, policies: Policies<'_>, explain: bool) -> String {
     let mut out = String::new();
     for (title, hops) in [("request", &path.request), ("reply", &path.reply)] {
         if hops.is_empty() {
             continue;
         }
         out.push_str(&format!("  {}\n", styled(DIM, title)));
-        let rows: Vec<[String; 3]> = hops.iter().map(row).collect();
+        let rows: Vec<[String; 3]> = hops.iter().map(|hop| row(hop, policies)).collect();
         let width = |column: usize| {
             let cells = rows.iter().filter_map(|r| r.get(column));
             cells.map(|c| c.chars().count()).max().unwrap_or(0)
@@ -78,7 +105,7 @@ pub fn hops(path: &Path, explain: bool) -> String {
     out
 }
 
-fn row(hop: &Hop) -> [String; 3] {
+fn row(hop: &Hop, policies: Policies<'_>) -> [String; 3] {
     let flow = hop.flow.to_string();
     let (what, detail) = match &hop.event {
         HopEvent::Leaves { interface } => (format!("out by {interface}"), flow),
@@ -98,7 +125,8 @@ fn row(hop: &Hop) -> [String; 3] {
             },
         ),
         HopEvent::Chain { .. } => {
-            return [hop.at.to_string(), chain(&hop.event), verdict(&hop.event)];
+            let verdict = verdict(&hop.event, policies);
+            return [hop.at.to_string(), chain(&hop.event), verdict];
         }
         HopEvent::Translated { before } => ("translated".into(), translation(before, &hop.flow)),
         HopEvent::Connection {
@@ -140,7 +168,7 @@ fn chain(event: &HopEvent) -> String {
     }
 }
 
-fn verdict(event: &HopEvent) -> String {
+fn verdict(event: &HopEvent, policies: Policies<'_>) -> String {
     let HopEvent::Chain {
         rule,
         comment,
@@ -156,7 +184,9 @@ fn verdict(event: &HopEvent) -> String {
         _ => GREEN,
     };
     let why = match rule {
-        Some(_) if *ours && !comment.is_empty() => comment.clone(),
+        Some(_) if *ours && !comment.is_empty() => {
+            format!("{comment}{}", policies.place(comment))
+        }
         Some(rule) if comment.is_empty() => rule.clone(),
         Some(rule) => format!("{rule}  # {comment}"),
         None => "the chain's policy".into(),

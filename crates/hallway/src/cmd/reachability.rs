@@ -38,7 +38,7 @@ pub(crate) fn explain(
             for one in &paths {
                 ui::hanging(&path::headline(one), 4);
                 ui::text(&path::reason(&one.reason, &subject.file));
-                ui::text(&path::hops(one, common.verbose > 0));
+                ui::text(&path::hops(one, subject.policies(), common.verbose > 0));
             }
         }
     }

@@ -98,7 +98,7 @@ fn show(path: &Path, predicted: &Path, subject: &Subject, how: &TraceOptions) {
             predicted.outcome, predicted.reason.text
         ));
     }
-    ui::text(&path::hops(path, how.explain));
+    ui::text(&path::hops(path, subject.policies(), how.explain));
 }
 
 /// The data of every tracer.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use hallway_spec::{Section, SysctlKey, Value, is_of_loopback};
+use hallway_spec::{Entry, Section, SysctlKey, Value, is_of_loopback, turns_ipv6_on};
 
 use super::service::Service;
 use crate::entries::Entries;
@@ -109,7 +109,7 @@ pub(crate) fn sysctls(
             if entry.value.text() == Some("1") {
                 out.set("forwarding", at, Value::of_plain(at, true));
             }
-        } else if has(Section::Node, "sysctls") && entry.key.parse::<SysctlKey>().is_ok() {
+        } else if has(Section::Node, "sysctls") && is_setting(entry) {
             let text = entry.value.text().unwrap_or_default();
             others.set(&entry.key, &entry.place, Value::of_text(at, text));
         } else {
@@ -121,10 +121,17 @@ pub(crate) fn sysctls(
     }
 }
 
-/// Further names of a service on a network: its aliases, its container's name, and the name of the
-/// service if its nodes have other names.
+/// Whether a node of a hallway file may have the setting.
+fn is_setting(entry: &Entry) -> bool {
+    let text = entry.value.text().unwrap_or_default();
+    entry.key.parse::<SysctlKey>().is_ok() || turns_ipv6_on(&entry.key, text)
+}
+
+/// Further names of a node of a service on a network: its aliases, its container's name, and of several nodes
+/// the name of the service, or for the first one, which has that name, a name that only this one has.
 pub(super) fn of_attachment(
     service: &Service,
+    replica: usize,
     attached: &Value,
     has: Has<'_>,
     out: &mut Entries,
@@ -152,7 +159,7 @@ pub(super) fn of_attachment(
             return;
         }
         let there = names.iter().any(|n| n.text() == Some(name));
-        if !there && !service.nodes.iter().any(|n| n == name) {
+        if !there && service.nodes.get(replica).is_none_or(|n| n != name) {
             names.push(Value::of_text(&at.place, name));
         }
     };
@@ -166,6 +173,9 @@ pub(super) fn of_attachment(
         add(container.text().unwrap_or_default(), container);
     }
     add(&service.name, &service.value);
+    if let Some(further) = service.first.as_deref().filter(|_| replica == 0) {
+        add(further, &service.value);
+    }
     out.one_or_many("aliases", place, names);
 }
 

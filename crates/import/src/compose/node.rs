@@ -27,7 +27,7 @@ pub(super) fn node(
         let namespace = namespace(context, service, other, findings)?;
         out.set("namespace", &other.place, namespace);
     }
-    networks(context, service, &mut out, findings);
+    networks(context, service, replica, &mut out, findings);
     if let Some(container) = service.containers.get(replica) {
         let place = &value.place;
         let namespace = Value::of_text(place, format!("container:{container}"));
@@ -277,7 +277,13 @@ fn missing(context: &Context<'_>, entry: &Entry, required: bool, findings: &mut 
     findings.problem(&entry.place, kind);
 }
 
-fn networks(context: &Context<'_>, service: &Service, out: &mut Entries, findings: &mut Findings) {
+fn networks(
+    context: &Context<'_>,
+    service: &Service,
+    replica: usize,
+    out: &mut Entries,
+    findings: &mut Findings,
+) {
     let Some(first) = service.networks.first() else {
         return;
     };
@@ -290,7 +296,7 @@ fn networks(context: &Context<'_>, service: &Service, out: &mut Entries, finding
             .unwrap_or(&attached.name);
         let mac = value_of(service, "mac_address").filter(|_| position == 0);
         let runtime = context.networks.of_runtime.contains(&attached.name);
-        let settings = attachment(service, attached, mac, runtime, findings);
+        let settings = attachment(service, replica, attached, mac, runtime, findings);
         map.set(name, &attached.place, settings);
     }
     let place = service
@@ -312,6 +318,7 @@ fn value_of<'s>(service: &'s Service, key: &str) -> Option<&'s Value> {
 /// A service's connection to one network.
 fn attachment(
     service: &Service,
+    replica: usize,
     attached: &Attached,
     mac: Option<&Value>,
     of_runtime: bool,
@@ -336,7 +343,7 @@ fn attachment(
         out.text("interface", interface);
     }
     let has: names::Has<'_> = &|section, key| section.has(key);
-    names::of_attachment(service, &attached.value, has, &mut out, findings);
+    names::of_attachment(service, replica, &attached.value, has, &mut out, findings);
     for key in ["link_local_ips", "driver_opts", "priority"] {
         if attached.value.get(key).is_some() {
             findings.ignore(key);

@@ -23,7 +23,16 @@ fn meant<'a>(services: &'a [Service], networks: &BTreeMap<String, String>) -> Me
         (service.name.as_str(), named.collect::<Vec<_>>())
     };
     let all = services.iter().map(nodes);
-    all.filter(|(name, nodes)| *nodes != [*name]).collect()
+    // The further name of the first node is its own alone.
+    let first = services.iter().filter_map(|service| {
+        let (_, named) = nodes(service);
+        Some((
+            service.first.as_deref()?,
+            named.into_iter().take(1).collect(),
+        ))
+    });
+    let all = all.filter(|(name, nodes)| *nodes != [*name]);
+    all.chain(first).collect()
 }
 
 /// Adds the keys of the file's `x-hallway` to the translation. Policies, expectations and links of services

@@ -1,7 +1,5 @@
 //! The nodes of a service, one for each replica.
 
-use std::collections::BTreeSet;
-
 use hallway_spec::{Entry, Section, Value, listed};
 
 use crate::findings::Findings;
@@ -46,13 +44,14 @@ pub(super) fn nodes(
                 findings.not_supported(&container.place, what, "remove one of the two");
             }
             let names = free(name, count, services);
-            if let (Some(first), Some(last), true) = (names.first(), names.last(), count > 1) {
+            if let (Some(last), true) = (names.last(), count > 1) {
                 let resolved = match Section::Attachment.has("aliases") {
                     true => String::new(),
-                    false => format!("; the name {name} itself is not resolved"),
+                    false => format!("; the name {name} is that of the first only"),
                 };
                 let all = match *last == format!("{name}-{count}") {
-                    true => format!("{first} to {last}"),
+                    true if count == 2 => format!("{name} and {last}"),
+                    true => format!("{name} and {name}-2 to {last}"),
                     false => format!(
                         "{}; other services have the names of the numbers that are left out",
                         listed(&names)
@@ -65,14 +64,25 @@ pub(super) fn nodes(
     }
 }
 
-/// The names of so many nodes, numbered from 1, without those of services.
+/// The names of so many nodes, without those of services. The first one has the name of the service, so that it is
+/// the same node whatever the number of replicas is; the others are numbered from 2.
 fn free(name: &str, count: u32, services: &[&Entry]) -> Vec<String> {
-    let begin = format!("{name}-");
-    let taken: BTreeSet<&str> = (services.iter())
-        .map(|e| e.key.as_str())
-        .filter(|key| key.starts_with(&begin))
-        .collect();
-    let names = (1_u32..).map(|number| format!("{name}-{number}"));
-    let names = names.filter(|name| !taken.contains(name.as_str()));
-    names.take(count as usize).collect()
+    let numbered = (2_u32..).map(|number| numbered(name, number));
+    let others = numbered.filter(|name| !is_service(name, services));
+    let all = std::iter::once(name.to_owned()).chain(others);
+    all.take(count as usize).collect()
+}
+
+fn numbered(name: &str, number: u32) -> String {
+    format!("{name}-{number}")
+}
+
+fn is_service(name: &str, services: &[&Entry]) -> bool {
+    services.iter().any(|e| e.key == name)
+}
+
+/// The further name of the first of several nodes, which is its own alone; `None` if a service has that name.
+pub(super) fn first(name: &str, nodes: &[String], services: &[&Entry]) -> Option<String> {
+    let further = numbered(name, 1);
+    (nodes.len() > 1 && !is_service(&further, services)).then_some(further)
 }

@@ -27,6 +27,8 @@ pub(super) struct Service {
     pub(super) value: Value,
     /// Its nodes, one for each replica.
     pub(super) nodes: Vec<String>,
+    /// A further name of the first of several nodes, like `web-1`.
+    pub(super) first: Option<String>,
     pub(super) networks: Vec<Attached>,
     /// The names that `links` of other services give it.
     pub(super) linked: Vec<Value>,
@@ -115,6 +117,7 @@ pub(super) fn read(
             place: entry.place.clone(),
             ports: published.map_or_else(Vec::new, |p| ports::published(p, findings)),
             value: entry.value.clone(),
+            first: replicas::first(&entry.key, &nodes, &all),
             nodes,
             networks,
             linked: linked(&all, &entry.key),

@@ -1,6 +1,7 @@
 //! A containerlab topology as a hallway file.
 
 pub(crate) mod exec;
+mod ipv6;
 mod keys;
 mod lab;
 mod left_out;
@@ -53,6 +54,7 @@ pub(crate) fn translate(
     let links = lab::links(topology, findings);
     left_out::of(&mut nodes, &links, findings);
     neighbours::check(&mut nodes, &links, findings);
+    ipv6::keep_on(&mut nodes, &links);
     let bridges: BTreeSet<&str> = nodes
         .iter()
         .filter(|n| n.is_bridge())

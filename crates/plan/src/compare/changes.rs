@@ -3,8 +3,6 @@
 use hallway_nftables::compare::What;
 use hallway_nftables::{Rule, RulesetDifference, print};
 
-use crate::rules::purpose;
-
 /// How many changes, and how many characters of one, fit into a sentence.
 const SHOWN: usize = 3;
 const LENGTH: usize = 160;
@@ -67,8 +65,7 @@ fn changed(of: &RulesetDifference, wanted: &Rule, found: &Rule) -> Option<String
     let What::MissingRule { chain, .. } = &of.what else {
         return None;
     };
-    let key = purpose::without_line;
-    let text = |rule| match key(&wanted.comment) == key(&found.comment) {
+    let text = |rule| match wanted.comment == found.comment {
         true => print::rule(rule, of.family),
         false => print::rule_with_comment(rule, of.family),
     };
@@ -134,7 +131,7 @@ mod tests {
     fn rule(port: u16, verdict: Verdict) -> Rule {
         let tcp = Match::Is(Field::L4Proto, Value::Proto(6));
         let matches = vec![tcp, Match::Is(Field::Dport, Value::Port(port))];
-        Rule::new(matches, verdict, "policy 1 line 7")
+        Rule::new(matches, verdict, "policy 1")
     }
 
     fn difference(what: What) -> RulesetDifference {

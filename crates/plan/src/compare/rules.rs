@@ -7,7 +7,7 @@ use hallway_nftables::{self as nft, Element, Family, IpVersion, Ruleset, Value, 
 
 use super::{Difference, Fact, ObjectPlace, changes};
 use crate::observed::{Observed, Seen};
-use crate::rules::{purpose, ruleset, sets, source_routing};
+use crate::rules::{ruleset, sets, source_routing};
 use crate::settled::Settled;
 
 /// The families of the project's tables.
@@ -47,10 +47,9 @@ fn fill(rules: &mut Ruleset, notes: &sets::Definition, elements: &[Element]) {
     }
 }
 
-/// How two rulesets differ, apart from the line numbers in comments. A line moves when something is
-/// added above it, but the filter stays the same.
+/// How two rulesets differ.
 pub(crate) fn unlike(wanted: &Ruleset, found: &Ruleset) -> Vec<nft::RulesetDifference> {
-    let mut all = hallway_nftables::compare_with(wanted, found, &purpose::without_line);
+    let mut all = hallway_nftables::compare(wanted, found);
     // A table of that name in another family is another program's.
     all.retain(|d| d.what != What::ExtraTable || FAMILIES.contains(&d.family));
     all

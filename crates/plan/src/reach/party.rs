@@ -64,11 +64,11 @@ impl World<'_> {
         Some(Party::Node(owner.name.clone()))
     }
 
-    /// The parties that a name means: as [`Self::party`], or every node that has it as a further name, or as
+    /// The parties that a name means: as [`Self::party`], and every node that has it as a further name, or as
     /// an address that several have.
     #[must_use]
     pub fn parties(&self, text: &str) -> Vec<Party> {
-        if let Some(party) = self.party(text) {
+        if let Some(party) = self.party(text).filter(|p| !matches!(p, Party::Node(_))) {
             return self.each(party);
         }
         let nodes = text.parse().map(|name: Name| self.settled().named(&name));
@@ -123,17 +123,10 @@ impl World<'_> {
         if let Some(address @ Party::Address(_)) = self.party(text) {
             return vec![address];
         }
-        let mut found = self.parties(text);
+        let found = self.parties(text);
         let Ok(name) = text.parse::<Name>() else {
             return found;
         };
-        if let [Party::Node(_)] = found.as_slice() {
-            // A program may use each address of a name.
-            let others = self.settled().nodes.iter().filter(|n| n.has_alias(&name));
-            let others = others.map(|n| Party::Node(n.name.clone()));
-            let others: Vec<Party> = others.filter(|p| !found.contains(p)).collect();
-            found.extend(others);
-        }
         let Some(client) = client.filter(|_| found.is_empty()) else {
             return found;
         };

@@ -76,8 +76,7 @@ pub enum HopEvent {
         hook: String,
         /// The deciding rule as nft prints it; `None` when the chain's policy decided.
         rule: Option<String>,
-        /// The rule's comment: for rules of hallway's own, what it is for and which line of the
-        /// file it comes from.
+        /// The rule's comment: for rules of hallway's own, what it is for.
         comment: String,
         /// `accept`, `drop`, `reject`, `dnat`, `masquerade`, ...
         verdict: String,

@@ -20,7 +20,7 @@ use super::sets::{
     PORTS, PORTS_AT, PREFIXES, QUOTED, ROUTED, ROUTED_PORTS, ROUTER_MACS, SOURCES, TARGET_RANGES,
     TARGETS, TRANSIT, WITHOUT_ADDRESS, WITHOUT_ADDRESS_ROUTED,
 };
-use super::{purpose, several_networks, share};
+use super::{several_networks, share};
 use crate::settled::{Interface, Network, Node, Publish, Settled, Subnet};
 
 /// An element with the set it belongs to.
@@ -279,7 +279,7 @@ fn each_port(publish: &Publish) -> bool {
 pub fn of_publish(publish: &Publish) -> Vec<Placed> {
     let mut out = Vec::new();
     let proto = Value::Proto(publish.protocol.number());
-    let note = Some(source(publish));
+    let note = Some(format!("nodes.{}.ports", publish.node));
     for target in &publish.targets {
         let version = IpVersion::of(*target);
         let address = Value::address(*target);
@@ -328,8 +328,4 @@ pub fn of_publish(publish: &Publish) -> Vec<Placed> {
         }
     }
     out
-}
-
-fn source(publish: &Publish) -> String {
-    purpose::place(&publish.place.key, &publish.place)
 }

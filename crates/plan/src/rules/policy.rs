@@ -38,7 +38,7 @@ pub(super) fn compile(settled: &Settled) -> Compiled {
             Action::Allow => Verdict::Accept,
             Action::Deny => Verdict::Drop,
         };
-        let comment = comment(policy);
+        let comment = purpose::policy(policy.number());
         let add = |rules: &mut Vec<Rule>, matches: &[Match]| {
             for service in &services {
                 let all = matches.iter().chain(service).cloned().collect();
@@ -63,11 +63,6 @@ pub(super) fn compile(settled: &Settled) -> Compiled {
         }
     }
     out
-}
-
-/// The comment of a policy's rules: where the policy is in the file.
-fn comment(policy: &Policy) -> String {
-    purpose::policy(policy.number(), &policy.place)
 }
 
 /// One list of conditions per way a packet can match; one empty list when every packet does.

@@ -1,7 +1,5 @@
 //! What rules are for: the comments that identify them, in the kernel and in explanations. A
-//! policy's rules are identified by the policy's key instead.
-
-use hallway_spec::Place;
+//! policy's rules are identified by the number of the policy instead.
 
 /// Members of one network.
 pub const INSIDE: &str = "inside a network";
@@ -76,27 +74,9 @@ pub fn policy_of(comment: &str) -> Option<usize> {
     number.parse::<usize>().ok()?.checked_sub(1)
 }
 
-/// The comment of a policy's rules: its number from 1, and its line in the project's file.
+/// The comment of a policy's rules: its number from 1. No comment contains a place in the file: it is
+/// another one after a command that writes the text on record, and the filter is the same.
 #[must_use]
-pub fn policy(number: usize, written: &Place) -> String {
-    place(&format!("policy {number}"), written)
-}
-
-/// A comment with the place of something: its key and, where the project's file has it, its line. A
-/// comment is too short for the name of another file.
-#[must_use]
-pub fn place(key: &str, written: &Place) -> String {
-    match written.line {
-        line if line > 0 && written.file.is_empty() => format!("{key} line {line}"),
-        _ => key.to_owned(),
-    }
-}
-
-/// The comment without the line that [`place`] put into it.
-#[must_use]
-pub fn without_line(comment: &str) -> &str {
-    match comment.rsplit_once(" line ") {
-        Some((key, line)) if line.bytes().all(|b| b.is_ascii_digit()) => key,
-        _ => comment,
-    }
+pub fn policy(number: usize) -> String {
+    format!("policy {number}")
 }

@@ -50,8 +50,8 @@ pub(super) fn add(topology: &Topology, joining: &Joining<'_>, nodes: &mut [Node]
     out
 }
 
-/// Whether IPv6 is on in a node: it has an IPv6 address, none at all, or is on a plain switch without a
-/// subnet, where its programs give it the addresses.
+/// Whether IPv6 is on in a node: the file says so, or it has an IPv6 address, none at all, or is on a plain
+/// switch without a subnet, where its programs give it the addresses.
 fn has_ipv6(topology: &Topology, node: &Node) -> bool {
     let mut addresses = node.interfaces.iter().flat_map(|i| &i.addresses).peekable();
     let none = addresses.peek().is_none();
@@ -60,7 +60,10 @@ fn has_ipv6(topology: &Topology, node: &Node) -> bool {
         let network = topology.networks.iter().find(named);
         network.is_some_and(|n| n.mode == Mode::Lan && n.subnets.is_empty())
     };
-    none || addresses.any(|a| matches!(a, IpNet::V6(_))) || node.interfaces.iter().any(is_switch)
+    node.ipv6
+        || none
+        || addresses.any(|a| matches!(a, IpNet::V6(_)))
+        || node.interfaces.iter().any(is_switch)
 }
 
 /// The lowest `ethN` that neither the node's interfaces nor the file's own names use.

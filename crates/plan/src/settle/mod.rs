@@ -265,7 +265,7 @@ impl Nodes<'_> {
             default_route: node.default_route,
             interfaces,
             routes: Vec::new(),
-            ipv6: true,
+            ipv6: node.ipv6,
             forwarding: node.forwarding,
             connections: node.connections,
             hostname: node.hostname.clone(),

@@ -16,7 +16,7 @@ use crate::problem::{Required, ValueProblem};
 use crate::reader::{At, Reader};
 use crate::{
     Attachment, Command, ExtraHost, Impairments, IpVersion, Name, Node, Place, Program,
-    StaticRoute, SysctlKey,
+    StaticRoute, SysctlKey, turns_ipv6_on,
 };
 
 /// The nodes, and the programs that share the namespaces of other programs.
@@ -58,6 +58,7 @@ pub(super) fn bare(name: Name, place: crate::Place) -> Node {
         hostname: None,
         sysctls: BTreeMap::new(),
         sysctl_places: BTreeMap::new(),
+        ipv6: false,
         dns: Vec::new(),
         dns_search: Vec::new(),
         extra_hosts: Vec::new(),
@@ -257,6 +258,7 @@ fn sysctls(r: &mut Reader<'_>, at: &At, node: &mut Node) {
     let mut add = |r: &mut Reader<'_>, name: &str, value: &str, place: Place| match name
         .parse::<SysctlKey>()
     {
+        Err(_) if turns_ipv6_on(name, value) => node.ipv6 = true,
         Ok(key) => {
             let words: Vec<&str> = value.split_whitespace().collect();
             node.sysctls.insert(key.clone(), words.join(" "));
