@@ -230,6 +230,18 @@ fn of_packet(exprs: &[Expr]) -> Option<(Match, usize)> {
             ..,
         ] => Some((Match::Unmarked(mark_bits(mask)?), 3)),
         [
+            Expr::Meta {
+                key: Meta::IifGroup,
+                ..
+            },
+            Expr::Bitwise { .. },
+            Expr::Compare { data, .. },
+            ..,
+        ] => {
+            let [first, ..] = u32::from_ne_bytes(data.as_slice().try_into().ok()?).to_be_bytes();
+            Some((Match::FromGroups(first), 3))
+        }
+        [
             Expr::FibDestinationType { .. },
             Expr::Compare { data, .. },
             ..,
