@@ -339,7 +339,10 @@ fn rules_about_the_translated_source() {
     let drops = |is: bool, source: &str| {
         let source = Value::V4(source.parse().unwrap());
         let compared = if is { Match::Is } else { Match::IsNot };
-        Rule::new(vec![compared(Field::Ip4Saddr, source)], Verdict::Drop, "")
+        // Not the reply, which has the address of the machine outside.
+        let leaves = Match::Is(Field::OifName, Value::Ifname("eth0".into()));
+        let matches = vec![leaves, compared(Field::Ip4Saddr, source)];
+        Rule::new(matches, Verdict::Drop, "")
     };
     let asked = |hook, rule, addresses: &[&str]| {
         let address = |text: &&str| (text.parse().unwrap(), "eth0".to_owned());

@@ -249,12 +249,7 @@ impl Printer<'_> {
             return Some(());
         };
         let zero = data.iter().all(|b| *b == 0);
-        let is_prefix = match left.kind {
-            kind if kind.address() => prefix_of(mask),
-            DataType::DevGroup | DataType::Mark => prefix_of(&in_network_order(mask)),
-            _ => None,
-        };
-        let text = match (flags(left.kind), is_prefix) {
+        let text = match (flags(left.kind), leading(left.kind, mask)) {
             (Some(_), _) if zero && operation == 1 => {
                 format!("{} {}", left.text, left.value(mask, self.values))
             }
@@ -344,6 +339,15 @@ impl Printer<'_> {
             }
         }
         Some(())
+    }
+}
+
+/// The number of leading bits of a mask that nft writes as a prefix.
+fn leading(kind: DataType, mask: &[u8]) -> Option<u32> {
+    match kind {
+        kind if kind.address() => prefix_of(mask),
+        DataType::DevGroup | DataType::Mark => prefix_of(&in_network_order(mask)),
+        _ => None,
     }
 }
 
