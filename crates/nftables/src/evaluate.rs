@@ -241,6 +241,7 @@ impl<'a> Evaluator<'a> {
             Match::Dnated => packet.dnated,
             Match::ToLocal => packet.to_local,
             Match::Unmarked(bits) => packet.mark & bits == 0,
+            Match::FromGroups(first) => packet.iif_group >> 24 == u32::from(*first),
             Match::Expressions(_) => false, // no table with such a rule gets here
         }
     }

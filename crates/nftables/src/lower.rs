@@ -180,18 +180,10 @@ pub(crate) fn matched(out: &mut Vec<Expr>, condition: &Match, context: Context<'
             let load = Expr::SocketWildcard { to: Reg(0) };
             equal(out, load, vec![0]);
         }
-        Match::Unmarked(bits) => {
-            out.push(meta(Meta::Mark));
-            out.push(Expr::Bitwise {
-                reg: Reg(0),
-                mask: bits.to_ne_bytes().to_vec(),
-                xor: vec![0; 4],
-            });
-            out.push(Expr::Compare {
-                reg: Reg(0),
-                equal: true,
-                data: vec![0; 4],
-            });
+        Match::Unmarked(bits) => part(out, Meta::Mark, *bits, 0),
+        Match::FromGroups(first) => {
+            let byte = |byte: u8| u32::from(byte) << 24;
+            part(out, Meta::IifGroup, byte(u8::MAX), byte(*first));
         }
         Match::Expressions(all) => out.extend(all.iter().cloned()),
     }
@@ -284,6 +276,16 @@ fn answers_for(out: &mut Vec<Expr>, version: IpVersion, set: &str) {
         set: set.to_owned(),
         to: None,
         invert: false,
+    });
+}
+
+/// The bits of a mask have this value.
+fn part(out: &mut Vec<Expr>, key: Meta, mask: u32, data: u32) {
+    out.extend([meta(key), masked(mask.to_ne_bytes().to_vec())]);
+    out.push(Expr::Compare {
+        reg: Reg(0),
+        equal: true,
+        data: data.to_ne_bytes().to_vec(),
     });
 }
 

@@ -241,8 +241,29 @@ fn of_packet(exprs: &[Expr]) -> Option<(Match, usize)> {
             },
             ..,
         ] if *data == [0] => Some((Match::OfSocket, 2)),
-        _ => answers_for(exprs).or_else(|| later_fragment(exprs)),
+        _ => answers_for(exprs)
+            .or_else(|| later_fragment(exprs))
+            .or_else(|| from_groups(exprs)),
     }
+}
+
+/// The first byte of a device group; whether they are exactly those is checked when the condition is lowered
+/// again.
+fn from_groups(exprs: &[Expr]) -> Option<(Match, usize)> {
+    let [
+        Expr::Meta {
+            key: Meta::IifGroup,
+            ..
+        },
+        Expr::Bitwise { .. },
+        Expr::Compare { data, .. },
+        ..,
+    ] = exprs
+    else {
+        return None;
+    };
+    let [first, ..] = u32::from_ne_bytes(data.as_slice().try_into().ok()?).to_be_bytes();
+    Some((Match::FromGroups(first), 3))
 }
 
 /// The answer of a translated connection; whether they are exactly those is checked when the condition is

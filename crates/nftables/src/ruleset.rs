@@ -339,6 +339,8 @@ pub enum Match {
     OfSocket,
     /// Its mark has none of these bits.
     Unmarked(u32),
+    /// The device group of the link it came in by has this first byte.
+    FromGroups(u8),
     /// Expressions without another variant. They may do more than match.
     Expressions(Vec<Expr>),
 }

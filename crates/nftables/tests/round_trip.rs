@@ -172,6 +172,7 @@ fn condition() -> impl Strategy<Value = Match> {
         (select(vec![IpVersion::V4, IpVersion::V6]), names())
             .prop_map(|(version, set)| Match::AnswersFor(version, set)),
         any::<u32>().prop_map(Match::Unmarked),
+        any::<u8>().prop_map(Match::FromGroups),
     ]
 }
 

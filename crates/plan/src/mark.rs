@@ -14,22 +14,28 @@ pub const ROUTE_PROTOCOL: u8 = 104;
 /// The metric of unreachable routes: any other route to the prefix is preferred.
 pub const UNREACHABLE_METRIC: u32 = 4_278_198_272;
 
-/// The top byte of every device group of hallway.
-pub const GROUP_MARK: u32 = 0x68 << 24;
+/// The first byte of the device groups of hallway, except those of lans.
+const GROUP_MARK: u8 = 0x68;
+
+/// The first byte of the device groups of lans. The rules of every project recognize the lans of all
+/// projects by it.
+pub const LAN_MARK: u8 = 0x69;
 
 /// Slots are 12 bits wide.
 pub const SLOTS: u16 = 1 << 12;
 
 /// The device group of a network.
 #[must_use]
-pub fn group(slot: u16, index: u16) -> u32 {
-    GROUP_MARK | (u32::from(slot & 0xfff) << 12) | u32::from(index & 0xfff)
+pub fn group(slot: u16, index: u16, lan: bool) -> u32 {
+    let first = if lan { LAN_MARK } else { GROUP_MARK };
+    (u32::from(first) << 24) | (u32::from(slot & 0xfff) << 12) | u32::from(index & 0xfff)
 }
 
 /// The slot of a group; `None` if it is not a group of hallway.
 #[must_use]
 pub fn slot_of(group: u32) -> Option<u16> {
-    (group >> 24 == GROUP_MARK >> 24).then_some(((group >> 12) & 0xfff) as u16)
+    let ours = [GROUP_MARK, LAN_MARK].map(u32::from);
+    (ours.contains(&(group >> 24))).then_some(((group >> 12) & 0xfff) as u16)
 }
 
 /// What a link is, as its alias names it.
@@ -224,7 +230,9 @@ mod tests {
 
     #[test]
     fn a_group_gives_back_its_slot() {
-        assert_eq!(slot_of(group(0xabc, 7)), Some(0xabc));
+        for lan in [false, true] {
+            assert_eq!(slot_of(group(0xabc, 7, lan)), Some(0xabc));
+        }
         assert_eq!(slot_of(51713), None);
     }
 }

@@ -332,3 +332,67 @@ fn bridges_pass_on_what_is_translated() {
         assert_eq!(outcome(hook, port, false), routed, "{hook:?} {port}");
     }
 }
+
+/// The host's address that replaces a node's is compared where it is certain; else nothing is predicted.
+#[test]
+fn rules_about_the_translated_source() {
+    let drops = |is: bool, source: &str| {
+        let source = Value::V4(source.parse().unwrap());
+        let compared = if is { Match::Is } else { Match::IsNot };
+        // Not the reply, which has the address of the machine outside.
+        let leaves = Match::Is(Field::OifName, Value::Ifname("eth0".into()));
+        let matches = vec![leaves, compared(Field::Ip4Saddr, source)];
+        Rule::new(matches, Verdict::Drop, "")
+    };
+    let asked = |hook, rule, addresses: &[&str]| {
+        let address = |text: &&str| (text.parse().unwrap(), "eth0".to_owned());
+        let around = Environment {
+            address_links: addresses.iter().map(address).collect(),
+            ..among(table(Family::Inet, hook, 300, vec![rule]))
+        };
+        ask(around, "c", FAR, "icmp").outcome
+    };
+    let one = ["192.168.1.10", "fe80::1"];
+    for (is, source, outcome) in [
+        (false, "192.168.1.10", Outcome::Open),
+        (true, "192.168.1.10", Outcome::Filtered),
+        (false, "192.168.1.11", Outcome::Filtered),
+        (true, "192.168.1.11", Outcome::Open),
+    ] {
+        let rule = || drops(is, source);
+        assert_eq!(asked(Hook::Postrouting, rule(), &one), outcome, "{source}");
+        // Which of two addresses it gets depends on the route, and nothing is known of no address.
+        for unsure in [&["192.168.1.10", "192.168.1.11"][..], &[]] {
+            let found = asked(Hook::Postrouting, rule(), unsure);
+            assert_eq!(found, Outcome::Unknown, "{source} {unsure:?}");
+        }
+    }
+}
+
+/// The host forwards nothing from one machine outside to another because of hallway.
+#[test]
+fn between_machines_outside() {
+    let (one, other) = ("198.51.100.1", "198.51.101.1");
+    let around = |other_link: &str| Environment {
+        routes: vec![
+            route("198.51.100.0/24", "eth0"),
+            route("198.51.101.0/24", other_link),
+        ],
+        ..host()
+    };
+    let path = ask(around("eth1"), one, other, "80");
+    assert_eq!(path.outcome, Outcome::Filtered);
+    assert_eq!(path.reason.code.text(), "both-outside");
+    assert!(path.request.is_empty());
+    let forwards = Environment {
+        forwarding: [(IpVersion::V4, "eth0".to_owned())].into(),
+        ..around("eth1")
+    };
+    for unsure in [forwards, around("eth0"), Environment::default()] {
+        let path = ask(unsure, one, other, "80");
+        assert_eq!(path.outcome, Outcome::Unknown, "{}", path.reason.text);
+    }
+    // The host's own address, and that of a node, are what they were.
+    let path = ask(around("eth1"), one, "192.168.1.10", "8080");
+    assert_eq!(path.outcome, Outcome::Open);
+}

@@ -135,7 +135,10 @@ mod tests {
             fault: None,
         };
         SeenSpace {
-            links: vec![link(2, "eth1", 0), link(3, "br-apps", mark::group(1, 1))],
+            links: vec![
+                link(2, "eth1", 0),
+                link(3, "br-apps", mark::group(1, 1, false)),
+            ],
             addresses: vec![
                 address(2, "192.168.7.1/24"),
                 address(2, "192.168.2.10/24"),

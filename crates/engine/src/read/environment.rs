@@ -7,6 +7,7 @@ use hallway_kernel::rule::{RoutingRule, RuleAction};
 use hallway_kernel::{Kernel, KernelError};
 use hallway_nftables::survey::may_mark;
 use hallway_nftables::{Family, Ruleset, Table};
+use hallway_plan::diff::forwards_for_others;
 use hallway_plan::observed::{SeenLink, SeenRoute};
 use hallway_plan::reach::{Environment, HostNet};
 use hallway_plan::rules::ip_version;
@@ -71,6 +72,7 @@ pub fn environment(settled: &Settled) -> Result<Environment, KernelError> {
             .map(|link| link.name.clone())
             .collect(),
         address_links: address_links(&seen),
+        forwarding: forwards_for_others(&settled.project, &seen),
         served: served(),
         inside: BTreeMap::new(),
     })

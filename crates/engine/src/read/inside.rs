@@ -46,7 +46,10 @@ fn read(kernel: &mut Kernel, node: &Node) -> Result<Inside, KernelError> {
         .filter_map(|a| Some((name_of(a.index)?, a.net)));
     let on = on.collect();
     let mut routing = own_rules(kernel)?;
-    routing.extend(own_routes(kernel, node, &addresses)?);
+    let of_file = |index: u32| {
+        name_of(index).is_none_or(|name| node.interfaces.iter().any(|i| i.name == name))
+    };
+    routing.extend(own_routes(kernel, node, &addresses, of_file)?);
     let filter_of = |index: u32| filters.get(&index).copied();
     Ok(Inside {
         rp_filter: (links.iter())
@@ -91,12 +94,20 @@ fn own_routes(
     kernel: &mut Kernel,
     node: &Node,
     addresses: &[IpNet],
+    of_file: impl Fn(u32) -> bool,
 ) -> Result<Vec<OwnRouting>, KernelError> {
+    // The kernel makes a route to the prefix of each address, also on a link that a program has added. Every
+    // link has one to link-local addresses.
+    let of_added_link = |route: &RouteInfo| {
+        let link_local = matches!(route.to, IpNet::V6(net) if net.addr().is_unicast_link_local());
+        !link_local && route.interface.is_some_and(|index| !of_file(index))
+    };
     let is_own = |route: &RouteInfo| match (route.table, route.kind) {
         (MAIN_TABLE, RouteType::Unicast) => {
             let wanted = node.routes.iter().any(|r| r.to == route.to);
             // Those of a namespace of other programs are known by their links.
-            route.protocol != BY_KERNEL && !wanted && node.joined.is_none()
+            let added = route.protocol != BY_KERNEL || of_added_link(route);
+            added && !wanted && node.joined.is_none()
         }
         (MAIN_TABLE | LOCAL_TABLE, RouteType::Local | RouteType::Anycast) => {
             let to = route.to.addr();

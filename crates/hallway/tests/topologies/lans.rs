@@ -168,3 +168,48 @@ pub(crate) fn a_port_of_a_lan_that_is_changed_is_repaired() {
     });
     h.ok("down");
 }
+
+/// Where bridged packets pass the rules of the host, those of another project drop nothing on a lan, whatever
+/// addresses its members use; and no frame of it gets to the host, by the guard of any project.
+pub(crate) fn a_lan_beside_another_project() {
+    let p = hallway();
+    sh("sysctl -qw net.bridge.bridge-nf-call-iptables=1 net.bridge.bridge-nf-call-ip6tables=1");
+    p.up(
+        "networks: { apps: { subnet: [10.20.0.0/24, \"fd20::/64\"] } }
+nodes: { w: { networks: [apps], command: hallway serve 80, ready: 80/tcp } }
+",
+    )
+    .ok();
+    let q = p.project("q");
+    q.up("networks:
+  n: { subnet: 10.30.0.0/24 }
+  same: { subnet: [10.20.0.0/29, \"fd20::/64\"], mode: lan }
+  transit: { subnet: 10.34.0.0/29, mode: lan }
+nodes:
+  r1: { networks: { same: { address: [10.20.0.3, \"fd20::3\"] } } }
+  r2: { networks: { same: { address: [10.20.0.4, \"fd20::4\"] } } }
+  gw: { networks: { n: { masquerade: true }, transit: { address: 10.34.0.1 } }, forwarding: true }
+  behind: { networks: { transit: { address: 10.34.0.2 } }, routes: [ { to: default, via: 10.34.0.1 } ] }
+")
+    .ok();
+    let all_pass = || {
+        for address in ["10.20.0.4", "fd20::4"] {
+            assert!(q.pings("r1", address), "{address}");
+        }
+        // The replies have an address of the other project.
+        assert!(q.pings("behind", "10.20.0.1"));
+    };
+    all_pass();
+    for (from, to) in [("r1", "r2"), ("behind", "10.20.0.1")] {
+        q.run(&["explain", from, to]).says("open").exits(0);
+        q.run(&["reach", from, to]).exits(0);
+    }
+    // The guard of the other project alone drops nothing there, either.
+    sh("nft flush chain inet hallway-p guard; nft flush chain bridge hallway-q to_host");
+    assert!(q.pings("r1", "10.20.0.4"));
+    let drops = sh("nft list chain bridge hallway.guard.p guard_to_host");
+    assert!(drops.contains("drop"), "{drops}");
+    for h in [&q, &p] {
+        h.ok("down");
+    }
+}

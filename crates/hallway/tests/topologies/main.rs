@@ -8,8 +8,8 @@ mod lans;
 
 use hallway_testkit::{Hallway, patience, sh};
 use lans::{
-    a_lan_is_a_switch_without_the_host, a_lan_passes_every_frame, a_lan_with_several_subnets,
-    a_port_of_a_lan_that_is_changed_is_repaired,
+    a_lan_beside_another_project, a_lan_is_a_switch_without_the_host, a_lan_passes_every_frame,
+    a_lan_with_several_subnets, a_port_of_a_lan_that_is_changed_is_repaired,
 };
 
 fn hallway() -> Hallway {
@@ -359,6 +359,7 @@ hallway_testkit::tests![
     what_can_have_no_effect_is_refused,
     exceptions_from_outside,
     a_lan_is_a_switch_without_the_host,
+    a_lan_beside_another_project,
     a_lan_with_several_subnets,
     a_lan_passes_every_frame,
     a_port_of_a_lan_that_is_changed_is_repaired,

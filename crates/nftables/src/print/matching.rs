@@ -249,7 +249,7 @@ impl Printer<'_> {
             return Some(());
         };
         let zero = data.iter().all(|b| *b == 0);
-        let text = match (flags(left.kind), prefix_of(mask)) {
+        let text = match (flags(left.kind), leading(left.kind, mask)) {
             (Some(_), _) if zero && operation == 1 => {
                 format!("{} {}", left.text, left.value(mask, self.values))
             }
@@ -272,7 +272,7 @@ impl Printer<'_> {
                     left.value(data, self.values)
                 )
             }
-            (None, Some(bits)) if left.kind.address() && operation < 2 => {
+            (None, Some(bits)) if operation < 2 => {
                 format!(
                     "{} {sign}{}/{bits}",
                     left.text,
@@ -340,4 +340,22 @@ impl Printer<'_> {
         }
         Some(())
     }
+}
+
+/// The number of leading bits of a mask that nft writes as a prefix.
+fn leading(kind: DataType, mask: &[u8]) -> Option<u32> {
+    match kind {
+        kind if kind.address() => prefix_of(mask),
+        DataType::DevGroup | DataType::Mark => prefix_of(&in_network_order(mask)),
+        _ => None,
+    }
+}
+
+/// The bytes of a number of the machine, the highest first.
+fn in_network_order(bytes: &[u8]) -> Vec<u8> {
+    let mut out = bytes.to_vec();
+    if cfg!(target_endian = "little") {
+        out.reverse();
+    }
+    out
 }

@@ -127,7 +127,10 @@ pub(super) fn other_ct(packet: &Packet<'_>, attrs: Attrs<'_>) -> Load {
     };
     let [original, reply] = directions;
     let tuple = if backwards { reply } else { original };
-    let address = |a: IpAddr| exactly(crate::wire::address_bytes(a));
+    let address = |a: IpAddr| match a.is_unspecified() {
+        true => Load::Unknown,
+        false => exactly(crate::wire::address_bytes(a)),
+    };
     let port = |number: u16| Load::Value(ports(possible(number)));
     match key {
         1 => exactly([u8::from(packet.reply)]),
@@ -170,6 +173,14 @@ impl Header {
         self.0.resize(self.0.len() + count, 0);
         self.1.resize(self.0.len(), 0);
         self
+    }
+
+    fn address(&mut self, address: IpAddr) -> &mut Self {
+        let bytes = crate::wire::address_bytes(address);
+        match address.is_unspecified() {
+            true => self.unknown(bytes.len()),
+            false => self.known(&bytes),
+        }
     }
 
     fn part(&self, offset: u32, length: u32) -> Option<Loaded> {
@@ -221,14 +232,14 @@ fn network(packet: &Packet<'_>) -> Header {
             out.0.extend([0, 0]);
             out.1.extend([0xbf, 0xff]);
             out.unknown(1).known(&[protocol]).unknown(2);
-            out.known(&from.octets()).known(&to.octets());
+            out.address(from.into()).address(to.into());
         }
         (IpAddr::V6(from), IpAddr::V6(to)) => {
             out.known(&[0x60]);
             out.0.push(0);
             out.1.push(0xf0);
             out.unknown(4).known(&[protocol]).unknown(1);
-            out.known(&from.octets()).known(&to.octets());
+            out.address(from.into()).address(to.into());
         }
         _ => {}
     }

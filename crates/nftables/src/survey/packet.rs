@@ -35,7 +35,8 @@ impl Mark {
     pub const ANY: Self = Self { value: 0, known: 0 };
 }
 
-/// Addresses and ports of one direction of a connection; a port is 0 where a client chose it.
+/// Addresses and ports of one direction of a connection; a port is 0 where a client chose it, an address
+/// unspecified where it is not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tuple {
     /// The source.
@@ -51,7 +52,7 @@ pub struct Tuple {
 /// A packet at a hook.
 #[derive(Debug, Clone, Copy)]
 pub struct Packet<'a> {
-    /// What rules of hallway match, too.
+    /// What rules of hallway match, too. An unspecified address is one that is not known.
     pub context: PacketContext<'a>,
     /// The family of the tables that it passes there.
     pub family: Family,

@@ -41,6 +41,7 @@ pub use drifted::drift;
 pub use lines::{described, dropped};
 pub use scope::affected;
 pub use steps::diff;
+pub use uplinks::forwards_for_others;
 
 use crate::compare::Difference;
 use crate::settled::Settled;

@@ -271,6 +271,32 @@ fn holds(uplink: &Uplink, seen: &Observed) -> bool {
     exists && !taken_over(uplink, seen)
 }
 
+/// The links of the host that forward because of another program, as far as it is known.
+#[must_use]
+pub fn forwards_for_others(project: &Name, seen: &Observed) -> BTreeSet<(IpVersion, String)> {
+    let (mut noted, others) = self::noted(project, seen);
+    noted.extend(others);
+    noted.retain(|uplink| holds(uplink, seen));
+    let forwards = |uplink: &Uplink| {
+        let of_all = Uplink {
+            link: ALL.into(),
+            version: uplink.version,
+        };
+        let by_all = uplink.version == IpVersion::V6
+            && all_forward6(seen) == Some(true)
+            && !noted.contains(&of_all);
+        by_all || turned_on(uplink, seen) == Some(true) && !noted.contains(uplink)
+    };
+    let links = seen.host.links.iter().filter(|l| may_be_uplink(l));
+    let all = links.flat_map(|l| {
+        IpVersion::ALL.map(|version| Uplink {
+            link: l.name.clone(),
+            version,
+        })
+    });
+    all.filter(forwards).map(|u| (u.version, u.link)).collect()
+}
+
 /// The uplinks that forward because of this project, by its table or, where that is gone, by the
 /// record.
 pub(super) fn ours(recorded: Recorded<'_>, project: &Name, seen: &Observed) -> BTreeSet<Uplink> {

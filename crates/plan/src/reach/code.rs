@@ -81,6 +81,8 @@ codes! {
     Asymmetric = "asymmetric",
     /// The address is not one machine's: multicast, broadcast, or the localhost of a machine outside.
     SpecialAddress = "special-address",
+    /// Both are machines outside, for which hallway makes the host forward nothing.
+    BothOutside = "both-outside",
     /// The server ignores echo requests, by a setting of the kernel there (echo_ignore_all).
     EchoIgnored = "echo-ignored",
     /// The two have no addresses of one IP version.

@@ -57,6 +57,8 @@ pub struct Environment {
     pub rp_filter: BTreeMap<String, u32>,
     /// The links of addresses of the host by which machines outside may reach it.
     pub address_links: BTreeMap<IpAddr, String>,
+    /// The links of the host that forward because of another program.
+    pub forwarding: BTreeSet<(IpVersion, String)>,
     /// Protocol and place of the sockets by which programs of the host receive packets.
     pub served: Vec<(u8, SocketAddr)>,
     /// The links of the host whose packets a program of XDP gets first.
@@ -122,6 +124,7 @@ impl Default for Environment {
             indexes: BTreeMap::new(),
             rp_filter: BTreeMap::new(),
             address_links: BTreeMap::new(),
+            forwarding: BTreeSet::new(),
             served: Vec::new(),
             xdp: BTreeSet::new(),
             inside: BTreeMap::new(),

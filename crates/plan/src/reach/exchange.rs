@@ -73,6 +73,14 @@ impl Question {
             (None, Some(_)) if meant.is_loopback() && at == Location::Host => {
                 self.localhost(world, meant)
             }
+            (None, Some(source)) if at == Location::Outside => {
+                match world.between_others(source, meant) {
+                    Some((outcome, text)) => {
+                        ExchangeResult::failed(ExchangeFailure::BetweenOthers(outcome, text))
+                    }
+                    None => self.exchange(world, source, meant),
+                }
+            }
             (None, Some(source)) => self.exchange(world, source, meant),
         };
         let mut path = self.path(world, Some(address), found);

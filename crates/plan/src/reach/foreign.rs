@@ -1,5 +1,7 @@
 //! What chains of other programs do with packets.
 
+use std::net::IpAddr;
+
 use hallway_nftables::evaluate::PacketContext;
 use hallway_nftables::survey::{self, Fate, Mark, Passage, RulePlace, Tuple};
 
@@ -192,7 +194,7 @@ impl<'w> Walk<'w> {
             last_port: passing.last_port,
             tcp_flags: packet.tcp_flags(),
             untracked: state == Some(TrackingState::Untracked),
-            connection: connection.map(|(ways, _)| ways.map(tuple)),
+            connection: connection.map(|(ways, _)| ways.map(|way| self.tuple(way))),
             reply: connection.is_some_and(|(_, reply)| reply),
             mark: Mark {
                 value: bits,
@@ -202,6 +204,8 @@ impl<'w> Walk<'w> {
             indexes: [index(context.iif), index(context.oif)],
             bridges: [context.iif, context.oif].map(|port| self.world.bridge_of(port)),
             context: PacketContext {
+                from: self.own_address_of(context.from),
+                to: self.own_address_of(context.to),
                 established: state.is_some_and(|s| self.conntrack.established(&s)),
                 dnated: state.is_some_and(|s| self.conntrack.dnated(&s)),
                 invalid: state.is_none_or(|s| s == TrackingState::Invalid),
@@ -209,6 +213,21 @@ impl<'w> Walk<'w> {
             },
         };
         survey::fate(table, chain, &seen)
+    }
+
+    fn tuple(&self, flow: Flow) -> Tuple {
+        Tuple {
+            from: self.own_address_of(flow.from),
+            to: self.own_address_of(flow.to),
+            source_port: flow.source_port,
+            port: flow.port,
+        }
+    }
+
+    /// The host's address of a connection that leaves it, where it is certain; any other as it is.
+    fn own_address_of(&self, address: IpAddr) -> IpAddr {
+        let known = self.leaves_as.filter(|_| address.is_unspecified());
+        known.unwrap_or(address)
     }
 
     /// The effect of a chain, without bits of hallway's own rules: they are not part of what others have
@@ -251,15 +270,6 @@ impl<'w> Walk<'w> {
             .node
             .map_or(Location::Host, |n| Location::Node(n.clone()));
         self.hop(at, event, passing.packet.flow);
-    }
-}
-
-fn tuple(flow: Flow) -> Tuple {
-    Tuple {
-        from: flow.from,
-        to: flow.to,
-        source_port: flow.source_port,
-        port: flow.port,
     }
 }
 

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use hallway_spec::IpVersion;
 
+use super::path::Outcome;
 use super::world::World;
 
 impl World<'_> {
@@ -24,6 +25,41 @@ impl World<'_> {
             (known.next().copied()).or_else(|| own.next().map(|_| self.some_address(version)))
         };
         IpVersion::ALL.into_iter().filter_map(one).collect()
+    }
+
+    /// What becomes of a packet from a machine outside to another one. `None` if one of the two is of the
+    /// project or of another one, or the host.
+    pub(super) fn between_others(&self, from: IpAddr, to: IpAddr) -> Option<(Outcome, String)> {
+        let environment = &self.environment;
+        let group = |address| environment.uplink(address).map_or(0, |(_, group)| group);
+        let outside = |address: IpAddr| {
+            let known = self.is_host(address) || self.owner(address).is_some();
+            !known && self.network_of(address).is_none() && group(address) == 0
+        };
+        if from == to || !outside(from) || !outside(to) {
+            return None;
+        }
+        let both = format!("{from} and {to} are both outside");
+        let link = |address| environment.route(address)?.link.as_ref().map(|(l, _)| l);
+        let (Some(link_in), Some(link_out)) = (link(from), link(to)) else {
+            let text = format!("{both}: what is between them is not known");
+            return Some((Outcome::Unknown, text));
+        };
+        if link_in == link_out {
+            let text = format!(
+                "{both}, by one link of the host ({link_in}): what is between them is not known"
+            );
+            return Some((Outcome::Unknown, text));
+        }
+        let forwarding = &environment.forwarding;
+        if forwarding.contains(&(IpVersion::of(to), link_in.clone())) {
+            let text = format!(
+                "{both}, and another program makes {link_in} forward: whether it forwards this is not known"
+            );
+            return Some((Outcome::Unknown, text));
+        }
+        let text = format!("{both}, and the host does not forward from one to the other");
+        Some((Outcome::Filtered, text))
     }
 
     /// Stands for any address of the outside when no node does.

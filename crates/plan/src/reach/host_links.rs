@@ -81,6 +81,15 @@ impl<'a> World<'a> {
         on_link.map(|(a, _)| a).find(of_version).copied()
     }
 
+    /// The address that packets get by a masquerade where they leave by a link: known where the link has one
+    /// alone of that version.
+    pub(super) fn only_address(&self, link: &str, like: IpAddr) -> Option<IpAddr> {
+        let of_version = |a: &IpAddr| a.is_ipv4() == like.is_ipv4() && !is_link_local6(*a);
+        let on_link = (self.environment.address_links.iter()).filter(|(_, on)| *on == link);
+        let mut all = on_link.map(|(a, _)| *a).filter(of_version);
+        all.next().filter(|_| all.next().is_none())
+    }
+
     /// The host's own address for packets that leave by that route.
     pub(super) fn host_source(&self, route: &HostRoute<'_>, to: IpAddr) -> Option<IpAddr> {
         match route {

@@ -160,6 +160,7 @@ impl<'w> Walk<'w> {
             IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
         };
         let own = source.unwrap_or(unknown);
+        self.leaves_as = world.only_address(self.with_links(context).oif, own);
         let mut done = false;
         for chain in world.inet.hooked(Hook::Postrouting, ChainType::Nat) {
             let verdict = world.inet.evaluate(chain, context);

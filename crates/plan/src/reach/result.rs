@@ -44,6 +44,8 @@ pub(super) enum ExchangeFailure {
     Silent(&'static str),
     /// The address is not one machine's: the outcome, and what becomes of the packet.
     Special(Outcome, String),
+    /// Both are machines outside: the outcome, and what becomes of the packet.
+    BetweenOthers(Outcome, String),
     /// A packet after the first two of a handshake is dropped.
     LaterPacket,
 }
@@ -76,7 +78,7 @@ impl ExchangeFailure {
             Self::Reply(dropped) if dropped.outcome() == Outcome::Unknown => Outcome::Unknown,
             Self::NoAddress | Self::NotOfVersion(_) | Self::Namesake(_) => Outcome::Unreachable,
             Self::NotPublished => Outcome::Refused,
-            Self::Special(outcome, _) => *outcome,
+            Self::Special(outcome, _) | Self::BetweenOthers(outcome, _) => *outcome,
             Self::Reply(_) | Self::Mismatch(_) | Self::Silent(_) | Self::LaterPacket => {
                 Outcome::Filtered
             }

@@ -179,6 +179,9 @@ pub(super) struct Walk<'w> {
     pub(super) connection_mark: Mark,
     /// A chain of another program has removed bits of hallway from the mark at the present hook.
     pub(super) unmarking: Option<Unmarking>,
+    /// The address that the connection gets where it leaves the host, if that is certain; in flows it is
+    /// unspecified.
+    pub(super) leaves_as: Option<IpAddr>,
     /// Such a rule has exempted the current packet from connection tracking.
     pub(super) exempt: bool,
 }
@@ -208,6 +211,7 @@ impl<'w> Walk<'w> {
             mark: Mark::NONE,
             connection_mark: Mark::NONE,
             unmarking: None,
+            leaves_as: None,
             exempt: false,
         }
     }

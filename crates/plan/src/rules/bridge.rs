@@ -10,12 +10,12 @@ use super::between;
 use super::parts::{
     DHCP_CLIENT, DHCP_SERVER, DHCP6_CLIENT, IPV6, LISTENER_QUERY, MULTICAST4, MULTICAST6,
     NEIGHBOR_ADVERT, NEIGHBOR_SOLICIT, REDIRECT, REDIRECT6, ROUTER_ADVERT, UDP, arp_frame, base,
-    icmp6, ipv4_frame, ipv6_frame, loaded, member, rule, to_several, within,
+    from_lan, icmp6, ipv4_frame, ipv6_frame, loaded, member, rule, to_several, within,
 };
 use super::sets::{
-    ADVERTISERS, BRIDGE_PORTS, BROADCASTS, DHCP_SERVERS, Definition, LAN_PORTS, ND_MACS,
-    ND_TARGETS, PORT_ADDRESSES, PORT_CLAIMS4, PORT_CLAIMS6, PORT_ERRORS, PORT_ERRORS6, PORT_MACS,
-    PORT_QUOTED, PORT_ROUTED, TRANSIT, WITHOUT_ADDRESS,
+    ADVERTISERS, BRIDGE_PORTS, BROADCASTS, DHCP_SERVERS, Definition, ND_MACS, ND_TARGETS,
+    PORT_ADDRESSES, PORT_CLAIMS4, PORT_CLAIMS6, PORT_ERRORS, PORT_ERRORS6, PORT_MACS, PORT_QUOTED,
+    PORT_ROUTED, TRANSIT, WITHOUT_ADDRESS,
 };
 use super::{purpose, quoted_headers};
 use crate::mark::FROM_BIT;
@@ -38,12 +38,15 @@ pub(super) fn chains(to_many: Vec<Rule>) -> Vec<Chain> {
 }
 
 /// The host is not on a lan: it receives no frame of one.
+pub(super) fn of_lan() -> Rule {
+    rule(vec![from_lan()], Verdict::Drop, purpose::LAN)
+}
+
 fn to_host() -> Chain {
-    let of_lan = vec![member(Field::IifGroup, &LAN_PORTS, true)];
     Chain {
         name: "to_host".into(),
         base: base(ChainType::Filter, Hook::Input, Priority::FILTER),
-        rules: vec![rule(of_lan, Verdict::Drop, purpose::LAN)],
+        rules: vec![of_lan()],
     }
 }
 

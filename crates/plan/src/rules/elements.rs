@@ -14,11 +14,11 @@ use super::parts::{
 };
 use super::sets::{
     ADVERTISED, ADVERTISERS, BRIDGE_PORTS, BROADCASTS, DHCP_SERVERS, DISCOVERY, Definition, EGRESS,
-    ERRORS, ERRORS6, HAIRPIN, HIDDEN, INTRA, KEPT, LAN_PORTS, LANS, LISTENERS, MASQUERADED,
-    ND_MACS, ND_TARGETS, NETWORKS, OUTSIDES, PORT_ADDRESSES, PORT_CLAIMS4, PORT_CLAIMS6,
-    PORT_ERRORS, PORT_ERRORS6, PORT_MACS, PORT_QUOTED, PORT_RANGES, PORT_RANGES_AT, PORT_ROUTED,
-    PORTS, PORTS_AT, PREFIXES, QUOTED, ROUTED, ROUTED_PORTS, ROUTER_MACS, SOURCES, TARGET_RANGES,
-    TARGETS, TRANSIT, WITHOUT_ADDRESS, WITHOUT_ADDRESS_ROUTED,
+    ERRORS, ERRORS6, HAIRPIN, HIDDEN, INTRA, KEPT, LISTENERS, MASQUERADED, ND_MACS, ND_TARGETS,
+    NETWORKS, OUTSIDES, PORT_ADDRESSES, PORT_CLAIMS4, PORT_CLAIMS6, PORT_ERRORS, PORT_ERRORS6,
+    PORT_MACS, PORT_QUOTED, PORT_RANGES, PORT_RANGES_AT, PORT_ROUTED, PORTS, PORTS_AT, PREFIXES,
+    QUOTED, ROUTED, ROUTED_PORTS, ROUTER_MACS, SOURCES, TARGET_RANGES, TARGETS, TRANSIT,
+    WITHOUT_ADDRESS, WITHOUT_ADDRESS_ROUTED,
 };
 use super::{several_networks, share};
 use crate::settled::{Interface, Network, Node, Publish, Settled, Subnet};
@@ -44,11 +44,6 @@ pub fn of_network(network: &Network) -> Vec<Placed> {
     let mut out = Vec::new();
     let note = Some(format!("networks.{}", network.name));
     let group = Value::Group(network.group);
-    if network.mode == Mode::Lan {
-        for lans in [&LANS, &LAN_PORTS] {
-            out.push(set(lans, vec![group.clone()], note.clone()));
-        }
-    }
     if network.outside {
         out.push(set(&OUTSIDES, vec![group.clone()], note.clone()));
     }

@@ -8,8 +8,8 @@ use hallway_nftables::{
 };
 
 use super::parts::{
-    DHCP_CLIENT, DHCP_SERVER, LOOPBACK4, MULTICAST6, REDIRECT6, ROUTER_ADVERT, UDP, base, icmp6,
-    loaded, member, nets, rule, within,
+    DHCP_CLIENT, DHCP_SERVER, LOOPBACK4, MULTICAST6, REDIRECT6, ROUTER_ADVERT, UDP, base, from_lan,
+    icmp6, loaded, member, nets, rule, within,
 };
 use super::{purpose, quoted_headers, sets};
 use crate::mark::{FROM_BIT, TO_BIT};
@@ -34,13 +34,14 @@ pub(super) fn guard() -> Chain {
 fn from_outside() -> Vec<Rule> {
     let not_lo = || Match::IsNot(Field::IifName, Value::Ifname("lo".into()));
     let loopback6 = Value::V6(Ipv6Addr::LOCALHOST);
-    let of_lan = || vec![member(Field::IifGroup, &sets::LANS, true)];
-    let mut rules = Vec::from(checked());
+    // Anybody there may use any address. A connection that is tracked on a lan would be one on the
+    // filtered networks behind a router, too.
+    let mut rules = vec![
+        rule(vec![from_lan()], Action::NoTrack, purpose::LAN),
+        rule(vec![from_lan()], Verdict::Accept, purpose::LAN),
+    ];
+    rules.extend(checked());
     rules.extend([
-        // Anybody there may use any address. A connection that is tracked on a lan would be one on the
-        // filtered networks behind a router, too.
-        rule(of_lan(), Action::NoTrack, purpose::LAN),
-        rule(of_lan(), Verdict::Accept, purpose::LAN),
         rule(
             vec![
                 not_lo(),

@@ -18,11 +18,11 @@ use hallway_spec::Name;
 use ipnet::IpNet;
 
 use super::elements::of_network;
-use super::parts::{base, member, rule};
+use super::parts::{base, from_lan, member, rule};
 use super::sets::{
     self, BRIDGED, Definition, FORWARDING, HIDDEN, MASQUERADED, NETWORKS, OUTSIDES, PREFIXES,
 };
-use super::{foreign, guard, nat, nf_version, purpose};
+use super::{bridge, foreign, guard, nat, nf_version, purpose};
 use crate::mark::{self, FROM_BIT, TO_BIT};
 use crate::observed::Uplink;
 use crate::settled::Settled;
@@ -135,7 +135,7 @@ impl Guarded {
         ];
         let chains = vec![sources(), input(), others(), forward(), output(), leaving()];
         let inet = table(Family::Inet, sets, chains);
-        let bridge = table(Family::Bridge, vec![networks()], vec![frames()]);
+        let bridge = table(Family::Bridge, vec![networks()], vec![frames(), to_host()]);
         Ruleset {
             tables: vec![inet, bridge],
         }
@@ -183,7 +183,9 @@ fn sources() -> Chain {
         FROM_BIT => closed(vec![condition], bit),
         _ => closed(vec![not_lo.clone(), condition], bit),
     });
-    let rules = checked.into_iter().chain(guard::cleared()).collect();
+    let mut rules = vec![rule(vec![from_lan()], Verdict::Accept, purpose::LAN)];
+    rules.extend(checked);
+    rules.extend(guard::cleared());
     Chain {
         base: base(ChainType::Filter, Hook::Prerouting, AFTER_SOURCES),
         ..last("guard_sources", Hook::Prerouting, rules)
@@ -236,6 +238,12 @@ fn output() -> Chain {
         cleared(to_nodes(), TO_BIT),
     ];
     last("guard_output", Hook::Output, rules)
+}
+
+/// Frames of lans to the host, which the project's own rules drop as well: the rules about source addresses
+/// let all packets of lans pass.
+fn to_host() -> Chain {
+    last("guard_to_host", Hook::Input, vec![bridge::of_lan()])
 }
 
 /// Frames that nodes send: their addresses are checked by the project's own rules.

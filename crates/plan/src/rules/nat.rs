@@ -9,7 +9,7 @@ use hallway_nftables::{
 };
 use hallway_spec::Protocol;
 
-use super::parts::{LINK_LOCAL6, LOOPBACK4, UDP, base, member, mid_stream, rule, within};
+use super::parts::{LINK_LOCAL6, LOOPBACK4, UDP, base, from_lan, member, mid_stream, rule, within};
 use super::policy::merged;
 use super::purpose;
 use super::sets::{self, ByVersion};
@@ -60,11 +60,7 @@ fn link_local() -> Rule {
 pub(super) fn prerouting(settled: &Settled) -> Chain {
     let mut rules = vec![
         link_local(),
-        rule(
-            vec![member(Field::IifGroup, &sets::LANS, true)],
-            Verdict::Return,
-            purpose::LAN,
-        ),
+        rule(vec![from_lan()], Verdict::Return, purpose::LAN),
     ];
     // With br_netfilter, frames that a bridge passes on pass here, too. The packet comes back from the
     // router as another connection. One that a router forwards unchanged would not be translated then.

@@ -10,6 +10,7 @@ use ipnet::{Ipv4Net, Ipv6Net};
 
 use super::purpose;
 use super::sets::{self, Definition};
+use crate::mark;
 
 /// Ethertypes (linux/if_ether.h).
 const IPV4: u16 = 0x0800;
@@ -87,6 +88,12 @@ pub(super) fn loaded(condition: Option<Match>, bit: u32) -> Rule {
 /// Whether the packet comes from one of the project's networks.
 pub(super) fn nets(yes: bool) -> Match {
     member(Field::IifGroup, &sets::NETWORKS, yes)
+}
+
+/// The packet comes from a lan, of this project or of another one. Where all bridged packets pass the inet
+/// hooks (net.bridge.bridge-nf-call-iptables), those of lans do as well.
+pub(super) fn from_lan() -> Match {
+    Match::FromGroups(mark::LAN_MARK)
 }
 
 pub(super) fn member(field: Field, set: &Definition, yes: bool) -> Match {

@@ -19,9 +19,6 @@ pub static NETWORKS: Definition = Definition::inet("nets", &[DevGroup]);
 pub static EGRESS: Definition = Definition::inet("egress", &[DevGroup]);
 /// Groups of networks whose nodes reach outside with the host's address.
 pub static MASQUERADED: Definition = Definition::inet("masqueraded", &[DevGroup]);
-/// Groups of lans, whose frames are not filtered here. Where all bridged packets pass the inet
-/// hooks (net.bridge.bridge-nf-call-iptables), theirs do as well.
-pub static LANS: Definition = Definition::inet("lans", &[DevGroup]);
 /// Groups of networks whose nodes represent the outside.
 pub static OUTSIDES: Definition = Definition::inet("outsides", &[DevGroup]);
 /// Pairs of groups between which everything may pass: a network and itself.
@@ -139,8 +136,6 @@ static PORT_QUOTED4: Definition = Definition::bridge("quoted4", &[IfName, Bytes4
     .made_of(&[Field::IifName, Field::QuotedDaddr4]);
 static PORT_QUOTED6: Definition = Definition::bridge("quoted6", &[IfName, Bytes16])
     .made_of(&[Field::IifName, Field::QuotedDaddr6]);
-/// Groups of lans, as [`LANS`].
-pub static LAN_PORTS: Definition = Definition::bridge("lans", &[DevGroup]);
 /// Ports of bridges that belong to nodes.
 pub static BRIDGE_PORTS: Definition = Definition::bridge("ports", &[IfName]);
 /// The MAC address a node may send from, by port.
@@ -231,11 +226,10 @@ pub static PUBLISHED: [&Definition; 8] = [
 ];
 
 /// Every set, in the order in which they are made.
-pub static ALL: [&Definition; 83] = [
+pub static ALL: [&Definition; 81] = [
     &NETWORKS,
     &EGRESS,
     &MASQUERADED,
-    &LANS,
     &OUTSIDES,
     &INTRA,
     &PREFIXES4,
@@ -295,7 +289,6 @@ pub static ALL: [&Definition; 83] = [
     &WITHOUT_ADDRESS_ROUTED,
     &QUOTED4,
     &QUOTED6,
-    &LAN_PORTS,
     &BRIDGE_PORTS,
     &PORT_MACS,
     &PORT_ADDRESSES4,

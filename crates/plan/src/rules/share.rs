@@ -143,11 +143,6 @@ pub(super) fn hook() -> Chain {
     let mut rules = Vec::from(guard::cleared());
     rules.extend([
         rule(vec![nets(false)], Verdict::Return, purpose::NOT_OURS),
-        rule(
-            vec![member(Field::IifGroup, &sets::LANS, true)],
-            Verdict::Return,
-            purpose::LAN,
-        ),
         rule(vec![Match::Established], Verdict::Return, "replies"),
         rule(vec![Match::Invalid], Verdict::Return, "dropped later"),
     ]);

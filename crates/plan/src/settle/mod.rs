@@ -135,7 +135,7 @@ fn networks(
             used.insert(next);
             next
         });
-        let group = mark::group(slot, index);
+        let group = mark::group(slot, index, network.mode == Mode::Lan);
         out.push(self::network(&topology.name, network, group, namer));
     }
     out

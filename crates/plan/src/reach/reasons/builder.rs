@@ -114,22 +114,10 @@ impl Reasons<'_> {
         }
         let at = elsewhere.map(|p| (p, p.host_address));
         match at {
-            Some((publish, None)) => reason(
-                ReasonCode::NotPublished,
-                format!(
-                    "localhost does not serve {}/{}: {}",
-                    publish.host_ports,
-                    publish.protocol,
-                    match publish.protocol {
-                        Protocol::Sctp => "its listeners are for tcp and udp".to_owned(),
-                        _ if publish.host_ports.len() > LOCALHOST_PORTS_MAX =>
-                            format!("the range has more than {LOCALHOST_PORTS_MAX} ports"),
-                        _ => "its listeners are at 127.0.0.1 and ::1 only".to_owned(),
-                    }
-                ),
-            )
-            .place(&publish.place)
-            .help("use another address of the host"),
+            Some((publish, None)) => not_on_localhost(publish),
+            Some((publish, Some(only))) if only.is_loopback() && !is_served(publish) => {
+                not_on_localhost(publish)
+            }
             Some((publish, Some(address))) => reason(
                 ReasonCode::NotPublished,
                 format!("{} publishes {service} on {address} only", publish.node),
@@ -265,6 +253,29 @@ impl Reasons<'_> {
             });
         all.find(|p| p.host_address.is_none_or(|a| a == asked.to))
     }
+}
+
+/// Whether the keeper has listeners on localhost for a published port.
+fn is_served(publish: &Publish) -> bool {
+    publish.protocol != Protocol::Sctp && publish.host_ports.len() <= LOCALHOST_PORTS_MAX
+}
+
+/// A port that is published, but not by a listener at this address of localhost.
+fn not_on_localhost(publish: &Publish) -> OutcomeReason {
+    let why = match publish.protocol {
+        Protocol::Sctp => "its listeners are for tcp and udp".to_owned(),
+        _ if !is_served(publish) => {
+            format!("the range has more than {LOCALHOST_PORTS_MAX} ports")
+        }
+        _ => "its listeners are at 127.0.0.1 and ::1 only".to_owned(),
+    };
+    let text = format!(
+        "localhost does not serve {}/{}: {why}",
+        publish.host_ports, publish.protocol
+    );
+    reason(ReasonCode::NotPublished, text)
+        .place(&publish.place)
+        .help("use another address of the host")
 }
 
 /// Why a link-local address of the host does not answer; `publish` is the entry that has the port.

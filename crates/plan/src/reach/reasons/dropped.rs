@@ -65,6 +65,9 @@ impl Reasons<'_> {
             )
             .help("name a port instead"),
             ExchangeFailure::Special(_, text) => reason(ReasonCode::SpecialAddress, text.as_str()),
+            ExchangeFailure::BetweenOthers(_, text) => {
+                reason(ReasonCode::BothOutside, text.as_str())
+            }
             ExchangeFailure::LaterPacket => reason(
                 ReasonCode::Asymmetric,
                 "requests pass the host and replies do not, so connection tracking on the host is incomplete and the packet is dropped",
