@@ -60,7 +60,7 @@ fn rules_do_not_depend_on_lines() {
 nodes:
   a: { networks: [n], ports: [\"80:80\", \"90-99:90-99\", \"127.0.0.1:70:70/udp\"] }
   b: { networks: [n] }
-policies: [{ action: deny, from: a, to: b }, { from: outside, to: a, ports: [22/tcp] }]
+policies: [{ action: deny, from: a, to: b }, { from: b, to: a, ports: [22/tcp] }]
 ";
     let moved = format!("# one\n\n# two\n{}", text.replace("\n  ", "\n\n    "));
     let (here, there) = (settled(text), settled(&moved));

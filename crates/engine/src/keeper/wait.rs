@@ -9,14 +9,15 @@ use rustix::process::{Pid, PidfdFlags, Signal};
 use super::KeeperError;
 use crate::Cancel;
 
-/// How long a process may take for an answer that needs no work.
-pub(crate) const ANSWER_LIMIT: Duration = Duration::from_secs(4);
+/// How long a process may take for an answer that needs no work, on a busy machine. With the time to end it,
+/// it is less than 10 s.
+pub(crate) const ANSWER_LIMIT: Duration = Duration::from_secs(6);
 /// How long to wait for a process that is stopped (SIGSTOP, a debugger).
 const STOPPED_LIMIT: Duration = Duration::from_secs(1);
 /// How often a wait checks whether it is cancelled.
 const SLICE: Duration = Duration::from_millis(50);
 /// How long a process that was asked to end may take before it is killed.
-const FORCE_LIMIT: Duration = Duration::from_secs(4);
+const FORCE_LIMIT: Duration = Duration::from_secs(3);
 
 /// Waits until there is something to read, at most `limit`; whether there is.
 ///

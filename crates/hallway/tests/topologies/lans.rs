@@ -176,7 +176,7 @@ pub(crate) fn a_lan_beside_another_project() {
     sh("sysctl -qw net.bridge.bridge-nf-call-iptables=1 net.bridge.bridge-nf-call-ip6tables=1");
     p.up(
         "networks: { apps: { subnet: [10.20.0.0/24, \"fd20::/64\"] } }
-nodes: { w: { networks: [apps], command: hallway serve 80, ready: 80/tcp } }
+nodes: { w: { networks: [apps], ports: [\"8080:80\"], command: hallway serve 80, ready: 80/tcp } }
 ",
     )
     .ok();
@@ -197,10 +197,10 @@ nodes:
             assert!(q.pings("r1", address), "{address}");
         }
         // The replies have an address of the other project.
-        assert!(q.pings("behind", "10.20.0.1"));
+        assert!(q.reads("behind", "http://10.20.0.1:8080/"));
     };
     all_pass();
-    for (from, to) in [("r1", "r2"), ("behind", "10.20.0.1")] {
+    for (from, to) in [("r1", "r2"), ("behind", "10.20.0.1:8080")] {
         q.run(&["explain", from, to]).says("open").exits(0);
         q.run(&["reach", from, to]).exits(0);
     }
