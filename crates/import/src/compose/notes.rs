@@ -51,7 +51,7 @@ fn not_joined(services: &[&Service], findings: &mut Findings) {
 }
 
 /// The words of its program.
-fn words<'s>(service: &'s Service) -> Option<Vec<&'s str>> {
+fn words(service: &Service) -> Option<Vec<&str>> {
     let words = service.command.as_ref()?.items().iter();
     Some(words.filter_map(Value::text).collect())
 }
