@@ -181,7 +181,7 @@ nodes: { w: { networks: [apps], ports: [\"8080:80\"], command: hallway serve 80,
     )
     .ok();
     let q = p.project("q");
-    q.up("networks:
+    let text = "networks:
   n: { subnet: 10.30.0.0/24 }
   same: { subnet: [10.20.0.0/29, \"fd20::/64\"], mode: lan }
   transit: { subnet: 10.34.0.0/29, mode: lan }
@@ -190,8 +190,13 @@ nodes:
   r2: { networks: { same: { address: [10.20.0.4, \"fd20::4\"] } } }
   gw: { networks: { n: { masquerade: true }, transit: { address: 10.34.0.1 } }, forwarding: true }
   behind: { networks: { transit: { address: 10.34.0.2 } }, routes: [ { to: default, via: 10.34.0.1 } ] }
-")
-    .ok();
+";
+    let others = text.lines().filter(|line| !line.contains("same"));
+    q.up(&others.collect::<Vec<_>>().join("\n")).ok();
+    for verb in ["explain", "reach"] {
+        q.run(&[verb, "behind", "10.20.0.1:8080"]).exits(0);
+    }
+    q.up(text).ok();
     let all_pass = || {
         for address in ["10.20.0.4", "fd20::4"] {
             assert!(q.pings("r1", address), "{address}");
@@ -200,9 +205,8 @@ nodes:
         assert!(q.reads("behind", "http://10.20.0.1:8080/"));
     };
     all_pass();
-    for (from, to) in [("r1", "r2"), ("behind", "10.20.0.1:8080")] {
-        q.run(&["explain", from, to]).exits(0);
-        q.run(&["reach", from, to]).exits(0);
+    for verb in ["explain", "reach"] {
+        q.run(&[verb, "r1", "r2"]).exits(0);
     }
     // The guard of the other project alone drops nothing there, either.
     sh("nft flush chain inet hallway-p guard; nft flush chain bridge hallway-q to_host");
