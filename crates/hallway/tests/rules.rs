@@ -93,7 +93,7 @@ services:
   db: { image: postgres }
 ";
 
-/// Commands write the text of the project anew, and parts of it have other keys and lines there.
+/// A command rewrites the recorded text of the project, so keys and line numbers in it change.
 fn commands_that_cancel_each_other_leave_no_difference() {
     sh("ip link set lo up; mkdir -p /run/shop");
     std::fs::write("/run/shop/compose.yaml", COMPOSE).unwrap();
